@@ -1,0 +1,133 @@
+//! The bus within one process: queues behind locks that are held for a push or a swap.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use hashbrown::HashMap;
+use proto::id::PARTITIONS;
+use proto::{Command, Delivery, Epoch, NodeId, Partition, Target};
+
+use crate::inbox::InboxQueue;
+use crate::interest::{Interest, NodeSet};
+use crate::queue::SharedQueue;
+use crate::{Busy, Limits};
+
+/// See [`crate::Bus::Local`].
+pub struct Local {
+    pub(crate) limits: Limits,
+    pub(crate) interest: Interest,
+    pub(crate) routing: Routing,
+    serving: RwLock<Vec<Option<Arc<SharedQueue>>>>,
+    nodes: RwLock<Nodes>,
+}
+
+/// Open inboxes; a node's index is its bit in a [`NodeSet`].
+#[derive(Default)]
+struct Nodes {
+    slots: Vec<Option<Arc<InboxQueue>>>,
+    index: HashMap<NodeId, usize>,
+}
+
+impl Local {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            interest: Interest::default(),
+            routing: Routing::default(),
+            serving: RwLock::new(vec![None; usize::from(PARTITIONS)]),
+            nodes: RwLock::default(),
+        }
+    }
+
+    pub(crate) fn send_command(&self, command: Command) -> Result<(), Busy> {
+        let partition = usize::from(command.partition().number());
+        let serving = self.serving.read().unwrap_or_else(PoisonError::into_inner);
+        match &serving[partition] {
+            Some(queue) => queue.push(command, self.limits.commands),
+            None => Err(Busy(Box::new(command))),
+        }
+    }
+
+    pub(crate) fn serve(&self, partition: Partition, queue: Option<&Arc<SharedQueue>>) {
+        let mut serving = self.serving.write().unwrap_or_else(PoisonError::into_inner);
+        serving[usize::from(partition.number())] = queue.cloned();
+    }
+
+    pub(crate) fn stop_serving(&self, queue: &Arc<SharedQueue>) {
+        let mut serving = self.serving.write().unwrap_or_else(PoisonError::into_inner);
+        for slot in serving.iter_mut() {
+            if slot.as_ref().is_some_and(|served| Arc::ptr_eq(served, queue)) {
+                *slot = None;
+            }
+        }
+    }
+
+    /// Registers an inbox and gives its index. More than [`NodeSet::MAX`] open inboxes in one process is a bug.
+    pub(crate) fn open_inbox(&self, node: NodeId, queue: Arc<InboxQueue>) -> usize {
+        let mut nodes = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
+        let free = nodes.slots.iter().position(Option::is_none);
+        let index = free.unwrap_or_else(|| {
+            nodes.slots.push(None);
+            nodes.slots.len() - 1
+        });
+        assert!(index < NodeSet::MAX, "at most {} nodes in one process", NodeSet::MAX);
+        nodes.slots[index] = Some(queue);
+        nodes.index.insert(node, index);
+        index
+    }
+
+    pub(crate) fn close_inbox(&self, node: NodeId) {
+        let mut nodes = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = nodes.index.remove(&node) {
+            nodes.slots[index] = None;
+            self.interest.forget_node(index);
+        }
+    }
+
+    pub(crate) fn publish(&self, deliveries: &mut Vec<Delivery>) {
+        let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
+        let mut batches: Vec<Vec<Delivery>> = Vec::new();
+        batches.resize_with(nodes.slots.len(), Vec::new);
+        for delivery in deliveries.drain(..) {
+            let mut targets = match &delivery.target {
+                Target::Node(node) => {
+                    nodes.index.get(node).map_or(NodeSet::EMPTY, |index| NodeSet::one(*index))
+                }
+                Target::User(user) => self.interest.of_user(user),
+                Target::Group(group) => self.interest.of_group(group),
+            };
+            // The last node takes the delivery itself, the others a clone.
+            while let Some(index) = targets.pop() {
+                if targets == NodeSet::EMPTY {
+                    batches[index].push(delivery);
+                    break;
+                }
+                batches[index].push(delivery.clone());
+            }
+        }
+        for (queue, batch) in nodes.slots.iter().zip(batches) {
+            if let Some(queue) = queue {
+                queue.push(batch, self.limits.deliveries);
+            }
+        }
+    }
+}
+
+/// The highest epoch told of each partition.
+pub(crate) struct Routing(Vec<AtomicU64>);
+
+impl Default for Routing {
+    fn default() -> Self {
+        Self((0..PARTITIONS).map(|_| AtomicU64::new(0)).collect())
+    }
+}
+
+impl Routing {
+    pub(crate) fn tell(&self, partition: Partition, epoch: Epoch) {
+        self.0[usize::from(partition.number())].fetch_max(epoch.0, Ordering::AcqRel);
+    }
+
+    pub(crate) fn epoch(&self, partition: Partition) -> Epoch {
+        Epoch(self.0[usize::from(partition.number())].load(Ordering::Acquire))
+    }
+}

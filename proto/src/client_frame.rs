@@ -1,0 +1,128 @@
+//! What a client may say.
+
+use crate::{Body, ClientMessageId, ConversationId, DeviceId, Seq, UserId};
+
+/// One frame from a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientFrame {
+    /// Proves who it is, or proves it again.
+    Hello(Hello),
+    /// Says something in a conversation.
+    Send(Send),
+    /// Asks for a part of a log.
+    Fetch(Fetch),
+    /// Asks what changed.
+    Sync(Sync),
+    /// Has seen everything up to a seq.
+    Read(Position),
+    /// Has received everything up to a seq.
+    Delivered(Position),
+    /// Is typing.
+    Typing(Recipient),
+    /// Is alive.
+    Ping,
+}
+
+/// See `Hello` in `client.proto`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hello {
+    /// An access token; empty when the handshake carried one.
+    pub auth: String,
+    /// The device, if the client names one.
+    pub device: Option<DeviceId>,
+    /// Continue where an earlier socket ended.
+    pub resume: Option<Sync>,
+}
+
+impl std::fmt::Debug for Hello {
+    /// Tokens are secret: never shown.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hello")
+            .field("device", &self.device)
+            .field("resume", &self.resume)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where something goes: a conversation, or the direct conversation with a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recipient {
+    /// By conversation id.
+    Conversation(ConversationId),
+    /// The direct conversation with this user, made by the first send.
+    User(UserId),
+}
+
+impl Recipient {
+    /// The conversation, seen from `sender`.
+    pub fn conversation(&self, sender: &UserId) -> ConversationId {
+        match self {
+            Self::Conversation(conversation) => conversation.clone(),
+            Self::User(user) => ConversationId::direct(sender, user),
+        }
+    }
+}
+
+/// How much of a send the sender wants to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum AckMode {
+    /// `ack` once it is durable.
+    #[default]
+    Persisted,
+    /// Nothing.
+    None,
+    /// `ack` once durable, `receipt` when a device of the peer has it.
+    Received,
+}
+
+/// A message on its way in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Send {
+    /// The idempotency key, kept across retries.
+    pub client_message_id: ClientMessageId,
+    /// Where it goes.
+    pub to: Recipient,
+    /// What it says.
+    pub body: Body,
+    /// What the sender wants to be told.
+    pub ack: AckMode,
+    /// 0 for the first try.
+    pub attempt: u32,
+    /// Milliseconds since the first try.
+    pub age_ms: u64,
+    /// The previous send of this device to the conversation that was not yet acknowledged.
+    pub after: Option<ClientMessageId>,
+}
+
+/// An interval of a log, both ends included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetch {
+    /// Whose log.
+    pub conversation: ConversationId,
+    /// The first seq wanted; zero is taken as 1.
+    pub from: Seq,
+    /// The last seq wanted; zero means the head.
+    pub to: Seq,
+    /// Entries wanted; zero means the default.
+    pub limit: u32,
+    /// Newest of the interval first, when it holds more than `limit`.
+    pub backwards: bool,
+}
+
+/// Asks for everything that changed since a cursor.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Sync {
+    /// As the last `delta` gave it; empty for the first time.
+    pub cursor: String,
+    /// Conversations on screen and the last seq held of each.
+    pub open: Vec<Position>,
+}
+
+/// A place in a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Whose log.
+    pub conversation: ConversationId,
+    /// The place.
+    pub seq: Seq,
+}

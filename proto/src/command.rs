@@ -1,0 +1,134 @@
+//! Commands: what a user asks, on its way from a node to the router that owns the partition.
+
+use crate::client_frame::{Fetch, Position, Recipient, Send, Sync};
+use crate::{ConversationId, DeviceId, Epoch, GroupId, Partition, SessionRef, Timestamp, TraceId, UserId};
+
+/// One command with the identity of who asks. The identity comes from the session, never from the client's bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// Who asks, and where the answer goes.
+    pub origin: Origin,
+    /// After this it must not be carried out.
+    pub deadline: Timestamp,
+    /// The epoch of the partition that the node last heard (FENCE A4); zero for none.
+    pub epoch: Epoch,
+    /// Follows it through all processes.
+    pub trace: TraceId,
+    /// What is asked.
+    pub request: Request,
+}
+
+/// Who asks, and where the answer goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The verified user.
+    pub user: UserId,
+    /// The device of the session.
+    pub device: DeviceId,
+    /// Where replies go; a reply without a session behind it is dropped there.
+    pub session: SessionRef,
+    /// What kind of caller it is.
+    pub source: Source,
+}
+
+/// What kind of caller a command has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Source {
+    /// A user's own client, over a socket or HTTP.
+    #[default]
+    Client,
+    /// A trusted service through the server API: may write notices and act for users.
+    ServerApi,
+    /// This program itself.
+    System,
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Append a message.
+    Send(Send),
+    /// Read a part of a log.
+    Fetch(Fetch),
+    /// What changed for this user. `open` was already answered by the node's own `Heads`.
+    Sync(Sync),
+    /// Move the read cursor.
+    Read(Position),
+    /// Move the delivered cursor.
+    Delivered(Position),
+    /// Tell the others.
+    Typing(Recipient),
+    /// Told heads of conversations of this partition, with the asking user's membership.
+    Heads(Vec<ConversationId>),
+    /// A session of the user began: answer its groups.
+    Connected,
+    /// It ended.
+    Disconnected,
+    /// Change a group.
+    Group(GroupId, GroupRequest),
+}
+
+/// A change of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GroupRequest {
+    /// Make it, with the asking user as its owner.
+    Create {
+        /// 1 to 100 characters.
+        name: String,
+        /// Besides the owner.
+        members: Vec<UserId>,
+    },
+    /// The asking user joins.
+    Join,
+    /// The asking user leaves.
+    Leave,
+    /// Add others.
+    Add(Vec<UserId>),
+    /// Remove others.
+    Remove(Vec<UserId>),
+    /// End it.
+    Dismiss,
+}
+
+impl Request {
+    /// The conversation it concerns; `None` for what concerns a user.
+    pub fn conversation(&self, sender: &UserId) -> Option<ConversationId> {
+        match self {
+            Self::Send(send) => Some(send.to.conversation(sender)),
+            Self::Fetch(fetch) => Some(fetch.conversation.clone()),
+            Self::Read(position) | Self::Delivered(position) => Some(position.conversation.clone()),
+            Self::Typing(to) => Some(to.conversation(sender)),
+            Self::Heads(conversations) => conversations.first().cloned(),
+            Self::Group(group, _) => Some(ConversationId::group(group)),
+            Self::Sync(_) | Self::Connected | Self::Disconnected => None,
+        }
+    }
+
+    /// The member name of the client frame it came from, for `nack.frame`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Send(_) => "send",
+            Self::Fetch(_) => "fetch",
+            Self::Sync(_) => "sync",
+            Self::Read(_) => "read",
+            Self::Delivered(_) => "delivered",
+            Self::Typing(_) => "typing",
+            Self::Heads(_) => "heads",
+            Self::Connected => "connected",
+            Self::Disconnected => "disconnected",
+            Self::Group(..) => "group",
+        }
+    }
+}
+
+impl Command {
+    /// The conversation it concerns; `None` for what concerns a user.
+    pub fn conversation(&self) -> Option<ConversationId> {
+        self.request.conversation(&self.origin.user)
+    }
+
+    /// The partition whose owner decides it.
+    pub fn partition(&self) -> Partition {
+        self.conversation().map_or_else(|| Partition::of_user(&self.origin.user), |id| Partition::of(&id))
+    }
+}

@@ -1,0 +1,151 @@
+//! Deliveries: events, replies and signals on their way from a router to the nodes.
+
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+
+use crate::{
+    ConversationId, Encoding, Entry, GroupId, LoginId, NodeId, Seq, ServerFrame, SessionRef, TraceId, UserId,
+};
+
+/// One delivery. Cloning is cheap: fan-outs share their frame.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Whom it is for.
+    pub target: Target,
+    /// What it carries.
+    pub payload: Payload,
+    /// Of the command that caused it.
+    pub trace: TraceId,
+}
+
+/// Whom a delivery is for; one bus subject each.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// Every node with a session of the user.
+    User(UserId),
+    /// Every node with a session of a member.
+    Group(GroupId),
+    /// One node.
+    Node(NodeId),
+}
+
+/// What a delivery carries.
+#[derive(Clone, Debug)]
+pub enum Payload {
+    /// For every session of the target's users.
+    Fanout(Fanout),
+    /// For one session of the target node.
+    Reply(u64, Reply),
+    /// For the nodes themselves.
+    Control(Control),
+}
+
+/// A frame for many sessions.
+#[derive(Clone, Debug)]
+pub struct Fanout {
+    /// The frame, encoded at most once per encoding however many sessions get it.
+    pub frame: std::sync::Arc<SharedFrame>,
+    /// What may happen to it where a session is slow.
+    pub class: Class,
+    /// The conversation it is about, so that a slow session can be told just that it moved.
+    pub conversation: ConversationId,
+    /// For [`Class::Event`]: the seq of the entry.
+    pub seq: Seq,
+    /// The session that already learns it another way: the sender's own, by its ack.
+    pub except: Option<SessionRef>,
+}
+
+/// What may happen to a frame where a session is slow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// An entry of a log: never dropped silently; a lagging session is told the head instead.
+    Event,
+    /// A receipt or head: the newest per conversation matters.
+    Receipt,
+    /// Typing and the like: the first to be dropped.
+    Signal,
+}
+
+/// The answer to one command.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// Done, nothing to tell (ack mode `none`, `delivered`, `typing`, `disconnected`).
+    Settled,
+    /// A frame for the session.
+    Frame(ServerFrame),
+    /// Answers [`crate::Request::Connected`]: the groups of the user.
+    Groups(Vec<GroupId>),
+    /// Answers [`crate::Request::Heads`], in the order asked.
+    Heads(Vec<HeadState>),
+    /// Answers [`crate::Request::Group`]: the group as it is now.
+    GroupDone(GroupDone),
+}
+
+/// A conversation as its owner sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeadState {
+    /// Which.
+    pub conversation: ConversationId,
+    /// Its newest told seq.
+    pub seq: Seq,
+    /// Countable entries up to there.
+    pub counted: u64,
+    /// Its newest entry.
+    pub last: Option<Entry>,
+    /// Whether the asking user is a member.
+    pub member: bool,
+    /// The lowest seq that the asking user may read.
+    pub floor: Seq,
+}
+
+/// A group after a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupDone {
+    /// Which.
+    pub group: GroupId,
+    /// The entry that records the change; zero when nothing had to change.
+    pub seq: Seq,
+    /// How many members it has now.
+    pub members: u32,
+}
+
+/// For the nodes themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// On a user's subject: take interest in the group for this user's sessions.
+    JoinedGroup(GroupId),
+    /// On a user's subject: lose it.
+    LeftGroup(GroupId),
+    /// On a user's subject: close the sockets of this login, or of all logins.
+    Revoke(Option<LoginId>),
+}
+
+/// A frame that is encoded at most once per encoding, by whoever needs it first.
+#[derive(Debug)]
+pub struct SharedFrame {
+    frame: ServerFrame,
+    json: OnceLock<Bytes>,
+    proto: OnceLock<Bytes>,
+}
+
+impl SharedFrame {
+    /// Wraps a frame; nothing is encoded yet.
+    pub fn new(frame: ServerFrame) -> Self {
+        Self { frame, json: OnceLock::new(), proto: OnceLock::new() }
+    }
+
+    /// The frame itself.
+    pub fn frame(&self) -> &ServerFrame {
+        &self.frame
+    }
+
+    /// A complete, unmasked WebSocket message (RFC 6455 §5.2: one final text or binary frame) holding the encoded
+    /// frame. The same bytes serve every session of that encoding.
+    pub fn message(&self, encoding: Encoding) -> &Bytes {
+        match encoding {
+            Encoding::Json => self.json.get_or_init(|| self.frame.encode_message(Encoding::Json)),
+            Encoding::Proto => self.proto.get_or_init(|| self.frame.encode_message(Encoding::Proto)),
+        }
+    }
+}

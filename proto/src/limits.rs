@@ -1,0 +1,35 @@
+//! The limits of the protocol. Configuration may lower some; nothing may raise them.
+
+/// Bytes of one client frame (one WebSocket message).
+pub const FRAME_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of an encoded body.
+pub const BODY_BYTES_MAX: usize = 32 * 1024;
+/// Entries in one append (FENCE W).
+pub const APPEND_ENTRIES_MAX: usize = 64;
+/// Bytes of the entries of one append.
+pub const APPEND_BYTES_MAX: usize = 100 * 1024;
+/// Entries in one page.
+pub const PAGE_ENTRIES_MAX: usize = 200;
+/// Entries in a page whose reader named no limit.
+pub const PAGE_ENTRIES_DEFAULT: usize = 50;
+/// Bytes of the entries of one page.
+pub const PAGE_BYTES_MAX: usize = 256 * 1024;
+/// Conversations in one `sync.open`.
+pub const SYNC_OPEN_MAX: usize = 200;
+/// Conversations in one `delta`.
+pub const DELTA_CONVERSATIONS_MAX: usize = 100;
+/// Milliseconds after which a command must not be carried out.
+pub const COMMAND_DEADLINE_MS: u64 = 10_000;
+/// Members of a group, unless configured otherwise.
+pub const GROUP_MEMBERS_DEFAULT: usize = 500;
+/// Members named in one command.
+pub const MEMBERS_PER_COMMAND_MAX: usize = 1_000;
+/// Members up to which a group has one inbox row per member.
+pub const INBOX_MEMBERS_MAX: usize = 500;
+/// Bytes of a group's name.
+pub const GROUP_NAME_CHARS_MAX: usize = 100;
+
+const _: () = assert!(BODY_BYTES_MAX < FRAME_BYTES_MAX, "a body fits a frame with its envelope");
+const _: () = assert!(BODY_BYTES_MAX < APPEND_BYTES_MAX, "one message fits an append");
+const _: () = assert!(BODY_BYTES_MAX < PAGE_BYTES_MAX, "one message fits a page");
+const _: () = assert!(PAGE_ENTRIES_DEFAULT <= PAGE_ENTRIES_MAX, "the default is allowed");

@@ -1,0 +1,235 @@
+//! What a client is told.
+
+use crate::{
+    ClientMessageId, Code, ConversationId, Entry, GroupId, MessageId, Seq, SessionRef, Timestamp, UserId,
+};
+
+/// One frame to a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerFrame {
+    /// The socket is authenticated.
+    Welcome(Box<Welcome>),
+    /// A send is durable.
+    Ack(Ack),
+    /// A frame was refused.
+    Nack(Nack),
+    /// A part of a log.
+    Page(Page),
+    /// What changed.
+    Delta(Delta),
+    /// Start again with an empty cursor.
+    TooLong,
+    /// Something happened in a conversation.
+    Event(Event),
+    /// Someone received or read.
+    Receipt(Receipt),
+    /// Someone is typing.
+    Typing(Typing),
+    /// The newest seq of a conversation.
+    Head(Head),
+    /// The answer to `ping`.
+    Pong(Pong),
+    /// The token runs out at this Unix time in seconds.
+    AuthExpiring(u64),
+    /// Reconnect after this many milliseconds.
+    Goaway(u32),
+    /// Deliveries may have been missed.
+    Resync,
+}
+
+/// See `Welcome` in `client.proto`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Welcome {
+    /// Names this socket.
+    pub session: SessionRef,
+    /// Who the token says it is.
+    pub user: UserId,
+    /// How often the client should say something.
+    pub ping_ms: u32,
+    /// What the server accepts.
+    pub limits: Limits,
+    /// The server's clock.
+    pub server_time: Timestamp,
+    /// Unix seconds at which the socket closes unless a fresh token is sent.
+    pub auth_expires: u64,
+}
+
+/// What the server accepts from one socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one frame.
+    pub frame_bytes: u32,
+    /// Bytes of one encoded body.
+    pub body_bytes: u32,
+    /// Commands waiting for their answer.
+    pub unanswered: u32,
+    /// Commands per second.
+    pub commands_per_second: u32,
+    /// Entries in one page.
+    pub page_entries: u32,
+}
+
+/// A send is durable, at this place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ack {
+    /// Which send.
+    pub client_message_id: ClientMessageId,
+    /// Where it is.
+    pub conversation: ConversationId,
+    /// Its place.
+    pub seq: Seq,
+    /// Its handle.
+    pub message_id: MessageId,
+    /// Its time.
+    pub time: Timestamp,
+}
+
+/// A frame was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nack {
+    /// Which send; `None` for other frames.
+    pub client_message_id: Option<ClientMessageId>,
+    /// Why.
+    pub code: Code,
+    /// When a retry can help; 0 for no advice.
+    pub retry_after_ms: u32,
+    /// What was wrong and what is allowed.
+    pub message: String,
+    /// The member name of the refused frame.
+    pub frame: &'static str,
+}
+
+/// All entries of `from..=to` that the reader may see, in rising seq. `to < from` says that there are none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Whose log.
+    pub conversation: ConversationId,
+    /// The first seq covered.
+    pub from: Seq,
+    /// The last seq covered.
+    pub to: Seq,
+    /// The entries.
+    pub entries: Vec<Entry>,
+    /// The newest seq that was told.
+    pub head: Seq,
+}
+
+/// What changed since a cursor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delta {
+    /// The present state of each conversation that changed.
+    pub conversations: Vec<ConversationState>,
+    /// For the next `sync`.
+    pub cursor: String,
+    /// More follows.
+    pub more: bool,
+}
+
+/// A line of the conversation list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConversationState {
+    /// Which.
+    pub conversation: ConversationId,
+    /// Its newest seq.
+    pub head: Seq,
+    /// Countable entries that the reader has not read.
+    pub unread: u64,
+    /// Up to where the reader has read.
+    pub read_seq: Seq,
+    /// Its newest entry.
+    pub last: Option<Entry>,
+    /// The group's name.
+    pub name: Option<String>,
+    /// The other user of a direct conversation.
+    pub peer: Option<UserId>,
+    /// When it last changed.
+    pub time: Timestamp,
+    /// The reader is no longer a member.
+    pub left: bool,
+}
+
+/// An entry of a conversation, pushed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Whose log.
+    pub conversation: ConversationId,
+    /// What was appended.
+    pub entry: Entry,
+}
+
+/// How far a user is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// In which conversation.
+    pub conversation: ConversationId,
+    /// Who.
+    pub user: UserId,
+    /// Received up to here; `None` where unchanged.
+    pub delivered: Option<Seq>,
+    /// Read up to here; `None` where unchanged.
+    pub read: Option<Seq>,
+    /// The user's own unread count; only for the user's own devices.
+    pub unread: Option<u64>,
+}
+
+/// Someone is typing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Typing {
+    /// In which conversation.
+    pub conversation: ConversationId,
+    /// Who.
+    pub user: UserId,
+}
+
+/// The newest seq of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Which.
+    pub conversation: ConversationId,
+    /// Its newest told seq.
+    pub last: Seq,
+}
+
+/// The answer to `ping`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pong {
+    /// Newest seqs of conversations with unconfirmed events.
+    pub heads: Vec<Head>,
+    /// The server's clock.
+    pub server_time: Timestamp,
+}
+
+impl Nack {
+    /// A refusal of a frame that is not a send.
+    pub fn of(frame: &'static str, code: Code, message: impl Into<String>) -> Self {
+        Self { client_message_id: None, code, retry_after_ms: 0, message: message.into(), frame }
+    }
+
+    /// A refusal of a send.
+    pub fn of_send(send: ClientMessageId, code: Code, message: impl Into<String>) -> Self {
+        Self {
+            client_message_id: Some(send),
+            code,
+            retry_after_ms: 0,
+            message: message.into(),
+            frame: "send",
+        }
+    }
+
+    /// With advice when to try again.
+    #[must_use]
+    pub fn retry_after_ms(mut self, ms: u32) -> Self {
+        self.retry_after_ms = ms;
+        self
+    }
+}
+
+impl Event {
+    /// The conversation's group, if it is one.
+    pub fn group(&self) -> Option<GroupId> {
+        match self.conversation.kind() {
+            crate::ConversationKind::Group(group) => Some(group),
+            crate::ConversationKind::Direct(..) => None,
+        }
+    }
+}
