@@ -37,24 +37,23 @@ struct InboxState {
 }
 
 impl InboxQueue {
-    pub(crate) fn push(&self, mut batch: Vec<Delivery>, max: usize) {
+    /// Takes what there is room for and tells how many were lost.
+    pub(crate) fn push(&self, mut batch: Vec<Delivery>, max: usize) -> u64 {
         if batch.is_empty() {
-            return;
+            return 0;
         }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let was_empty = state.deliveries.is_empty() && state.lost == 0;
         let room = max.saturating_sub(state.deliveries.len());
-        if batch.len() > room {
-            let lost = (batch.len() - room) as u64;
-            batch.truncate(room);
-            state.lost += lost;
-            metrics::counter!("bus_deliveries_lost_total").increment(lost);
-        }
+        let lost = batch.len().saturating_sub(room) as u64;
+        batch.truncate(room);
+        state.lost += lost;
         state.deliveries.append(&mut batch);
         drop(state);
         if was_empty {
             self.filled.notify_one();
         }
+        lost
     }
 }
 

@@ -17,6 +17,7 @@
 mod inbox;
 mod interest;
 mod local;
+pub mod metrics;
 mod queue;
 
 pub use inbox::{NodeInbox, Received};

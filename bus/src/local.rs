@@ -9,6 +9,7 @@ use proto::{Command, Delivery, Epoch, NodeId, Partition, Target};
 
 use crate::inbox::InboxQueue;
 use crate::interest::{Interest, NodeSet};
+use crate::metrics::Meters;
 use crate::queue::SharedQueue;
 use crate::{Busy, Limits};
 
@@ -17,6 +18,7 @@ pub struct Local {
     pub(crate) limits: Limits,
     pub(crate) interest: Interest,
     pub(crate) routing: Routing,
+    pub(crate) meters: Meters,
     serving: RwLock<Vec<Option<Arc<SharedQueue>>>>,
     nodes: RwLock<Nodes>,
 }
@@ -34,6 +36,7 @@ impl Local {
             limits,
             interest: Interest::default(),
             routing: Routing::default(),
+            meters: Meters::default(),
             serving: RwLock::new(vec![None; usize::from(PARTITIONS)]),
             nodes: RwLock::default(),
         }
@@ -42,10 +45,15 @@ impl Local {
     pub(crate) fn send_command(&self, command: Command) -> Result<(), Busy> {
         let partition = usize::from(command.partition().number());
         let serving = self.serving.read().unwrap_or_else(PoisonError::into_inner);
-        match &serving[partition] {
-            Some(queue) => queue.push(command, self.limits.commands),
-            None => Err(Busy(Box::new(command))),
-        }
+        let refused = match &serving[partition] {
+            Some(queue) => match queue.push(command, self.limits.commands) {
+                None => return Ok(()),
+                Some(refused) => refused,
+            },
+            None => command,
+        };
+        self.meters.commands_refused.increment(1);
+        Err(Busy(Box::new(refused)))
     }
 
     pub(crate) fn serve(&self, partition: Partition, queue: Option<&Arc<SharedQueue>>) {
@@ -107,7 +115,9 @@ impl Local {
         }
         for (queue, batch) in nodes.slots.iter().zip(batches) {
             if let Some(queue) = queue {
-                queue.push(batch, self.limits.deliveries);
+                self.meters.deliveries.increment(batch.len() as u64);
+                let lost = queue.push(batch, self.limits.deliveries);
+                self.meters.deliveries_lost.increment(lost);
             }
         }
     }

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use proto::{Command, Partition};
 use tokio::sync::Notify;
 
-use crate::Busy;
 use crate::local::Local;
 
 /// Commands for the partitions that one router worker serves.
@@ -21,11 +20,11 @@ pub(crate) struct SharedQueue {
 }
 
 impl SharedQueue {
-    pub(crate) fn push(&self, command: Command, max: usize) -> Result<(), Busy> {
+    /// Gives the command back when the queue is full.
+    pub(crate) fn push(&self, command: Command, max: usize) -> Option<Command> {
         let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
         if commands.len() >= max {
-            metrics::counter!("bus_commands_refused_total").increment(1);
-            return Err(Busy(Box::new(command)));
+            return Some(command);
         }
         commands.push(command);
         let first = commands.len() == 1;
@@ -33,7 +32,7 @@ impl SharedQueue {
         if first {
             self.filled.notify_one();
         }
-        Ok(())
+        None
     }
 }
 
@@ -62,6 +61,10 @@ impl CommandQueue {
         loop {
             std::mem::swap(&mut *self.queue.commands.lock().unwrap_or_else(PoisonError::into_inner), into);
             if !into.is_empty() {
+                self.local
+                    .meters
+                    .commands_queued
+                    .set(f64::from(u32::try_from(into.len()).unwrap_or(u32::MAX)));
                 return;
             }
             self.queue.filled.notified().await;

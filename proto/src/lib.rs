@@ -28,7 +28,7 @@ pub use body::Body;
 pub use client_frame::ClientFrame;
 pub use code::{CloseCode, Code};
 pub use command::{Command, Origin, Request};
-pub use delivery::{Delivery, Payload, Reply, SharedFrame, Target};
+pub use delivery::{Control, Delivery, Payload, Reply, SharedFrame, Target};
 pub use entry::Entry;
 pub use error::{FrameError, IdError};
 pub use id::{
