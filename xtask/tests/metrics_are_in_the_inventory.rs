@@ -53,8 +53,8 @@ fn names_say_whose_and_in_what_unit() {
         if !unit_fits {
             problems.push(format!("{}: a {} does not end so", metric.name, metric.kind));
         }
-        if !metric.help.ends_with('.') || metric.help.contains('|') {
-            problems.push(format!("{}: help is a sentence", metric.name));
+        if !metric.help.starts_with(char::is_uppercase) || metric.help.contains('|') {
+            problems.push(format!("{}: the help is not a sentence", metric.name));
         }
     }
     assert_eq!(problems, Vec::<String>::new());
