@@ -1,0 +1,94 @@
+//! Passwords: argon2id (RFC 9106) with 19 MiB, two passes, one lane, in PHC strings.
+//!
+//! One call costs some 20–40 ms of a core and 19 MiB: callers run it on a bounded pool.
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+use argon2::{Algorithm, Argon2, Params, Version};
+use thiserror::Error;
+
+/// The most bytes a password may have. Hashing is linear in them, so there must be a bound.
+pub const PASSWORD_BYTES_MAX: usize = 256;
+
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+
+/// A hash of nobody's password, for [`verify_dummy`].
+const DUMMY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$dGlkZWdhdGVkdW1teTAwMQ$w0q5dVZzXGDRbl5Hy1+fRCSbH5S1uUwo1wAfUvyEsGY";
+
+/// Why a password cannot be hashed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PasswordError {
+    /// The caller's fault.
+    #[error("a password has at most {PASSWORD_BYTES_MAX} bytes")]
+    TooLong,
+    /// No memory or no randomness: ours, and a retry may help.
+    #[error("hashing failed: {0}")]
+    Failed(String),
+}
+
+fn hasher() -> Argon2<'static> {
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None)
+        .unwrap_or_else(|_| unreachable!("constants within the limits of RFC 9106"));
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+}
+
+/// The PHC string of a password, with a fresh random salt.
+pub fn hash(password: &str) -> Result<String, PasswordError> {
+    if password.len() > PASSWORD_BYTES_MAX {
+        return Err(PasswordError::TooLong);
+    }
+    let hash: PasswordHash = hasher()
+        .hash_password(password.as_bytes())
+        .map_err(|error| PasswordError::Failed(error.to_string()))?;
+    Ok(hash.to_string())
+}
+
+/// Whether the PHC string is of this password. A string that cannot be read is of none.
+pub fn verify(password: &str, phc: &str) -> bool {
+    password.len() <= PASSWORD_BYTES_MAX
+        && PasswordHash::new(phc)
+            .is_ok_and(|hash| hasher().verify_password(password.as_bytes(), &hash).is_ok())
+}
+
+/// The work of [`verify`] for an account that does not exist, so that the time of an answer does not tell who does.
+pub fn verify_dummy(password: &str) {
+    std::hint::black_box(verify(password, DUMMY));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DUMMY, hash, verify};
+    use argon2::Params;
+    use argon2::password_hash::phc::PasswordHash;
+
+    /// A dummy that did not parse, or had other parameters, would give away which names exist.
+    #[test]
+    fn dummy_costs_what_a_real_hash_costs() {
+        let real = hash("correct horse").unwrap();
+        let (real, dummy) = (PasswordHash::new(&real).unwrap(), PasswordHash::new(DUMMY).unwrap());
+        assert_eq!(Params::try_from(&real).unwrap(), Params::try_from(&dummy).unwrap());
+        assert_eq!((real.algorithm, real.version), (dummy.algorithm, dummy.version));
+        assert_eq!(real.salt.unwrap().len(), dummy.salt.unwrap().len());
+        assert_eq!(real.hash.unwrap().len(), dummy.hash.unwrap().len());
+    }
+
+    #[test]
+    fn hashes_are_salted_argon2id_of_the_documented_cost() {
+        let (one, two) = (hash("123456").unwrap(), hash("123456").unwrap());
+        assert_ne!(one, two);
+        assert!(one.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{one}");
+        assert!(verify("123456", &one) && verify("123456", &two));
+        assert!(!verify("123457", &one));
+    }
+
+    #[test]
+    fn too_long_or_unreadable_is_never_right() {
+        let long = "x".repeat(super::PASSWORD_BYTES_MAX + 1);
+        assert_eq!(hash(&long), Err(super::PasswordError::TooLong));
+        assert!(!verify("", ""));
+        assert!(!verify("123456", "123456"));
+    }
+}
