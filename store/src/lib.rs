@@ -1,1 +1,45 @@
-//! placeholder
+//! Remembers: the log of conversations, its projections, accounts, logins and leases.
+//!
+//! ```text
+//! router ──► Store::append ──► Durable ──► Store::verify ──► Verified ──► only now told
+//! readers ─► Store::page, heads, inbox …   never past a told head
+//! ```
+//!
+//! **Guarantees.**
+//! - An append is all or nothing with its dedupe rows and its touched mark, and once answered `Ok` it is there for
+//!   ever. The same append again changes nothing.
+//! - What is told was verified: [`Verified`] has no other source than [`Store::verify`].
+//! - A conditional write ([`Store::claim`], [`Store::move_register`]) takes place only if its condition held at that
+//!   moment; `Unknown` allows no conclusion.
+//! - A page has rising, contiguous seqs, never one past the head it was given, and of several rows of one seq the one
+//!   with the highest epoch.
+//! - Cursors, heads, inbox rows and groups never move backwards, in whatever order their writes arrive.
+//! - A username has at most one account; a refresh token is exchanged at most once; a worker number has one holder.
+//!
+//! **Does not** decide: which entry follows which, who may do what and who is told is the router's business.
+//!
+//! **Limits.** Those of `proto::limits` for entries and appends; a change of a group names at most
+//! `MEMBERS_PER_COMMAND_MAX` members.
+
+mod call;
+mod directory;
+mod engine;
+mod error;
+mod identity;
+mod log;
+mod memory;
+mod snowflake;
+mod store;
+
+pub use call::{Call, Op};
+pub use directory::{Cursor, GroupChange, GroupInfo, HeadRow, InboxRow, Member, Role};
+pub use error::{StoreError, VerifyError};
+pub use identity::{
+    Account, AccountStatus, Creation, LEASE_GUARD_MS, LeaseError, Login, Rotation, WorkerLease,
+};
+pub use log::{
+    Batch, Bucket, Cas, Durable, IncarnationId, Level, Ownership, PageRange, Register, Row, Verified,
+};
+pub use memory::{Fault, Gate, Memory, Rates, Rule};
+pub use snowflake::{BORROW_MS_MAX, Refusal, Snowflake};
+pub use store::Store;

@@ -1,0 +1,18 @@
+//! Projections and the directory: what is derived from logs, and who belongs to what.
+//!
+//! All of it can be written again from the logs; every write here is idempotent and never moves backwards.
+
+mod cursor;
+mod group;
+mod head;
+mod inbox;
+mod members;
+mod touched;
+
+pub use cursor::Cursor;
+pub use group::{GroupChange, GroupInfo};
+pub use head::HeadRow;
+pub use inbox::InboxRow;
+pub use members::{Member, Role};
+
+pub(crate) use touched::mark_touched;

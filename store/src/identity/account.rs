@@ -1,0 +1,150 @@
+//! Accounts with unique usernames.
+
+use proto::{Timestamp, UserId};
+
+use crate::call::{Call, Op};
+use crate::engine::key::Kind;
+use crate::engine::{Key, Reader, Table, Tx, View, Writer};
+use crate::{Store, StoreError};
+
+/// Whether an account may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountStatus {
+    /// It may.
+    Active,
+    /// It was locked.
+    Disabled,
+}
+
+/// An account.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The `sub` of its tokens.
+    pub user: UserId,
+    /// What its owner signs in with; unique as written, so the caller folds case before.
+    pub username: String,
+    /// What others see.
+    pub nickname: String,
+    /// Where to write to.
+    pub email: Option<String>,
+    /// A PHC string.
+    pub password_hash: String,
+    /// Whether it may be used.
+    pub status: AccountStatus,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+impl std::fmt::Debug for Account {
+    /// Hashes are secret: never shown.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Account")
+            .field("user", &self.user)
+            .field("status", &self.status)
+            .field("created", &self.created)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How making an account ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Creation {
+    /// It exists now.
+    Created,
+    /// Another account has the username, or the user id.
+    NameTaken,
+}
+
+impl Store {
+    /// Makes an account, unless its username or user id is taken. The very same account again is `Created`.
+    pub async fn create_account(&self, account: Account) -> Result<Creation, StoreError> {
+        self.write(Call::new(Op::CreateAccount), move |tx| create(tx, &account)).await
+    }
+
+    /// The account that signs in with a username.
+    pub async fn account_by_username(&self, username: &str) -> Result<Option<Account>, StoreError> {
+        let key = username_key(username);
+        self.read(Call::new(Op::Account), move |view| {
+            let Some(user) = view.get(Table::State, &key)? else { return Ok(None) };
+            let user = Reader::new("username", user).id(UserId::parse)?;
+            read(view, &user)
+        })
+        .await
+    }
+
+    /// The account of a user.
+    pub async fn account(&self, user: &UserId) -> Result<Option<Account>, StoreError> {
+        let user = user.clone();
+        self.read(Call::new(Op::Account), move |view| read(view, &user)).await
+    }
+
+    /// Replaces an account, all but its username and the time it was made, which never change. `false` if there is
+    /// none.
+    pub async fn update_account(&self, account: Account) -> Result<bool, StoreError> {
+        self.write(Call::new(Op::UpdateAccount), move |tx| {
+            let key = account_key(&account.user);
+            let Some(stored) = tx.get(Table::State, &key)? else { return Ok(false) };
+            let stored = decode(&account.user, stored)?;
+            let updated = Account { username: stored.username, created: stored.created, ..account };
+            tx.put(Table::State, key, encode(&updated));
+            Ok(true)
+        })
+        .await
+    }
+}
+
+fn create(tx: &mut Tx<'_>, account: &Account) -> Result<Creation, StoreError> {
+    let (key, name) = (account_key(&account.user), username_key(&account.username));
+    let stored = tx.get(Table::State, &key)?;
+    if let Some(stored) = &stored {
+        let same = decode(&account.user, stored.clone())? == *account;
+        return Ok(if same { Creation::Created } else { Creation::NameTaken });
+    }
+    if tx.get(Table::State, &name)?.is_some() {
+        return Ok(Creation::NameTaken);
+    }
+    tx.put(Table::State, key, encode(account));
+    tx.put(Table::State, name, Writer::default().text(account.user.as_str()).finish());
+    Ok(Creation::Created)
+}
+
+fn read(view: &dyn View, user: &UserId) -> Result<Option<Account>, StoreError> {
+    view.get(Table::State, &account_key(user))?.map(|value| decode(user, value)).transpose()
+}
+
+fn encode(account: &Account) -> bytes::Bytes {
+    Writer::default()
+        .text(&account.username)
+        .text(&account.nickname)
+        .flag(account.email.is_some())
+        .text(account.email.as_deref().unwrap_or_default())
+        .text(&account.password_hash)
+        .flag(account.status == AccountStatus::Active)
+        .number(account.created.0)
+        .finish()
+}
+
+fn decode(user: &UserId, value: bytes::Bytes) -> Result<Account, StoreError> {
+    let mut value = Reader::new("account", value);
+    let (username, nickname) = (value.text()?, value.text()?);
+    let (has_email, email) = (value.flag()?, value.text()?);
+    Ok(Account {
+        user: user.clone(),
+        username,
+        nickname,
+        email: has_email.then_some(email),
+        password_hash: value.text()?,
+        status: if value.flag()? { AccountStatus::Active } else { AccountStatus::Disabled },
+        created: Timestamp(value.number()?),
+    })
+}
+
+fn account_key(user: &UserId) -> Key {
+    Key::of(Kind::Account).text(user.as_str())
+}
+
+/// Usernames may hold anything, so they go last in the key, without an end.
+fn username_key(username: &str) -> Key {
+    Key::of(Kind::Username).raw(username.as_bytes())
+}

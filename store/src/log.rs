@@ -1,0 +1,30 @@
+//! The log of conversations: who may write it (ownership, register) and what is in it (entries, dedupe rows).
+//!
+//! ```text
+//! announce ─► fence(old) ─► claim(partition) ─► register ─► bucket rows ─► append again ─► move_register ─► verify
+//!                                                      then, as long as it lasts:  append ─► verify ─► tell
+//! ```
+
+mod batch;
+mod bucket;
+mod dedupe;
+mod entry_row;
+mod ownership;
+mod page;
+mod proof;
+mod register;
+mod rows;
+mod segments;
+mod seq_at;
+
+pub use batch::Batch;
+pub use bucket::Bucket;
+pub use ownership::{IncarnationId, Ownership};
+pub use page::PageRange;
+pub use proof::{Durable, Verified};
+pub use register::{Cas, Level, Register};
+pub use rows::Row;
+
+pub(crate) use batch::write_batch;
+pub(crate) use entry_row::{decode_entry, encode_entry};
+pub(crate) use ownership::is_fenced;

@@ -1,0 +1,101 @@
+//! Which seqs are in which bucket: the register's bucket and the index rows of those that were left (FENCE D1).
+
+use std::ops::ControlFlow;
+
+use proto::{ConversationId, Entry, Seq};
+
+use super::Bucket;
+use super::entry_row::{bucket_prefix, decode_entry, place};
+use super::register::{read_index, read_register};
+use crate::StoreError;
+use crate::engine::view::Direction;
+use crate::engine::{Reader, Table, View};
+
+/// One bucket and the seqs it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Segment {
+    pub(super) bucket: Bucket,
+    pub(super) first: Seq,
+    /// Included; never past the told head.
+    pub(super) last: Seq,
+}
+
+/// The buckets of a log in rising order, as far as `head`.
+pub(super) fn segments(
+    view: &dyn View,
+    conversation: &ConversationId,
+    head: Seq,
+) -> Result<Vec<Segment>, StoreError> {
+    // The register first: the index then has every bucket before the register's.
+    let Some(register) = read_register(view, conversation)? else { return Ok(Vec::new()) };
+    let mut newest_first = vec![(register.bucket, register.bucket_first)];
+    newest_first
+        .extend(read_index(view, conversation)?.into_iter().filter(|(bucket, _)| *bucket < register.bucket));
+    let mut last = head;
+    let mut segments = Vec::with_capacity(newest_first.len());
+    for (bucket, first) in newest_first {
+        if first <= last {
+            segments.push(Segment { bucket, first, last });
+            last = Seq(first.0.saturating_sub(1));
+        }
+    }
+    segments.reverse();
+    Ok(segments)
+}
+
+/// Gives the winning entries (highest epoch per seq) of `from..=to` in one bucket to `on_entry`, in either direction,
+/// until it breaks.
+pub(super) fn winners(
+    view: &dyn View,
+    conversation: &ConversationId,
+    bucket: Bucket,
+    (from, to): (Seq, Seq),
+    direction: Direction,
+    on_entry: &mut dyn FnMut(Entry) -> ControlFlow<()>,
+) -> Result<(), StoreError> {
+    let prefix = bucket_prefix(conversation, bucket);
+    let (start, end) = (prefix.clone().u64(from.0), prefix.clone().u64(to.0 + 1));
+    let mut held: Option<(Seq, bytes::Bytes)> = None;
+    let mut stopped = false;
+    view.scan(Table::Log, &start, &end, direction, &mut |key, value| {
+        let (seq, _) = place(key, prefix.len())?;
+        // Falling epochs within a seq when going forward, rising when going backward.
+        match (&held, direction) {
+            (Some((last, _)), Direction::Forward) if *last == seq => return Ok(ControlFlow::Continue(())),
+            (Some((last, _)), Direction::Backward) if *last == seq => {}
+            _ => {
+                if let Some(entry) = release(&mut held)?
+                    && on_entry(entry).is_break()
+                {
+                    stopped = true;
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+        }
+        held = Some((seq, value.clone()));
+        Ok(ControlFlow::Continue(()))
+    })?;
+    if !stopped && let Some(entry) = release(&mut held)? {
+        let _ = on_entry(entry);
+    }
+    Ok(())
+}
+
+/// The winning entry of one seq.
+pub(super) fn winner(
+    view: &dyn View,
+    conversation: &ConversationId,
+    bucket: Bucket,
+    seq: Seq,
+) -> Result<Option<Entry>, StoreError> {
+    let mut found = None;
+    winners(view, conversation, bucket, (seq, seq), Direction::Forward, &mut |entry| {
+        found = Some(entry);
+        ControlFlow::Break(())
+    })?;
+    Ok(found)
+}
+
+fn release(held: &mut Option<(Seq, bytes::Bytes)>) -> Result<Option<Entry>, StoreError> {
+    held.take().map(|(seq, value)| decode_entry(seq, &mut Reader::new("entry", value))).transpose()
+}
