@@ -1,0 +1,343 @@
+//! The state of one client across its sockets: what leaves, what was heard, what the reader gets. No io.
+//!
+//! ```text
+//! asks ──► Outbox ─┐                       ┌─► Order ──► notices
+//!                  ├─► frames to the socket │
+//! fetches, sync ───┘      frames from the socket ──┴─► acks
+//! ```
+//!
+//! One fetch is in flight at a time, because a refused fetch does not say which one it was.
+
+use std::collections::VecDeque;
+
+use proto::client_frame::{Fetch, Position, Recipient, Sync};
+use proto::server_frame::{ConversationState, Delta, Nack, Page, Welcome};
+use proto::{ClientFrame, ServerFrame, UserId};
+use rand::rngs::StdRng;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::order::Order;
+use crate::outbox::{Outbox, Outgoing};
+use crate::{ClientConfig, Notice, Refused, StartAt};
+
+/// Something that the application asks of its client.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    Send(Box<Outgoing>),
+    Fetch(Fetch, oneshot::Sender<Result<Page, Refused>>),
+    Read(Position),
+    Delivered(Position),
+    Typing(Recipient),
+}
+
+/// What the driver must do after a frame.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Reaction {
+    None,
+    RefreshToken,
+    Reconnect { after_ms: u32 },
+}
+
+#[derive(Debug)]
+struct FetchInFlight {
+    fetch: Fetch,
+    /// Who asked; `None` when it fills a gap.
+    asked: Option<oneshot::Sender<Result<Page, Refused>>>,
+    deadline: Instant,
+}
+
+/// Notices other than events that wait for the reader; the oldest go first.
+const ASIDE_MAX: usize = 256;
+/// Fetches that the application may have waiting.
+const FETCHES_MAX: usize = 64;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Session {
+    config: ClientConfig,
+    outbox: Outbox,
+    order: Order,
+    random: StdRng,
+    user: Option<UserId>,
+    out: VecDeque<ClientFrame>,
+    aside: VecDeque<Notice>,
+    fetches: VecDeque<(Fetch, oneshot::Sender<Result<Page, Refused>>)>,
+    fetch: Option<FetchInFlight>,
+    cursor: String,
+    /// The first sync went through, so every conversation has its place.
+    placed: bool,
+    /// When to sync again; `None` while nothing calls for it or one is being answered.
+    sync_at: Option<Instant>,
+    /// When to give up on the answer of a sync.
+    sync_deadline: Option<Instant>,
+    ping_every: std::time::Duration,
+    last_out: Instant,
+    last_in: Instant,
+}
+
+impl Session {
+    pub(crate) fn new(config: ClientConfig, random: StdRng, now: Instant) -> Self {
+        Self {
+            outbox: Outbox::new(config.backoff, config.answer_timeout),
+            order: Order::new(config.gap_wait, config.held_max),
+            random,
+            user: None,
+            out: VecDeque::new(),
+            aside: VecDeque::new(),
+            fetches: VecDeque::new(),
+            fetch: None,
+            cursor: String::new(),
+            placed: false,
+            sync_at: None,
+            sync_deadline: None,
+            ping_every: std::time::Duration::from_secs(25),
+            last_out: now,
+            last_in: now,
+            config,
+        }
+    }
+
+    /// Whether asks can be taken: the user is known and there is room.
+    pub(crate) fn takes_asks(&self) -> bool {
+        self.user.is_some()
+            && self.outbox.len() < self.config.unacknowledged_max
+            && self.fetches.len() < FETCHES_MAX
+    }
+
+    pub(crate) fn ask(&mut self, ask: Ask) {
+        match ask {
+            Ask::Send(outgoing) => {
+                if let Some(user) = &self.user {
+                    self.outbox.accept(*outgoing, user);
+                }
+            }
+            Ask::Fetch(fetch, asked) => self.fetches.push_back((fetch, asked)),
+            Ask::Read(position) => self.out.push_back(ClientFrame::Read(position)),
+            Ask::Delivered(position) => self.out.push_back(ClientFrame::Delivered(position)),
+            Ask::Typing(recipient) => self.out.push_back(ClientFrame::Typing(recipient)),
+        }
+    }
+
+    /// The socket said welcome: sync, and send again what was not answered.
+    pub(crate) fn connected(&mut self, welcome: &Welcome, now: Instant) {
+        self.user = Some(welcome.user.clone());
+        // Two places are kept for a fetch and a sync.
+        let window = usize::try_from(welcome.limits.unanswered).unwrap_or(usize::MAX).saturating_sub(2);
+        self.outbox.connected(window);
+        self.ping_every = std::time::Duration::from_millis(u64::from(welcome.ping_ms.max(1000)));
+        (self.last_in, self.last_out) = (now, now);
+        (self.sync_at, self.sync_deadline) = (Some(now), None);
+    }
+
+    /// The socket is gone. What was asked stays asked.
+    pub(crate) fn disconnected(&mut self, now: Instant) {
+        self.outbox.disconnected();
+        self.out.clear();
+        self.put_fetch_back(now);
+        (self.sync_at, self.sync_deadline) = (None, None);
+    }
+
+    /// Nothing was heard for so long that the socket must be dead.
+    pub(crate) fn is_dead(&self, now: Instant) -> bool {
+        now.duration_since(self.last_in) > self.ping_every * 2 + self.config.answer_timeout
+    }
+
+    /// A frame came.
+    pub(crate) fn frame(&mut self, frame: ServerFrame, now: Instant) -> Reaction {
+        self.last_in = now;
+        match frame {
+            ServerFrame::Ack(ack) => self.outbox.acknowledged(ack),
+            ServerFrame::Nack(nack) => self.nack(nack, now),
+            ServerFrame::Page(page) => self.page(page, now),
+            ServerFrame::Delta(delta) => self.delta(delta, now),
+            ServerFrame::TooLong => {
+                self.cursor.clear();
+                (self.sync_at, self.sync_deadline) = (Some(now), None);
+            }
+            ServerFrame::Event(event) => self.order.event(event, now),
+            ServerFrame::Head(head) => self.order.head(&head.conversation, head.last, now),
+            ServerFrame::Pong(pong) => {
+                for head in &pong.heads {
+                    self.order.head(&head.conversation, head.last, now);
+                }
+            }
+            ServerFrame::Resync => self.sync_at = Some(now),
+            ServerFrame::Receipt(receipt) => self.notice(Notice::Receipt(receipt)),
+            ServerFrame::Typing(typing) => self.notice(Notice::Typing(typing)),
+            ServerFrame::AuthExpiring(_) => return Reaction::RefreshToken,
+            ServerFrame::Goaway(after_ms) => return Reaction::Reconnect { after_ms },
+            ServerFrame::Welcome(_) => {}
+        }
+        Reaction::None
+    }
+
+    /// Lets everything that is due leave; then [`Self::next_frame`] has it.
+    pub(crate) fn poll(&mut self, now: Instant) {
+        let out = &mut self.out;
+        self.outbox.poll(now, &mut |send| out.push_back(ClientFrame::Send(send)));
+        if self.sync_deadline.is_some_and(|deadline| deadline <= now) {
+            (self.sync_at, self.sync_deadline) = (Some(now), None);
+        }
+        if self.sync_due().is_some_and(|at| at <= now) {
+            let open = self.order.positions(proto::limits::SYNC_OPEN_MAX);
+            self.out.push_back(ClientFrame::Sync(Sync { cursor: self.cursor.clone(), open }));
+            (self.sync_at, self.sync_deadline) = (None, Some(now + self.config.answer_timeout));
+        }
+        if self.fetch.as_ref().is_some_and(|fetch| fetch.deadline <= now) {
+            self.put_fetch_back(now);
+        }
+        if self.fetch.is_none() {
+            self.next_fetch(now);
+        }
+        if self.out.is_empty() && now >= self.last_out + self.ping_every {
+            self.out.push_back(ClientFrame::Ping);
+        }
+        if !self.out.is_empty() {
+            self.last_out = now;
+        }
+    }
+
+    /// The next frame for the socket.
+    pub(crate) fn next_frame(&mut self) -> Option<ClientFrame> {
+        self.out.pop_front()
+    }
+
+    /// When [`Self::poll`] has something to do, if nothing comes before.
+    pub(crate) fn next_due(&self) -> Instant {
+        let gap = if self.fetch.is_none() { self.order.next_due() } else { None };
+        let times = [
+            self.outbox.next_due(),
+            gap,
+            self.sync_due(),
+            self.sync_deadline,
+            self.fetch.as_ref().map(|fetch| fetch.deadline),
+        ];
+        times
+            .into_iter()
+            .flatten()
+            .min()
+            .map_or(self.last_out + self.ping_every, |due| due.min(self.last_out + self.ping_every))
+    }
+
+    /// Whether the reader has something to get.
+    pub(crate) fn has_notice(&self) -> bool {
+        !self.aside.is_empty() || self.order.is_ready()
+    }
+
+    /// The next thing for the reader.
+    pub(crate) fn next_notice(&mut self, now: Instant) -> Option<Notice> {
+        self.aside.pop_front().or_else(|| self.order.pop(now).map(Notice::Event))
+    }
+
+    /// When the next sync leaves. None is in flight twice, and none brings more than the reader has room for.
+    fn sync_due(&self) -> Option<Instant> {
+        let room = self.aside.len() + proto::limits::DELTA_CONVERSATIONS_MAX <= ASIDE_MAX;
+        if self.sync_deadline.is_none() && room { self.sync_at } else { None }
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        if self.aside.len() >= ASIDE_MAX {
+            self.aside.pop_front();
+        }
+        self.aside.push_back(notice);
+    }
+
+    fn nack(&mut self, nack: Nack, now: Instant) {
+        if nack.client_message_id.is_some() {
+            return self.outbox.refused(nack, now, &mut self.random);
+        }
+        let wait = std::time::Duration::from_millis(u64::from(nack.retry_after_ms))
+            + self.config.backoff.draw(2, &mut self.random);
+        match nack.frame {
+            "sync" => (self.sync_at, self.sync_deadline) = (Some(now + wait), None),
+            "fetch" => {
+                let Some(FetchInFlight { fetch, asked, deadline }) = self.fetch.take() else { return };
+                match (asked, nack.code.temporary()) {
+                    (Some(asked), true) => {
+                        // Its turn comes again when the deadline has passed; meanwhile no other fetch leaves.
+                        let deadline = deadline.min(now + wait);
+                        self.fetch = Some(FetchInFlight { fetch, asked: Some(asked), deadline });
+                    }
+                    (Some(asked), false) => {
+                        let refused = Refused::Code { code: nack.code, message: nack.message };
+                        // Nobody waits any more when this fails.
+                        let _ = asked.send(Err(refused));
+                    }
+                    (None, true) => self.order.fetch_later(&fetch.conversation, now + wait),
+                    (None, false) => self.order.forget(&fetch.conversation),
+                }
+            }
+            frame => tracing::debug!(frame, code = nack.code.name(), "frame refused"),
+        }
+    }
+
+    fn page(&mut self, page: Page, now: Instant) {
+        let matches = |in_flight: &FetchInFlight| in_flight.fetch.conversation == page.conversation;
+        let Some(FetchInFlight { asked, .. }) = self.fetch.take_if(|in_flight| matches(in_flight)) else {
+            return;
+        };
+        match asked {
+            Some(asked) => {
+                // Nobody waits any more when this fails.
+                let _ = asked.send(Ok(page));
+            }
+            None => self.order.page(page, now),
+        }
+    }
+
+    fn delta(&mut self, delta: Delta, now: Instant) {
+        self.sync_deadline = None;
+        self.cursor = delta.cursor;
+        for state in delta.conversations {
+            self.conversation(state, now);
+        }
+        if delta.more {
+            self.sync_at = Some(now);
+        } else if !self.placed {
+            self.placed = true;
+            self.order.placed(now);
+        }
+    }
+
+    fn conversation(&mut self, state: ConversationState, now: Instant) {
+        if state.left {
+            self.order.forget(&state.conversation);
+        } else {
+            if !self.placed && self.config.start_at == StartAt::Head {
+                self.order.begin(&state.conversation, state.head, now);
+            } else if !self.placed {
+                self.order.begin(&state.conversation, proto::Seq::ZERO, now);
+            }
+            self.order.head_now(&state.conversation, state.head, now);
+        }
+        self.notice(Notice::Conversation(Box::new(state)));
+    }
+
+    fn next_fetch(&mut self, now: Instant) {
+        let deadline = now + self.config.answer_timeout;
+        let (fetch, asked) = match self.fetches.pop_front() {
+            Some((fetch, asked)) => (fetch, Some(asked)),
+            None => match self.order.poll(now) {
+                Some(fetch) => (fetch, None),
+                None => return,
+            },
+        };
+        self.out.push_back(ClientFrame::Fetch(fetch.clone()));
+        self.fetch = Some(FetchInFlight { fetch, asked, deadline });
+    }
+
+    /// The fetch in flight will not be answered: it leaves again.
+    fn put_fetch_back(&mut self, now: Instant) {
+        match self.fetch.take() {
+            Some(FetchInFlight { fetch, asked: Some(asked), .. }) => self.fetches.push_front((fetch, asked)),
+            Some(FetchInFlight { fetch, asked: None, .. }) => {
+                self.order.fetch_later(&fetch.conversation, now)
+            }
+            None => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

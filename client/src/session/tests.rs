@@ -1,0 +1,225 @@
+//! One session over several sockets, with the test as the server.
+
+use std::time::Duration;
+
+use proto::client_frame::AckMode;
+use proto::server_frame::{Ack, Event, Head, Limits, Pong};
+use proto::{
+    Body, ClientMessageId, Code, ConversationId, Entry, MessageId, NodeId, Seq, SessionRef, Timestamp,
+};
+use rand::SeedableRng as _;
+
+use super::*;
+use crate::TokenSource;
+
+fn user(name: &str) -> UserId {
+    UserId::parse(name).expect("a user id")
+}
+
+fn dm(peer: &str) -> ConversationId {
+    ConversationId::direct(&user("me"), &user(peer))
+}
+
+fn welcome() -> Welcome {
+    Welcome {
+        session: SessionRef { node: NodeId(1), session: 1 },
+        user: user("me"),
+        ping_ms: 20_000,
+        limits: Limits {
+            frame_bytes: 65_536,
+            body_bytes: 32_768,
+            unanswered: 8,
+            commands_per_second: 100,
+            page_entries: 50,
+        },
+        server_time: Timestamp(1),
+        auth_expires: 0,
+    }
+}
+
+fn session(start_at: StartAt) -> (Session, Instant) {
+    let mut config = ClientConfig::new("ws://unused", TokenSource::fixed("unused"));
+    config.start_at = start_at;
+    let now = Instant::now();
+    let mut session = Session::new(config, StdRng::seed_from_u64(3), now);
+    session.connected(&welcome(), now);
+    (session, now)
+}
+
+fn frames(session: &mut Session, now: Instant) -> Vec<ClientFrame> {
+    session.poll(now);
+    std::iter::from_fn(|| session.next_frame()).collect()
+}
+
+fn state(peer: &str, head: u64) -> ConversationState {
+    ConversationState {
+        conversation: dm(peer),
+        head: Seq(head),
+        unread: 0,
+        read_seq: Seq::ZERO,
+        last: None,
+        name: None,
+        peer: Some(user(peer)),
+        time: Timestamp(1),
+        left: false,
+    }
+}
+
+fn delta(conversations: Vec<ConversationState>, cursor: &str, more: bool) -> ServerFrame {
+    ServerFrame::Delta(Delta { conversations, cursor: cursor.to_owned(), more })
+}
+
+fn entry(seq: u64) -> Entry {
+    Entry {
+        seq: Seq(seq),
+        message_id: MessageId(seq),
+        sender: user("bob"),
+        time: Timestamp(seq),
+        counted: seq,
+        client_message_id: ClientMessageId([0; 16]),
+        body: Body::text("hi"),
+    }
+}
+
+fn event(peer: &str, seq: u64) -> ServerFrame {
+    ServerFrame::Event(Event { conversation: dm(peer), entry: entry(seq) })
+}
+
+fn events(session: &mut Session, now: Instant) -> Vec<u64> {
+    std::iter::from_fn(|| session.next_notice(now))
+        .filter_map(|notice| match notice {
+            Notice::Event(event) => Some(event.entry.seq.0),
+            _ => None,
+        })
+        .collect()
+}
+
+fn page(peer: &str, from: u64, to: u64) -> ServerFrame {
+    let entries = (from..=to).map(entry).collect();
+    ServerFrame::Page(Page { conversation: dm(peer), from: Seq(from), to: Seq(to), entries, head: Seq(to) })
+}
+
+fn fetched(frames: &[ClientFrame]) -> Vec<(u64, u64)> {
+    let intervals = frames.iter().filter_map(|frame| match frame {
+        ClientFrame::Fetch(fetch) => Some((fetch.from.0, fetch.to.0)),
+        _ => None,
+    });
+    intervals.collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn starting_at_the_head_shows_only_what_comes_after() {
+    let (mut session, now) = session(StartAt::Head);
+    assert_eq!(frames(&mut session, now), [ClientFrame::Sync(Sync::default())]);
+    session.frame(event("bob", 8), now);
+    session.frame(delta(vec![state("bob", 7)], "c1", true), now);
+    let open = vec![Position { conversation: dm("bob"), seq: Seq(8) }];
+    assert_eq!(frames(&mut session, now), [ClientFrame::Sync(Sync { cursor: "c1".into(), open })]);
+    session.frame(delta(vec![], "c2", false), now);
+    assert_eq!(events(&mut session, now), [8]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn starting_at_the_beginning_fetches_the_whole_log() {
+    let (mut session, now) = session(StartAt::Beginning);
+    frames(&mut session, now);
+    session.frame(delta(vec![state("bob", 3)], "c", false), now);
+    assert_eq!(fetched(&frames(&mut session, now)), [(1, 0)]);
+    session.frame(page("bob", 1, 3), now);
+    assert_eq!(events(&mut session, now), [1, 2, 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_new_socket_what_was_missed_is_fetched_and_the_fetch_in_flight_is_repeated() {
+    let (mut session, now) = session(StartAt::Head);
+    frames(&mut session, now);
+    session.frame(delta(vec![state("bob", 2), state("carol", 2)], "c1", false), now);
+    session.disconnected(now);
+    session.connected(&welcome(), now);
+    let sent = frames(&mut session, now);
+    assert!(matches!(&sent[..], [ClientFrame::Sync(sync)] if sync.cursor == "c1" && sync.open.len() == 2));
+    session.frame(delta(vec![state("bob", 4)], "c2", false), now);
+    assert_eq!(fetched(&frames(&mut session, now)), [(3, 0)]);
+    session.disconnected(now);
+    session.connected(&welcome(), now);
+    assert_eq!(fetched(&frames(&mut session, now)), [(3, 0)]);
+    session.frame(page("bob", 3, 4), now);
+    assert_eq!(events(&mut session, now), [3, 4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_long_starts_the_cursor_again_but_no_conversation() {
+    let (mut session, now) = session(StartAt::Head);
+    frames(&mut session, now);
+    session.frame(delta(vec![state("bob", 2)], "old", false), now);
+    session.frame(ServerFrame::Resync, now);
+    frames(&mut session, now);
+    session.frame(ServerFrame::TooLong, now);
+    let sent = frames(&mut session, now);
+    assert!(matches!(&sent[..], [ClientFrame::Sync(sync)] if sync.cursor.is_empty()), "{sent:?}");
+    session.frame(delta(vec![state("bob", 3)], "new", false), now);
+    assert_eq!(fetched(&frames(&mut session, now)), [(3, 0)], "the place in the log was kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_fetch_of_the_application_is_told_and_a_busy_one_is_repeated() {
+    let (mut session, now) = session(StartAt::Head);
+    frames(&mut session, now);
+    session.frame(delta(vec![], "c", false), now);
+    let fetch = Fetch { conversation: dm("bob"), from: Seq(1), to: Seq::ZERO, limit: 0, backwards: false };
+    let (asked, mut answer) = oneshot::channel();
+    session.ask(Ask::Fetch(fetch, asked));
+    assert_eq!(fetched(&frames(&mut session, now)), [(1, 0)]);
+    session.frame(ServerFrame::Nack(Nack::of("fetch", Code::Busy, "later")), now);
+    assert!(answer.try_recv().is_err(), "not told");
+    let later = now + Duration::from_secs(1);
+    assert_eq!(fetched(&frames(&mut session, later)), [(1, 0)]);
+    session.frame(ServerFrame::Nack(Nack::of("fetch", Code::Forbidden, "no")), later);
+    let refused = Refused::Code { code: Code::Forbidden, message: "no".into() };
+    assert_eq!(answer.await.expect("told"), Err(refused));
+}
+
+#[tokio::test(start_paused = true)]
+async fn heads_in_pongs_reveal_a_lost_tail_and_pings_leave_in_silence() {
+    let (mut session, now) = session(StartAt::Head);
+    frames(&mut session, now);
+    session.frame(delta(vec![state("bob", 2)], "c", false), now);
+    assert_eq!(session.next_due(), now + Duration::from_secs(20));
+    let later = now + Duration::from_secs(20);
+    assert_eq!(frames(&mut session, later), [ClientFrame::Ping]);
+    let heads = vec![Head { conversation: dm("bob"), last: Seq(3) }];
+    session.frame(ServerFrame::Pong(Pong { heads, server_time: Timestamp(1) }), later);
+    assert_eq!(fetched(&frames(&mut session, later + Duration::from_millis(500))), [(3, 0)]);
+    assert!(!session.is_dead(later + Duration::from_secs(49)));
+    assert!(session.is_dead(later + Duration::from_secs(51)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn sends_keep_within_the_servers_window() {
+    let (mut session, now) = session(StartAt::Head);
+    frames(&mut session, now);
+    for id in 0..20 {
+        let (done, _answer) = oneshot::channel();
+        let id = ClientMessageId([id; 16]);
+        let to = Recipient::User(user("bob"));
+        let outgoing = Outgoing { id, to, body: Body::text("hi"), ack: AckMode::Persisted, done };
+        session.ask(Ask::Send(Box::new(outgoing)));
+    }
+    assert_eq!(frames(&mut session, now).len(), 6, "8 unanswered are allowed, 2 are kept for fetch and sync");
+    let ack = Ack {
+        client_message_id: ClientMessageId([0; 16]),
+        conversation: dm("bob"),
+        seq: Seq(1),
+        message_id: MessageId(1),
+        time: Timestamp(1),
+    };
+    session.frame(ServerFrame::Ack(ack), now);
+    assert_eq!(frames(&mut session, now).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_server_can_ask_for_a_token_and_for_a_pause() {
+    let (mut session, now) = session(StartAt::Head);
+    assert_eq!(session.frame(ServerFrame::AuthExpiring(1), now), Reaction::RefreshToken);
+    assert_eq!(session.frame(ServerFrame::Goaway(70), now), Reaction::Reconnect { after_ms: 70 });
+}
