@@ -5,6 +5,9 @@ use prost::Message as _;
 
 use crate::{limits, wire};
 
+/// Field 1 (`text`), length-delimited: how the encoding of nearly every body begins.
+pub(crate) const TEXT_TAG: u8 = 1 << 3 | 2;
+
 /// A checked body: the encoded [`wire::Body`], at most [`limits::BODY_BYTES_MAX`] bytes.
 ///
 /// It is decoded where it enters, to check it, and where a JSON reader needs it; the log and the bus carry bytes, so
@@ -46,6 +49,19 @@ impl Body {
         wire::Body::decode(self.encoded.clone()).unwrap_or_default()
     }
 
+    /// The text, when the body is a text and nothing else. Does not copy.
+    pub fn as_text(&self) -> Option<&str> {
+        let (tag, mut rest) = self.encoded.split_first()?;
+        if *tag != TEXT_TAG {
+            return None;
+        }
+        let length = prost::encoding::decode_varint(&mut rest).ok()?;
+        if length != rest.len() as u64 {
+            return None;
+        }
+        std::str::from_utf8(rest).ok()
+    }
+
     /// Whether a client may send it: a known kind, not `system`, not empty, not too large. The error says what is
     /// allowed.
     pub fn check_from_client(&self) -> Result<(), String> {
@@ -55,6 +71,9 @@ impl Body {
                 self.encoded.len(),
                 limits::BODY_BYTES_MAX
             ));
+        }
+        if self.as_text().is_some_and(|text| !text.is_empty()) {
+            return Ok(());
         }
         match self.to_wire().kind {
             Some(wire::body::Kind::Text(text)) if text.is_empty() => Err("the text is empty".to_owned()),

@@ -1,32 +1,72 @@
 //! From values to bytes and back, in both encodings.
+//!
+//! ```text
+//! JSON text ──client_json──┐                         ┌──server_json──► JSON text
+//!                          ├─check─► frames ──────────┤
+//! protobuf ──client_wire───┘                         └──server_wire──► protobuf
+//! ```
+//!
+//! **Guarantees.** What is decoded is valid and within the limits of the protocol; decoding any bytes ends in a
+//! frame or a [`FrameError`], and no error repeats what was sent. What is encoded decodes to an equal frame, but for
+//! [`crate::Entry::counted`], which is not told to clients.
+
+mod body_json;
+mod check;
+mod client_json;
+mod client_wire;
+mod message;
+mod server_from_wire;
+mod server_json_read;
+mod server_json_write;
+mod server_wire;
 
 use bytes::Bytes;
 
 use crate::{ClientFrame, Encoding, FrameError, ServerFrame};
 
 impl ClientFrame {
-    /// Reads one frame. `bytes` is a whole WebSocket message, already known to be UTF-8 for JSON.
-    pub fn decode(_encoding: Encoding, _bytes: &[u8]) -> Result<Self, FrameError> {
-        Err(FrameError::Malformed("not built yet".into()))
+    /// Reads one frame: a whole WebSocket message without its header.
+    pub fn decode(encoding: Encoding, bytes: &[u8]) -> Result<Self, FrameError> {
+        match encoding {
+            Encoding::Json => client_json::read(bytes),
+            Encoding::Proto => client_wire::decode(bytes),
+        }
     }
 
     /// Writes one frame, without a WebSocket header.
-    pub fn encode(&self, _encoding: Encoding) -> Vec<u8> {
-        Vec::new()
+    pub fn encode(&self, encoding: Encoding) -> Vec<u8> {
+        match encoding {
+            Encoding::Json => client_json::write(self),
+            Encoding::Proto => client_wire::encode(self),
+        }
     }
 }
 
 impl ServerFrame {
-    /// Reads one frame; what the reference client does.
-    pub fn decode(_encoding: Encoding, _bytes: &[u8]) -> Result<Self, FrameError> {
-        Err(FrameError::Malformed("not built yet".into()))
+    /// Reads one frame: a whole WebSocket message without its header.
+    pub fn decode(encoding: Encoding, bytes: &[u8]) -> Result<Self, FrameError> {
+        match encoding {
+            Encoding::Json => server_json_read::read(bytes),
+            Encoding::Proto => server_wire::decode(bytes),
+        }
+    }
+
+    /// Reads one protobuf frame without copying its bodies: they share `bytes`.
+    pub fn decode_shared(bytes: Bytes) -> Result<Self, FrameError> {
+        server_wire::decode(bytes)
     }
 
     /// Appends the frame to `out`, without a WebSocket header.
-    pub fn encode_into(&self, _encoding: Encoding, _out: &mut Vec<u8>) {}
+    pub fn encode_into(&self, encoding: Encoding, out: &mut Vec<u8>) {
+        match encoding {
+            Encoding::Json => server_json_write::write(self, out),
+            Encoding::Proto => server_wire::encode(self, out),
+        }
+    }
 
-    /// A complete, unmasked WebSocket message holding the frame.
-    pub fn encode_message(&self, _encoding: Encoding) -> Bytes {
-        Bytes::new()
+    /// A complete, unmasked WebSocket message (RFC 6455 §5.2) holding the frame: one final frame, text for JSON and
+    /// binary for protobuf.
+    pub fn encode_message(&self, encoding: Encoding) -> Bytes {
+        message::encode(self, encoding)
     }
 }

@@ -16,6 +16,10 @@ pub const PAGE_ENTRIES_DEFAULT: usize = 50;
 pub const PAGE_BYTES_MAX: usize = 256 * 1024;
 /// Conversations in one `sync.open`.
 pub const SYNC_OPEN_MAX: usize = 200;
+/// Bytes of the token in one `hello`.
+pub const AUTH_BYTES_MAX: usize = 8 * 1024;
+/// Bytes of the cursor of one `sync`.
+pub const CURSOR_BYTES_MAX: usize = 1024;
 /// Conversations in one `delta`.
 pub const DELTA_CONVERSATIONS_MAX: usize = 100;
 /// Milliseconds after which a command must not be carried out.
