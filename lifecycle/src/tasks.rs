@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -43,6 +44,20 @@ impl Tasks {
     pub fn spawn(&self, name: &'static str, future: impl Future<Output = ()> + Send + 'static) {
         let guard = self.enter(name);
         tokio::spawn(async move {
+            let _guard = guard;
+            future.await;
+        });
+    }
+
+    /// Runs a future on the given runtime, from whatever thread.
+    pub fn spawn_on(
+        &self,
+        runtime: &Handle,
+        name: &'static str,
+        future: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let guard = self.enter(name);
+        runtime.spawn(async move {
             let _guard = guard;
             future.await;
         });
