@@ -75,18 +75,31 @@ pub fn uses() -> anyhow::Result<Vec<Use>> {
     Ok(sources.iter().filter(|source| source.is_product()).flat_map(|s| uses_in(&s.text, &s.path)).collect())
 }
 
-/// The uses in one file.
+/// The uses in one file. A macro of our own in a crate's `metrics.rs` may pass a name on as `$name`; see [`named_in`].
 pub fn uses_in(text: &str, path: &str) -> Vec<Use> {
     let code = product_code(text);
     let calls = macro_calls(&code, &["counter", "gauge", "histogram"]);
     calls
         .into_iter()
+        .filter(|call| !(path.ends_with("/metrics.rs") && call.arguments.trim_start().starts_with('$')))
         .map(|call| Use {
             name: first_literal(&call),
             place: format!("{path}:{}", call.line),
             kind: call.name,
         })
         .collect()
+}
+
+/// Names that a crate's `metrics.rs` spells outside its `INVENTORY`: what its own macros register.
+pub fn named_in(text: &str) -> Vec<String> {
+    let code = product_code(text);
+    let inventory = code
+        .find("const INVENTORY")
+        .map(|start| start..code[start..].find("];").map_or(code.len(), |length| start + length));
+    let outside = literals(&code)
+        .into_iter()
+        .filter(|literal| inventory.as_ref().is_none_or(|inventory| !inventory.contains(&literal.offset)));
+    outside.map(|literal| literal.text).collect()
 }
 
 /// `docs/METRICS.md`.
@@ -101,7 +114,7 @@ pub fn document(metrics: &[Metric]) -> String {
             owner = &metric.owner;
             let _ = write!(text, "\n## {owner}\n\n| metric | kind | what it says |\n|---|---|---|\n");
         }
-        let _ = writeln!(text, "| `{}` | {} | {} |", metric.name, metric.kind, metric.help);
+        let _ = writeln!(text, "| `{}` | {} | {} |", metric.name, metric.kind, capitalised(&metric.help));
     }
     text
 }
@@ -110,6 +123,11 @@ fn metrics_by_owner(metrics: &[Metric]) -> Vec<&Metric> {
     let mut sorted: Vec<_> = metrics.iter().collect();
     sorted.sort_by(|a, b| (&a.owner, &a.name).cmp(&(&b.owner, &b.name)));
     sorted
+}
+
+fn capitalised(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// Where a text names something, as `path:line`, for failure messages.
