@@ -20,6 +20,22 @@ mod server_json_read;
 mod server_json_write;
 mod server_wire;
 
+/// What envelopes share with client frames.
+pub(crate) mod client {
+    pub(crate) use super::check::recipient;
+    pub(crate) use super::client_wire::{
+        fetch, fetch_to_wire, position_from_wire as position, recipient_to_wire, send_of_any_kind,
+        send_to_wire, sync, sync_to_wire,
+    };
+}
+
+/// What envelopes share with server frames.
+pub(crate) mod server {
+    pub(crate) use super::message::payload;
+    pub(crate) use super::server_from_wire::event;
+    pub(crate) use super::server_wire::event_to_wire;
+}
+
 use bytes::Bytes;
 
 use crate::{ClientFrame, Encoding, FrameError, ServerFrame};

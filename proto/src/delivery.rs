@@ -148,4 +148,9 @@ impl SharedFrame {
             Encoding::Proto => self.proto.get_or_init(|| self.frame.encode_message(Encoding::Proto)),
         }
     }
+
+    /// The frame in protobuf, without a WebSocket header.
+    pub fn encoded(&self) -> Bytes {
+        crate::codec::server::payload(self.message(Encoding::Proto))
+    }
 }

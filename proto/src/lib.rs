@@ -18,6 +18,7 @@ mod codec;
 pub mod command;
 pub mod delivery;
 pub mod entry;
+mod envelope;
 pub mod error;
 pub mod id;
 mod json;

@@ -21,13 +21,21 @@ pub(super) struct SendDraft<'a> {
 }
 
 impl SendDraft<'_> {
+    /// Checks a send of a client.
     pub(super) fn check(self) -> Result<Send, FrameError> {
-        let id = ClientMessageId::parse(&self.client_message_id)
-            .map_err(|error| FrameError::field("send", "client_message_id", error))?;
-        self.check_rest(id).map_err(|error| error.of_send(id))
+        let send = self.check_ids()?;
+        check_body(&send.body).map_err(|error| error.of_send(send.client_message_id))?;
+        Ok(send)
     }
 
-    fn check_rest(self, client_message_id: ClientMessageId) -> Result<Send, FrameError> {
+    /// Checks all but the body, which trusted services may choose freely.
+    pub(super) fn check_ids(self) -> Result<Send, FrameError> {
+        let id = ClientMessageId::parse(&self.client_message_id)
+            .map_err(|error| FrameError::field("send", "client_message_id", error))?;
+        self.check_addresses(id).map_err(|error| error.of_send(id))
+    }
+
+    fn check_addresses(self, client_message_id: ClientMessageId) -> Result<Send, FrameError> {
         let after = match &*self.after {
             "" => None,
             text => Some(
@@ -37,7 +45,7 @@ impl SendDraft<'_> {
         Ok(Send {
             client_message_id,
             to: recipient("send", &self.conversation, &self.to_user)?,
-            body: body(self.body)?,
+            body: Body::from_encoded(self.body),
             ack: self.ack,
             attempt: self.attempt,
             age_ms: self.age_ms,
@@ -63,7 +71,7 @@ pub(super) fn position(
     Ok(Position { conversation: conversation(frame, field, text)?, seq: Seq(seq) })
 }
 
-pub(super) fn recipient(
+pub(crate) fn recipient(
     frame: &'static str,
     conversation_text: &str,
     to_user: &str,
@@ -100,13 +108,9 @@ pub(super) fn cursor(frame: &'static str, text: &str) -> Result<(), FrameError> 
     size(frame, "cursor", text.len(), limits::CURSOR_BYTES_MAX)
 }
 
-fn body(encoded: Bytes) -> Result<Body, FrameError> {
-    size("send", "body", encoded.len(), limits::BODY_BYTES_MAX)?;
-    let body = Body::from_encoded(encoded);
-    match body.check_from_client() {
-        Ok(()) => Ok(body),
-        Err(problem) => Err(FrameError::field("send", "body", problem)),
-    }
+fn check_body(body: &Body) -> Result<(), FrameError> {
+    size("send", "body", body.encoded().len(), limits::BODY_BYTES_MAX)?;
+    body.check_from_client().map_err(|problem| FrameError::field("send", "body", problem))
 }
 
 fn size(frame: &'static str, field: &'static str, bytes: usize, max: usize) -> Result<(), FrameError> {

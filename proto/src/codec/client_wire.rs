@@ -60,22 +60,31 @@ pub(super) fn hello(wire: wire::Hello) -> Result<Hello, FrameError> {
     check::hello(wire.auth, &wire.device, resume)
 }
 
-pub(crate) fn send(wire: wire::Send) -> Result<Send, FrameError> {
+fn send(wire: wire::Send) -> Result<Send, FrameError> {
     let ack = wire::AckMode::try_from(wire.ack);
-    let draft = SendDraft {
+    let send = draft(wire).check()?;
+    match ack {
+        Ok(_) => Ok(send),
+        Err(_) => Err(FrameError::field("send", "ack", ACK_ALLOWED).of_send(send.client_message_id)),
+    }
+}
+
+/// A send in an envelope: it was checked where it entered, or comes from a trusted service.
+pub(crate) fn send_of_any_kind(wire: wire::Send) -> Result<Send, FrameError> {
+    draft(wire).check_ids()
+}
+
+fn draft(wire: wire::Send) -> SendDraft<'static> {
+    let ack = ack_from_wire(wire.ack());
+    SendDraft {
         client_message_id: Cow::Owned(wire.client_message_id),
         conversation: Cow::Owned(wire.conversation),
         to_user: Cow::Owned(wire.to_user),
         body: wire.body,
-        ack: ack.map(ack_from_wire).unwrap_or_default(),
+        ack,
         attempt: wire.attempt,
         age_ms: wire.age_ms,
         after: Cow::Owned(wire.after),
-    };
-    let send = draft.check()?;
-    match ack {
-        Ok(_) => Ok(send),
-        Err(_) => Err(FrameError::field("send", "ack", ACK_ALLOWED).of_send(send.client_message_id)),
     }
 }
 

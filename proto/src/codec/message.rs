@@ -25,6 +25,16 @@ pub(super) fn encode(frame: &ServerFrame, encoding: Encoding) -> Bytes {
     Bytes::from(out).slice(start..)
 }
 
+/// What [`encode`] put behind the header.
+pub(crate) fn payload(message: &Bytes) -> Bytes {
+    let header = match message.get(1) {
+        Some(126) => 4,
+        Some(127) => 10,
+        _ => 2,
+    };
+    message.slice(header.min(message.len())..)
+}
+
 /// Writes the shortest header that fits, ending at [`HEADER_BYTES_MAX`]; gives its first byte's place.
 fn write_header(out: &mut [u8], opcode: u8) -> usize {
     let length = out.len() - HEADER_BYTES_MAX;

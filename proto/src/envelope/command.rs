@@ -1,0 +1,56 @@
+//! Commands on `cmd.<partition>.…`.
+
+use bytes::Buf;
+use prost::Message as _;
+
+use super::{command_request, id, malformed, trace_from_wire, trace_to_wire};
+use crate::command::{Origin, Source};
+use crate::{Command, DeviceId, Epoch, FrameError, NodeId, SessionRef, Timestamp, UserId, wire};
+
+impl Command {
+    /// The bytes of a [`wire::CommandEnvelope`].
+    pub fn to_envelope(&self) -> Vec<u8> {
+        let source = match self.origin.source {
+            Source::Client => wire::command_envelope::Source::Client,
+            Source::ServerApi => wire::command_envelope::Source::ServerApi,
+            Source::System => wire::command_envelope::Source::System,
+        };
+        wire::CommandEnvelope {
+            user: self.origin.user.to_string(),
+            device: self.origin.device.to_string(),
+            node: self.origin.session.node.0,
+            session: self.origin.session.session,
+            source: source.into(),
+            deadline: self.deadline.0,
+            epoch: self.epoch.0,
+            trace: trace_to_wire(self.trace),
+            request: Some(command_request::to_wire(&self.request)),
+        }
+        .encode_to_vec()
+    }
+
+    /// Reads what [`Self::to_envelope`] wrote. A source that this version does not know has no more rights than a
+    /// client. Bodies share the given bytes when they are a [`bytes::Bytes`].
+    pub fn from_envelope(bytes: impl Buf) -> Result<Self, FrameError> {
+        const KNOWN: &str = "send, fetch, sync, read, delivered, typing, heads, connected, disconnected, create_group, \
+                             join_group, leave_group, add_members, remove_members, dismiss_group";
+        let wire = wire::CommandEnvelope::decode(bytes).map_err(malformed)?;
+        let source = match wire.source() {
+            wire::command_envelope::Source::Client => Source::Client,
+            wire::command_envelope::Source::ServerApi => Source::ServerApi,
+            wire::command_envelope::Source::System => Source::System,
+        };
+        Ok(Self {
+            origin: Origin {
+                user: id("command", "user", UserId::parse(&wire.user))?,
+                device: id("command", "device", DeviceId::parse(&wire.device))?,
+                session: SessionRef { node: NodeId(wire.node), session: wire.session },
+                source,
+            },
+            deadline: Timestamp(wire.deadline),
+            epoch: Epoch(wire.epoch),
+            trace: trace_from_wire(&wire.trace),
+            request: command_request::from_wire(wire.request.ok_or(FrameError::Unknown { known: KNOWN })?)?,
+        })
+    }
+}

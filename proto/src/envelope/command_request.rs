@@ -1,0 +1,87 @@
+//! What a command asks.
+
+use wire::command_envelope::Request as Wire;
+
+use super::{group, id, texts, users};
+use crate::codec::client;
+use crate::command::GroupRequest;
+use crate::{ConversationId, FrameError, GroupId, Request, wire};
+
+pub(super) fn to_wire(request: &Request) -> Wire {
+    match request {
+        Request::Send(send) => Wire::Send(client::send_to_wire(send)),
+        Request::Fetch(fetch) => Wire::Fetch(client::fetch_to_wire(fetch)),
+        Request::Sync(sync) => Wire::Sync(client::sync_to_wire(sync)),
+        Request::Read(at) => {
+            Wire::Read(wire::Read { conversation: at.conversation.to_string(), seq: at.seq.0 })
+        }
+        Request::Delivered(at) => {
+            Wire::Delivered(wire::DeliveredUpTo { conversation: at.conversation.to_string(), seq: at.seq.0 })
+        }
+        Request::Typing(to) => {
+            let (conversation, to_user) = client::recipient_to_wire(to);
+            Wire::Typing(wire::TypingNow { conversation, to_user })
+        }
+        Request::Heads(conversations) => {
+            Wire::Heads(wire::HeadsRequest { conversations: texts(conversations) })
+        }
+        Request::Connected => Wire::Connected(wire::Connected {}),
+        Request::Disconnected => Wire::Disconnected(wire::Disconnected {}),
+        Request::Group(group, request) => group_to_wire(group, request),
+    }
+}
+
+fn group_to_wire(group: &GroupId, request: &GroupRequest) -> Wire {
+    let group = group.to_string();
+    match request {
+        GroupRequest::Create { name, members } => {
+            Wire::CreateGroup(wire::CreateGroup { group, name: name.clone(), members: texts(members) })
+        }
+        GroupRequest::Join => Wire::JoinGroup(wire::JoinGroup { group }),
+        GroupRequest::Leave => Wire::LeaveGroup(wire::LeaveGroup { group }),
+        GroupRequest::Add(users) => Wire::AddMembers(wire::AddMembers { group, users: texts(users) }),
+        GroupRequest::Remove(users) => {
+            Wire::RemoveMembers(wire::RemoveMembers { group, users: texts(users) })
+        }
+        GroupRequest::Dismiss => Wire::DismissGroup(wire::DismissGroup { group }),
+    }
+}
+
+pub(super) fn from_wire(wire: Wire) -> Result<Request, FrameError> {
+    Ok(match wire {
+        Wire::Send(wire) => Request::Send(client::send_of_any_kind(wire)?),
+        Wire::Fetch(wire) => Request::Fetch(client::fetch(wire)?),
+        Wire::Sync(wire) => Request::Sync(client::sync("sync", wire)?),
+        Wire::Read(wire) => Request::Read(client::position("read", &wire.conversation, wire.seq)?),
+        Wire::Delivered(wire) => {
+            Request::Delivered(client::position("delivered", &wire.conversation, wire.seq)?)
+        }
+        Wire::Typing(wire) => {
+            Request::Typing(client::recipient("typing", &wire.conversation, &wire.to_user)?)
+        }
+        Wire::Heads(wire) => {
+            let parse = |text: &String| id("heads", "conversations", ConversationId::parse(text));
+            Request::Heads(wire.conversations.iter().map(parse).collect::<Result<_, _>>()?)
+        }
+        Wire::Connected(wire::Connected {}) => Request::Connected,
+        Wire::Disconnected(wire::Disconnected {}) => Request::Disconnected,
+        Wire::CreateGroup(wire) => {
+            let members = users("create_group", "members", &wire.members)?;
+            let create = GroupRequest::Create { name: wire.name, members };
+            Request::Group(group("create_group", &wire.group)?, create)
+        }
+        Wire::JoinGroup(wire) => Request::Group(group("join_group", &wire.group)?, GroupRequest::Join),
+        Wire::LeaveGroup(wire) => Request::Group(group("leave_group", &wire.group)?, GroupRequest::Leave),
+        Wire::AddMembers(wire) => {
+            let add = GroupRequest::Add(users("add_members", "users", &wire.users)?);
+            Request::Group(group("add_members", &wire.group)?, add)
+        }
+        Wire::RemoveMembers(wire) => {
+            let remove = GroupRequest::Remove(users("remove_members", "users", &wire.users)?);
+            Request::Group(group("remove_members", &wire.group)?, remove)
+        }
+        Wire::DismissGroup(wire) => {
+            Request::Group(group("dismiss_group", &wire.group)?, GroupRequest::Dismiss)
+        }
+    })
+}
