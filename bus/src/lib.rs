@@ -19,6 +19,7 @@ mod interest;
 mod local;
 pub mod metrics;
 mod queue;
+pub mod subject;
 
 pub use inbox::{NodeInbox, Received};
 pub use queue::CommandQueue;

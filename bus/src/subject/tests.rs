@@ -1,0 +1,119 @@
+//! Subjects as other backends see them.
+
+use proto::client_frame::{Recipient, Sync};
+use proto::command::GroupRequest;
+use proto::{
+    Command, ConversationId, Epoch, GroupId, NodeId, Origin, Partition, Request, SessionRef, Target,
+    Timestamp, TraceId, UserId,
+};
+
+use super::{PrefixError, Subjects};
+
+fn user(text: &str) -> UserId {
+    UserId::parse(text).unwrap()
+}
+
+fn command(request: Request) -> Command {
+    Command {
+        origin: Origin {
+            user: user("anna.k@example.com"),
+            device: proto::DeviceId::unnamed(),
+            session: SessionRef { node: NodeId(1), session: 2 },
+            source: proto::command::Source::Client,
+        },
+        deadline: Timestamp(0),
+        epoch: Epoch(0),
+        trace: TraceId(0),
+        request,
+    }
+}
+
+#[test]
+fn dots_of_ids_are_spelled_as_slashes() {
+    let subjects = Subjects::new("").unwrap();
+    let target = Target::User(user("anna.k@example.com"));
+    assert_eq!(subjects.delivery(&target), "user.anna/k@example/com");
+    assert_eq!(subjects.target("user.anna/k@example/com"), Some(target));
+}
+
+#[test]
+fn every_target_is_found_again_in_its_subject() {
+    for prefix in ["", "tidegate", "eu.chat-1"] {
+        let subjects = Subjects::new(prefix).unwrap();
+        for target in [
+            Target::User(user("a")),
+            Target::User(user("auth0|x.y_z-1:2+3=4~5")),
+            Target::Group(GroupId::parse("..").unwrap()),
+            Target::Node(NodeId(0)),
+            Target::Node(NodeId(u64::MAX)),
+        ] {
+            let subject = subjects.delivery(&target);
+            assert!(subject.starts_with(prefix));
+            assert_eq!(subjects.target(&subject), Some(target), "{subject}");
+        }
+    }
+}
+
+#[test]
+fn commands_go_to_the_owner_of_their_partition() {
+    let subjects = Subjects::new("chat").unwrap();
+    let group = GroupId::parse("team.a").unwrap();
+    let partition = Partition::of(&ConversationId::group(&group));
+    let join = command(Request::Group(group.clone(), GroupRequest::Join));
+    let subject = subjects.command(&join);
+    assert_eq!(subject, format!("chat.cmd.{partition}.group.team/a"));
+    assert_eq!(subjects.partition(&subject), Some(partition));
+    assert_eq!(subjects.commands_of(partition), format!("chat.cmd.{partition}.>"));
+
+    let direct = command(Request::Typing(Recipient::User(user("bob"))));
+    let subject = subjects.command(&direct);
+    assert_eq!(subject, format!("chat.cmd.{}.user.anna/k@example/com", direct.partition()));
+    assert_eq!(subjects.partition(&subject), Some(direct.partition()));
+
+    let own = command(Request::Sync(Sync::default()));
+    let partition = Partition::of_user(&user("anna.k@example.com"));
+    assert_eq!(subjects.command(&own), format!("chat.cmd.{partition}.user.anna/k@example/com"));
+}
+
+#[test]
+fn foreign_subjects_are_not_taken_for_ours() {
+    let subjects = Subjects::new("chat").unwrap();
+    for subject in [
+        "user.bob",
+        "chat.user",
+        "chat.user.",
+        "chat.user.b.c",
+        "chat.user.*",
+        "chat.group.>",
+        "chat.node.1",
+        "chat.node.00000000000000001",
+        "chat.node.000000000000000G",
+        "chat.node.000000000000000A",
+        "chat.presence.bob",
+        "chatuser.bob",
+    ] {
+        assert_eq!(subjects.target(subject), None, "{subject}");
+    }
+    for subject in [
+        "cmd.1.user.bob",
+        "chat.cmd.any",
+        "chat.cmd.1024.user.bob",
+        "chat.cmd.1.user",
+        "chat.cmd.1.user.",
+        "chat.cmd.1.room.bob",
+        "chat.cmd.1.user.b.c",
+        "chat.dmc.1.user.bob",
+    ] {
+        assert_eq!(subjects.partition(subject), None, "{subject}");
+    }
+    assert_eq!(subjects.any_command(), "chat.cmd.any");
+    assert_eq!(subjects.heartbeat(), "chat.router.heartbeat");
+}
+
+#[test]
+fn prefixes_that_would_change_the_meaning_of_a_subject_are_refused() {
+    let long = "x".repeat(65);
+    for prefix in [".", "a.", ".a", "a..b", "a b", "a*", ">", "a/b", "ä", &long] {
+        assert_eq!(Subjects::new(prefix), Err(PrefixError), "{prefix}");
+    }
+}
