@@ -1,0 +1,119 @@
+//! What a gateway is told before it starts. The file shape and the defaults live in `server`.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Everything a gateway needs to know.
+#[derive(Clone, Debug)]
+pub struct GatewayConfig {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Shards: one thread, listener and bus node each. Usually one per core.
+    pub shards: usize,
+    /// Which web pages may open sockets.
+    pub origins: Origins,
+    /// Who is let in.
+    pub admission: AdmissionLimits,
+    /// What one session may do.
+    pub session: SessionLimits,
+    /// How much waits for one slow reader.
+    pub mailbox: MailboxLimits,
+    /// When sockets are found dead, or out of time.
+    pub timeouts: Timeouts,
+    /// How the gateway goes away.
+    pub drain: DrainPlan,
+}
+
+/// Which `Origin` headers are accepted. A request without one comes from no web page and is always accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origins {
+    /// Only pages whose origin's host and port equal the `Host` header.
+    Same,
+    /// Same origin, or exactly one of these, such as `https://chat.example.org`.
+    Listed(Vec<String>),
+}
+
+/// Bounds that hold for the whole process, over all shards.
+#[derive(Clone, Copy, Debug)]
+pub struct AdmissionLimits {
+    /// Open connections of any kind. At the bound nothing is accepted; the kernel's backlog waits.
+    pub connections_max: usize,
+    /// Connections whose first request has not arrived. At the bound nothing is accepted.
+    pub handshakes_max: usize,
+    /// Connections of one address (one /64 for IPv6); loopback is exempt. Above it the answer is 429.
+    pub per_address_max: u32,
+    /// Sockets of one user. Above it the answer is 429, or close 1013 when the proof came by `hello`.
+    pub per_user_max: u32,
+}
+
+/// Bounds of one session.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionLimits {
+    /// Bytes of one message from the client. Above: close 1009.
+    pub message_bytes_max: u32,
+    /// Fragments of one message. Above: close 1009.
+    pub fragments_max: u32,
+    /// Commands a second, sustained. Above: `nack RATE`.
+    pub commands_per_second: u32,
+    /// Commands at once after a rest.
+    pub commands_burst: u32,
+    /// `nack RATE`s without a rest in between before close 4429.
+    pub rate_strikes_max: u16,
+    /// Commands without an answer. At the bound the socket is not read.
+    pub unanswered_max: u16,
+    /// Frames that do not parse, over the session's life. Each: `nack BAD_FRAME`; at the bound: close 1007.
+    pub bad_frames_max: u8,
+    /// `sync`s that wait for interest. Above: `nack BUSY`.
+    pub waiting_syncs_max: usize,
+    /// The advice in `nack BUSY`.
+    pub busy_retry_ms: u32,
+}
+
+/// Bounds of one session's mailbox. What happens when it is full is told in [`crate`].
+#[derive(Clone, Copy, Debug)]
+pub struct MailboxLimits {
+    /// Bytes of pushed frames; replies may take four times as much.
+    pub bytes_max: u32,
+    /// Frames.
+    pub frames_max: u32,
+    /// Conversations remembered while lagging. Above: one `resync` instead of heads.
+    pub dirty_conversations_max: usize,
+    /// A lagging mailbox that does not drain for this long closes the socket with 4408.
+    pub lagging_timeout: Duration,
+}
+
+/// When sockets are found dead, or out of time. Told to a tenth of a second.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// For the head of an HTTP request, the handshake among them.
+    pub handshake: Duration,
+    /// For the first `hello`, when the handshake carried no proof. Then: close 4401.
+    pub hello: Duration,
+    /// Silence of the peer before the gateway pings.
+    pub ping_after: Duration,
+    /// Silence after that ping before close 4408. Also the kernel's limit for unacknowledged bytes.
+    pub pong: Duration,
+    /// For the peer's half of the close handshake.
+    pub close: Duration,
+    /// `auth_expiring` goes out this long before the token ends.
+    pub auth_warning: Duration,
+    /// How long the interest in a user outlives the last session.
+    pub interest_linger: Duration,
+    /// Without any answer for this long, unanswered commands count as lost.
+    pub unanswered: Duration,
+    /// `Connected` is sent again after this.
+    pub connected_retry: Duration,
+}
+
+/// How the gateway goes away.
+#[derive(Clone, Copy, Debug)]
+pub struct DrainPlan {
+    /// `goaway` tells each client a random delay up to this.
+    pub reconnect_window: Duration,
+    /// Sessions told, or closed, per hundredth of a second and shard.
+    pub sessions_per_slice: usize,
+    /// Between the last `goaway` and the first close.
+    pub notice: Duration,
+    /// From the start of the drain to the end of the shard, whatever is left.
+    pub timeout: Duration,
+}

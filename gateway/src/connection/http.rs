@@ -1,0 +1,174 @@
+//! The HTTP part of a connection: requests, kept alive, until one of them opens a socket.
+
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::Poll;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Empty, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::admission::Admitted;
+use crate::fallback::{Peer, ResponseBody};
+use crate::handshake::{Decision, Opening, decide, too_many};
+use crate::metrics::count_handshake;
+use crate::shard::Context;
+
+/// hyper's buffer for a request's head; what it cannot hold is answered with 431.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// A connection that was just accepted.
+pub(crate) struct Http {
+    pub(crate) context: Rc<Context>,
+    pub(crate) stream: TcpStream,
+    pub(crate) peer: SocketAddr,
+    pub(crate) admitted: Admitted,
+    /// Held until the first request is there.
+    pub(crate) handshake: OwnedSemaphorePermit,
+    /// Its address has as many connections as it may have.
+    pub(crate) crowded: bool,
+}
+
+/// A socket whose handshake is done.
+pub(crate) struct Upgraded {
+    pub(crate) stream: TcpStream,
+    /// What the client sent behind the handshake without waiting for its answer.
+    pub(crate) leftover: Bytes,
+    pub(crate) opening: Opening,
+    pub(crate) admitted: Admitted,
+}
+
+/// What the answers to a connection's requests share.
+struct Exchange {
+    context: Rc<Context>,
+    peer: SocketAddr,
+    crowded: bool,
+    state: RefCell<State>,
+}
+
+struct State {
+    handshake: Option<OwnedSemaphorePermit>,
+    admitted: Option<Admitted>,
+    opened: Option<Opening>,
+}
+
+type AnswerFuture = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Infallible>>>>;
+
+/// Counts a connection among those that speak HTTP.
+struct Counted(Rc<Context>);
+
+impl Counted {
+    fn new(context: &Rc<Context>) -> Self {
+        context.requests.set(context.requests.get() + 1);
+        Self(Rc::clone(context))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.requests.set(self.0.requests.get() - 1);
+    }
+}
+
+impl Http {
+    /// Answers requests; gives the socket once one is opened, or nothing when the connection has ended.
+    pub(crate) async fn serve(self) -> Option<Upgraded> {
+        let Self { context, stream, peer, admitted, handshake, crowded } = self;
+        let _counted = Counted::new(&context);
+        let tasks = context.tasks.clone();
+        let head_timeout = context.config.timeouts.handshake;
+        let state = State { handshake: Some(handshake), admitted: Some(admitted), opened: None };
+        let exchange = Rc::new(Exchange { context, peer, crowded, state: RefCell::new(state) });
+        let service = {
+            let exchange = Rc::clone(&exchange);
+            service_fn(move |request| exchange.answer(request))
+        };
+        let mut connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(head_timeout)
+            .max_buf_size(HEAD_BYTES_MAX)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut draining = pin!(tasks.draining());
+        let mut told = false;
+        let served = std::future::poll_fn(|cx| {
+            if !told && draining.as_mut().poll(cx).is_ready() {
+                told = true;
+                Pin::new(&mut connection).graceful_shutdown();
+            }
+            match connection.poll_without_shutdown(cx) {
+                Poll::Ready(served) => Poll::Ready(served),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await;
+        if let Err(error) = served {
+            tracing::debug!(%error, "http connection ended");
+            return None;
+        }
+        let parts = connection.into_parts();
+        let mut state = exchange.state.borrow_mut();
+        let (opening, admitted) = (state.opened.take()?, state.admitted.take()?);
+        Some(Upgraded { stream: parts.io.into_inner(), leftover: parts.read_buf, opening, admitted })
+    }
+}
+
+impl Exchange {
+    fn answer(&self, mut request: Request<Incoming>) -> AnswerFuture {
+        self.state.borrow_mut().handshake = None;
+        if self.crowded {
+            let (response, words) = too_many("too many connections from this address");
+            return now(refused(response, words));
+        }
+        let config = &self.context.config;
+        match decide(&request, &config.origins, &self.context.authenticator) {
+            Decision::Elsewhere => {
+                request.extensions_mut().insert(Peer(self.peer));
+                let answer = (self.context.fallback)(request);
+                Box::pin(async move { Ok(answer.await) })
+            }
+            Decision::Refuse(response, words) => now(refused(response, words)),
+            Decision::Open(..) if self.context.tasks.is_draining() => now(restarting()),
+            Decision::Open(response, opening) => now(self.open(response, *opening)),
+        }
+    }
+
+    fn open(&self, response: Response<()>, opening: Opening) -> Response<ResponseBody> {
+        let mut state = self.state.borrow_mut();
+        if let (Some(admitted), Some(identity)) = (&mut state.admitted, &opening.identity)
+            && admitted.count_user(&identity.user).is_err()
+        {
+            let (response, words) = too_many("too many sockets of this user");
+            return refused(response, words);
+        }
+        count_handshake("opened");
+        state.opened = Some(opening);
+        response.map(|()| Empty::new().map_err(|never| match never {}).boxed_unsync())
+    }
+}
+
+fn now(response: Response<ResponseBody>) -> AnswerFuture {
+    Box::pin(std::future::ready(Ok(response)))
+}
+
+fn refused(mut response: Response<()>, words: String) -> Response<ResponseBody> {
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response.map(|()| Full::new(Bytes::from(words)).map_err(|never| match never {}).boxed_unsync())
+}
+
+fn restarting() -> Response<ResponseBody> {
+    count_handshake("draining");
+    let mut response = Response::new(());
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    refused(response, "the server restarts".to_owned())
+}

@@ -1,0 +1,127 @@
+//! What answers a request on the public port: a socket, a refusal, or the HTTP handler. Pure but for the check of the
+//! proof.
+//!
+//! ```text
+//! path? ──other──► fallback
+//!   └─ /ws ─► RFC 6455 §4.2 ─► Origin ─► proof, if one is shown ─► 101
+//!                  400, 405, 426    403       401
+//! ```
+
+mod origin;
+mod proof;
+mod query;
+
+use auth::Identity;
+use http::header::{HOST, ORIGIN, SEC_WEBSOCKET_PROTOCOL, WWW_AUTHENTICATE};
+use http::{HeaderValue, Request, Response, StatusCode};
+use proto::{Encoding, UserId};
+
+use crate::authenticator::{Authenticator, Refusal};
+use crate::config::Origins;
+use crate::metrics::count_handshake;
+use crate::websocket::handshake::{self as rfc6455, HandshakeError};
+
+/// The paths that are the socket.
+const PATHS: [&str; 3] = ["/ws", "/chat", "/api/v1/ws"];
+
+/// What a new socket is.
+pub(crate) struct Opening {
+    /// How frames are written.
+    pub(crate) encoding: Encoding,
+    /// Who it is, when the handshake carried the proof.
+    pub(crate) identity: Option<Identity>,
+    /// Who it says it is (`?userId=`); a later proof must be this user's.
+    pub(crate) claimed: Option<UserId>,
+}
+
+/// What to do with a request.
+pub(crate) enum Decision {
+    /// Not for the socket.
+    Elsewhere,
+    /// Answer with this and these words.
+    Refuse(Response<()>, String),
+    /// Switch protocols.
+    Open(Response<()>, Box<Opening>),
+}
+
+/// Decides about a request.
+pub(crate) fn decide<B>(request: &Request<B>, origins: &Origins, authenticator: &Authenticator) -> Decision {
+    if !PATHS.contains(&request.uri().path()) {
+        return Decision::Elsewhere;
+    }
+    let headers = request.headers();
+    let checked = match rfc6455::check(request.method(), request.version(), headers) {
+        Ok(checked) => checked,
+        Err(error) => return malformed(error),
+    };
+    if !origin::is_allowed(origins, headers.get(ORIGIN), headers.get(HOST)) {
+        return refuse(
+            "origin",
+            StatusCode::FORBIDDEN,
+            "this page's origin may not open sockets here".to_owned(),
+        );
+    }
+    let offered = match rfc6455::subprotocols(headers) {
+        Ok(offered) => offered,
+        Err(error) => return malformed(error),
+    };
+    let query = request.uri().query().unwrap_or_default();
+    let shown = proof::shown(&offered, query);
+    let opening = match prove(&shown, query, authenticator) {
+        Ok(opening) => opening,
+        Err(refusal) => return unauthenticated(&refusal),
+    };
+    let mut response = checked.switching_protocols(None);
+    if let Some(answer) = shown.answer {
+        let Ok(answer) = HeaderValue::from_str(answer) else {
+            return malformed(HandshakeError::Subprotocols);
+        };
+        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, answer);
+    }
+    Decision::Open(response, Box::new(opening))
+}
+
+fn prove(shown: &proof::Shown<'_>, query: &str, authenticator: &Authenticator) -> Result<Opening, Refusal> {
+    let claimed = match query::value(query, "userId") {
+        Some(claimed) => Some(UserId::parse(&claimed).map_err(|_| Refusal::OtherUser)?),
+        None => None,
+    };
+    let identity = match shown.proof() {
+        Some(proof) => Some(authenticator.identify(proof)?),
+        None => None,
+    };
+    if let (Some(identity), Some(claimed)) = (&identity, &claimed)
+        && identity.user != *claimed
+    {
+        return Err(Refusal::OtherUser);
+    }
+    Ok(Opening { encoding: shown.encoding, identity, claimed })
+}
+
+fn refuse(outcome: &'static str, status: StatusCode, words: String) -> Decision {
+    count_handshake(outcome);
+    let mut response = Response::new(());
+    *response.status_mut() = status;
+    Decision::Refuse(response, words)
+}
+
+fn malformed(error: HandshakeError) -> Decision {
+    count_handshake("malformed");
+    Decision::Refuse(error.response(), error.to_string())
+}
+
+fn unauthenticated(refusal: &Refusal) -> Decision {
+    let mut decision = refuse("unauthenticated", StatusCode::UNAUTHORIZED, refusal.words());
+    if let Decision::Refuse(response, _) = &mut decision {
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    decision
+}
+
+/// The answer to a client that has too many connections or sockets.
+pub(crate) fn too_many(words: &'static str) -> (Response<()>, String) {
+    count_handshake("too_many");
+    let mut response = Response::new(());
+    *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    (response, words.to_owned())
+}

@@ -1,0 +1,158 @@
+use std::time::Duration;
+
+use super::*;
+
+const LIMITS: MailboxLimits = MailboxLimits {
+    bytes_max: 100,
+    frames_max: 8,
+    dirty_conversations_max: 2,
+    lagging_timeout: Duration::from_secs(1),
+};
+
+fn group(name: &str) -> ConversationId {
+    ConversationId::group(&proto::GroupId::parse(name).unwrap())
+}
+
+struct Bench {
+    mailbox: Mailbox,
+    pool: Pool,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self { mailbox: Mailbox::default(), pool: Pool::new(4) }
+    }
+
+    fn publish(&mut self, class: Class, conversation: &str, seq: u64, bytes: usize) -> Pushed {
+        let frame = Bytes::from(vec![b'x'; bytes]);
+        let conversation = group(conversation);
+        let message = Published { frame: &frame, class, conversation: &conversation, seq: Seq(seq) };
+        self.mailbox.publish(&mut self.pool, &LIMITS, Tick(7), &message)
+    }
+
+    fn reply(&mut self, bytes: usize) -> Pushed {
+        self.mailbox.reply(&mut self.pool, &LIMITS, Tick(7), Bytes::from(vec![b'r'; bytes]))
+    }
+
+    fn written(&self) -> Vec<u8> {
+        let mut slices = [IoSlice::new(&[]); 16];
+        let filled = self.mailbox.slices(&mut slices);
+        slices[..filled].iter().flat_map(|slice| slice.to_vec()).collect()
+    }
+
+    fn drain(&mut self) -> Option<Box<Lag>> {
+        let bytes = self.mailbox.bytes() as usize;
+        self.mailbox.advance(&mut self.pool, bytes)
+    }
+}
+
+#[test]
+fn messages_leave_in_order_however_they_are_cut() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.publish(Class::Event, "a", 1, 10), Pushed::Queued);
+    assert_eq!(bench.reply(5), Pushed::Queued);
+    let whole = bench.written();
+    let mut cut = Vec::new();
+    for step in [3, 8, 1, 3] {
+        cut.extend_from_slice(&bench.written()[..step]);
+        assert!(bench.mailbox.advance(&mut bench.pool, step).is_none());
+    }
+    assert_eq!(cut, whole);
+    assert!(bench.mailbox.is_empty());
+}
+
+#[test]
+fn an_event_that_does_not_fit_is_owed_with_the_newest_seq() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.publish(Class::Event, "a", 1, 90), Pushed::Queued);
+    assert_eq!(bench.publish(Class::Event, "a", 2, 20), Pushed::Owed { began: true });
+    // It would fit, but must not overtake what is owed.
+    assert_eq!(bench.publish(Class::Event, "a", 3, 1), Pushed::Owed { began: false });
+    assert_eq!(bench.mailbox.lagging_since(), Some(Tick(7)));
+    let lag = bench.drain().unwrap();
+    assert_eq!(lag.dirty.get(&group("a")), Some(&Seq(3)));
+    assert!(!lag.resync);
+    assert_eq!(bench.publish(Class::Event, "a", 4, 20), Pushed::Queued);
+}
+
+#[test]
+fn too_many_conversations_are_owed_as_one_resync() {
+    let mut bench = Bench::new();
+    bench.publish(Class::Event, "a", 1, 100);
+    for name in ["b", "c", "d"] {
+        assert!(matches!(bench.publish(Class::Event, name, 1, 10), Pushed::Owed { .. }));
+    }
+    let lag = bench.drain().unwrap();
+    assert_eq!(lag.dirty.len(), 2);
+    assert!(lag.resync);
+}
+
+#[test]
+fn signals_are_the_first_to_go() {
+    let mut bench = Bench::new();
+    bench.publish(Class::Event, "a", 1, 45);
+    assert_eq!(bench.publish(Class::Signal, "a", 0, 10), Pushed::Dropped);
+    assert_eq!(bench.publish(Class::Event, "a", 2, 10), Pushed::Queued);
+    assert!(bench.drain().is_none());
+    assert_eq!(bench.publish(Class::Signal, "a", 0, 10), Pushed::Queued);
+}
+
+#[test]
+fn a_lost_receipt_is_owed_as_resync() {
+    let mut bench = Bench::new();
+    bench.publish(Class::Event, "a", 1, 100);
+    assert_eq!(bench.publish(Class::Receipt, "a", 1, 10), Pushed::Owed { began: true });
+    assert!(bench.drain().unwrap().resync);
+}
+
+#[test]
+fn replies_have_room_that_pushed_frames_have_not() {
+    let mut bench = Bench::new();
+    bench.publish(Class::Event, "a", 1, 100);
+    assert_eq!(bench.reply(300), Pushed::Queued);
+    assert_eq!(bench.reply(1), Pushed::Owed { began: true });
+    bench.drain();
+    assert_eq!(bench.reply(1_000), Pushed::Queued, "one alone always fits");
+}
+
+#[test]
+fn frames_are_bounded_too() {
+    let mut bench = Bench::new();
+    for seq in 0..8 {
+        assert_eq!(bench.publish(Class::Event, "a", seq, 1), Pushed::Queued);
+    }
+    assert_eq!(bench.publish(Class::Event, "a", 8, 1), Pushed::Owed { began: true });
+}
+
+#[test]
+fn closing_at_once_keeps_a_begun_message_whole() {
+    let mut bench = Bench::new();
+    bench.publish(Class::Event, "a", 1, 10);
+    bench.publish(Class::Event, "a", 2, 10);
+    bench.mailbox.advance(&mut bench.pool, 4);
+    bench.mailbox.close(&mut bench.pool, Bytes::from_static(b"bye"), true);
+    assert_eq!(bench.written(), b"xxxxxxbye");
+    assert_eq!(bench.mailbox.bytes(), 9);
+    assert!(bench.drain().is_none());
+    assert!(bench.mailbox.is_empty());
+}
+
+#[test]
+fn closing_in_order_keeps_what_waits() {
+    let mut bench = Bench::new();
+    bench.publish(Class::Event, "a", 1, 2);
+    bench.mailbox.close(&mut bench.pool, Bytes::from_static(b"bye"), false);
+    assert_eq!(bench.written(), b"xxbye");
+}
+
+#[test]
+fn an_empty_mailbox_is_one_word_and_reuses_its_queue() {
+    assert_eq!(size_of::<Mailbox>(), 8);
+    let mut bench = Bench::new();
+    bench.reply(3);
+    bench.drain();
+    assert_eq!(bench.pool.free.len(), 1);
+    bench.reply(3);
+    assert!(bench.pool.free.is_empty());
+    assert_eq!(bench.mailbox.bytes(), 3);
+}

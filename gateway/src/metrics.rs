@@ -1,0 +1,138 @@
+//! The gateway's figures. A shard counts in plain numbers and hands the differences to the recorder once a tick, so
+//! that nothing on the path of a message touches memory that another core writes.
+
+/// Every metric of this crate: name, kind, help.
+pub const INVENTORY: &[(&str, &str, &str)] = &[
+    ("gateway_sessions", "gauge", "authenticated sessions"),
+    ("gateway_connections_total", "counter", "connections accepted"),
+    ("gateway_accept_errors_total", "counter", "failed accepts"),
+    ("gateway_handshakes_total", "counter", "requests for a socket, by outcome"),
+    ("gateway_closes_total", "counter", "sockets closed, by close code and by who closed first"),
+    ("gateway_slow_closes_total", "counter", "close handshakes that the peer did not finish in time"),
+    ("gateway_reads_total", "counter", "reads that returned bytes"),
+    ("gateway_received_bytes_total", "counter", "bytes read from sockets"),
+    ("gateway_frames_received_total", "counter", "client frames"),
+    ("gateway_writes_total", "counter", "writes to sockets, of any number of frames each"),
+    ("gateway_sent_bytes_total", "counter", "bytes written to sockets"),
+    ("gateway_frames_queued_total", "counter", "frames put into mailboxes"),
+    ("gateway_writes_blocked_total", "counter", "writes that found the socket full"),
+    ("gateway_mailbox_lagging_total", "counter", "times a mailbox was full and events became heads"),
+    ("gateway_mailbox_signals_dropped_total", "counter", "signals dropped because a mailbox was filling"),
+    ("gateway_mailbox_owed_total", "counter", "frames that a lagging mailbox turned into heads or a resync"),
+    ("gateway_commands_total", "counter", "commands sent to the bus"),
+    ("gateway_commands_busy_total", "counter", "commands that the bus had no room for"),
+    ("gateway_nacks_total", "counter", "frames refused by the gateway itself, by code"),
+    ("gateway_unanswered_paused_total", "counter", "times a socket was not read until replies came"),
+    ("gateway_unanswered_lost_total", "counter", "commands given up as unanswered"),
+    ("gateway_deliveries_total", "counter", "deliveries taken from the bus"),
+    ("gateway_gaps_total", "counter", "times the bus lost deliveries and all sessions were told to resync"),
+    ("gateway_pings_total", "counter", "pings sent to silent peers"),
+    ("gateway_drain_told_total", "counter", "sessions told to go away by a drain"),
+    ("gateway_drain_closed_total", "counter", "sessions closed by a drain"),
+    ("gateway_drain_abandoned_total", "counter", "sessions cut off at the end of a drain"),
+];
+
+macro_rules! tally {
+    ($($field:ident = $name:literal),+ $(,)?) => {
+        /// What one shard counted since it last handed over.
+        #[derive(Default)]
+        pub(crate) struct Tally {
+            $(pub(crate) $field: u64,)+
+        }
+
+        struct Counters {
+            $($field: metrics::Counter,)+
+        }
+
+        impl Counters {
+            fn register() -> Self {
+                Self { $($field: metrics::counter!($name),)+ }
+            }
+
+            fn add(&self, tally: &mut Tally) {
+                $(if tally.$field > 0 {
+                    self.$field.increment(std::mem::take(&mut tally.$field));
+                })+
+            }
+        }
+    };
+}
+
+tally! {
+    connections = "gateway_connections_total",
+    accept_errors = "gateway_accept_errors_total",
+    slow_closes = "gateway_slow_closes_total",
+    reads = "gateway_reads_total",
+    received_bytes = "gateway_received_bytes_total",
+    frames_received = "gateway_frames_received_total",
+    writes = "gateway_writes_total",
+    sent_bytes = "gateway_sent_bytes_total",
+    frames_queued = "gateway_frames_queued_total",
+    writes_blocked = "gateway_writes_blocked_total",
+    lagging = "gateway_mailbox_lagging_total",
+    signals_dropped = "gateway_mailbox_signals_dropped_total",
+    owed = "gateway_mailbox_owed_total",
+    commands = "gateway_commands_total",
+    commands_busy = "gateway_commands_busy_total",
+    unanswered_paused = "gateway_unanswered_paused_total",
+    unanswered_lost = "gateway_unanswered_lost_total",
+    deliveries = "gateway_deliveries_total",
+    gaps = "gateway_gaps_total",
+    pings = "gateway_pings_total",
+    drain_told = "gateway_drain_told_total",
+    drain_closed = "gateway_drain_closed_total",
+    drain_abandoned = "gateway_drain_abandoned_total",
+}
+
+/// The handles of one shard.
+pub(crate) struct Metrics {
+    counters: Counters,
+    sessions: metrics::Gauge,
+    sessions_told: usize,
+}
+
+impl Metrics {
+    pub(crate) fn register() -> Self {
+        Self {
+            counters: Counters::register(),
+            sessions: metrics::gauge!("gateway_sessions"),
+            sessions_told: 0,
+        }
+    }
+
+    /// Hands over what was counted. The gauge is shared by all shards, so it is moved by the difference.
+    pub(crate) fn hand_over(&mut self, tally: &mut Tally, sessions: usize) {
+        self.counters.add(tally);
+        if sessions > self.sessions_told {
+            self.sessions.increment((sessions - self.sessions_told) as f64);
+        } else if sessions < self.sessions_told {
+            self.sessions.decrement((self.sessions_told - sessions) as f64);
+        }
+        self.sessions_told = sessions;
+    }
+}
+
+/// Counts one close; rare enough to look the handle up.
+pub(crate) fn count_close(code: u16, by: &'static str) {
+    metrics::counter!("gateway_closes_total", "code" => code.to_string(), "by" => by).increment(1);
+}
+
+/// Counts one answer to a request for a socket.
+pub(crate) fn count_handshake(outcome: &'static str) {
+    metrics::counter!("gateway_handshakes_total", "outcome" => outcome).increment(1);
+}
+
+/// Counts one refusal by the gateway itself.
+pub(crate) fn count_nack(code: proto::Code) {
+    metrics::counter!("gateway_nacks_total", "code" => code.name()).increment(1);
+}
+
+/// Describes every metric to the recorder in place.
+pub fn describe() {
+    for (name, kind, help) in INVENTORY {
+        match *kind {
+            "gauge" => metrics::describe_gauge!(*name, *help),
+            _ => metrics::describe_counter!(*name, *help),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The generic cell rate algorithm (ITU-T I.371): a rate limit with a burst in one number.
+
+/// What one session has used of its rate; 16 bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RateMeter {
+    /// The theoretical arrival time of the next command, in microseconds of the shard's clock.
+    next_us: u64,
+    /// Refusals since the session last rested.
+    strikes: u16,
+}
+
+/// The rate that a session may have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rate {
+    interval_us: u64,
+    tolerance_us: u64,
+    strikes_max: u16,
+}
+
+/// What to do with one command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Carry it out.
+    Admit,
+    /// Refuse it; it would be admitted after so many milliseconds.
+    Refuse { retry_after_ms: u32 },
+    /// The session was refused too often without a rest.
+    Abuse,
+}
+
+impl Rate {
+    /// `per_second` commands sustained, `burst` at once after a rest; both at least 1.
+    pub(crate) fn new(per_second: u32, burst: u32, strikes_max: u16) -> Self {
+        let interval_us = (1_000_000 / u64::from(per_second.max(1))).max(1);
+        Self { interval_us, tolerance_us: interval_us * u64::from(burst.max(1) - 1), strikes_max }
+    }
+}
+
+impl RateMeter {
+    /// Counts one command at `now_us`.
+    pub(crate) fn take(&mut self, rate: &Rate, now_us: u64) -> Verdict {
+        if self.next_us <= now_us {
+            self.strikes = 0;
+        }
+        let early_us = self.next_us.saturating_sub(now_us);
+        if early_us <= rate.tolerance_us {
+            self.next_us = self.next_us.max(now_us) + rate.interval_us;
+            return Verdict::Admit;
+        }
+        self.strikes = self.strikes.saturating_add(1);
+        if self.strikes >= rate.strikes_max {
+            return Verdict::Abuse;
+        }
+        let wait_ms = (early_us - rate.tolerance_us).div_ceil(1_000);
+        Verdict::Refuse { retry_after_ms: u32::try_from(wait_ms).unwrap_or(u32::MAX) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_passes_and_then_the_sustained_rate() {
+        let rate = Rate::new(10, 3, 1_000);
+        let mut meter = RateMeter::default();
+        for _ in 0..3 {
+            assert_eq!(meter.take(&rate, 1_000_000), Verdict::Admit);
+        }
+        assert_eq!(meter.take(&rate, 1_000_000), Verdict::Refuse { retry_after_ms: 100 });
+        assert_eq!(meter.take(&rate, 1_100_000), Verdict::Admit);
+        assert_eq!(meter.take(&rate, 1_100_000), Verdict::Refuse { retry_after_ms: 100 });
+    }
+
+    #[test]
+    fn the_advice_is_enough() {
+        let rate = Rate::new(3, 1, 1_000);
+        let mut meter = RateMeter::default();
+        assert_eq!(meter.take(&rate, 0), Verdict::Admit);
+        let Verdict::Refuse { retry_after_ms } = meter.take(&rate, 7) else { panic!("too early") };
+        assert_eq!(meter.take(&rate, 7 + u64::from(retry_after_ms) * 1_000), Verdict::Admit);
+    }
+
+    #[test]
+    fn refusals_without_a_rest_are_abuse_and_a_rest_forgives() {
+        let rate = Rate::new(10, 1, 3);
+        let mut meter = RateMeter::default();
+        assert_eq!(meter.take(&rate, 0), Verdict::Admit);
+        assert!(matches!(meter.take(&rate, 0), Verdict::Refuse { .. }));
+        assert!(matches!(meter.take(&rate, 0), Verdict::Refuse { .. }));
+        assert_eq!(meter.take(&rate, 1_000_000), Verdict::Admit);
+        assert!(matches!(meter.take(&rate, 1_000_000), Verdict::Refuse { .. }));
+        assert!(matches!(meter.take(&rate, 1_000_000), Verdict::Refuse { .. }));
+        assert_eq!(meter.take(&rate, 1_000_000), Verdict::Abuse);
+    }
+
+    #[test]
+    fn a_meter_is_sixteen_bytes() {
+        assert_eq!(size_of::<RateMeter>(), 16);
+    }
+}

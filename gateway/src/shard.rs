@@ -1,0 +1,200 @@
+//! One shard: its sessions, their interest, their timers, and the one inbox on the bus. Everything here belongs to one
+//! thread; nothing is locked on the path of a message.
+//!
+//! ```text
+//! connection tasks ─┐                        ┌─► bus (commands)
+//! delivery loop ────┼─► Shard (one RefCell) ─┤
+//! ticks, interest ──┘                        └─► sockets (one writev per session and batch)
+//! ```
+//!
+//! **Guarantees.** The shard is borrowed by one of them at a time and never across an `await`.
+
+mod accept;
+mod clock;
+mod close;
+mod commands;
+mod deliver;
+mod drain;
+mod hello;
+mod interested;
+mod read;
+mod reply;
+mod run;
+mod sync;
+mod timers;
+mod write;
+
+pub use drain::DrainReport;
+pub(crate) use run::{Context, Start, run};
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bus::{Bus, NodeInbox};
+use bytes::Bytes;
+use proto::{NodeId, SessionRef, UserId};
+use rand::SeedableRng as _;
+use rand::rngs::SmallRng;
+use tokio::sync::Notify;
+
+use crate::authenticator::Authenticator;
+use crate::config::GatewayConfig;
+use crate::connection::Upgraded;
+use crate::interest::{Interest, Subscriptions};
+use crate::mailbox::{Mailbox, Pool};
+use crate::metrics::{Metrics, Tally};
+use crate::rate::{Rate, RateMeter};
+use crate::session::{Flags, Pending, Phase, Session, SessionKey, Sessions};
+use crate::websocket::{Decoder, Limits};
+use crate::wheel::{Tick, Wheel};
+use clock::Clock;
+use interested::Leaving;
+
+/// The shard as its tasks hold it.
+pub(crate) type SharedShard = Rc<RefCell<Shard>>;
+
+/// See the module.
+pub(crate) struct Shard {
+    config: Arc<GatewayConfig>,
+    bus: Bus,
+    inbox: Rc<NodeInbox>,
+    authenticator: Authenticator,
+    sessions: Sessions,
+    /// Sessions with a user; the others are not told anything.
+    authenticated: usize,
+    interest: Interest,
+    wheel: Wheel<SessionKey>,
+    clock: Clock,
+    pool: Pool,
+    /// Slots with something to write.
+    dirty: Vec<u32>,
+    /// Where sockets are read into; one buffer for all.
+    read_buffer: Vec<u8>,
+    rate: Rate,
+    random: SmallRng,
+    tally: Tally,
+    metrics: Metrics,
+    /// Sessions whose interest must be in force before the next step.
+    connecting: Vec<SessionKey>,
+    answered: Vec<SessionKey>,
+    interest_changed: Rc<Notify>,
+    /// Users without a session whose interest ends at the tick.
+    lingering: std::collections::VecDeque<(Tick, UserId)>,
+}
+
+/// Bytes of the read buffer: a burst of small frames, or half a large one, in one read.
+const READ_BUFFER_BYTES: usize = 64 * 1024;
+/// Empty queues kept: as many as one fan-out touches between two flushes.
+const QUEUES_KEPT: usize = 8 * 1024;
+
+impl Subscriptions for NodeInbox {
+    fn subscribe_user(&self, user: &UserId) {
+        Self::subscribe_user(self, user);
+    }
+    fn unsubscribe_user(&self, user: &UserId) {
+        Self::unsubscribe_user(self, user);
+    }
+    fn subscribe_group(&self, group: &proto::GroupId) {
+        Self::subscribe_group(self, group);
+    }
+    fn unsubscribe_group(&self, group: &proto::GroupId) {
+        Self::unsubscribe_group(self, group);
+    }
+}
+
+impl Shard {
+    fn new(config: Arc<GatewayConfig>, bus: Bus, authenticator: Authenticator) -> Self {
+        let inbox = bus.node(NodeId(rand::random()));
+        let session = &config.session;
+        let rate = Rate::new(session.commands_per_second, session.commands_burst, session.rate_strikes_max);
+        Self {
+            rate,
+            config,
+            bus,
+            inbox: Rc::new(inbox),
+            authenticator,
+            sessions: Sessions::default(),
+            authenticated: 0,
+            interest: Interest::default(),
+            wheel: Wheel::new(),
+            clock: Clock::start(),
+            pool: Pool::new(QUEUES_KEPT),
+            dirty: Vec::new(),
+            read_buffer: vec![0; READ_BUFFER_BYTES],
+            random: SmallRng::from_rng(&mut rand::rng()),
+            tally: Tally::default(),
+            metrics: Metrics::register(),
+            connecting: Vec::new(),
+            answered: Vec::new(),
+            interest_changed: Rc::default(),
+            lingering: std::collections::VecDeque::new(),
+        }
+    }
+
+    /// Takes over a socket whose handshake is done, and says `welcome` if the handshake proved who it is.
+    pub(crate) fn open(&mut self, upgraded: Upgraded) -> SessionKey {
+        let Upgraded { stream, leftover, opening, admitted } = upgraded;
+        let now = self.clock.tick();
+        let limits = Limits {
+            message_bytes_max: self.config.session.message_bytes_max,
+            frames_per_message_max: self.config.session.fragments_max,
+        };
+        let hello_until = now.after(self.config.timeouts.hello);
+        let key = self.sessions.insert(Session {
+            stream,
+            waker: None,
+            decoder: Decoder::new(limits),
+            mailbox: Mailbox::default(),
+            user: None,
+            login: None,
+            device: proto::DeviceId::unnamed(),
+            admitted,
+            pending: Some(Box::new(Pending {
+                claimed: opening.claimed,
+                retry: Tick::NEVER,
+                syncs: Vec::new(),
+            })),
+            unread: (!leftover.is_empty()).then(|| Box::new(leftover.to_vec())),
+            rate: RateMeter::default(),
+            phase: Phase::AwaitingHello(hello_until),
+            expires: Tick::NEVER,
+            heard: now,
+            timer: Tick::NEVER,
+            unanswered_since: now,
+            unanswered: 0,
+            bad_frames: 0,
+            encoding: opening.encoding,
+            flags: Flags::default(),
+        });
+        match opening.identity {
+            // Its socket was counted before the answer to the handshake.
+            Some(identity) => self.welcome(key, identity),
+            None => self.arm(key, hello_until),
+        }
+        key
+    }
+
+    fn session_ref(&self, key: SessionKey) -> SessionRef {
+        SessionRef { node: self.inbox.node(), session: key.to_number() }
+    }
+
+    /// Ends a session now, without a word: the socket is gone or must be.
+    fn remove(&mut self, key: SessionKey) {
+        let Some(mut session) = self.sessions.remove(key) else { return };
+        session.mailbox.clear(&mut self.pool);
+        session.wake();
+        self.lose_interest(key, Leaving::of(&mut session));
+    }
+
+    /// Queues a frame for one session alone.
+    fn tell(&mut self, key: SessionKey, frame: Bytes) {
+        let now = self.clock.tick();
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        if session.is_closing() {
+            return;
+        }
+        let pushed = session.mailbox.reply(&mut self.pool, &self.config.mailbox, now, frame);
+        self.after_push(key, pushed);
+    }
+}

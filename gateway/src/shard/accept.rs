@@ -1,0 +1,52 @@
+//! Takes connections from the kernel, as fast as there are places for them.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::SharedShard;
+use super::run::Context;
+use crate::admission::Admitted;
+use crate::connection::{self, Connection};
+use crate::listener;
+
+/// After a failed accept: the usual cause is that the process has no descriptor left, which takes a while to pass.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
+
+/// Accepts for ever. Without a place the kernel's backlog keeps who comes.
+pub(super) async fn accept(shard: &SharedShard, context: &Rc<Context>, listener: &TcpListener) {
+    loop {
+        let admitted = context.admission.connection().await;
+        let handshake = context.admission.handshake().await;
+        match listener.accept().await {
+            Ok((stream, peer)) => begin(shard, context, stream, peer, admitted, handshake),
+            Err(error) => {
+                shard.borrow_mut().tally.accept_errors += 1;
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(PAUSE_AFTER_ERROR).await;
+            }
+        }
+    }
+}
+
+fn begin(
+    shard: &SharedShard,
+    context: &Rc<Context>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    mut admitted: Admitted,
+    handshake: OwnedSemaphorePermit,
+) {
+    shard.borrow_mut().tally.connections += 1;
+    let timeouts = &context.config.timeouts;
+    if let Err(error) = listener::prepare(&stream, timeouts.ping_after + timeouts.pong) {
+        tracing::debug!(%error, "connection ended before it began");
+        return;
+    }
+    let crowded = admitted.count_address(peer.ip()).is_err();
+    let http = connection::Http { context: Rc::clone(context), stream, peer, admitted, handshake, crowded };
+    context.tasks.spawn_local(Connection::new(Rc::clone(shard), http));
+}

@@ -1,0 +1,46 @@
+//! The time of a shard: ticks for the wheel, microseconds for rates, the wall clock for deadlines.
+
+use std::time::Duration;
+
+use proto::Timestamp;
+use tokio::time::Instant;
+
+use crate::wheel::{TICK, Tick};
+
+/// Read once per batch of work.
+pub(super) struct Clock {
+    start: Instant,
+    elapsed: Duration,
+    wall: Timestamp,
+}
+
+impl Clock {
+    pub(super) fn start() -> Self {
+        let start = Instant::now();
+        Self { start, elapsed: Duration::ZERO, wall: Timestamp(lifecycle::wall_clock_ms()) }
+    }
+
+    /// Reads both clocks.
+    pub(super) fn read(&mut self) {
+        self.elapsed = self.start.elapsed();
+        self.wall = Timestamp(lifecycle::wall_clock_ms());
+    }
+
+    pub(super) fn tick(&self) -> Tick {
+        Tick(u32::try_from(self.elapsed.as_millis() / TICK.as_millis()).unwrap_or(u32::MAX))
+    }
+
+    pub(super) fn micros(&self) -> u64 {
+        u64::try_from(self.elapsed.as_micros()).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn wall(&self) -> Timestamp {
+        self.wall
+    }
+
+    /// The tick at which the wall clock will show this Unix time in seconds.
+    pub(super) fn tick_at_unix(&self, seconds: u64) -> Tick {
+        let until_ms = seconds.saturating_mul(1_000).saturating_sub(self.wall.0);
+        self.tick().after(Duration::from_millis(until_ms))
+    }
+}

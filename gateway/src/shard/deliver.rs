@@ -1,0 +1,93 @@
+//! From the bus to mailboxes.
+
+use proto::delivery::{Class, Fanout};
+use proto::{Delivery, Payload, Target};
+
+use super::Shard;
+use super::timers::arm;
+use super::write::{count_push, mark_dirty};
+use crate::mailbox::{Published, Pushed};
+use crate::session::Flags;
+
+/// Whether mailboxes should be written before more is put into them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fill {
+    /// There is room.
+    Room,
+    /// A mailbox that could be written is a quarter full.
+    Write,
+}
+
+/// Pushes before mailboxes are written and others get their turn.
+const PUSHES_PER_TURN: usize = 64 * 1024;
+
+impl Shard {
+    /// Delivers until there is enough to write. Tells whether there are more.
+    pub(super) fn deliver_some(&mut self, deliveries: &mut std::vec::Drain<'_, Delivery>) -> bool {
+        self.clock.read();
+        let mut pushes = 0;
+        for delivery in deliveries.by_ref() {
+            let (sessions, fill) = self.deliver(delivery);
+            pushes += sessions;
+            if pushes >= PUSHES_PER_TURN || fill == Fill::Write {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// One delivery. Gives how many mailboxes it went into.
+    fn deliver(&mut self, delivery: Delivery) -> (usize, Fill) {
+        self.tally.deliveries += 1;
+        match (delivery.payload, delivery.target) {
+            (Payload::Reply(session, reply), _) => self.on_reply(session, reply),
+            (Payload::Fanout(fanout), target) => return self.fan_out(&fanout, &target),
+            (Payload::Control(control), Target::User(user)) => self.on_control(&user, &control),
+            // Controls are about users; nothing else publishes them.
+            (Payload::Control(_), Target::Group(_) | Target::Node(_)) => {}
+        }
+        (1, Fill::Room)
+    }
+
+    /// Puts one frame into the mailbox of every session it is for. The only work for each session is a push.
+    fn fan_out(&mut self, fanout: &Fanout, target: &Target) -> (usize, Fill) {
+        if fanout.class == Class::Event {
+            match target {
+                Target::User(user) => self.interest.note_user_head(user, &fanout.conversation, fanout.seq),
+                Target::Group(group) => self.interest.note_group_head(group, fanout.seq),
+                Target::Node(_) => {}
+            }
+        }
+        let slots = match target {
+            Target::User(user) => self.interest.of_user(user),
+            Target::Group(group) => self.interest.of_group(group),
+            Target::Node(_) => &[],
+        };
+        let except = fanout.except.filter(|except| except.node == self.inbox.node());
+        let (now, limits) = (self.clock.tick(), &self.config.mailbox);
+        let mut fill = Fill::Room;
+        for slot in slots {
+            let Some(key) = self.sessions.key_at(*slot) else { continue };
+            if except.is_some_and(|except| except.session == key.to_number()) {
+                continue;
+            }
+            let Some(session) = self.sessions.get_mut(key) else { continue };
+            let message = Published {
+                frame: fanout.frame.message(session.encoding),
+                class: fanout.class,
+                conversation: &fanout.conversation,
+                seq: fanout.seq,
+            };
+            let pushed = session.mailbox.publish(&mut self.pool, limits, now, &message);
+            count_push(&mut self.tally, pushed);
+            if pushed == (Pushed::Owed { began: true }) {
+                arm(&mut self.wheel, session, key, now.after(limits.lagging_timeout));
+            }
+            mark_dirty(&mut self.dirty, session, *slot);
+            if !session.flags.has(Flags::BLOCKED) && session.mailbox.is_quarter_full(limits) {
+                fill = Fill::Write;
+            }
+        }
+        (slots.len(), fill)
+    }
+}

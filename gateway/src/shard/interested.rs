@@ -1,0 +1,185 @@
+//! How a session becomes interested and stops being so.
+//!
+//! ```text
+//! proof ─► subscribe user ─► flush ─► Connected ─► Groups ─► subscribe groups ─► flush ─► waiting syncs
+//! ```
+
+use proto::delivery::Control;
+use proto::{Command, DeviceId, GroupId, LoginId, Request, UserId};
+
+use super::Shard;
+use super::write::resync;
+use crate::interest::Awaited;
+use crate::session::{Flags, Pending, Session, SessionKey};
+use crate::wheel::Tick;
+
+/// What is left of a session for its farewell.
+pub(super) struct Leaving {
+    user: Option<UserId>,
+    device: DeviceId,
+    connected: bool,
+}
+
+impl Leaving {
+    /// Takes the user off a session: from here on it is told nothing.
+    pub(super) fn of(session: &mut Session) -> Self {
+        let connected = session.flags.has(Flags::CONNECTED);
+        session.flags.clear(Flags::CONNECTED);
+        session.pending = None;
+        Self { user: session.user.take(), device: session.device.clone(), connected }
+    }
+}
+
+/// What must be done once the subscriptions made so far are in force.
+pub(super) struct InterestWork {
+    connecting: Vec<SessionKey>,
+    answered: Vec<SessionKey>,
+}
+
+impl Shard {
+    pub(super) fn take_interest_work(&mut self) -> InterestWork {
+        InterestWork {
+            connecting: std::mem::take(&mut self.connecting),
+            answered: std::mem::take(&mut self.answered),
+        }
+    }
+
+    pub(super) fn do_interest_work(&mut self, work: InterestWork) {
+        self.clock.read();
+        for key in work.connecting {
+            self.send_connected(key);
+        }
+        for key in work.answered {
+            self.become_interested(key);
+        }
+    }
+
+    /// Asks for the user's groups. Asked again by the timer, until there is an answer: the bus may be busy or lose it.
+    pub(super) fn send_connected(&mut self, key: SessionKey) {
+        let retry = self.clock.tick().after(self.config.timeouts.connected_retry);
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        let (Some(pending), Some(user)) = (&mut session.pending, &session.user) else { return };
+        pending.retry = retry;
+        session.flags.set(Flags::CONNECTED);
+        self.interest.ask_groups(user);
+        // A busy bus is what the timer is for.
+        let _ = self.send_command(key, Request::Connected);
+        self.arm(key, retry);
+    }
+
+    /// The answer to `Connected`.
+    pub(super) fn on_groups(&mut self, key: SessionKey, groups: Vec<GroupId>) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        let (Some(pending), Some(user)) = (&mut session.pending, session.user.clone()) else { return };
+        pending.retry = Tick::NEVER;
+        let others = self.interest.of_user(&user).iter().filter(|slot| **slot != key.slot);
+        let mut awaited = Awaited::Nothing;
+        for slot in others {
+            let waits = self.sessions.at(*slot).and_then(|other| other.pending.as_ref());
+            if waits.is_some_and(|pending| pending.retry != Tick::NEVER) {
+                awaited = Awaited::Another;
+            }
+        }
+        self.interest.groups_answered(&*self.inbox, &user, groups, awaited);
+        self.answered.push(key);
+        self.interest_changed.notify_one();
+    }
+
+    fn become_interested(&mut self, key: SessionKey) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        let Some(pending) = session.pending.take() else { return };
+        for sync in pending.syncs {
+            self.run_sync(key, sync);
+        }
+    }
+
+    /// After a gap: joins and leaves may be lost too, so groups are asked again, and the `sync` that each client is told
+    /// to make waits for the answer.
+    pub(super) fn resync_sessions(&mut self, keys: &[SessionKey]) {
+        self.clock.read();
+        for key in keys {
+            let Some(session) = self.sessions.get_mut(*key) else { continue };
+            if session.user.is_none() {
+                continue;
+            }
+            session.pending.get_or_insert_with(|| {
+                Box::new(Pending { claimed: None, retry: Tick::NEVER, syncs: Vec::new() })
+            });
+            let encoding = session.encoding;
+            self.connecting.push(*key);
+            self.tell(*key, resync(encoding));
+        }
+        self.interest_changed.notify_one();
+    }
+
+    /// Something about a user for the gateway itself.
+    pub(super) fn on_control(&mut self, user: &UserId, control: &Control) {
+        match control {
+            Control::JoinedGroup(group) => self.interest.joined(&*self.inbox, user, group),
+            Control::LeftGroup(group) => self.interest.left(&*self.inbox, user, group),
+            Control::Revoke(login) => self.revoke(user, login.as_ref()),
+        }
+    }
+
+    /// Ends the sockets of one login, or of all logins of a user.
+    fn revoke(&mut self, user: &UserId, login: Option<&LoginId>) {
+        let slots = self.interest.of_user(user).to_vec();
+        for slot in slots {
+            let Some(key) = self.sessions.key_at(slot) else { continue };
+            let Some(session) = self.sessions.get(key) else { continue };
+            if login.is_none() || session.login.as_ref() == login {
+                self.close(key, proto::CloseCode::Auth, "signed out");
+            }
+        }
+    }
+
+    /// Says farewell to the router and takes the session out of the tables; the interest in its user may linger.
+    pub(super) fn lose_interest(&mut self, key: SessionKey, left: Leaving) {
+        let Some(user) = left.user else { return };
+        self.authenticated -= 1;
+        if self.interest.remove_session(&user, key.slot) {
+            let linger = self.config.timeouts.interest_linger;
+            if linger.is_zero() {
+                self.interest.forget(&*self.inbox, &user);
+            } else {
+                self.lingering.push_back((self.clock.tick().after(linger), user.clone()));
+            }
+        }
+        if left.connected {
+            let command = self.command(key, user, left.device, Request::Disconnected);
+            // Presence only: who asks again finds the truth.
+            let _: Result<(), bus::Busy> = self.bus.send_command(command);
+        }
+    }
+
+    pub(super) fn end_lingering(&mut self) {
+        let now = self.clock.tick();
+        while self.lingering.front().is_some_and(|(until, _)| *until <= now) {
+            if let Some((_, user)) = self.lingering.pop_front() {
+                self.interest.forget(&*self.inbox, &user);
+            }
+        }
+    }
+
+    /// A command in the name of a session.
+    pub(super) fn command(
+        &mut self,
+        key: SessionKey,
+        user: UserId,
+        device: DeviceId,
+        request: Request,
+    ) -> Command {
+        use proto::command::{Origin, Source};
+        use rand::RngExt as _;
+        let origin = Origin { user, device, session: self.session_ref(key), source: Source::Client };
+        let mut command = Command {
+            origin,
+            deadline: self.clock.wall().plus_ms(proto::limits::COMMAND_DEADLINE_MS),
+            epoch: proto::Epoch::default(),
+            trace: proto::TraceId(self.random.random()),
+            request,
+        };
+        command.epoch = self.bus.epoch(command.partition());
+        command
+    }
+}

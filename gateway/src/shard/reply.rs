@@ -1,0 +1,27 @@
+//! Answers to commands.
+
+use proto::Reply;
+
+use super::Shard;
+use crate::session::{Flags, SessionKey};
+
+impl Shard {
+    /// One answer. A session that is gone or closing needs none.
+    pub(super) fn on_reply(&mut self, number: u64, reply: Reply) {
+        let key = SessionKey::from_number(number);
+        let now = self.clock.tick();
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        session.unanswered = session.unanswered.saturating_sub(1);
+        session.unanswered_since = now;
+        if session.flags.has(Flags::PAUSED) && session.unanswered < self.config.session.unanswered_max {
+            session.wake();
+        }
+        let encoding = session.encoding;
+        match reply {
+            Reply::Settled | Reply::GroupDone(_) => {}
+            Reply::Frame(frame) => self.tell(key, frame.encode_message(encoding)),
+            Reply::Groups(groups) => self.on_groups(key, groups),
+            Reply::Heads(heads) => self.on_heads(key, heads),
+        }
+    }
+}

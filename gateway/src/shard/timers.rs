@@ -1,0 +1,163 @@
+//! What the wheel brings up: each session has one entry, at the earliest of everything it waits for.
+
+use std::time::Duration;
+
+use proto::{CloseCode, ServerFrame};
+
+use super::Shard;
+use crate::config::{GatewayConfig, Timeouts};
+use crate::session::{Flags, Phase, Session, SessionKey};
+use crate::websocket::EMPTY_PING;
+use crate::wheel::{Tick, Wheel};
+
+/// Lets the wheel bring up a session at `due` at the latest.
+pub(super) fn arm(wheel: &mut Wheel<SessionKey>, session: &mut Session, key: SessionKey, due: Tick) {
+    if due < session.timer {
+        session.timer = due;
+        wheel.insert(due, key);
+    }
+}
+
+/// When the session must be looked at again, if nothing happens to it.
+fn next_due(session: &Session, config: &GatewayConfig) -> Tick {
+    let timeouts = &config.timeouts;
+    match session.phase {
+        Phase::AwaitingHello(until) | Phase::Closing(until) => return until,
+        Phase::Open => {}
+    }
+    let mut due = silence_due(session, timeouts).min(if session.flags.has(Flags::WARNED) {
+        session.expires
+    } else {
+        warning_due(session, timeouts)
+    });
+    if let Some(pending) = &session.pending {
+        due = due.min(pending.retry);
+    }
+    if let Some(since) = session.mailbox.lagging_since() {
+        due = due.min(since.after(config.mailbox.lagging_timeout));
+    }
+    if session.flags.has(Flags::PAUSED) && session.unanswered > 0 {
+        due = due.min(session.unanswered_since.after(timeouts.unanswered));
+    }
+    due
+}
+
+fn silence_due(session: &Session, timeouts: &Timeouts) -> Tick {
+    let allowed = if session.flags.has(Flags::PINGED) { timeouts.pong } else { Duration::ZERO };
+    session.heard.after(timeouts.ping_after + allowed)
+}
+
+fn warning_due(session: &Session, timeouts: &Timeouts) -> Tick {
+    Tick(session.expires.0.saturating_sub(Tick(0).after(timeouts.auth_warning).0))
+}
+
+impl Shard {
+    pub(super) fn arm(&mut self, key: SessionKey, due: Tick) {
+        if let Some(session) = self.sessions.get_mut(key) {
+            arm(&mut self.wheel, session, key, due);
+        }
+    }
+
+    pub(super) fn arm_next(&mut self, key: SessionKey) {
+        if let Some(session) = self.sessions.get_mut(key) {
+            let due = next_due(session, &self.config);
+            arm(&mut self.wheel, session, key, due);
+        }
+    }
+
+    /// Moves the wheel to the present tick, and hands over what was counted.
+    pub(super) fn on_tick(&mut self) {
+        self.clock.read();
+        let mut fired = Vec::new();
+        self.wheel.advance(self.clock.tick(), &mut fired);
+        for (due, key) in fired {
+            let Some(session) = self.sessions.get_mut(key) else { continue };
+            // An entry that a sooner one replaced.
+            if session.timer != due {
+                continue;
+            }
+            session.timer = Tick::NEVER;
+            self.on_timer(key);
+            self.arm_next(key);
+        }
+        self.end_lingering();
+        self.metrics.hand_over(&mut self.tally, self.authenticated);
+    }
+
+    fn on_timer(&mut self, key: SessionKey) {
+        let now = self.clock.tick();
+        let Some(session) = self.sessions.get(key) else { return };
+        match session.phase {
+            Phase::AwaitingHello(until) if until <= now => {
+                self.close(key, CloseCode::Auth, "no proof of identity came in time");
+            }
+            Phase::Closing(until) if until <= now => {
+                self.tally.slow_closes += 1;
+                self.remove(key);
+            }
+            Phase::Open => {
+                self.check_token(key, now);
+                self.check_mailbox(key, now);
+                self.check_unanswered(key, now);
+                self.check_connected(key, now);
+                self.check_silence(key, now);
+            }
+            Phase::AwaitingHello(_) | Phase::Closing(_) => {}
+        }
+    }
+
+    fn check_token(&mut self, key: SessionKey, now: Tick) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        if session.expires <= now {
+            return self.close(key, CloseCode::Auth, "the token ended");
+        }
+        if !session.flags.has(Flags::WARNED) && warning_due(session, &self.config.timeouts) <= now {
+            session.flags.set(Flags::WARNED);
+            let left_ms = u64::from(session.expires.0 - now.0) * 100;
+            let ends = self.clock.wall().plus_ms(left_ms).0 / 1_000;
+            let frame = ServerFrame::AuthExpiring(ends).encode_message(session.encoding);
+            self.tell(key, frame);
+        }
+    }
+
+    fn check_mailbox(&mut self, key: SessionKey, now: Tick) {
+        let Some(session) = self.sessions.get(key) else { return };
+        let timeout = self.config.mailbox.lagging_timeout;
+        if session.mailbox.lagging_since().is_some_and(|since| since.after(timeout) <= now) {
+            self.close(key, CloseCode::Slow, "the client does not read what it is sent");
+        }
+    }
+
+    /// Replies may be lost with the bus; what is not answered for long is not going to be.
+    fn check_unanswered(&mut self, key: SessionKey, now: Tick) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        if session.unanswered > 0 && session.unanswered_since.after(self.config.timeouts.unanswered) <= now {
+            self.tally.unanswered_lost += u64::from(session.unanswered);
+            session.unanswered = 0;
+            session.wake();
+        }
+    }
+
+    fn check_connected(&mut self, key: SessionKey, now: Tick) {
+        let Some(session) = self.sessions.get(key) else { return };
+        if session.pending.as_ref().is_some_and(|pending| pending.retry <= now) {
+            self.send_connected(key);
+        }
+    }
+
+    fn check_silence(&mut self, key: SessionKey, now: Tick) {
+        let timeouts = self.config.timeouts;
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        if session.is_closing() || silence_due(session, &timeouts) > now {
+            return;
+        }
+        if session.flags.has(Flags::PINGED) {
+            return self.close(key, CloseCode::Slow, "no answer to a ping");
+        }
+        session.flags.set(Flags::PINGED);
+        // The answer is due from now, however late this ping goes out.
+        session.heard = Tick(now.0.saturating_sub(Tick(0).after(timeouts.ping_after).0));
+        self.tally.pings += 1;
+        self.tell(key, EMPTY_PING);
+    }
+}

@@ -1,0 +1,150 @@
+//! From mailboxes to sockets: directly from whoever filled them, or by the connection's task once a full socket takes
+//! more.
+
+use std::io::{ErrorKind, IoSlice};
+
+use bytes::Bytes;
+use proto::server_frame::Head;
+use proto::{Encoding, ServerFrame};
+
+use super::Shard;
+use super::timers::arm;
+use crate::mailbox::{Lag, Pushed};
+use crate::metrics::Tally;
+use crate::session::{Flags, Session, SessionKey};
+
+/// Messages in one `writev`.
+const SLICES: usize = 64;
+
+/// Notes that a session has something to write.
+pub(super) fn mark_dirty(dirty: &mut Vec<u32>, session: &mut Session, slot: u32) {
+    if !session.flags.has(Flags::DIRTY) && !session.flags.has(Flags::BLOCKED) {
+        session.flags.set(Flags::DIRTY);
+        dirty.push(slot);
+    }
+}
+
+/// Counts what became of a message.
+pub(super) fn count_push(tally: &mut Tally, pushed: Pushed) {
+    match pushed {
+        Pushed::Queued => tally.frames_queued += 1,
+        Pushed::Dropped => tally.signals_dropped += 1,
+        Pushed::Owed { began } => {
+            tally.owed += 1;
+            tally.lagging += u64::from(began);
+        }
+    }
+}
+
+/// How a flush of one session ended.
+enum Flushed {
+    All,
+    Blocked,
+    Broken,
+    Owing(Box<Lag>),
+}
+
+impl Shard {
+    pub(super) fn mark_dirty(&mut self, key: SessionKey) {
+        if let Some(session) = self.sessions.get_mut(key) {
+            mark_dirty(&mut self.dirty, session, key.slot);
+        }
+    }
+
+    /// After a message was put into a mailbox.
+    pub(super) fn after_push(&mut self, key: SessionKey, pushed: Pushed) {
+        count_push(&mut self.tally, pushed);
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        if pushed == (Pushed::Owed { began: true }) {
+            let due = self.clock.tick().after(self.config.mailbox.lagging_timeout);
+            arm(&mut self.wheel, session, key, due);
+        }
+        mark_dirty(&mut self.dirty, session, key.slot);
+    }
+
+    /// Writes the mailboxes of at most `sessions` sessions. Tells whether there are more.
+    pub(super) fn flush_some(&mut self, sessions: usize) -> bool {
+        for _ in 0..sessions {
+            let Some(slot) = self.dirty.pop() else { return false };
+            if let Some(key) = self.sessions.key_at(slot) {
+                self.flush_if_dirty(key);
+            }
+        }
+        !self.dirty.is_empty()
+    }
+
+    /// Writes the mailbox of one session, if something was put into it.
+    pub(super) fn flush_if_dirty(&mut self, key: SessionKey) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        if session.flags.has(Flags::DIRTY) {
+            session.flags.clear(Flags::DIRTY);
+            self.flush(key);
+        }
+    }
+
+    /// Writes all mailboxes that have something.
+    pub(super) fn flush_dirty(&mut self) {
+        while self.flush_some(usize::MAX) {}
+    }
+
+    /// Writes what the socket takes.
+    pub(super) fn flush(&mut self, key: SessionKey) {
+        loop {
+            let Some(session) = self.sessions.get_mut(key) else { return };
+            if session.flags.has(Flags::BLOCKED) {
+                return;
+            }
+            match write(session, &mut self.pool, &mut self.tally) {
+                Flushed::All => return self.finish_close(key),
+                Flushed::Broken => return self.on_peer_gone(key),
+                Flushed::Owing(lag) => self.pay(key, &lag),
+                Flushed::Blocked => {
+                    self.tally.writes_blocked += 1;
+                    session.flags.set(Flags::BLOCKED);
+                    return session.wake();
+                }
+            }
+        }
+    }
+
+    /// The mailbox has drained: tells what was left out.
+    fn pay(&mut self, key: SessionKey, lag: &Lag) {
+        let Some(encoding) = self.sessions.get(key).map(|session| session.encoding) else { return };
+        for (conversation, seq) in &lag.dirty {
+            let head = Head { conversation: conversation.clone(), last: *seq };
+            self.tell(key, ServerFrame::Head(head).encode_message(encoding));
+        }
+        if lag.resync {
+            self.tell(key, resync(encoding));
+        }
+    }
+}
+
+/// The frame that says that deliveries may have been missed.
+pub(super) fn resync(encoding: Encoding) -> Bytes {
+    ServerFrame::Resync.encode_message(encoding)
+}
+
+fn write(session: &mut Session, pool: &mut crate::mailbox::Pool, tally: &mut Tally) -> Flushed {
+    while !session.mailbox.is_empty() {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let filled = session.mailbox.slices(&mut slices);
+        let written = if filled == 0 {
+            0
+        } else {
+            match session.stream.try_write_vectored(&slices[..filled]) {
+                Ok(0) => return Flushed::Broken,
+                Ok(written) => written,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Flushed::Blocked,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(_) => return Flushed::Broken,
+            }
+        };
+        tally.writes += u64::from(filled > 0);
+        tally.sent_bytes += written as u64;
+        if let Some(lag) = session.mailbox.advance(pool, written) {
+            return Flushed::Owing(lag);
+        }
+    }
+    Flushed::All
+}
