@@ -16,7 +16,7 @@ use crate::wire::{
 /// A server that was sent `stream`, with the limit of [`LIMITS`]. The client's end stays open as long as it is held.
 async fn sent(stream: &[u8]) -> (WebSocket<DuplexStream>, DuplexStream) {
     let (mut client, server) = duplex(1 << 20);
-    client.write_all(stream).await.unwrap();
+    client.write_all(stream).await.expect("the pipe is large enough");
     let mut socket = WebSocket::after_handshake(server, Role::Server);
     socket.set_max_message_size(LIMITS.message_bytes_max as usize);
     (socket, client)
