@@ -15,4 +15,4 @@ pub use head::HeadRow;
 pub use inbox::InboxRow;
 pub use members::{Member, Role};
 
-pub(crate) use touched::mark_touched;
+pub(crate) use touched::{decode_mark, encode_mark, mark_touched, read_marks, touched_key};

@@ -23,16 +23,19 @@
 
 mod call;
 mod directory;
+mod embedded;
 mod engine;
 mod error;
 mod identity;
 mod log;
 mod memory;
+pub mod metrics;
 mod snowflake;
 mod store;
 
 pub use call::{Call, Op};
 pub use directory::{Cursor, GroupChange, GroupInfo, HeadRow, InboxRow, Member, Role};
+pub use embedded::{Embedded, EmbeddedConfig, OpenError};
 pub use error::{StoreError, VerifyError};
 pub use identity::{
     Account, AccountStatus, Creation, LEASE_GUARD_MS, LeaseError, Login, Rotation, WorkerLease,

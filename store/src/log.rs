@@ -28,3 +28,4 @@ pub use rows::Row;
 pub(crate) use batch::write_batch;
 pub(crate) use entry_row::{decode_entry, encode_entry};
 pub(crate) use ownership::is_fenced;
+pub(crate) use segments::last_seq;

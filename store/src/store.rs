@@ -4,19 +4,30 @@ use std::sync::Arc;
 
 use crate::call::Call;
 use crate::engine::{Tx, View};
-use crate::{Memory, StoreError};
+use crate::{Embedded, Memory, StoreError};
 
 /// The store. Cloning gives another handle to the same data.
 #[derive(Clone, Debug)]
 pub enum Store {
     /// In memory, with faults on demand: for tests.
     Memory(Arc<Memory>),
+    /// In one process, on its disk.
+    Embedded(Arc<Embedded>),
 }
 
 impl Store {
     /// A fresh store in memory.
     pub fn memory() -> Self {
         Self::Memory(Arc::new(Memory::default()))
+    }
+
+    /// Answers what is under way and ends what runs for this store; every later call is `Unavailable`. For the end of a
+    /// process, after everyone who uses the store has ended.
+    pub async fn close(&self) {
+        match self {
+            Self::Memory(_) => {}
+            Self::Embedded(embedded) => embedded.close().await,
+        }
     }
 
     /// Runs a read where it may block.
@@ -27,6 +38,7 @@ impl Store {
     ) -> Result<T, StoreError> {
         match self {
             Self::Memory(memory) => memory.read(call, read).await,
+            Self::Embedded(embedded) => embedded.read(read).await,
         }
     }
 
@@ -38,6 +50,7 @@ impl Store {
     ) -> Result<T, StoreError> {
         match self {
             Self::Memory(memory) => memory.write(call, write).await,
+            Self::Embedded(embedded) => embedded.write(write).await,
         }
     }
 }

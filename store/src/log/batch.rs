@@ -30,6 +30,7 @@ impl Store {
     pub async fn append(&self, batch: Arc<Batch>) -> Result<Durable, StoreError> {
         match self {
             Self::Memory(memory) => memory.append(batch).await,
+            Self::Embedded(embedded) => embedded.append(batch).await,
         }
     }
 
@@ -37,6 +38,7 @@ impl Store {
     pub async fn verify(&self, me: IncarnationId, durable: Vec<Durable>) -> Result<Verified, VerifyError> {
         match self {
             Self::Memory(memory) => memory.verify(me, durable).await,
+            Self::Embedded(embedded) => embedded.verify(me, durable),
         }
     }
 }

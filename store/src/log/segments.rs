@@ -8,7 +8,7 @@ use super::Bucket;
 use super::entry_row::{bucket_prefix, decode_entry, place};
 use super::register::{read_index, read_register};
 use crate::StoreError;
-use crate::engine::view::Direction;
+use crate::engine::view::{Direction, after_prefix};
 use crate::engine::{Reader, Table, View};
 
 /// One bucket and the seqs it holds.
@@ -41,6 +41,18 @@ pub(super) fn segments(
     }
     segments.reverse();
     Ok(segments)
+}
+
+/// The last seq in the newest bucket of a log, told or not; zero if there is none.
+pub(crate) fn last_seq(view: &dyn View, conversation: &ConversationId) -> Result<Seq, StoreError> {
+    let Some(register) = read_register(view, conversation)? else { return Ok(Seq::ZERO) };
+    let prefix = bucket_prefix(conversation, register.bucket);
+    let mut last = Seq::ZERO;
+    view.scan(Table::Log, &prefix, &after_prefix(&prefix), Direction::Backward, &mut |key, _| {
+        last = place(key, prefix.len())?.0;
+        Ok(ControlFlow::Break(()))
+    })?;
+    Ok(last)
 }
 
 /// Gives the winning entries (highest epoch per seq) of `from..=to` in one bucket to `on_entry`, in either direction,

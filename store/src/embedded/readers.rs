@@ -1,0 +1,124 @@
+//! Reader threads: where reads may wait for the disk.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use lifecycle::Tasks;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::Instant;
+
+use super::{EmbeddedConfig, Inside, count};
+use crate::StoreError;
+use crate::engine::View;
+use crate::metrics::Metrics;
+
+/// What a thread runs.
+type Job = Box<dyn FnOnce(&dyn View) + Send>;
+
+/// One read; its place in the queue is free once a thread takes it.
+struct Read {
+    run: Job,
+    _place: OwnedSemaphorePermit,
+}
+
+#[derive(Default)]
+struct Queue {
+    reads: Mutex<VecDeque<Read>>,
+    changed: Condvar,
+}
+
+/// The threads' queue. Dropping it ends them, after what is queued.
+pub(super) struct Readers {
+    queue: Arc<Queue>,
+    places: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
+}
+
+impl Readers {
+    /// Starts the threads.
+    pub(super) fn start(
+        config: &EmbeddedConfig,
+        inside: &Inside,
+        metrics: &Arc<Metrics>,
+        tasks: &Tasks,
+    ) -> std::io::Result<Self> {
+        let readers = Self {
+            queue: Arc::default(),
+            places: Arc::new(Semaphore::new(config.read_queue_max.max(1))),
+            metrics: metrics.clone(),
+        };
+        for number in 0..config.reader_threads.max(1) {
+            let (queue, places) = (readers.queue.clone(), readers.places.clone());
+            let (inside, metrics) = (inside.clone(), metrics.clone());
+            tasks.thread(&format!("store-reader-{number}"), move || {
+                while let Some(read) = queue.next(&places) {
+                    let begun = Instant::now();
+                    (read.run)(&inside.tables);
+                    metrics.read_seconds.record(begun.elapsed().as_secs_f64());
+                }
+            })?;
+        }
+        Ok(readers)
+    }
+
+    /// Runs a read on a thread; waits for a place in the queue when it is full.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&dyn View) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let place = self.places.clone().acquire_owned().await.map_err(|_| closed())?;
+        let (reply, answer) = oneshot::channel();
+        let run = Box::new(move |view: &dyn View| {
+            // Whoever asked may be gone: then the disk is spared.
+            if !reply.is_closed() {
+                let _ = reply.send(read(view));
+            }
+        });
+        {
+            let mut reads = self.queue.lock();
+            if self.places.is_closed() {
+                return Err(closed());
+            }
+            reads.push_back(Read { run, _place: place });
+            self.metrics.read_queue_requests.set(count(reads.len()));
+        }
+        self.queue.changed.notify_one();
+        self.metrics.reads.increment(1);
+        answer.await.map_err(|_| closed())?
+    }
+
+    /// Takes no more reads; the threads end after those that are queued.
+    pub(super) fn close(&self) {
+        self.places.close();
+        let _reads = self.queue.lock();
+        self.queue.changed.notify_all();
+    }
+}
+
+impl Drop for Readers {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Queue {
+    /// Waits for a read; `None` once there will be none.
+    fn next(&self, places: &Semaphore) -> Option<Read> {
+        let mut reads = self.lock();
+        loop {
+            match reads.pop_front() {
+                Some(read) => return Some(read),
+                None if places.is_closed() => return None,
+                None => reads = self.changed.wait(reads).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Read>> {
+        self.reads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("the store is closed".to_owned())
+}

@@ -1,0 +1,104 @@
+//! The tables in fjall's keyspaces.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
+
+use super::EmbeddedConfig;
+use crate::StoreError;
+use crate::engine::view::{Direction, OnRow};
+use crate::engine::{Table, View};
+
+/// A handle to the database. Cloning gives another; the last one dropped closes it.
+#[derive(Clone)]
+pub(super) struct Fjall {
+    log: Keyspace,
+    dedupe: Keyspace,
+    state: Keyspace,
+    database: Database,
+}
+
+impl Fjall {
+    /// Opens or makes the database.
+    pub(super) fn open(path: &Path, config: &EmbeddedConfig) -> fjall::Result<Self> {
+        let database = Database::builder(path)
+            .cache_size(config.cache_bytes)
+            .journal_compression(CompressionType::None)
+            .manual_journal_persist(true)
+            .max_journaling_size(config.journal_bytes_max)
+            .worker_threads(2)
+            .open()?;
+        let options = || {
+            KeyspaceCreateOptions::default()
+                .manual_journal_persist(true)
+                .max_memtable_size(config.memtable_bytes)
+        };
+        Ok(Self {
+            log: database.keyspace("log", options)?,
+            dedupe: database.keyspace("dedupe", options)?,
+            state: database.keyspace("state", options)?,
+            database,
+        })
+    }
+
+    /// An empty batch with room for `rows`.
+    pub(super) fn batch(&self, rows: usize) -> OwnedWriteBatch {
+        // The batch is visible to readers only after this sync.
+        OwnedWriteBatch::with_capacity(self.database.clone(), rows).durability(Some(PersistMode::SyncData))
+    }
+
+    /// The keyspace of a table.
+    pub(super) fn keyspace(&self, table: Table) -> &Keyspace {
+        match table {
+            Table::Log => &self.log,
+            Table::Dedupe => &self.dedupe,
+            Table::State => &self.state,
+        }
+    }
+
+    /// Syncs everything that was written.
+    pub(super) fn sync(&self) -> fjall::Result<()> {
+        self.database.persist(PersistMode::SyncAll)
+    }
+}
+
+impl View for Fjall {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        let value = self.keyspace(table).get(key).map_err(unreadable)?;
+        Ok(value.map(|value| Bytes::copy_from_slice(&value)))
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: &[u8],
+        direction: Direction,
+        on_row: OnRow<'_>,
+    ) -> Result<(), StoreError> {
+        if from >= to {
+            return Ok(());
+        }
+        let mut rows = self.keyspace(table).range(from..to);
+        while let Some(row) = match direction {
+            Direction::Forward => rows.next(),
+            Direction::Backward => rows.next_back(),
+        } {
+            let (key, value) = row.into_inner().map_err(unreadable)?;
+            if on_row(&key, &Bytes::copy_from_slice(&value))?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a retry helps is the disk's secret; checksums tell a damaged file from a failed read.
+fn unreadable(error: fjall::Error) -> StoreError {
+    match error {
+        fjall::Error::Io(error) => StoreError::Unavailable(error.to_string()),
+        fjall::Error::Poisoned => StoreError::Unavailable("an earlier write failed".to_owned()),
+        error => StoreError::Corrupt(error.to_string()),
+    }
+}

@@ -1,0 +1,69 @@
+//! Accounts: a username has at most one.
+
+use proto::Timestamp;
+use store::{Account, AccountStatus, Creation, Store};
+
+use crate::engines::contract;
+use crate::samples::user;
+
+contract!(
+    an_account_is_found_by_user_and_by_name,
+    a_username_has_one_account,
+    of_many_accounts_of_one_name_one_is_made,
+    an_account_keeps_its_username_when_it_changes,
+);
+
+fn account(id: &str, username: &str) -> Account {
+    Account {
+        user: user(id),
+        username: username.to_owned(),
+        nickname: "Bøb".to_owned(),
+        email: Some("bob@example.com".to_owned()),
+        password_hash: "$argon2id$…".to_owned(),
+        status: AccountStatus::Active,
+        created: Timestamp(7),
+    }
+}
+
+async fn an_account_is_found_by_user_and_by_name(store: Store) {
+    assert_eq!(store.create_account(account("1", "bob")).await.unwrap(), Creation::Created);
+    assert_eq!(store.account(&user("1")).await.unwrap(), Some(account("1", "bob")));
+    assert_eq!(store.account_by_username("bob").await.unwrap(), Some(account("1", "bob")));
+    for other in ["bo", "bobb", "Bob", ""] {
+        assert_eq!(store.account_by_username(other).await.unwrap(), None);
+    }
+    assert_eq!(store.account(&user("2")).await.unwrap(), None);
+}
+
+async fn a_username_has_one_account(store: Store) {
+    assert_eq!(store.create_account(account("1", "bob")).await.unwrap(), Creation::Created);
+    assert_eq!(store.create_account(account("2", "bob")).await.unwrap(), Creation::NameTaken);
+    assert_eq!(store.create_account(account("1", "carol")).await.unwrap(), Creation::NameTaken);
+    assert_eq!(store.account(&user("2")).await.unwrap(), None, "nothing of it stays");
+    assert_eq!(store.account_by_username("carol").await.unwrap(), None);
+    let again = store.create_account(account("1", "bob")).await.unwrap();
+    assert_eq!(again, Creation::Created, "the very same, as after a lost answer");
+}
+
+async fn of_many_accounts_of_one_name_one_is_made(store: Store) {
+    let tries = (0..20).map(|number| store.create_account(account(&number.to_string(), "bob")));
+    let outcomes = futures_util::future::join_all(tries).await;
+    let made = outcomes.iter().filter(|outcome| **outcome == Ok(Creation::Created)).count();
+    assert_eq!((made, outcomes.iter().filter(|outcome| outcome.is_ok()).count()), (1, 20));
+}
+
+async fn an_account_keeps_its_username_when_it_changes(store: Store) {
+    assert!(!store.update_account(account("1", "bob")).await.unwrap(), "there is none");
+    assert_eq!(store.create_account(account("1", "bob")).await.unwrap(), Creation::Created);
+    let changed = Account {
+        nickname: "Robert".to_owned(),
+        email: None,
+        password_hash: "another".to_owned(),
+        status: AccountStatus::Disabled,
+        ..account("1", "bob")
+    };
+    let asked = Account { username: "robert".to_owned(), created: Timestamp(8), ..changed.clone() };
+    assert!(store.update_account(asked).await.unwrap());
+    assert_eq!(store.account_by_username("bob").await.unwrap(), Some(changed));
+    assert_eq!(store.account_by_username("robert").await.unwrap(), None);
+}

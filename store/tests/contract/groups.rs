@@ -1,0 +1,110 @@
+//! Groups, members both ways, and changes that arrive in any order.
+
+use proto::{Seq, Timestamp, UserId};
+use store::{GroupChange, GroupInfo, Member, Role, Store};
+
+use crate::engines::contract;
+use crate::samples::{group, user};
+
+contract!(
+    members_are_found_both_ways,
+    the_same_change_again_changes_nothing,
+    an_older_change_is_ignored,
+    members_come_in_pages,
+    a_member_that_left_is_gone_both_ways,
+    groups_do_not_mix,
+);
+
+fn info(name: &str, watermark: u64) -> GroupInfo {
+    GroupInfo {
+        group: group(name),
+        name: "Grüße \u{1f44b}\0".to_owned(),
+        owner: user("alice"),
+        created: Timestamp(5),
+        dismissed: watermark > 100,
+        members: 3,
+        watermark: Seq(watermark),
+    }
+}
+
+fn member(name: &str, role: Role) -> Member {
+    Member { user: user(name), role, joined_at: Timestamp(9), floor: Seq(4) }
+}
+
+fn change(name: &str, watermark: u64, joined: &[&str], left: &[&str]) -> GroupChange {
+    GroupChange {
+        info: info(name, watermark),
+        joined: joined.iter().map(|name| member(name, Role::Member)).collect(),
+        left: left.iter().map(|name| user(name)).collect(),
+    }
+}
+
+async fn names(store: &Store, name: &str) -> Vec<String> {
+    let members = store.members(&group(name), None, 100).await.unwrap();
+    members.into_iter().map(|member| member.user.to_string()).collect()
+}
+
+async fn members_are_found_both_ways(store: Store) {
+    assert_eq!(store.group(&group("g")).await.unwrap(), None);
+    let roles = [("alice", Role::Owner), ("bob", Role::Admin), ("carol", Role::Member)];
+    let joined: Vec<Member> = roles.iter().map(|(name, role)| member(name, *role)).collect();
+    let made = GroupChange { info: info("g", 1), joined: joined.clone(), left: vec![] };
+    store.apply_group(made).await.unwrap();
+    assert_eq!(store.group(&group("g")).await.unwrap(), Some(info("g", 1)));
+    assert_eq!(store.members(&group("g"), None, 100).await.unwrap(), joined);
+    for member in joined {
+        assert_eq!(store.groups_of(&member.user).await.unwrap(), [group("g")]);
+        assert_eq!(store.member(&group("g"), &member.user).await.unwrap(), Some(member));
+    }
+    assert_eq!(store.member(&group("g"), &user("dave")).await.unwrap(), None);
+    assert!(store.groups_of(&user("dave")).await.unwrap().is_empty());
+}
+
+async fn the_same_change_again_changes_nothing(store: Store) {
+    for _ in 0..2 {
+        store.apply_group(change("g", 7, &["bob", "carol"], &["dave"])).await.unwrap();
+        assert_eq!(names(&store, "g").await, ["bob", "carol"]);
+        assert_eq!(store.group(&group("g")).await.unwrap(), Some(info("g", 7)));
+    }
+}
+
+async fn an_older_change_is_ignored(store: Store) {
+    store.apply_group(change("g", 7, &["bob"], &[])).await.unwrap();
+    store.apply_group(change("g", 200, &[], &["bob"])).await.unwrap();
+    store.apply_group(change("g", 7, &["bob"], &[])).await.unwrap();
+    assert!(names(&store, "g").await.is_empty());
+    assert!(store.groups_of(&user("bob")).await.unwrap().is_empty());
+    assert_eq!(store.group(&group("g")).await.unwrap(), Some(info("g", 200)));
+}
+
+async fn members_come_in_pages(store: Store) {
+    let all: Vec<String> = (0..25).map(|number| format!("user{number:02}")).collect();
+    let joined: Vec<&str> = all.iter().map(String::as_str).collect();
+    store.apply_group(change("g", 1, &joined, &[])).await.unwrap();
+    let (mut seen, mut after): (Vec<String>, Option<UserId>) = (Vec::new(), None);
+    loop {
+        let page = store.members(&group("g"), after, 7).await.unwrap();
+        assert!(page.len() <= 7);
+        let Some(last) = page.last() else { break };
+        after = Some(last.user.clone());
+        seen.extend(page.iter().map(|member| member.user.to_string()));
+    }
+    assert_eq!(seen, all);
+}
+
+async fn a_member_that_left_is_gone_both_ways(store: Store) {
+    store.apply_group(change("g", 1, &["bob", "bobby"], &[])).await.unwrap();
+    store.apply_group(change("h", 1, &["bob"], &[])).await.unwrap();
+    store.apply_group(change("g", 2, &[], &["bob", "nobody"])).await.unwrap();
+    assert_eq!(names(&store, "g").await, ["bobby"]);
+    assert_eq!(store.member(&group("g"), &user("bob")).await.unwrap(), None);
+    assert_eq!(store.groups_of(&user("bob")).await.unwrap(), [group("h")]);
+}
+
+async fn groups_do_not_mix(store: Store) {
+    store.apply_group(change("g", 1, &["bob"], &[])).await.unwrap();
+    store.apply_group(change("gg", 9, &["bobby"], &[])).await.unwrap();
+    assert_eq!(names(&store, "g").await, ["bob"]);
+    assert_eq!(names(&store, "gg").await, ["bobby"]);
+    assert_eq!(store.groups_of(&user("bob")).await.unwrap(), [group("g")]);
+}

@@ -1,0 +1,90 @@
+//! Heads and inboxes: what lists show, never older than it was.
+
+use proto::{ConversationId, Seq, Timestamp};
+use store::{HeadRow, InboxRow, Store};
+
+use crate::engines::contract;
+use crate::samples::{conversation, entry, user};
+
+contract!(
+    a_head_never_moves_back,
+    heads_come_in_the_order_asked,
+    an_inbox_has_each_conversation_once_newest_first,
+    an_inbox_row_never_moves_back,
+    an_inbox_comes_in_pages,
+    an_inbox_can_begin_at_a_time,
+);
+
+fn head(name: &str, seq: u64, text: &str) -> HeadRow {
+    HeadRow { conversation: conversation(name), seq: Seq(seq), counted: seq * 2, last: entry(seq - 1, text) }
+}
+
+fn row(name: &str, time: u64) -> InboxRow {
+    InboxRow { user: user("bob"), conversation: conversation(name), time: Timestamp(time), left: false }
+}
+
+async fn inbox(
+    store: &Store,
+    since: u64,
+    limit: usize,
+    before: Option<(u64, ConversationId)>,
+) -> Vec<InboxRow> {
+    let before = before.map(|(time, conversation)| (Timestamp(time), conversation));
+    store.inbox(&user("bob"), Timestamp(since), limit, before).await.unwrap()
+}
+
+async fn a_head_never_moves_back(store: Store) {
+    for (written, stored) in [(5, 5), (4, 5), (6, 6)] {
+        store.write_projection(vec![head("g", written, "x")], vec![]).await.unwrap();
+        assert_eq!(store.heads(&[conversation("g")]).await.unwrap(), [Some(head("g", stored, "x"))]);
+    }
+    store.write_projection(vec![head("g", 6, "shown otherwise")], vec![]).await.unwrap();
+    assert_eq!(store.heads(&[conversation("g")]).await.unwrap(), [Some(head("g", 6, "shown otherwise"))]);
+}
+
+async fn heads_come_in_the_order_asked(store: Store) {
+    store.write_projection(vec![head("a", 2, "x"), head("b", 3, "y")], vec![]).await.unwrap();
+    let asked = [conversation("b"), conversation("none"), conversation("a")];
+    let found = store.heads(&asked).await.unwrap();
+    assert_eq!(found, [Some(head("b", 3, "y")), None, Some(head("a", 2, "x"))]);
+}
+
+async fn an_inbox_has_each_conversation_once_newest_first(store: Store) {
+    let rows = vec![row("a", 10), row("b", 300), row("c", 20), row("a", 400), row("c", 20)];
+    store.write_projection(vec![], rows).await.unwrap();
+    assert_eq!(inbox(&store, 0, 100, None).await, [row("a", 400), row("b", 300), row("c", 20)]);
+    assert!(store.inbox(&user("bobby"), Timestamp(0), 100, None).await.unwrap().is_empty());
+}
+
+async fn an_inbox_row_never_moves_back(store: Store) {
+    let left = InboxRow { left: true, ..row("a", 50) };
+    for written in [row("a", 40), left.clone(), row("a", 45)] {
+        store.write_projection(vec![], vec![written]).await.unwrap();
+    }
+    assert_eq!(inbox(&store, 0, 100, None).await, [left]);
+    store.write_projection(vec![], vec![row("a", 60)]).await.unwrap();
+    assert_eq!(inbox(&store, 0, 100, None).await, [row("a", 60)], "joined again");
+}
+
+async fn an_inbox_comes_in_pages(store: Store) {
+    // Some have the same time: their ids decide, and none is left out or given twice.
+    let rows: Vec<InboxRow> = (0..25).map(|n| row(&format!("g{n:02}"), 1_000 - n / 4)).collect();
+    let mut shuffled = rows.clone();
+    shuffled.reverse();
+    store.write_projection(vec![], shuffled).await.unwrap();
+    let (mut seen, mut before) = (Vec::new(), None);
+    loop {
+        let page = inbox(&store, 0, 7, before).await;
+        assert!(page.len() <= 7);
+        let Some(last) = page.last() else { break };
+        before = Some((last.time.0, last.conversation.clone()));
+        seen.extend(page);
+    }
+    assert_eq!(seen, rows);
+}
+
+async fn an_inbox_can_begin_at_a_time(store: Store) {
+    store.write_projection(vec![], (1..=9).map(|n| row(&format!("g{n}"), n * 10)).collect()).await.unwrap();
+    let times: Vec<u64> = inbox(&store, 70, 100, None).await.iter().map(|row| row.time.0).collect();
+    assert_eq!(times, [90, 80, 70], "that time included");
+}

@@ -1,0 +1,102 @@
+//! Short ways to make what tests talk about.
+
+use std::sync::Arc;
+
+use proto::{
+    Body, ClientMessageId, ConversationId, Entry, Epoch, GroupId, MessageId, Partition, Seq, Timestamp,
+    UserId,
+};
+use store::{Batch, Bucket, Cas, Register, Store};
+
+pub fn user(name: &str) -> UserId {
+    UserId::parse(name).unwrap()
+}
+
+pub fn group(name: &str) -> GroupId {
+    GroupId::parse(name).unwrap()
+}
+
+pub fn conversation(name: &str) -> ConversationId {
+    ConversationId::group(&group(name))
+}
+
+pub fn id(number: u64) -> ClientMessageId {
+    ClientMessageId(u128::from(number).to_be_bytes())
+}
+
+/// Entry number `seq`, taken at millisecond `seq`; `text` tells several of one seq apart.
+pub fn entry(seq: u64, text: &str) -> Entry {
+    Entry {
+        seq: Seq(seq),
+        message_id: MessageId(seq * 7),
+        sender: user("alice"),
+        time: Timestamp(seq),
+        counted: seq,
+        client_message_id: id(seq),
+        body: Body::text(text),
+    }
+}
+
+pub fn batch(conversation: &ConversationId, bucket: u32, epoch: u64, entries: Vec<Entry>) -> Arc<Batch> {
+    Arc::new(Batch {
+        conversation: conversation.clone(),
+        bucket: Bucket(bucket),
+        epoch: Epoch(epoch),
+        entries,
+        touched: None,
+    })
+}
+
+/// The same with a touched mark.
+pub fn touching(conversation: &ConversationId, bucket: u32, epoch: u64, entries: Vec<Entry>) -> Arc<Batch> {
+    let batch = Arc::unwrap_or_clone(batch(conversation, bucket, epoch, entries));
+    Arc::new(Batch { touched: Some(Partition::of(conversation)), ..batch })
+}
+
+pub fn register(epoch: u64, bucket: u32, start: u64) -> Register {
+    Register {
+        version: 0,
+        epoch: Epoch(epoch),
+        start: Seq(start),
+        bucket: Bucket(bucket),
+        bucket_first: Seq(start),
+        window: 64,
+        counted: start - 1,
+    }
+}
+
+pub fn applied<T: std::fmt::Debug>(cas: Cas<T>) -> T {
+    match cas {
+        Cas::Applied(row) => row,
+        other => panic!("not applied: {other:?}"),
+    }
+}
+
+/// Writes entries `first..=last` into a bucket under epoch 1.
+pub async fn write(
+    store: &Store,
+    conversation: &ConversationId,
+    bucket: u32,
+    seqs: std::ops::RangeInclusive<u64>,
+) {
+    for seq in seqs {
+        store.append(batch(conversation, bucket, 1, vec![entry(seq, "x")])).await.unwrap();
+    }
+}
+
+/// Makes a log of buckets: `(bucket, last seq)`, rising; entry `n` was taken at millisecond `n`.
+pub async fn log_of(store: &Store, conversation: &ConversationId, buckets: &[(u32, u64)]) {
+    let mut version = None;
+    let mut first = 1;
+    for (at, (bucket, last)) in buckets.iter().enumerate() {
+        if let Some((left, _)) = at.checked_sub(1).and_then(|before| buckets.get(before)) {
+            let left_first =
+                at.checked_sub(2).and_then(|before| buckets.get(before)).map_or(1, |(_, last)| last + 1);
+            store.write_index(conversation, Bucket(*left), Seq(left_first)).await.unwrap();
+        }
+        let moved = store.move_register(conversation, version, register(1, *bucket, first)).await;
+        version = Some(applied(moved).version);
+        write(store, conversation, *bucket, first..=*last).await;
+        first = last + 1;
+    }
+}
