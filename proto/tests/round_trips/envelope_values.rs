@@ -1,0 +1,111 @@
+//! Any command and any delivery.
+
+use std::sync::Arc;
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proto::command::{GroupRequest, Source};
+use proto::delivery::{Class, Control, Fanout, GroupDone, HeadState};
+use proto::{Command, Delivery, Entry, Epoch, NodeId, Origin, Payload, Reply, Request, SharedFrame, Target};
+
+use super::frame_values::{body, entry, fetch, position, recipient, send_with, server_frame, sync, text};
+use super::id_values::{
+    conversation_id, device_id, group_id, login_id, seq, session_ref, time, trace, user_id,
+};
+
+pub fn command() -> impl Strategy<Value = Command> {
+    let source = prop_oneof![Just(Source::Client), Just(Source::ServerApi), Just(Source::System)];
+    let origin = (user_id(), device_id(), session_ref(), source)
+        .prop_map(|(user, device, session, source)| Origin { user, device, session, source });
+    (origin, time(), any::<u64>().prop_map(Epoch), trace(), request()).prop_map(
+        |(origin, deadline, epoch, trace, request)| Command { origin, deadline, epoch, trace, request },
+    )
+}
+
+fn request() -> impl Strategy<Value = Request> {
+    prop_oneof![
+        4 => send_with(body()).prop_map(Request::Send),
+        1 => fetch().prop_map(Request::Fetch),
+        1 => sync().prop_map(Request::Sync),
+        1 => position().prop_map(Request::Read),
+        1 => position().prop_map(Request::Delivered),
+        1 => recipient().prop_map(Request::Typing),
+        1 => vec(conversation_id(), 0..4).prop_map(Request::Heads),
+        1 => Just(Request::Connected),
+        1 => Just(Request::Disconnected),
+        3 => (group_id(), group_request()).prop_map(|(group, request)| Request::Group(group, request)),
+    ]
+}
+
+fn group_request() -> impl Strategy<Value = GroupRequest> {
+    prop_oneof![
+        (text(0..20), vec(user_id(), 0..4))
+            .prop_map(|(name, members)| GroupRequest::Create { name, members }),
+        Just(GroupRequest::Join),
+        Just(GroupRequest::Leave),
+        vec(user_id(), 0..4).prop_map(GroupRequest::Add),
+        vec(user_id(), 0..4).prop_map(GroupRequest::Remove),
+        Just(GroupRequest::Dismiss),
+    ]
+}
+
+pub fn delivery() -> impl Strategy<Value = Delivery> {
+    let target = prop_oneof![
+        user_id().prop_map(Target::User),
+        group_id().prop_map(Target::Group),
+        any::<u64>().prop_map(|node| Target::Node(NodeId(node))),
+    ];
+    let payload = prop_oneof![
+        2 => fanout().prop_map(Payload::Fanout),
+        2 => (any::<u64>(), reply()).prop_map(|(session, reply)| Payload::Reply(session, reply)),
+        1 => control().prop_map(Payload::Control),
+    ];
+    (target, payload, trace()).prop_map(|(target, payload, trace)| Delivery { target, payload, trace })
+}
+
+fn fanout() -> impl Strategy<Value = Fanout> {
+    let class = prop_oneof![Just(Class::Event), Just(Class::Receipt), Just(Class::Signal)];
+    (server_frame(), class, conversation_id(), seq(), option::of(session_ref())).prop_map(
+        |(frame, class, conversation, seq, except)| Fanout {
+            frame: Arc::new(SharedFrame::new(frame)),
+            class,
+            conversation,
+            seq,
+            except,
+        },
+    )
+}
+
+fn reply() -> impl Strategy<Value = Reply> {
+    let done = (group_id(), seq(), any::<u32>())
+        .prop_map(|(group, seq, members)| Reply::GroupDone(GroupDone { group, seq, members }));
+    prop_oneof![
+        Just(Reply::Settled),
+        server_frame().prop_map(Reply::Frame),
+        vec(group_id(), 0..4).prop_map(Reply::Groups),
+        vec(head_state(), 0..3).prop_map(Reply::Heads),
+        done,
+    ]
+}
+
+fn head_state() -> impl Strategy<Value = HeadState> {
+    (conversation_id(), seq(), any::<u64>(), option::of(entry()), any::<bool>(), seq()).prop_map(
+        |(conversation, seq, counted, last, member, floor)| HeadState {
+            conversation,
+            seq,
+            counted,
+            last: last.map(|last| Entry { counted, ..last }),
+            member,
+            floor,
+        },
+    )
+}
+
+fn control() -> impl Strategy<Value = Control> {
+    prop_oneof![
+        group_id().prop_map(Control::JoinedGroup),
+        group_id().prop_map(Control::LeftGroup),
+        option::of(login_id()).prop_map(Control::Revoke),
+    ]
+}
