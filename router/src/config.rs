@@ -1,0 +1,66 @@
+//! What a router is told at its start.
+
+use std::time::Duration;
+
+use crate::rules::membership::GroupRules;
+use crate::turn::Rules;
+
+/// Settings of a router. The sizes are per worker, so memory grows with `workers`.
+#[derive(Clone, Debug)]
+pub struct RouterConfig {
+    /// Threads; worker `i` of `n` owns the partitions `p % n == i`. At least 1, at most 64.
+    pub workers: usize,
+    /// Groups: members, and what a new one may read.
+    pub group: GroupRules,
+    /// Entries after which a bucket of a log is left. Small values are for tests.
+    pub bucket_entries_max: u64,
+    /// Bytes of bodies after which a bucket is left.
+    pub bucket_bytes_max: u64,
+    /// Commands waiting in one conversation; more are refused with `BUSY`.
+    pub conversation_queue_max: usize,
+    /// Conversations in memory; idle ones go when there are more, and without idle ones `BUSY` is answered.
+    pub conversations_max: usize,
+    /// How long a conversation without use stays in memory.
+    pub conversation_idle: Duration,
+    /// Loads at the same time; others wait.
+    pub loads_max: usize,
+    /// Reads at the same time; more are refused with `BUSY`.
+    pub reads_max: usize,
+    /// Time between two writes of a conversation's projections.
+    pub flush_interval: Duration,
+    /// After this long without an append a conversation's touched mark is taken away.
+    pub quiet_after: Duration,
+    /// A write whose outcome stays unknown for longer ends the incarnation.
+    pub give_up_after: Duration,
+    /// How long a new incarnation waits after the end of the last.
+    pub restart_pause: Duration,
+    /// Life of the lease of a message id worker number; renewed at a third of it.
+    pub lease: Duration,
+    /// How long the drain may take before partitions are left unreleased.
+    pub drain_timeout: Duration,
+}
+
+impl RouterConfig {
+    /// For the state machines.
+    pub(crate) fn rules(&self) -> Rules {
+        Rules {
+            group: self.group,
+            bucket_entries_max: self.bucket_entries_max,
+            bucket_bytes_max: self.bucket_bytes_max,
+            queue_max: self.conversation_queue_max,
+            flush_ms: millis(self.flush_interval),
+            quiet_ms: millis(self.quiet_after),
+            give_up_ms: millis(self.give_up_after),
+            window: WINDOW,
+        }
+    }
+}
+
+/// FENCE W: a batch is in flight alone, so its size is the window.
+#[expect(clippy::cast_possible_truncation, reason = "64")]
+const WINDOW: u16 = proto::limits::APPEND_ENTRIES_MAX as u16;
+
+/// Whole milliseconds.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,218 @@
+//! One conversation of an owned partition: a state machine without io.
+//!
+//! ```text
+//!            begin_load                                told                     command
+//!  Waiting ────────────► Loading (L1 ─► L2 ─► L3 ─► L4 ─► verify ─► recover) ─► Serving ──► batch in flight
+//!                            ▲ refused, unknown: from L1 │                       │  ▲        append ─► verify ─► told
+//!                            └──────────────────────────-┘            bucket full ▼  │
+//!                                                                              Rolling (R1 ─► R2 ─► R3)
+//! ```
+//!
+//! Inputs are the methods of [`Conversation`]; effects go into a [`Turn`]. One batch is in flight at most, from its
+//! append until it is told, so at most W entries are ever unverified (FENCE A1) and everything is told in seq order
+//! (A3). What waits behind it forms the next batch.
+//!
+//! **Guarantees.** Nothing leaves before [`Told`] says so. A command gets one answer at most; none when its outcome is
+//! unknown. A seq is used for one content.
+//!
+//! **Limits.** [`crate::turn::Rules`]: the queue, the bucket; [`proto::limits`]: the batch.
+
+mod announce;
+mod append;
+mod decide;
+mod load;
+mod log;
+mod owed;
+mod pending;
+mod probe;
+mod roll;
+mod view;
+
+use std::collections::VecDeque;
+
+use proto::{Command, ConversationId, ConversationKind, Epoch, GroupId, Partition, UserId};
+
+pub use owed::{Flush, Urgency};
+pub use view::View;
+
+use crate::rules::membership::Group;
+use crate::told::Told;
+use crate::turn::{Outcome, Turn};
+use append::InFlight;
+use load::Load;
+use log::Log;
+use owed::Owed;
+use pending::Pending;
+use probe::Probe;
+use roll::Roll;
+
+/// See the module.
+pub struct Conversation {
+    id: ConversationId,
+    partition: Partition,
+    epoch: Epoch,
+    kind: Kind,
+    phase: Phase,
+    log: Log,
+    queue: VecDeque<Pending>,
+    readers: Vec<Command>,
+    in_flight: Option<InFlight>,
+    owed: Owed,
+    probe: Probe,
+    touched: bool,
+    used_ms: u64,
+}
+
+/// Whose conversation it is.
+enum Kind {
+    Direct(UserId, UserId),
+    Group(GroupId, Group),
+}
+
+enum Phase {
+    Waiting,
+    Loading(Load),
+    Serving,
+    Rolling(Roll),
+    Absent,
+}
+
+impl Conversation {
+    /// A conversation that waits to be loaded. `touched`: its projections may lack entries of a dead owner.
+    pub fn new(id: ConversationId, epoch: Epoch, touched: bool) -> Self {
+        let kind = match id.kind() {
+            ConversationKind::Direct(one, other) => Kind::Direct(one, other),
+            ConversationKind::Group(group) => Kind::Group(group, Group::default()),
+        };
+        Self {
+            partition: Partition::of(&id),
+            id,
+            epoch,
+            kind,
+            phase: Phase::Waiting,
+            log: Log::default(),
+            queue: VecDeque::new(),
+            readers: Vec::new(),
+            in_flight: None,
+            owed: Owed::default(),
+            probe: Probe::default(),
+            touched,
+            used_ms: 0,
+        }
+    }
+
+    /// Which.
+    pub fn id(&self) -> &ConversationId {
+        &self.id
+    }
+
+    /// Whether it waits for [`Self::begin_load`].
+    pub fn is_waiting(&self) -> bool {
+        matches!(self.phase, Phase::Waiting)
+    }
+
+    /// Whether it is loaded: its head is known and reads are answered from it.
+    pub fn is_serving(&self) -> bool {
+        matches!(self.phase, Phase::Serving | Phase::Rolling(_))
+    }
+
+    /// Whether a load has begun and not ended.
+    pub fn is_loading(&self) -> bool {
+        matches!(self.phase, Phase::Loading(_))
+    }
+
+    /// Whether the load found that there is nothing here and nobody may begin it: to be forgotten.
+    pub fn is_absent(&self) -> bool {
+        matches!(self.phase, Phase::Absent)
+    }
+
+    /// Nothing in flight, nothing waiting, nothing owed: it may be evicted, or its partition released.
+    pub fn is_at_rest(&self) -> bool {
+        let still = matches!(self.phase, Phase::Serving | Phase::Absent | Phase::Waiting);
+        still
+            && self.in_flight.is_none()
+            && self.queue.is_empty()
+            && self.readers.is_empty()
+            && !self.owed.is_owing()
+    }
+
+    /// When it was last used, on the steady clock.
+    pub fn used_ms(&self) -> u64 {
+        self.used_ms
+    }
+
+    /// Whether a probe of its head is still to come.
+    pub fn is_probing(&self) -> bool {
+        self.probe.due().is_some()
+    }
+
+    /// The steady time at which [`Self::timer`] wants to be called.
+    pub fn next_due(&self, turn_rules: &crate::turn::Rules) -> Option<u64> {
+        let retry = match (&self.phase, &self.in_flight) {
+            (Phase::Loading(load), _) => load.retry_at(),
+            (Phase::Rolling(roll), _) => roll.retry_at(),
+            (_, Some(in_flight)) => in_flight.retry_at(),
+            _ => None,
+        };
+        // Late commands are refused a little after their time, also while the store does not answer.
+        let expiry = self.queue.front().map(|pending| pending.arrived_ms + pending::EXPIRY_MS);
+        [retry, expiry, self.probe.due(), self.owed.due(turn_rules)].into_iter().flatten().min()
+    }
+
+    /// Time has come for something.
+    pub fn timer(&mut self, turn: &mut Turn<'_>) {
+        self.retry_load(turn);
+        self.retry_roll(turn);
+        self.retry_append(turn);
+        self.expire(turn);
+        self.probe_head(turn);
+    }
+
+    /// The store answered.
+    pub fn outcome(&mut self, outcome: Outcome, turn: &mut Turn<'_>) {
+        match outcome {
+            Outcome::Register(_) | Outcome::Tail(_) | Outcome::Rewritten(_) | Outcome::Recovered(_) => {
+                self.load_outcome(outcome, turn);
+            }
+            Outcome::Moved(moved) if matches!(self.phase, Phase::Rolling(_)) => self.rolled(moved, turn),
+            Outcome::Moved(_) => self.load_outcome(outcome, turn),
+            Outcome::Indexed(indexed) => self.indexed(indexed, turn),
+            Outcome::Appended(appended) => self.appended(appended, turn),
+            Outcome::LookedUp(asked, found) => self.looked_up(&asked, found),
+            Outcome::Entry(seq, found) => self.found_entry(seq, found),
+        }
+        self.pump(turn);
+    }
+
+    /// A check passed: what it covers may be told.
+    pub fn told(&mut self, told: &Told<'_>, turn: &mut Turn<'_>) {
+        if !told.is_for(&self.id, self.epoch) {
+            return;
+        }
+        if matches!(self.phase, Phase::Loading(_)) {
+            self.loaded(told, turn);
+        } else {
+            self.tell(told, turn);
+        }
+        self.pump(turn);
+    }
+
+    /// Takes commands that waited for the load and can now be answered from it.
+    pub fn take_readers(&mut self) -> Vec<Command> {
+        std::mem::take(&mut self.readers)
+    }
+
+    /// A read that must wait for the load, because a dead owner's entries are not in the projections yet. Refused when
+    /// too many wait.
+    pub fn wait_to_read(&mut self, command: Command, turn: &mut Turn<'_>) {
+        self.used_ms = turn.now.steady_ms;
+        if self.readers.len() >= turn.rules.queue_max {
+            announce::busy(&command, turn);
+        } else {
+            self.readers.push(command);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

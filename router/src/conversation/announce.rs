@@ -1,0 +1,174 @@
+//! What a conversation tells: answers to commands, and events, heads and controls to everyone concerned.
+
+use std::sync::Arc;
+
+use proto::client_frame::AckMode;
+use proto::command::Origin;
+use proto::delivery::{Class, Control, Fanout, GroupDone};
+use proto::server_frame::{Ack, Event, Head, Nack};
+use proto::{
+    ClientMessageId, Code, Command, Delivery, Entry, Payload, Reply, Request, Seq, ServerFrame, SessionRef,
+    SharedFrame, Target, TraceId, UserId,
+};
+
+use super::{Conversation, Kind};
+use crate::rules::membership::Changed;
+use crate::turn::Turn;
+
+/// Advice of a `BUSY` nack, in milliseconds.
+const BUSY_RETRY_MS: u32 = 500;
+/// Advice of an `UNAVAILABLE` nack, in milliseconds.
+const UNAVAILABLE_RETRY_MS: u32 = 1_000;
+
+/// Who asked, after the command itself has become an entry.
+#[derive(Clone, Debug)]
+pub struct Asker {
+    pub origin: Origin,
+    pub trace: TraceId,
+    /// Steady time at which the command came.
+    pub arrived_ms: u64,
+}
+
+/// Answers a command.
+pub fn reply(origin: &Origin, trace: TraceId, reply: Reply, turn: &mut Turn<'_>) {
+    let SessionRef { node, session } = origin.session;
+    let payload = Payload::Reply(session, reply);
+    turn.deliveries.push(Delivery { target: Target::Node(node), payload, trace });
+}
+
+/// Refuses a command.
+pub fn nack(command: &Command, code: Code, message: &str, retry_after_ms: u32, turn: &mut Turn<'_>) {
+    turn.metrics.nack(code);
+    let nack = refusal(command, code, message).retry_after_ms(retry_after_ms);
+    reply(&command.origin, command.trace, Reply::Frame(ServerFrame::Nack(nack)), turn);
+}
+
+/// The frame that refuses a command.
+pub fn refusal(command: &Command, code: Code, message: &str) -> Nack {
+    match &command.request {
+        Request::Send(send) => Nack::of_send(send.client_message_id, code, message),
+        other => Nack::of(other.name(), code, message),
+    }
+}
+
+/// Refuses a command that finds a queue full.
+pub fn busy(command: &Command, turn: &mut Turn<'_>) {
+    nack(command, Code::Busy, "too many commands wait here", BUSY_RETRY_MS, turn);
+}
+
+/// Refuses a command because the store did not answer. Says nothing about whether it is stored.
+pub fn unavailable(command: &Command, turn: &mut Turn<'_>) {
+    nack(command, Code::Unavailable, "the store does not answer", UNAVAILABLE_RETRY_MS, turn);
+}
+
+/// Refuses a command that certainly has no seq and never gets one.
+pub fn late(command: &Command, turn: &mut Turn<'_>) {
+    nack(command, Code::Late, "it waited past its deadline", BUSY_RETRY_MS, turn);
+}
+
+impl Conversation {
+    /// The answer to a send that is durable and verified, or was before.
+    pub(super) fn ack(&self, asker: &Asker, mode: AckMode, entry: &Entry, turn: &mut Turn<'_>) {
+        let answer = match mode {
+            AckMode::None => Reply::Settled,
+            AckMode::Persisted | AckMode::Received => Reply::Frame(ServerFrame::Ack(Ack {
+                client_message_id: entry.client_message_id,
+                conversation: self.id.clone(),
+                seq: entry.seq,
+                message_id: entry.message_id,
+                time: entry.time,
+            })),
+        };
+        reply(&asker.origin, asker.trace, answer, turn);
+    }
+
+    /// The answer to a change of a group.
+    pub(super) fn group_done(&self, asker: &Asker, seq: Seq, members: u32, turn: &mut Turn<'_>) {
+        if let Kind::Group(group, _) = &self.kind {
+            let done = GroupDone { group: group.clone(), seq, members };
+            reply(&asker.origin, asker.trace, Reply::GroupDone(done), turn);
+        }
+    }
+
+    /// Publishes an entry to everyone concerned but the session that learns it by its ack.
+    pub(super) fn publish(
+        &self,
+        entry: Entry,
+        except: Option<SessionRef>,
+        changed: Option<&Changed>,
+        trace: TraceId,
+        turn: &mut Turn<'_>,
+    ) {
+        let seq = entry.seq;
+        let frame = ServerFrame::Event(Event { conversation: self.id.clone(), entry });
+        let fanout = Fanout {
+            frame: Arc::new(SharedFrame::new(frame)),
+            class: Class::Event,
+            conversation: self.id.clone(),
+            seq,
+            except,
+        };
+        if let (Some(changed), Kind::Group(group, _)) = (changed, &self.kind) {
+            for member in &changed.joined {
+                // Not interested in the group yet: the event itself goes to the user, too.
+                control(&member.user, Control::JoinedGroup(group.clone()), trace, turn);
+                let target = Target::User(member.user.clone());
+                turn.deliveries.push(Delivery { target, payload: Payload::Fanout(fanout.clone()), trace });
+            }
+        }
+        self.fan_out(fanout, trace, turn);
+        if let (Some(changed), Kind::Group(group, _)) = (changed, &self.kind) {
+            for user in &changed.left {
+                control(user, Control::LeftGroup(group.clone()), trace, turn);
+            }
+        }
+    }
+
+    /// Publishes the head: the beacon after a load, and the probes that reveal a lost tail.
+    pub(super) fn publish_head(&self, turn: &mut Turn<'_>) {
+        let head = Head { conversation: self.id.clone(), last: self.log.head };
+        let fanout = Fanout {
+            frame: Arc::new(SharedFrame::new(ServerFrame::Head(head))),
+            class: Class::Receipt,
+            conversation: self.id.clone(),
+            seq: self.log.head,
+            except: None,
+        };
+        turn.metrics.heads.increment(1);
+        self.fan_out(fanout, TraceId::default(), turn);
+    }
+
+    fn fan_out(&self, fanout: Fanout, trace: TraceId, turn: &mut Turn<'_>) {
+        let mut push = |target, fanout| {
+            turn.deliveries.push(Delivery { target, payload: Payload::Fanout(fanout), trace });
+        };
+        match &self.kind {
+            Kind::Direct(one, other) if one == other => push(Target::User(one.clone()), fanout),
+            Kind::Direct(one, other) => {
+                push(Target::User(one.clone()), fanout.clone());
+                push(Target::User(other.clone()), fanout);
+            }
+            Kind::Group(group, _) => push(Target::Group(group.clone()), fanout),
+        }
+    }
+
+    /// A send that is in the log already: acknowledged, and published again (DESIGN §6.6), because its ack or its
+    /// event may be what was lost.
+    pub(super) fn repeat(&self, asker: &Asker, mode: AckMode, entry: Entry, turn: &mut Turn<'_>) {
+        turn.metrics.dedupe_hits.increment(1);
+        self.publish(entry.clone(), Some(asker.origin.session), None, asker.trace, turn);
+        self.ack(asker, mode, &entry, turn);
+    }
+
+    /// A client message id that another user has used.
+    pub(super) fn not_yours(asker: &Asker, id: ClientMessageId, turn: &mut Turn<'_>) {
+        turn.metrics.nack(Code::Conflict);
+        let nack = Nack::of_send(id, Code::Conflict, "this client_message_id was used by another user");
+        reply(&asker.origin, asker.trace, Reply::Frame(ServerFrame::Nack(nack)), turn);
+    }
+}
+
+fn control(user: &UserId, control: Control, trace: TraceId, turn: &mut Turn<'_>) {
+    let target = Target::User(user.clone());
+    turn.deliveries.push(Delivery { target, payload: Payload::Control(control), trace });
+}

@@ -1,0 +1,256 @@
+//! Appending: what waits becomes a batch, the batch becomes durable, verified, told.
+
+use std::sync::Arc;
+
+use proto::client_frame::AckMode;
+use proto::{Entry, Request, limits};
+use smallvec::SmallVec;
+use store::{Batch, Durable, GroupInfo, StoreError};
+
+use super::announce::{self, Asker};
+use super::decide::{Decision, Stored};
+use super::log::{counted_after, seconds};
+use super::pending::Answer;
+use super::{Conversation, Kind, Phase};
+use crate::rules::backoff::pause_ms;
+use crate::rules::membership::Changed;
+use crate::told::Told;
+use crate::turn::{Death, Turn, Work};
+
+/// The batch between its append and its being told.
+pub struct InFlight {
+    batch: Arc<Batch>,
+    items: SmallVec<[Item; 1]>,
+    stage: Stage,
+    failures: u32,
+    since_ms: u64,
+}
+
+enum Stage {
+    /// The store has it.
+    Appending,
+    /// The store failed; the very same batch again at this steady time.
+    Retrying(u64),
+    /// Durable; the check is on its way.
+    Verifying,
+}
+
+/// Whose entry it is, and what it did to the group.
+struct Item {
+    asker: Asker,
+    told_as: ToldAs,
+}
+
+enum ToldAs {
+    Message(AckMode),
+    Change(Box<(Changed, Option<GroupInfo>)>),
+}
+
+impl InFlight {
+    pub fn retry_at(&self) -> Option<u64> {
+        match self.stage {
+            Stage::Retrying(at) => Some(at),
+            Stage::Appending | Stage::Verifying => None,
+        }
+    }
+}
+
+impl Conversation {
+    /// Forms the next batch out of what waits, if nothing is in flight.
+    pub fn pump(&mut self, turn: &mut Turn<'_>) {
+        if self.queue.is_empty() || self.in_flight.is_some() || !matches!(self.phase, Phase::Serving) {
+            return;
+        }
+        let room = self.log.room(turn.now.wall, turn.rules);
+        if room == 0 {
+            self.roll_over(turn);
+            return;
+        }
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
+        let entries_max = room.min(limits::APPEND_ENTRIES_MAX).min(usize::from(turn.rules.window));
+        let mut entries: Vec<Entry> = Vec::with_capacity(self.queue.len().min(entries_max));
+        let mut items = SmallVec::new();
+        let mut bytes = 0;
+        while entries.len() < entries_max {
+            let Some(pending) = self.queue.front() else { break };
+            match self.decide(pending, turn) {
+                Decision::Wait => break,
+                Decision::Ask => {
+                    self.ask_ahead(turn);
+                    break;
+                }
+                Decision::Stored(Stored::At(seq)) => {
+                    self.read_stored(seq, turn);
+                    break;
+                }
+                Decision::Append { id, body } => {
+                    bytes += body.encoded().len();
+                    if bytes > limits::APPEND_BYTES_MAX && !entries.is_empty() {
+                        break;
+                    }
+                    let Some(message_id) = turn.ids.next(turn.now.wall) else {
+                        self.refuse_front(turn);
+                        continue;
+                    };
+                    let last =
+                        entries.last().map_or((self.log.head, self.log.counted), |e| (e.seq, e.counted));
+                    let Some(pending) = self.queue.pop_front() else { break };
+                    let entry = Entry {
+                        seq: last.0.next(),
+                        message_id,
+                        sender: pending.command.origin.user.clone(),
+                        time: turn.now.wall,
+                        counted: counted_after(last.1, &body),
+                        client_message_id: id,
+                        body,
+                    };
+                    self.log.ring.push(id, seconds(turn.now));
+                    items.push(self.item(pending, &entry, turn));
+                    entries.push(entry);
+                }
+                decision => self.settle_front(decision, turn),
+            }
+        }
+        if !entries.is_empty() {
+            self.launch(entries, items, turn);
+        }
+    }
+
+    fn item(&mut self, pending: super::Pending, entry: &Entry, turn: &Turn<'_>) -> Item {
+        let super::Pending { command, arrived_ms, .. } = pending;
+        let asker = Asker { origin: command.origin, trace: command.trace, arrived_ms };
+        let told_as = match (&command.request, &mut self.kind) {
+            (Request::Group(..), Kind::Group(id, group)) => {
+                let changed = group.apply(entry, turn.rules.group);
+                ToldAs::Change(Box::new((changed, group.info(id))))
+            }
+            (Request::Send(send), _) => ToldAs::Message(send.ack),
+            _ => ToldAs::Message(AckMode::None),
+        };
+        Item { asker, told_as }
+    }
+
+    /// Answers the command at the front without appending it.
+    fn settle_front(&mut self, decision: Decision, turn: &mut Turn<'_>) {
+        let Some(pending) = self.queue.pop_front() else { return };
+        let asker = pending.asker();
+        match (decision, &pending.command.request) {
+            (Decision::Stored(Stored::Entry(entry)), Request::Send(send)) => {
+                if entry.sender == asker.origin.user {
+                    self.repeat(&asker, send.ack, *entry, turn);
+                } else {
+                    Self::not_yours(&asker, send.client_message_id, turn);
+                }
+            }
+            (Decision::Refuse(code, text), _) => announce::nack(&pending.command, code, text, 0, turn),
+            (Decision::Unavailable, _) => announce::unavailable(&pending.command, turn),
+            (_, Request::Group(..)) => {
+                let members = if let Kind::Group(_, group) = &self.kind { group.size() } else { 0 };
+                self.group_done(&asker, proto::Seq::ZERO, members, turn);
+            }
+            _ => announce::reply(&asker.origin, asker.trace, proto::Reply::Settled, turn),
+        }
+    }
+
+    fn refuse_front(&mut self, turn: &mut Turn<'_>) {
+        if let Some(pending) = self.queue.pop_front() {
+            announce::unavailable(&pending.command, turn);
+        }
+    }
+
+    fn read_stored(&mut self, seq: proto::Seq, turn: &mut Turn<'_>) {
+        if let Some(front) = self.queue.front_mut() {
+            front.own = Answer::Asked;
+            turn.work.push(Work::ReadEntry { seq, head: self.log.head });
+        }
+    }
+
+    fn launch(&mut self, entries: Vec<Entry>, items: SmallVec<[Item; 1]>, turn: &mut Turn<'_>) {
+        turn.metrics.batch_entries.record(entries.len() as f64);
+        let batch = Arc::new(Batch {
+            conversation: self.id.clone(),
+            bucket: self.log.register.bucket,
+            epoch: self.epoch,
+            entries,
+            touched: self.owed.mark(self.partition),
+        });
+        turn.work.push(Work::Append(Arc::clone(&batch)));
+        let (stage, since_ms) = (Stage::Appending, turn.now.steady_ms);
+        self.in_flight = Some(InFlight { batch, items, stage, failures: 0, since_ms });
+    }
+
+    pub(super) fn appended(&mut self, appended: Result<Durable, StoreError>, turn: &mut Turn<'_>) {
+        if matches!(self.phase, Phase::Loading(_)) {
+            self.load_outcome(crate::turn::Outcome::Rewritten(appended), turn);
+            return;
+        }
+        let Some(in_flight) = &mut self.in_flight else { return };
+        match appended {
+            Ok(durable) => {
+                in_flight.stage = Stage::Verifying;
+                turn.work.push(Work::Verify(durable));
+            }
+            Err(error) => {
+                // A2: whatever the error says, an earlier try of the same batch may still take place.
+                in_flight.failures += 1;
+                turn.metrics.append_retries.increment(1);
+                let waited_ms = turn.now.steady_ms.saturating_sub(in_flight.since_ms);
+                if waited_ms > turn.rules.give_up_ms || matches!(error, StoreError::Corrupt(_)) {
+                    tracing::error!(conversation = %self.id, waited_ms, %error, "append given up");
+                    *turn.death = Some(Death::GaveUp);
+                    return;
+                }
+                if in_flight.failures == 1 {
+                    tracing::debug!(conversation = %self.id, %error, "append failed, writing the same again");
+                }
+                in_flight.stage = Stage::Retrying(turn.now.steady_ms + pause_ms(in_flight.failures));
+            }
+        }
+    }
+
+    pub(super) fn retry_append(&mut self, turn: &mut Turn<'_>) {
+        let Some(in_flight) = &mut self.in_flight else { return };
+        if in_flight.retry_at().is_some_and(|at| at <= turn.now.steady_ms) {
+            in_flight.stage = Stage::Appending;
+            turn.work.push(Work::Append(Arc::clone(&in_flight.batch)));
+        }
+    }
+
+    /// Tells the batch: events first, then acks, in seq order.
+    pub(super) fn tell(&mut self, told: &Told<'_>, turn: &mut Turn<'_>) {
+        let covers = |in_flight: &InFlight| {
+            matches!(in_flight.stage, Stage::Verifying)
+                && in_flight.batch.entries.last().is_some_and(|last| last.seq <= told.upto())
+        };
+        if !self.in_flight.as_ref().is_some_and(covers) {
+            return;
+        }
+        let Some(InFlight { batch, items, .. }) = self.in_flight.take() else { return };
+        // The store keeps no reference once it has answered; if it does, a copy is as good.
+        let entries =
+            Arc::try_unwrap(batch).map_or_else(|shared| shared.entries.clone(), |batch| batch.entries);
+        turn.metrics.messages.increment(entries.len() as u64);
+        for (entry, item) in entries.into_iter().zip(items) {
+            let Item { asker, told_as } = item;
+            let waited_ms = turn.now.steady_ms.saturating_sub(asker.arrived_ms);
+            turn.metrics.ack_seconds.record(waited_ms as f64 / 1_000.0);
+            match told_as {
+                ToldAs::Message(mode) => {
+                    self.owed.owe_read(&entry);
+                    self.publish(entry.clone(), Some(asker.origin.session), None, asker.trace, turn);
+                    self.ack(&asker, mode, &entry, turn);
+                }
+                ToldAs::Change(change) => {
+                    let (changed, info) = *change;
+                    self.publish(entry.clone(), None, Some(&changed), asker.trace, turn);
+                    let members = info.as_ref().map_or(0, |info| info.members);
+                    self.group_done(&asker, entry.seq, members, turn);
+                    self.owed.owe_change(&entry, changed, info);
+                }
+            }
+            self.log.advance(entry);
+        }
+        self.owed.owe_head(turn.now);
+        self.probe.told(turn.now);
+    }
+}

@@ -1,0 +1,167 @@
+//! What becomes of the command at the front of the queue: the rules of dedupe, deadline, order and permission.
+//!
+//! The order of the questions matters. A send that is stored is acknowledged whatever else is true of it now; only
+//! what is certainly not stored may be refused as late or forbidden.
+
+use proto::client_frame::Send;
+use proto::command::{GroupRequest, Source};
+use proto::wire::{Body as WireBody, System, body, system::Change};
+use proto::{Body, ClientMessageId, Code, Command, Entry, Request, Seq, UserId};
+
+use super::pending::{Answer, Pending, Question};
+use super::{Conversation, Kind};
+use crate::rules::body::is_system;
+use crate::rules::membership::Refusal;
+use crate::rules::reach::is_certainly_new;
+use crate::turn::Turn;
+
+/// What is to be done with a command.
+pub enum Decision {
+    /// It cannot be decided before something else happened.
+    Wait,
+    /// It has to be looked up first.
+    Ask,
+    /// Append this.
+    Append { id: ClientMessageId, body: Body },
+    /// It is in the log, at this told place.
+    Stored(Stored),
+    /// Nothing has to change.
+    Nothing,
+    /// The store did not answer what had to be known.
+    Unavailable,
+    /// It may not be.
+    Refuse(Code, &'static str),
+}
+
+/// Where a stored send was found.
+pub enum Stored {
+    /// Here it is.
+    Entry(Box<Entry>),
+    /// At this place, to be read.
+    At(Seq),
+}
+
+impl Conversation {
+    /// What has to be asked of the store before a waiting command can be decided.
+    pub(super) fn question(&self, pending: &Pending) -> Option<Question> {
+        let Request::Send(send) = &pending.command.request else { return None };
+        let id = send.client_message_id;
+        if self.log.ring.get(id).is_some() {
+            return None;
+        }
+        if !self.is_answered(&pending.own)
+            && !is_certainly_new(send, pending.command.epoch, self.epoch, &self.log.ring)
+        {
+            return Some(Question::Own(id));
+        }
+        let after = send.after.filter(|after| self.log.ring.get(*after).is_none())?;
+        (!self.is_answered(&pending.after)).then_some(Question::After(after))
+    }
+
+    /// An answer "not there" holds only as long as the ring covers everything since.
+    fn is_answered(&self, answer: &Answer) -> bool {
+        match answer {
+            Answer::Unknown | Answer::Asked => false,
+            Answer::Known { entry: None, upto } => self.log.ring.first() <= upto.next(),
+            Answer::Known { entry: Some(_), .. } | Answer::Failed => true,
+        }
+    }
+
+    /// Decides the command at the front of the queue.
+    pub(super) fn decide(&self, pending: &Pending, turn: &Turn<'_>) -> Decision {
+        match &pending.command.request {
+            Request::Send(send) => self.decide_send(pending, send, turn),
+            Request::Group(_, request) => self.decide_group(&pending.command, request, turn),
+            _ => Decision::Nothing,
+        }
+    }
+
+    fn decide_send(&self, pending: &Pending, send: &Send, turn: &Turn<'_>) -> Decision {
+        if let Some(seq) = self.log.ring.get(send.client_message_id) {
+            return self.decide_repeat(pending, seq);
+        }
+        if self.question(pending).is_some() {
+            let asked = matches!(pending.own, Answer::Asked) || matches!(pending.after, Answer::Asked);
+            return if asked { Decision::Wait } else { Decision::Ask };
+        }
+        match &pending.own {
+            Answer::Known { entry: Some(entry), .. } => {
+                return Decision::Stored(Stored::Entry(Box::new(entry.clone())));
+            }
+            Answer::Failed => return Decision::Unavailable,
+            _ => {}
+        }
+        if pending.command.deadline < turn.now.wall {
+            return Decision::Refuse(Code::Late, "it waited past its deadline");
+        }
+        if let Err((code, text)) = self.may_send(&pending.command.origin.user, pending.command.origin.source)
+        {
+            return Decision::Refuse(code, text);
+        }
+        if is_system(&send.body) && !is_notice_of_service(&send.body, pending.command.origin.source) {
+            return Decision::Refuse(Code::Forbidden, "only services may write notices");
+        }
+        if let Some(after) = send.after.filter(|after| self.log.ring.get(*after).is_none()) {
+            match &pending.after {
+                Answer::Known { entry: Some(_), .. } => {}
+                Answer::Failed => return Decision::Unavailable,
+                _ => {
+                    debug_assert!(after != send.client_message_id);
+                    return Decision::Refuse(
+                        Code::PredecessorMissing,
+                        "the send named in `after` is not stored",
+                    );
+                }
+            }
+        }
+        Decision::Append { id: send.client_message_id, body: send.body.clone() }
+    }
+
+    /// A4: a hit at or below the told head is acknowledged; one still in flight says nothing until it is told.
+    fn decide_repeat(&self, pending: &Pending, seq: Seq) -> Decision {
+        if seq > self.log.head {
+            return Decision::Wait;
+        }
+        if let Some(entry) = self.log.entry(seq) {
+            return Decision::Stored(Stored::Entry(Box::new(entry.clone())));
+        }
+        match &pending.own {
+            Answer::Known { entry: Some(entry), .. } => {
+                Decision::Stored(Stored::Entry(Box::new(entry.clone())))
+            }
+            Answer::Failed => Decision::Unavailable,
+            Answer::Asked => Decision::Wait,
+            Answer::Unknown | Answer::Known { entry: None, .. } => Decision::Stored(Stored::At(seq)),
+        }
+    }
+
+    fn decide_group(&self, command: &Command, request: &GroupRequest, turn: &Turn<'_>) -> Decision {
+        let Kind::Group(_, group) = &self.kind else {
+            return Decision::Refuse(Code::BadField, "not a group");
+        };
+        if command.deadline < turn.now.wall {
+            return Decision::Refuse(Code::Late, "it waited past its deadline");
+        }
+        match group.decide(&command.origin.user, command.origin.source, request, turn.rules.group) {
+            Ok(Some(change)) => Decision::Append { id: ClientMessageId::now(), body: Body::system(change) },
+            Ok(None) => Decision::Nothing,
+            Err((code, text)) => Decision::Refuse(code, text),
+        }
+    }
+
+    fn may_send(&self, user: &UserId, source: Source) -> Result<(), Refusal> {
+        match &self.kind {
+            Kind::Direct(one, other) if user == one || user == other => Ok(()),
+            Kind::Direct(..) => Err((Code::Forbidden, "only its two users may send")),
+            Kind::Group(_, group) => group.may_send(user, source),
+        }
+    }
+}
+
+fn is_notice_of_service(body: &Body, source: Source) -> bool {
+    let system = match body.to_wire() {
+        WireBody { kind: Some(body::Kind::System(system)) } => system,
+        _ => return false,
+    };
+    source != Source::Client && matches!(system, System { change: Some(Change::Notice(_)) })
+}

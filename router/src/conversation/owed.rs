@@ -1,0 +1,226 @@
+//! What the projections still lack: written off the path of the ack, at most once a second for a conversation, the
+//! first at once.
+//!
+//! The touched mark in the store says "projections may lack something of this conversation". It is set by the first
+//! append after it was taken away, in the same atomic write, and taken away only after everything was written, while
+//! nothing is in flight. So whatever a dead owner left unwritten is found by the next one.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use proto::{ConversationId, Entry, Partition, Seq, UserId, limits};
+use smallvec::SmallVec;
+use store::{Cursor, GroupChange, GroupInfo, HeadRow, InboxRow, Member};
+
+use super::{Conversation, Kind};
+use crate::rules::body::is_countable;
+use crate::rules::membership::Changed;
+use crate::turn::{Now, Rules, Turn};
+
+/// What is to be written for one conversation. Idempotent: written again, it changes nothing.
+#[derive(Debug)]
+pub struct Flush {
+    /// Whose.
+    pub conversation: ConversationId,
+    /// Of which partition.
+    pub partition: Partition,
+    /// First: read cursors of senders ("a send is a read") and of new members.
+    pub cursors: Vec<(UserId, Cursor)>,
+    /// First: what changed in the group.
+    pub group: Option<GroupChange>,
+    /// Then: the head row.
+    pub head: Option<HeadRow>,
+    /// With it: lines of the members' lists.
+    pub inbox: Vec<InboxRow>,
+    /// Last: take the touched mark away, up to this seq.
+    pub clear: Option<Seq>,
+}
+
+/// What is owed, and what is being written.
+#[derive(Default)]
+pub struct Owed {
+    marked: bool,
+    head: bool,
+    reads: SmallVec<[(UserId, Cursor); 2]>,
+    group: Option<GroupInfo>,
+    members: HashMap<UserId, Option<Member>>,
+    flushed_ms: Option<u64>,
+    changed_ms: u64,
+    flushing: Option<Arc<Flush>>,
+    retry_at: Option<u64>,
+}
+
+impl Owed {
+    /// The mark that the next append must carry, if the store does not have it yet.
+    pub fn mark(&mut self, partition: Partition) -> Option<Partition> {
+        (!std::mem::replace(&mut self.marked, true)).then_some(partition)
+    }
+
+    /// The store has the mark.
+    pub fn set_marked(&mut self) {
+        self.marked = true;
+    }
+
+    /// A new head was told.
+    pub fn owe_head(&mut self, now: Now) {
+        self.head = true;
+        self.changed_ms = now.steady_ms;
+    }
+
+    /// A send is a read: its sender has seen everything up to it.
+    pub fn owe_read(&mut self, entry: &Entry) {
+        if is_countable(&entry.body) {
+            self.owe_cursor(&entry.sender, entry);
+        }
+    }
+
+    /// A change of the group was told. What a new member finds there counts as read.
+    pub fn owe_change(&mut self, entry: &Entry, changed: Changed, info: Option<GroupInfo>) {
+        self.group = info.or(self.group.take());
+        for member in changed.joined {
+            if entry.counted > 0 {
+                self.owe_cursor(&member.user, entry);
+            }
+            self.members.insert(member.user.clone(), Some(member));
+        }
+        for user in changed.left {
+            self.members.insert(user, None);
+        }
+    }
+
+    /// A device of the user has everything up to a seq.
+    pub fn owe_delivered(&mut self, user: &UserId, seq: Seq) {
+        match self.reads.iter_mut().find(|(other, _)| other == user) {
+            Some((_, owed)) => owed.delivered = owed.delivered.max(seq),
+            None => {
+                let cursor = Cursor { read: Seq::ZERO, read_counted: 0, delivered: seq };
+                self.reads.push((user.clone(), cursor));
+            }
+        }
+    }
+
+    /// Whether anything is owed or being written.
+    pub fn is_owing(&self) -> bool {
+        self.marked || self.lacks() || self.flushing.is_some()
+    }
+
+    /// When the next write is, on the steady clock.
+    pub fn due(&self, rules: &Rules) -> Option<u64> {
+        if self.flushing.is_some() {
+            return self.retry_at;
+        }
+        let earliest = self.flushed_ms.map_or(0, |at| at + rules.flush_ms);
+        if self.lacks() {
+            return Some(earliest);
+        }
+        self.marked.then(|| earliest.max(self.changed_ms + rules.quiet_ms))
+    }
+
+    fn lacks(&self) -> bool {
+        self.head || !self.reads.is_empty() || self.group.is_some()
+    }
+
+    fn owe_cursor(&mut self, user: &UserId, entry: &Entry) {
+        let cursor = Cursor { read: entry.seq, read_counted: entry.counted, delivered: entry.seq };
+        match self.reads.iter_mut().find(|(other, _)| other == user) {
+            Some((_, owed)) => *owed = cursor,
+            None => self.reads.push((user.clone(), cursor)),
+        }
+    }
+}
+
+impl Conversation {
+    /// Whether [`Self::begin_flush`] has something to write now.
+    pub fn wants_flush(&self, now_ms: u64, rules: &Rules) -> bool {
+        self.is_serving() && self.owed.due(rules).is_some_and(|due| due <= now_ms)
+    }
+
+    /// Begins to write what is owed; `None` when nothing is, or a write is under way. [`Urgency::AllAtOnce`] is for the drain
+    /// and for eviction: everything at once, and the mark taken away if nothing is in flight.
+    pub fn begin_flush(&mut self, urgency: Urgency, turn: &Turn<'_>) -> Option<Arc<Flush>> {
+        if !self.is_serving() || !self.owed.is_owing() {
+            return None;
+        }
+        if let Some(flushing) = &self.owed.flushing {
+            // The very same again, if the last try failed.
+            return self.owed.retry_at.take().map(|_| Arc::clone(flushing));
+        }
+        let quiet_since = self.owed.changed_ms + turn.rules.quiet_ms;
+        let quiet = urgency == Urgency::AllAtOnce || quiet_since <= turn.now.steady_ms;
+        let clear = (self.owed.marked && quiet && self.in_flight.is_none()).then_some(self.log.head);
+        if !self.owed.lacks() && clear.is_none() {
+            return None;
+        }
+        let inbox = if self.owed.head { self.inbox_rows() } else { Vec::new() };
+        let owed = &mut self.owed;
+        let (mut joined, mut left) = (Vec::new(), Vec::new());
+        for (user, member) in owed.members.drain() {
+            match member {
+                Some(member) => joined.push(member),
+                None => left.push(user),
+            }
+        }
+        let head = std::mem::take(&mut owed.head).then(|| self.log.last().cloned()).flatten();
+        let flush = Arc::new(Flush {
+            conversation: self.id.clone(),
+            partition: self.partition,
+            cursors: owed.reads.drain(..).collect(),
+            group: owed.group.take().map(|info| GroupChange { info, joined, left }),
+            head: head.map(|last| HeadRow {
+                conversation: self.id.clone(),
+                seq: last.seq,
+                counted: last.counted,
+                last,
+            }),
+            inbox,
+            clear,
+        });
+        owed.marked &= clear.is_none();
+        owed.flushed_ms = Some(turn.now.steady_ms);
+        owed.flushing = Some(Arc::clone(&flush));
+        Some(flush)
+    }
+
+    /// The write has ended.
+    pub fn flushed(&mut self, done: bool, now_ms: u64) {
+        if done {
+            self.owed.flushing = None;
+            self.owed.retry_at = None;
+        } else if self.owed.flushing.is_some() {
+            self.owed.retry_at = Some(now_ms + 1_000);
+        }
+    }
+
+    /// One line for each member of a conversation of few; of many, only for those who came or left.
+    fn inbox_rows(&self) -> Vec<InboxRow> {
+        let Some(last) = self.log.last() else { return Vec::new() };
+        let row = |user: &UserId, left| InboxRow {
+            user: user.clone(),
+            conversation: self.id.clone(),
+            time: last.time,
+            left,
+        };
+        match &self.kind {
+            Kind::Direct(one, other) if one == other => vec![row(one, false)],
+            Kind::Direct(one, other) => vec![row(one, false), row(other, false)],
+            Kind::Group(_, group) => {
+                let changed = self.owed.members.iter().map(|(user, member)| row(user, member.is_none()));
+                if group.size() as usize <= limits::INBOX_MEMBERS_MAX {
+                    let left = changed.filter(|row| row.left);
+                    left.chain(group.members().map(|user| row(user, false))).collect()
+                } else {
+                    changed.collect()
+                }
+            }
+        }
+    }
+}
+
+/// How much is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// What is due.
+    Due,
+    /// Everything, because the conversation leaves memory.
+    AllAtOnce,
+}

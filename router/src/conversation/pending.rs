@@ -1,0 +1,145 @@
+//! Commands that wait for their turn in a conversation, and what is known about them already.
+
+use proto::{ClientMessageId, Command, Entry, Reply, Request, Seq};
+
+use super::Conversation;
+use super::announce::{self, Asker};
+use crate::rules::reach::oldest_bucket;
+use crate::turn::{LookUp, Turn, Work};
+
+/// A waiting command is looked at for lateness this long after it came.
+pub const EXPIRY_MS: u64 = proto::limits::COMMAND_DEADLINE_MS + 50;
+
+/// How many waiting commands are looked up ahead of their turn.
+const AHEAD: usize = 16;
+
+/// One waiting command.
+pub struct Pending {
+    pub command: Command,
+    /// Steady time of its arrival.
+    pub arrived_ms: u64,
+    /// What is known of its own id.
+    pub own: Answer,
+    /// What is known of the id in its `after`.
+    pub after: Answer,
+}
+
+/// What a look-up said.
+pub enum Answer {
+    /// Not asked.
+    Unknown,
+    /// On its way.
+    Asked,
+    /// The entry, or none at or below `upto`.
+    Known { entry: Option<Entry>, upto: Seq },
+    /// The store did not answer.
+    Failed,
+}
+
+/// What has to be known before a command can be decided.
+pub enum Question {
+    /// The send itself.
+    Own(ClientMessageId),
+    /// Its predecessor.
+    After(ClientMessageId),
+}
+
+impl Pending {
+    pub fn asker(&self) -> Asker {
+        Asker { origin: self.command.origin.clone(), trace: self.command.trace, arrived_ms: self.arrived_ms }
+    }
+
+    fn age_ms(&self) -> u64 {
+        match &self.command.request {
+            Request::Send(send) => send.age_ms,
+            _ => 0,
+        }
+    }
+
+    fn answer_mut(&mut self, question: &Question) -> &mut Answer {
+        match question {
+            Question::Own(_) => &mut self.own,
+            Question::After(_) => &mut self.after,
+        }
+    }
+}
+
+impl Conversation {
+    /// A command that changes the log. Refused when too many wait; otherwise it waits for [`Self::pump`].
+    pub fn enqueue(&mut self, command: Command, turn: &mut Turn<'_>) {
+        self.used_ms = turn.now.steady_ms;
+        if self.queue.len() >= turn.rules.queue_max {
+            announce::busy(&command, turn);
+            return;
+        }
+        let (own, after) = (Answer::Unknown, Answer::Unknown);
+        self.queue.push_back(Pending { command, arrived_ms: turn.now.steady_ms, own, after });
+    }
+
+    /// Asks what the first commands in the queue need to know.
+    pub(super) fn ask_ahead(&mut self, turn: &mut Turn<'_>) {
+        for at in 0..self.queue.len().min(AHEAD) {
+            let Some(question) = self.question(&self.queue[at]) else { continue };
+            let pending = &mut self.queue[at];
+            let age_ms = pending.age_ms();
+            if matches!(pending.answer_mut(&question), Answer::Asked) {
+                continue;
+            }
+            *pending.answer_mut(&question) = Answer::Asked;
+            let (Question::Own(id) | Question::After(id)) = question;
+            self.look_up(id, age_ms, turn);
+        }
+    }
+
+    fn look_up(&self, id: ClientMessageId, age_ms: u64, turn: &mut Turn<'_>) {
+        turn.work.push(Work::LookUp(LookUp {
+            id,
+            bucket: self.log.register.bucket,
+            oldest: oldest_bucket(turn.now.wall, age_ms),
+            head: self.log.head,
+        }));
+    }
+
+    pub(super) fn looked_up(&mut self, asked: &LookUp, found: Result<Option<Entry>, store::StoreError>) {
+        for pending in &mut self.queue {
+            let Request::Send(send) = &pending.command.request else { continue };
+            let (own, after) = (send.client_message_id == asked.id, send.after == Some(asked.id));
+            for (concerned, answer) in [(own, &mut pending.own), (after, &mut pending.after)] {
+                if concerned && matches!(answer, Answer::Asked) {
+                    *answer = match &found {
+                        Ok(entry) => Answer::Known { entry: entry.clone(), upto: asked.head },
+                        Err(_) => Answer::Failed,
+                    };
+                }
+            }
+        }
+    }
+
+    pub(super) fn found_entry(&mut self, seq: Seq, found: Result<Option<Entry>, store::StoreError>) {
+        let Some(pending) = self.queue.front_mut() else { return };
+        if matches!(pending.own, Answer::Asked) {
+            pending.own = match found {
+                Ok(Some(entry)) => Answer::Known { entry: Some(entry), upto: seq },
+                Ok(None) | Err(_) => Answer::Failed,
+            };
+        }
+    }
+
+    /// Refuses what waited past its deadline without ever getting a seq. Of a resend it is not known whether an
+    /// earlier attempt was stored, so it is only settled.
+    pub(super) fn expire(&mut self, turn: &mut Turn<'_>) {
+        let (now, steady_ms) = (turn.now.wall, turn.now.steady_ms);
+        while let Some(pending) = self.queue.front() {
+            if pending.arrived_ms + EXPIRY_MS > steady_ms && pending.command.deadline >= now {
+                return;
+            }
+            let Some(Pending { command, .. }) = self.queue.pop_front() else { return };
+            let may_be_stored = matches!(&command.request, Request::Send(send) if send.attempt > 0 || command.epoch != self.epoch);
+            if may_be_stored {
+                announce::reply(&command.origin, command.trace, Reply::Settled, turn);
+            } else {
+                announce::late(&command, turn);
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Tail-loss probes: a newest entry whose event was lost leaves no hole behind it, so its head is told again after one
+//! second and after five, if it is still the newest (DESIGN §6.8).
+
+use proto::Seq;
+
+use super::Conversation;
+use crate::turn::{Now, Turn};
+
+/// After the entry, in milliseconds.
+const PROBES_MS: [u64; 2] = [1_000, 5_000];
+
+/// Which probes of the newest entry are still to come.
+#[derive(Default)]
+pub struct Probe {
+    told_ms: u64,
+    left: u8,
+}
+
+impl Probe {
+    /// There is a new newest entry.
+    pub fn told(&mut self, now: Now) {
+        self.told_ms = now.steady_ms;
+        self.left = 2;
+    }
+
+    /// When the next one is.
+    pub fn due(&self) -> Option<u64> {
+        let next = PROBES_MS.len().checked_sub(usize::from(self.left))?;
+        PROBES_MS.get(next).map(|after| self.told_ms + after)
+    }
+
+    /// Whether it is time; then the next one is the one after.
+    fn take(&mut self, now: Now) -> bool {
+        let is_due = self.due().is_some_and(|due| due <= now.steady_ms);
+        if is_due {
+            self.left -= 1;
+        }
+        is_due
+    }
+}
+
+impl Conversation {
+    pub(super) fn probe_head(&mut self, turn: &mut Turn<'_>) {
+        if self.is_serving() && self.log.head > Seq::ZERO && self.probe.take(turn.now) {
+            self.publish_head(turn);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Answers that only read, and what readers say of themselves (cursors, typing): no seq, no ownership, never a load.
+//!
+//! A read of a loaded conversation brings its [`View`] along. One of a conversation that is not in memory takes the
+//! head row as its told head: it was written after it was told, and is up to date unless the conversation is marked as
+//! touched, which the worker sees to first. So a reader never costs a conditional write (FENCE, load).
+
+mod heads;
+pub mod page;
+mod position;
+mod sync;
+mod typing;
+
+use proto::command::Source;
+use proto::server_frame::Nack;
+use proto::{
+    Code, Command, ConversationId, ConversationKind, Delivery, Payload, Reply, Request, Seq, ServerFrame,
+    Target, Timestamp,
+};
+use store::{Store, StoreError};
+
+use crate::conversation::View;
+
+pub use heads::all_heads;
+pub use position::delivered_receipt;
+pub use typing::typing;
+
+/// Why a read was refused.
+pub enum Refused {
+    /// By a rule.
+    Rule(Code, &'static str),
+    /// Because the store did not answer.
+    Store(StoreError),
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Advice of an `UNAVAILABLE` nack, in milliseconds.
+const UNAVAILABLE_RETRY_MS: u32 = 1_000;
+
+/// Answers one command. `view` is what the asker may see, if the conversation is in memory.
+pub async fn answer(store: Store, command: Command, view: Option<View>, now: Timestamp) -> Vec<Delivery> {
+    match answered(&store, &command, view, now).await {
+        Ok(deliveries) => deliveries,
+        Err(refused) => vec![refuse(&command, refused)],
+    }
+}
+
+/// The reply to a command.
+pub fn reply(command: &Command, reply: Reply) -> Delivery {
+    let session = command.origin.session;
+    let payload = Payload::Reply(session.session, reply);
+    Delivery { target: Target::Node(session.node), payload, trace: command.trace }
+}
+
+/// The refusal of a command that reads.
+pub fn refuse(command: &Command, refused: Refused) -> Delivery {
+    let name = command.request.name();
+    let nack = match refused {
+        Refused::Rule(code, text) => Nack::of(name, code, text),
+        Refused::Store(StoreError::Corrupt(what)) => {
+            tracing::error!(what, "stored data cannot be read");
+            Nack::of(name, Code::Internal, "stored data cannot be read")
+        }
+        Refused::Store(_) => Nack::of(name, Code::Unavailable, "the store does not answer")
+            .retry_after_ms(UNAVAILABLE_RETRY_MS),
+    };
+    reply(command, Reply::Frame(ServerFrame::Nack(nack)))
+}
+
+async fn answered(
+    store: &Store,
+    command: &Command,
+    view: Option<View>,
+    now: Timestamp,
+) -> Result<Vec<Delivery>, Refused> {
+    match &command.request {
+        Request::Fetch(fetch) => {
+            let view = seen(store, command, &fetch.conversation, view).await?;
+            let page = page::read(store, fetch, view).await?;
+            Ok(vec![reply(command, Reply::Frame(ServerFrame::Page(page)))])
+        }
+        Request::Read(position) => {
+            let view = seen(store, command, &position.conversation, view).await?;
+            position::read(store, command, position, view).await
+        }
+        Request::Delivered(position) => {
+            let view = seen(store, command, &position.conversation, view).await?;
+            position::delivered(store, command, position, view).await
+        }
+        Request::Typing(to) => {
+            let conversation = to.conversation(&command.origin.user);
+            seen(store, command, &conversation, view).await?;
+            Ok(typing(command, &conversation))
+        }
+        Request::Heads(conversations) => {
+            let known = vec![None; conversations.len()];
+            Ok(vec![all_heads(store, command, known).await])
+        }
+        Request::Sync(sync) => {
+            let frame = sync::delta(store, &command.origin.user, &sync.cursor, now).await?;
+            Ok(vec![reply(command, Reply::Frame(frame))])
+        }
+        Request::Connected => {
+            let groups = store.groups_of(&command.origin.user).await?;
+            Ok(vec![reply(command, Reply::Groups(groups))])
+        }
+        Request::Disconnected | Request::Send(_) | Request::Group(..) => {
+            Ok(vec![reply(command, Reply::Settled)])
+        }
+    }
+}
+
+/// What the asker may see of a conversation: as its owner says, or as its projections do.
+async fn seen(
+    store: &Store,
+    command: &Command,
+    conversation: &ConversationId,
+    view: Option<View>,
+) -> Result<View, Refused> {
+    if let Some(view) = view {
+        return Ok(view);
+    }
+    let user = &command.origin.user;
+    let floor = match conversation.kind() {
+        ConversationKind::Direct(one, other) if *user == one || *user == other => Seq(1),
+        ConversationKind::Direct(..) => {
+            return Err(Refused::Rule(Code::Forbidden, "only its two users may read"));
+        }
+        ConversationKind::Group(group) => match store.member(&group, user).await? {
+            Some(member) => member.floor,
+            None if store.group(&group).await?.is_none() => {
+                return Err(Refused::Rule(Code::NotFound, "there is no such group"));
+            }
+            None if command.origin.source != Source::Client => Seq(1),
+            None => return Err(Refused::Rule(Code::Forbidden, "only members may read")),
+        },
+    };
+    let row = store.heads(std::slice::from_ref(conversation)).await?.pop().flatten();
+    let (head, counted) = row.map_or((Seq::ZERO, 0), |row| (row.seq, row.counted));
+    Ok(View { head, counted, floor })
+}
+
+#[cfg(test)]
+mod tests;

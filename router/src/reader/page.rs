@@ -1,0 +1,54 @@
+//! Pages: which part of a log a fetch gets.
+
+use proto::client_frame::Fetch;
+use proto::server_frame::Page;
+use proto::{Entry, Seq, limits};
+use store::{PageRange, Store, StoreError};
+
+use crate::conversation::View;
+
+/// The interval a fetch means, within what the reader may see; `to < from` when there is none of it.
+pub fn interval(fetch: &Fetch, view: View) -> (Seq, Seq) {
+    let from = fetch.from.max(view.floor).max(Seq(1));
+    let to = if fetch.to == Seq::ZERO { view.head } else { fetch.to.min(view.head) };
+    (from, to)
+}
+
+/// How many entries a fetch gets at most.
+pub fn limit(fetch: &Fetch) -> usize {
+    match usize::try_from(fetch.limit).unwrap_or(usize::MAX) {
+        0 => limits::PAGE_ENTRIES_DEFAULT,
+        limit => limit.min(limits::PAGE_ENTRIES_MAX),
+    }
+}
+
+/// The page with the entries that were found; it covers as much of the interval as they do.
+pub fn of(fetch: &Fetch, (from, to): (Seq, Seq), entries: Vec<Entry>, head: Seq) -> Page {
+    let conversation = fetch.conversation.clone();
+    let (from, to) = match (entries.first(), entries.last()) {
+        _ if to < from => (from, Seq(from.0.saturating_sub(1))),
+        (Some(first), Some(_)) if fetch.backwards => (first.seq, to),
+        (Some(_), Some(last)) => (from, last.seq),
+        _ => (from, to),
+    };
+    Page { conversation, from, to, entries, head }
+}
+
+/// Reads the page of a fetch.
+pub async fn read(store: &Store, fetch: &Fetch, view: View) -> Result<Page, StoreError> {
+    let (from, to) = interval(fetch, view);
+    let entries = if to < from {
+        Vec::new()
+    } else {
+        let range = PageRange {
+            from,
+            to,
+            limit: limit(fetch),
+            bytes: limits::PAGE_BYTES_MAX,
+            backwards: fetch.backwards,
+            head: view.head,
+        };
+        store.page(&fetch.conversation, range).await?
+    };
+    Ok(of(fetch, (from, to), entries, view.head))
+}

@@ -1,0 +1,10 @@
+//! The pure leaves of every decision: no io, no clock, no state machine; each file is one rule and its tests.
+
+pub mod backoff;
+pub mod body;
+pub mod cursor;
+pub mod lost;
+pub mod membership;
+pub mod reach;
+pub mod ring;
+pub mod tail;

@@ -1,0 +1,68 @@
+//! FENCE A4: whether a send must be looked up, and how far back.
+
+use proto::client_frame::Send;
+use proto::{Epoch, Timestamp};
+use store::Bucket;
+
+use super::ring::Ring;
+
+/// Clocks of clients and routers may differ by this much when the age of a resend is turned into buckets.
+const SLACK_MS: u64 = 10 * 60 * 1000;
+
+/// Whether a send that missed the ring may be appended at once: a first attempt, sent by a node that knew this very
+/// epoch, to a ring that cannot have lost it since the load. Anything else could be stored already.
+pub fn is_certainly_new(send: &Send, stamped: Epoch, epoch: Epoch, ring: &Ring) -> bool {
+    send.attempt == 0 && stamped == epoch && !ring.may_have_lost(send.client_message_id)
+}
+
+/// The oldest bucket that a message of this age can be in.
+pub fn oldest_bucket(now: Timestamp, age_ms: u64) -> Bucket {
+    Bucket::at(now.minus_ms(age_ms.saturating_add(SLACK_MS)))
+}
+
+/// Which of the buckets that were left (newest first) a look-up reads besides the present one: all that the age
+/// reaches, and always the newest, whose odd name may come from a clock.
+pub fn buckets_to_read(left: &[(Bucket, proto::Seq)], oldest: Bucket) -> impl Iterator<Item = Bucket> + '_ {
+    left.iter().enumerate().filter(move |(n, (bucket, _))| *n == 0 || *bucket >= oldest).map(|(_, (b, _))| *b)
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::client_frame::{AckMode, Recipient};
+    use proto::{Body, ClientMessageId, Seq, UserId};
+
+    use super::*;
+    use crate::rules::lost::Lost;
+
+    fn send(attempt: u32) -> Send {
+        Send {
+            client_message_id: ClientMessageId([7; 16]),
+            to: Recipient::User(UserId::parse("bob").unwrap()),
+            body: Body::text("hi"),
+            ack: AckMode::Persisted,
+            attempt,
+            age_ms: 0,
+            after: None,
+        }
+    }
+
+    #[test]
+    fn a4_only_a_first_attempt_of_this_epoch_on_a_whole_ring_is_new() {
+        let whole = Ring::new(Seq(1), Lost::default());
+        let unknown = Ring::new(Seq(1), Lost::everything());
+        assert!(is_certainly_new(&send(0), Epoch(4), Epoch(4), &whole));
+        assert!(!is_certainly_new(&send(1), Epoch(4), Epoch(4), &whole));
+        assert!(!is_certainly_new(&send(0), Epoch(3), Epoch(4), &whole));
+        assert!(!is_certainly_new(&send(0), Epoch(0), Epoch(4), &whole));
+        assert!(!is_certainly_new(&send(0), Epoch(4), Epoch(4), &unknown));
+    }
+
+    #[test]
+    fn a4_reads_every_bucket_that_the_age_reaches() {
+        let left = [(Bucket(5 << 8 | 1), Seq(9)), (Bucket(5 << 8), Seq(5)), (Bucket(3 << 8), Seq(1))];
+        let read: Vec<Bucket> = buckets_to_read(&left, Bucket(5 << 8)).collect();
+        assert_eq!(read, [Bucket(5 << 8 | 1), Bucket(5 << 8)]);
+        assert_eq!(buckets_to_read(&left, Bucket(9 << 8)).count(), 1);
+        assert_eq!(buckets_to_read(&left, Bucket(0)).count(), 3);
+    }
+}

@@ -1,0 +1,169 @@
+//! One turn of a worker: what a state machine is given besides its input, and where its effects go.
+
+use std::sync::Arc;
+
+use proto::{Delivery, Entry, MessageId, Seq, Timestamp};
+use store::{Batch, Bucket, Cas, Durable, GroupInfo, HeadRow, Level, Member, Register, Row, StoreError};
+
+use crate::metrics::Metrics;
+use crate::rules::membership::GroupRules;
+
+/// The two clocks of a turn.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// Unix time; may step. For deadlines, entry times and bucket names.
+    pub wall: Timestamp,
+    /// Milliseconds of a steady clock, for timers.
+    pub steady_ms: u64,
+}
+
+/// Settings that the state machines need.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// What groups may be.
+    pub group: GroupRules,
+    /// Entries after which a bucket is left.
+    pub bucket_entries_max: u64,
+    /// Bytes of bodies after which a bucket is left.
+    pub bucket_bytes_max: u64,
+    /// Commands waiting in one conversation; more are refused with `BUSY`.
+    pub queue_max: usize,
+    /// Milliseconds between two writes of a conversation's projections.
+    pub flush_ms: u64,
+    /// Milliseconds without an append after which the touched mark is taken away.
+    pub quiet_ms: u64,
+    /// Milliseconds after which a write whose outcome stays unknown is given up, and the incarnation with it.
+    pub give_up_ms: u64,
+    /// FENCE W: the most unverified entries of a conversation.
+    pub window: u16,
+}
+
+/// Makes message ids; `None` while it may not (no lease, a clock that stepped back).
+pub trait MessageIds {
+    /// The next one.
+    fn next(&mut self, now: Timestamp) -> Option<MessageId>;
+}
+
+/// The surroundings of one input, and the effects it has.
+pub struct Turn<'a> {
+    /// The time.
+    pub now: Now,
+    /// Settings.
+    pub rules: &'a Rules,
+    /// Where message ids come from.
+    pub ids: &'a mut dyn MessageIds,
+    /// Handles to count with.
+    pub metrics: &'a Metrics,
+    /// Effect: what to publish, in order.
+    pub deliveries: &'a mut Vec<Delivery>,
+    /// Effect: what the store is asked for the conversation that has the turn.
+    pub work: &'a mut Vec<Work>,
+    /// Effect: the incarnation must end (FENCE O3).
+    pub death: &'a mut Option<Death>,
+}
+
+/// Why an incarnation must end and tell nothing more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Death {
+    /// Verify said so.
+    Fenced,
+    /// A register or owner row with a higher epoch was seen: somebody took over.
+    Superseded,
+    /// A write whose outcome stayed unknown for too long.
+    GaveUp,
+}
+
+/// What a conversation wants of the store.
+#[derive(Debug)]
+pub enum Work {
+    /// L1.
+    ReadRegister(Level),
+    /// L2: the rows of the last `seqs` seqs of a bucket.
+    ReadTail {
+        /// Which.
+        bucket: Bucket,
+        /// How many.
+        seqs: usize,
+    },
+    /// L3: these rows again, as they are.
+    Rewrite(Arc<Batch>),
+    /// L4, R2: the conditional write.
+    MoveRegister {
+        /// The version that must be there.
+        expected: Option<u64>,
+        /// What it becomes.
+        new: Register,
+    },
+    /// R1.
+    WriteIndex {
+        /// The bucket being left.
+        bucket: Bucket,
+        /// Its first seq.
+        first: Seq,
+    },
+    /// A batch, or the very same one again.
+    Append(Arc<Batch>),
+    /// A3: to be checked with everything else that is durable by now.
+    Verify(Durable),
+    /// A4: whether an id is in the log up to the told head.
+    LookUp(LookUp),
+    /// The projections as they are, and the entries they lack.
+    Recover {
+        /// The told head.
+        head: Seq,
+    },
+    /// One told entry that is no longer in memory.
+    ReadEntry {
+        /// Which.
+        seq: Seq,
+        /// The told head.
+        head: Seq,
+    },
+}
+
+/// A look-up of A4.
+#[derive(Clone, Copy, Debug)]
+pub struct LookUp {
+    /// What to look for.
+    pub id: proto::ClientMessageId,
+    /// The bucket that is appended to.
+    pub bucket: Bucket,
+    /// The oldest bucket that the message's age reaches.
+    pub oldest: Bucket,
+    /// The told head.
+    pub head: Seq,
+}
+
+/// What became of [`Work`].
+#[derive(Debug)]
+pub enum Outcome {
+    /// Of [`Work::ReadRegister`].
+    Register(Result<Option<Register>, StoreError>),
+    /// Of [`Work::ReadTail`].
+    Tail(Result<Vec<Row>, StoreError>),
+    /// Of [`Work::Rewrite`].
+    Rewritten(Result<Durable, StoreError>),
+    /// Of [`Work::MoveRegister`].
+    Moved(Cas<Register>),
+    /// Of [`Work::WriteIndex`].
+    Indexed(Result<(), StoreError>),
+    /// Of [`Work::Append`].
+    Appended(Result<Durable, StoreError>),
+    /// Of [`Work::LookUp`]: the entry, if it is there.
+    LookedUp(LookUp, Result<Option<Entry>, StoreError>),
+    /// Of [`Work::Recover`].
+    Recovered(Result<Box<Recovered>, StoreError>),
+    /// Of [`Work::ReadEntry`].
+    Entry(Seq, Result<Option<Entry>, StoreError>),
+}
+
+/// The projections of a conversation as a load finds them.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// The head row.
+    pub head: Option<HeadRow>,
+    /// For a group: its row and its members.
+    pub group: Option<(GroupInfo, Vec<Member>)>,
+    /// The told entries after the head row.
+    pub missing: Vec<Entry>,
+}

@@ -1,0 +1,215 @@
+//! Where commands go: to a conversation in memory, to one that is loaded for them, or to the readers.
+
+use proto::delivery::HeadState;
+use proto::{Code, Command, ConversationId, Delivery, Partition, Reply, Request, ServerFrame, limits};
+
+use super::incarnation::Incarnation;
+use super::ops::Done;
+use super::table::Key;
+use crate::conversation::{Conversation, View};
+use crate::reader::{self, Refused, page};
+
+/// Advice of a `BUSY` nack, in milliseconds.
+const BUSY_RETRY_MS: u32 = 500;
+
+impl Incarnation<'_> {
+    /// Takes the commands of this turn.
+    pub(super) fn dispatch(&mut self, commands: &mut Vec<Command>) {
+        for command in commands.drain(..) {
+            self.metrics.command(&command.request);
+            match &command.request {
+                Request::Send(_) | Request::Group(..) => self.write_command(command),
+                _ => self.read(command),
+            }
+        }
+    }
+
+    /// A command that changes a log.
+    fn write_command(&mut self, command: Command) {
+        let Some(id) = command.conversation() else { return };
+        if let Some(key) = self.table.find(&id) {
+            self.with(key, |conversation, turn| conversation.enqueue(command, turn));
+            return;
+        }
+        if !self.serving.contains_key(&Partition::of(&id)) {
+            self.refuse(&command, Code::Busy, "the partition is served elsewhere or not yet");
+            return;
+        }
+        if !id.is_group() && id.peer_of(&command.origin.user).is_none() {
+            self.refuse(&command, Code::Forbidden, "only its two users may send");
+            return;
+        }
+        match self.remember(id) {
+            Some(key) => {
+                self.load_queue.push_back(key);
+                self.with(key, |conversation, turn| conversation.enqueue(command, turn));
+            }
+            None => self.refuse(&command, Code::Busy, "too many conversations are in use"),
+        }
+    }
+
+    /// A command that only reads, or says something of the reader.
+    pub(super) fn read(&mut self, command: Command) {
+        if let Request::Heads(conversations) = &command.request {
+            self.read_heads(&command, conversations);
+            return;
+        }
+        let Some(id) = command.conversation() else {
+            self.ask_reader(command, None);
+            return;
+        };
+        let Some(key) = self.table.find(&id) else {
+            self.read_unloaded(command, id);
+            return;
+        };
+        let Some(slot) = self.table.get(key) else { return };
+        if slot.conversation.is_serving() {
+            match slot.conversation.view(&command.origin.user, command.origin.source) {
+                Ok(view) => self.read_loaded(command, key, view),
+                Err((code, text)) => self.refuse(&command, code, text),
+            }
+        } else {
+            self.with(key, |conversation, turn| conversation.wait_to_read(command, turn));
+        }
+    }
+
+    fn read_unloaded(&mut self, command: Command, id: ConversationId) {
+        if !self.touched.contains(&id) {
+            self.ask_reader(command, None);
+            return;
+        }
+        // Its projections lack what a dead owner acknowledged: it is loaded anyway, now rather than later.
+        match self.remember(id) {
+            Some(key) => {
+                self.load_queue.push_back(key);
+                self.with(key, |conversation, turn| conversation.wait_to_read(command, turn));
+            }
+            None => self.refuse(&command, Code::Busy, "too many conversations are in use"),
+        }
+    }
+
+    fn read_loaded(&mut self, command: Command, key: Key, view: View) {
+        match &command.request {
+            Request::Fetch(fetch) => {
+                let (from, to) = page::interval(fetch, view);
+                let whole = to.0.saturating_sub(from.0) < page::limit(fetch) as u64;
+                let slot = self.table.get(key);
+                if let Some(entries) =
+                    slot.filter(|_| whole).and_then(|slot| slot.conversation.entries(from, to))
+                    && entries.iter().map(|entry| entry.body.encoded().len()).sum::<usize>()
+                        <= limits::PAGE_BYTES_MAX
+                {
+                    let page = page::of(fetch, (from, to), entries, view.head);
+                    self.deliveries.push(reader::reply(&command, Reply::Frame(ServerFrame::Page(page))));
+                    return;
+                }
+                self.ask_reader(command, Some(view));
+            }
+            Request::Delivered(position) => {
+                let seq = position.seq.min(view.head);
+                let user = &command.origin.user;
+                self.with(key, |conversation, _| conversation.note_delivered(user, seq));
+                let mut told = reader::delivered_receipt(&command, &position.conversation, seq);
+                self.deliveries.append(&mut told);
+            }
+            Request::Typing(to) => {
+                let id = to.conversation(&command.origin.user);
+                self.deliveries.append(&mut reader::typing(&command, &id));
+            }
+            _ => self.ask_reader(command, Some(view)),
+        }
+    }
+
+    /// From memory where loaded, otherwise from the store: all in one answer, in the order asked.
+    fn read_heads(&mut self, command: &Command, conversations: &[ConversationId]) {
+        let user = &command.origin.user;
+        let mut heads: Vec<Option<HeadState>> = Vec::with_capacity(conversations.len());
+        for id in conversations.iter().take(limits::SYNC_OPEN_MAX) {
+            let loaded = self.table.find(id).and_then(|key| self.table.get(key));
+            let serving = loaded.map(|slot| &slot.conversation).filter(|c| c.is_serving());
+            heads.push(serving.map(|conversation| conversation.head_state(user)));
+        }
+        if self.too_many_reads(command) {
+            return;
+        }
+        let (store, command) = (self.store.clone(), command.clone());
+        self.ops.push(Box::pin(async move {
+            Done::Answered(vec![Box::pin(reader::all_heads(&store, &command, heads)).await])
+        }));
+    }
+
+    fn ask_reader(&mut self, command: Command, view: Option<View>) {
+        if self.too_many_reads(&command) {
+            return;
+        }
+        let (store, now) = (self.store.clone(), self.now.wall);
+        self.ops.push(Box::pin(async move {
+            Done::Answered(Box::pin(reader::answer(store, command, view, now)).await)
+        }));
+    }
+
+    fn too_many_reads(&mut self, command: &Command) -> bool {
+        if self.reads >= self.config.reads_max {
+            self.refuse(command, Code::Busy, "too many reads are under way");
+            return true;
+        }
+        self.reads += 1;
+        self.metrics.reads.set(self.reads as f64);
+        false
+    }
+
+    /// A place in memory for a conversation; `None` when there is none.
+    fn remember(&mut self, id: ConversationId) -> Option<Key> {
+        let epoch = *self.serving.get(&Partition::of(&id))?;
+        if !self.make_room() {
+            return None;
+        }
+        let touched = self.touched.remove(&id);
+        Some(self.table.insert(Conversation::new(id, epoch, touched)))
+    }
+
+    /// Begins as many loads as there may be: first for those who wait, then of what dead owners left.
+    pub(super) fn begin_loads(&mut self) {
+        while self.loads < self.config.loads_max {
+            let Some(key) = self.load_queue.pop_front().or_else(|| self.next_touched()) else { break };
+            let Some(slot) = self.table.get_mut(key).filter(|slot| slot.conversation.is_waiting()) else {
+                continue;
+            };
+            slot.loading = true;
+            self.loads += 1;
+            self.with(key, Conversation::begin_load);
+        }
+        self.metrics.loads_queued.set(self.load_queue.len() as f64);
+        self.metrics.projections_owed.set(self.touched_queue.len() as f64);
+    }
+
+    fn next_touched(&mut self) -> Option<Key> {
+        loop {
+            let id = self.touched_queue.pop()?;
+            if !self.touched.contains(&id) {
+                continue;
+            }
+            match self.remember(id.clone()) {
+                Some(key) => return Some(key),
+                None => {
+                    // No room now; it stays first in line.
+                    self.touched_queue.push(id);
+                    return None;
+                }
+            }
+        }
+    }
+
+    fn refuse(&mut self, command: &Command, code: Code, text: &'static str) {
+        self.metrics.nack(code);
+        let delivery: Delivery = match &command.request {
+            Request::Send(send) => {
+                let nack = proto::server_frame::Nack::of_send(send.client_message_id, code, text);
+                let retry_ms = if code == Code::Busy { BUSY_RETRY_MS } else { 0 };
+                reader::reply(command, Reply::Frame(ServerFrame::Nack(nack.retry_after_ms(retry_ms))))
+            }
+            _ => reader::refuse(command, Refused::Rule(code, text)),
+        };
+        self.deliveries.push(delivery);
+    }
+}

@@ -1,0 +1,112 @@
+//! Writing projections, several conversations at once.
+
+use std::sync::Arc;
+
+use store::StoreError;
+
+use super::incarnation::Incarnation;
+use super::ops::{self, Done};
+use super::table::Key;
+use crate::config::millis;
+use crate::conversation::{Conversation, Flush, Urgency};
+
+/// Conversations in one write.
+const BATCH: usize = 64;
+/// Writes at the same time.
+const WRITES_MAX: usize = 4;
+/// Places of the table looked at for idle conversations in one turn.
+const SWEEP: usize = 16;
+
+impl Incarnation<'_> {
+    /// Writes what is due, as long as fewer than [`WRITES_MAX`] writes are under way; the rest waits in the queue.
+    pub(super) fn begin_flushes(&mut self) {
+        while self.flushes < WRITES_MAX && !self.flush_queue.is_empty() {
+            let mut batch: Vec<(Key, Arc<Flush>)> = Vec::with_capacity(BATCH.min(self.flush_queue.len()));
+            while batch.len() < BATCH {
+                let Some(key) = self.flush_queue.pop_front() else { break };
+                if let Some(slot) = self.table.get_mut(key) {
+                    slot.flush_queued = false;
+                }
+                let (now_ms, rules) = (self.now.steady_ms, self.rules);
+                let wants = |c: &mut Conversation, turn: &mut crate::turn::Turn<'_>| {
+                    c.wants_flush(now_ms, &rules).then(|| c.begin_flush(Urgency::Due, turn)).flatten()
+                };
+                if let Some(flush) = self.with(key, wants).flatten() {
+                    batch.push((key, flush));
+                }
+            }
+            self.write(batch);
+        }
+    }
+
+    /// Writes everything that one conversation owes.
+    pub(super) fn flush_now(&mut self, key: Key, urgency: Urgency) {
+        if self.flushes < 64 * WRITES_MAX
+            && let Some(Some(flush)) =
+                self.with(key, |conversation, turn| conversation.begin_flush(urgency, turn))
+        {
+            self.write(vec![(key, flush)]);
+        }
+    }
+
+    fn write(&mut self, batch: Vec<(Key, Arc<Flush>)>) {
+        if batch.is_empty() {
+            return;
+        }
+        self.flushes += 1;
+        let (keys, flushes): (Vec<Key>, Vec<Arc<Flush>>) = batch.into_iter().unzip();
+        let store = self.store.clone();
+        self.ops
+            .push(Box::pin(async move { Done::Flushed(keys, Box::pin(ops::flush(store, flushes)).await) }));
+    }
+
+    pub(super) fn flushed(&mut self, keys: &[Key], result: Result<(), StoreError>) {
+        self.flushes -= 1;
+        match &result {
+            Ok(()) => self.metrics.projections.increment(keys.len() as u64),
+            Err(error) => {
+                self.metrics.projection_failures.increment(1);
+                tracing::debug!(%error, conversations = keys.len(), "projections not written, trying again");
+            }
+        }
+        let (done, now_ms) = (result.is_ok(), self.now.steady_ms);
+        for key in keys {
+            self.with(*key, |conversation, _| conversation.flushed(done, now_ms));
+        }
+    }
+
+    /// Forgets conversations that nobody used for a while.
+    pub(super) fn evict_idle(&mut self) {
+        let idle_since = self.now.steady_ms.checked_sub(millis(self.config.conversation_idle));
+        let Some(idle_since) = idle_since else { return };
+        for key in self.table.sweep(SWEEP, |c| c.used_ms() <= idle_since && may_go(c)) {
+            self.evict(key);
+        }
+    }
+
+    /// Makes room for one more conversation; `false` when nothing may go.
+    pub(super) fn make_room(&mut self) -> bool {
+        if self.table.len() < self.config.conversations_max {
+            return true;
+        }
+        let found = self.table.sweep(64 * SWEEP, may_go);
+        match found.first() {
+            Some(key) => {
+                self.evict(*key);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn evict(&mut self, key: Key) {
+        if self.table.remove(key).is_some() {
+            self.metrics.evictions.increment(1);
+        }
+    }
+}
+
+/// Never with anything in flight, waiting or owed (L5).
+fn may_go(conversation: &Conversation) -> bool {
+    conversation.is_at_rest() && !conversation.is_waiting() && !conversation.is_probing()
+}

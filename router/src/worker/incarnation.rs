@@ -1,0 +1,352 @@
+//! One incarnation of a worker: everything that must be forgotten together (FENCE O3).
+//!
+//! A turn takes what is there (commands, answers of the store, timers), lets the state machines have it, then asks the
+//! store for what they want and publishes once. Nothing in a turn waits.
+
+use std::time::Duration;
+
+use bus::{Bus, CommandQueue};
+use futures_util::StreamExt as _;
+use futures_util::future::FutureExt as _;
+use futures_util::stream::FuturesUnordered;
+use hashbrown::{HashMap, HashSet};
+use lifecycle::{Tasks, wall_clock_ms};
+use proto::{Command, ConversationId, Delivery, Epoch, Partition, Timestamp};
+use store::{Durable, IncarnationId, Store, Verified, VerifyError};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::Worker;
+use super::ids::Ids;
+use super::ops::{self, Done, Op};
+use super::table::{Key, Table};
+use super::wheel::{TICK_MS, Wheel};
+use crate::config::{RouterConfig, millis};
+use crate::conversation::Conversation;
+use crate::metrics::Metrics;
+use crate::ownership::Owner;
+use crate::told;
+use crate::turn::{Death, Now, Rules, Turn, Work};
+
+/// Answers taken in one turn at most, so that commands are not kept waiting.
+const ANSWERS_PER_TURN: usize = 4_096;
+
+/// How an incarnation ended.
+pub enum End {
+    /// By the drain.
+    Drained,
+    /// It may tell nothing any more.
+    Died(Death),
+}
+
+/// See the module.
+pub struct Incarnation<'a> {
+    pub(super) me: IncarnationId,
+    pub(super) config: &'a RouterConfig,
+    pub(super) rules: Rules,
+    pub(super) bus: &'a Bus,
+    pub(super) store: &'a Store,
+    pub(super) tasks: &'a Tasks,
+    pub(super) metrics: &'a Metrics,
+    pub(super) partitions: Vec<Partition>,
+    pub(super) started: Instant,
+    pub(super) now: Now,
+    pub(super) ids: Ids,
+    pub(super) table: Table,
+    pub(super) wheel: Wheel<Key>,
+    pub(super) ops: FuturesUnordered<Op>,
+    pub(super) queue: CommandQueue,
+    // Ownership.
+    pub(super) owners: HashMap<Partition, Owner>,
+    pub(super) owners_waiting: usize,
+    pub(super) serving: HashMap<Partition, Epoch>,
+    pub(super) touched: HashSet<ConversationId>,
+    pub(super) touched_queue: Vec<ConversationId>,
+    // Bounded work.
+    pub(super) load_queue: std::collections::VecDeque<Key>,
+    pub(super) loads: usize,
+    pub(super) reads: usize,
+    pub(super) flushes: usize,
+    pub(super) flush_queue: std::collections::VecDeque<Key>,
+    // A3: one check for everything that was durable before it started.
+    pub(super) verifying: Vec<Key>,
+    pub(super) durable_keys: Vec<Key>,
+    pub(super) durable: Vec<Durable>,
+    pub(super) unchecked: Option<(Vec<Durable>, u64)>,
+    pub(super) verify_failures: u32,
+    // Effects of the turn.
+    pub(super) changed: Vec<Key>,
+    pub(super) deliveries: Vec<Delivery>,
+    pub(super) work: Vec<Work>,
+    pub(super) death: Option<Death>,
+    pub(super) draining: Option<u64>,
+    pub(super) drain_swept_ms: u64,
+}
+
+impl<'a> Incarnation<'a> {
+    pub fn new(worker: &'a Worker) -> Self {
+        let started = Instant::now();
+        let now = Now { wall: Timestamp(wall_clock_ms()), steady_ms: 0 };
+        Self {
+            me: IncarnationId(rand::random()),
+            config: &worker.config,
+            rules: worker.config.rules(),
+            bus: &worker.bus,
+            store: &worker.store,
+            tasks: &worker.tasks,
+            metrics: &worker.metrics,
+            partitions: worker.partitions().collect(),
+            started,
+            now,
+            ids: Ids::new(rand::random::<u128>().max(1), millis(worker.config.lease)),
+            table: Table::default(),
+            wheel: Wheel::new(0),
+            ops: FuturesUnordered::new(),
+            queue: worker.bus.serve([]),
+            owners: HashMap::new(),
+            owners_waiting: 0,
+            serving: HashMap::new(),
+            touched: HashSet::new(),
+            touched_queue: Vec::new(),
+            load_queue: std::collections::VecDeque::new(),
+            loads: 0,
+            reads: 0,
+            flushes: 0,
+            flush_queue: std::collections::VecDeque::new(),
+            verifying: Vec::new(),
+            durable_keys: Vec::new(),
+            durable: Vec::new(),
+            unchecked: None,
+            verify_failures: 0,
+            changed: Vec::new(),
+            deliveries: Vec::new(),
+            work: Vec::new(),
+            death: None,
+            draining: None,
+            drain_swept_ms: 0,
+        }
+    }
+
+    /// Lives until the drain has ended or it must die.
+    pub async fn live(&mut self, ready: &mut Option<oneshot::Sender<()>>) -> End {
+        if !self.begin().await {
+            return End::Drained;
+        }
+        let tasks = self.tasks.clone();
+        let draining = std::pin::pin!(tasks.draining());
+        let mut draining = draining.fuse();
+        let mut tick = tokio::time::interval(Duration::from_millis(TICK_MS));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut commands: Vec<Command> = Vec::new();
+        loop {
+            let mut first = None;
+            tokio::select! {
+                () = &mut draining => self.begin_drain(),
+                Some(done) = self.ops.next(), if !self.ops.is_empty() => first = Some(done),
+                () = self.queue.recv(&mut commands) => {}
+                _ = tick.tick() => {}
+            }
+            self.look_at_clocks();
+            self.take_answers(first);
+            if commands.is_empty() {
+                let _ = self.queue.recv(&mut commands).now_or_never();
+            }
+            self.dispatch(&mut commands);
+            self.turn();
+            self.metrics.publish_deliveries.record(self.deliveries.len() as f64);
+            if let Some(death) = self.death {
+                return End::Died(death);
+            }
+            self.bus.publish(&mut self.deliveries);
+            if self.is_serving_all()
+                && let Some(ready) = ready.take()
+            {
+                // Nobody waits when run without a starter.
+                let _ = ready.send(());
+            }
+            if self.is_drained() {
+                self.ids.release(self.store).await;
+                return End::Drained;
+            }
+        }
+    }
+
+    fn look_at_clocks(&mut self) {
+        let steady_ms = millis(self.started.elapsed());
+        self.now = Now { wall: Timestamp(wall_clock_ms()), steady_ms };
+    }
+
+    fn take_answers(&mut self, first: Option<Done>) {
+        if let Some(done) = first {
+            self.done(done);
+        }
+        for _ in 0..ANSWERS_PER_TURN {
+            match self.ops.next().now_or_never() {
+                Some(Some(done)) => self.done(done),
+                _ => return,
+            }
+        }
+    }
+
+    /// Everything that follows from the inputs of this turn.
+    fn turn(&mut self) {
+        let mut due = Vec::new();
+        self.wheel.advance(self.now.steady_ms, |tick, key| due.push((tick, key)));
+        for (tick, key) in due {
+            if let Some(slot) = self.table.get_mut(key)
+                && slot.armed == Some(tick)
+            {
+                slot.armed = None;
+                self.with(key, Conversation::timer);
+            }
+        }
+        self.own_timers();
+        self.begin_loads();
+        self.settle_changed();
+        self.begin_flushes();
+        self.begin_verify();
+        if let Some(op) = self.ids.due(self.store, self.now.wall, self.now.steady_ms) {
+            self.ops.push(op);
+        }
+        self.drain_further();
+        self.evict_idle();
+        self.metrics.conversations.set(self.table.len() as f64);
+    }
+
+    /// Gives a conversation its turn and carries out what it wants.
+    pub(super) fn with<T>(
+        &mut self,
+        key: Key,
+        input: impl FnOnce(&mut Conversation, &mut Turn<'_>) -> T,
+    ) -> Option<T> {
+        let slot = self.table.get_mut(key)?;
+        let mut turn = Turn {
+            now: self.now,
+            rules: &self.rules,
+            ids: &mut self.ids,
+            metrics: self.metrics,
+            deliveries: &mut self.deliveries,
+            work: &mut self.work,
+            death: &mut self.death,
+        };
+        let result = input(&mut slot.conversation, &mut turn);
+        if !std::mem::replace(&mut slot.changed, true) {
+            self.changed.push(key);
+        }
+        for work in self.work.drain(..) {
+            match work {
+                Work::Verify(durable) => {
+                    self.durable.push(durable);
+                    self.durable_keys.push(key);
+                }
+                Work::LookUp(_) => {
+                    self.metrics.dedupe_lookups.increment(1);
+                    self.ops.push(ops::perform(self.store, key, slot.conversation.id(), work));
+                }
+                work => self.ops.push(ops::perform(self.store, key, slot.conversation.id(), work)),
+            }
+        }
+        Some(result)
+    }
+
+    /// Lets every conversation that had an input in this turn form its batch, and sees to what follows from its state.
+    fn settle_changed(&mut self) {
+        // A key in the list has `changed` set until it is settled, so `with` does not put it in again.
+        while let Some(key) = self.changed.pop() {
+            self.with(key, Conversation::pump);
+            let Some(slot) = self.table.get_mut(key) else { continue };
+            if slot.loading && !slot.conversation.is_loading() {
+                slot.loading = false;
+                self.loads -= 1;
+            }
+            if slot.conversation.is_serving() || slot.conversation.is_absent() {
+                let readers = slot.conversation.take_readers();
+                if slot.conversation.is_absent() {
+                    self.table.remove(key);
+                }
+                readers.into_iter().for_each(|command| self.read(command));
+            }
+            self.arm(key);
+        }
+    }
+
+    fn arm(&mut self, key: Key) {
+        let Some(slot) = self.table.get_mut(key) else { return };
+        slot.changed = false;
+        let Some(due) = slot.conversation.next_due(&self.rules) else { return };
+        if slot.conversation.wants_flush(self.now.steady_ms, &self.rules)
+            && !std::mem::replace(&mut slot.flush_queued, true)
+        {
+            self.flush_queue.push_back(key);
+        }
+        let is_earlier = slot.armed.is_none_or(|tick| due.div_ceil(TICK_MS) < tick);
+        if is_earlier {
+            slot.armed = Some(self.wheel.insert(key, due));
+        }
+    }
+
+    fn done(&mut self, done: Done) {
+        match done {
+            Done::Conversation(key, outcome) => {
+                self.with(key, |conversation, turn| conversation.outcome(outcome, turn));
+            }
+            Done::Verified(verified) => self.verified(verified),
+            Done::Flushed(keys, result) => self.flushed(&keys, result),
+            Done::Answered(mut deliveries) => {
+                self.reads -= 1;
+                self.metrics.reads.set(self.reads as f64);
+                self.deliveries.append(&mut deliveries);
+            }
+            Done::Leased(answer) => self.ids.leased(answer, self.now.steady_ms),
+            done => self.own_done(done),
+        }
+    }
+
+    /// Starts a check for everything that is durable by now, unless one is under way: that one started too early.
+    fn begin_verify(&mut self) {
+        if !self.verifying.is_empty() {
+            return;
+        }
+        if let Some((_, at)) = &self.unchecked {
+            if *at > self.now.steady_ms {
+                return;
+            }
+            let again = self.unchecked.take().map(|(durable, _)| durable);
+            self.durable.splice(0..0, again.unwrap_or_default());
+        }
+        if self.durable.is_empty() {
+            return;
+        }
+        self.metrics.verifies.increment(1);
+        self.verifying = std::mem::take(&mut self.durable_keys);
+        let (store, me, durable) = (self.store.clone(), self.me, std::mem::take(&mut self.durable));
+        let kept = durable.clone();
+        self.unchecked = Some((kept, u64::MAX));
+        self.ops.push(Box::pin(async move { Done::Verified(store.verify(me, durable).await) }));
+    }
+
+    fn verified(&mut self, verified: Result<Verified, VerifyError>) {
+        let keys = std::mem::take(&mut self.verifying);
+        match verified {
+            Ok(verified) => {
+                self.unchecked = None;
+                self.verify_failures = 0;
+                for (key, told) in keys.into_iter().zip(told::each(&verified)) {
+                    self.with(key, |conversation, turn| conversation.told(&told, turn));
+                }
+            }
+            Err(VerifyError::Fenced) => self.death = Some(Death::Fenced),
+            Err(VerifyError::Unknown(error)) => {
+                self.verify_failures += 1;
+                if self.verify_failures == 1 {
+                    tracing::debug!(%error, "check of the own fence failed, asking again");
+                }
+                let at = self.now.steady_ms + crate::rules::backoff::pause_ms(self.verify_failures);
+                if let Some((_, again)) = &mut self.unchecked {
+                    *again = at;
+                }
+                self.durable_keys.splice(0..0, keys);
+            }
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What a worker has asked of the store, as futures that end in an answer.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use proto::{ConversationId, Delivery, Entry, Partition, Seq, limits};
+use store::{
+    Cas, GroupChange, IncarnationId, LeaseError, Ownership, PageRange, Store, StoreError, Verified,
+    VerifyError, WorkerLease,
+};
+
+use super::table::Key;
+use crate::conversation::Flush;
+use crate::turn::{LookUp, Outcome, Recovered, Work};
+
+/// The answer to something that was asked.
+pub enum Done {
+    /// For one conversation.
+    Conversation(Key, Outcome),
+    /// The check that was in flight.
+    Verified(Result<Verified, VerifyError>),
+    /// Projections were written, or not.
+    Flushed(Vec<Key>, Result<(), StoreError>),
+    /// A read was answered.
+    Answered(Vec<Delivery>),
+    /// The owner row of a partition.
+    Owner(Partition, Result<Ownership, StoreError>),
+    /// A fence, for the partitions whose claims wait for it.
+    Fenced(Vec<Partition>, Result<(), StoreError>),
+    /// A claim.
+    Claimed(Partition, Cas<Ownership>),
+    /// A release.
+    Released(Partition, Cas<Ownership>),
+    /// What a dead owner may have left.
+    Touched(Partition, Result<Vec<ConversationId>, StoreError>),
+    /// The lease of the worker number was renewed, or not.
+    Leased(Result<WorkerLease, LeaseError>),
+}
+
+/// A future on the worker's own thread.
+pub type Op = Pin<Box<dyn Future<Output = Done>>>;
+
+/// Members read at once.
+const MEMBERS_PAGE: usize = 1_000;
+
+/// Carries out what a conversation wants. `Work::Verify` is not for here: checks are shared.
+pub fn perform(store: &Store, key: Key, id: &ConversationId, work: Work) -> Op {
+    let store = store.clone();
+    if let Work::Append(batch) = work {
+        return Box::pin(
+            async move { Done::Conversation(key, Outcome::Appended(store.append(batch).await)) },
+        );
+    }
+    let id = id.clone();
+    Box::pin(async move {
+        let outcome = match work {
+            Work::ReadRegister(level) => Outcome::Register(store.register(&id, level).await),
+            Work::ReadTail { bucket, seqs } => Outcome::Tail(store.bucket_tail(&id, bucket, seqs).await),
+            Work::Rewrite(batch) | Work::Append(batch) => Outcome::Rewritten(store.append(batch).await),
+            Work::MoveRegister { expected, new } => {
+                Outcome::Moved(store.move_register(&id, expected, new).await)
+            }
+            Work::WriteIndex { bucket, first } => {
+                Outcome::Indexed(store.write_index(&id, bucket, first).await)
+            }
+            Work::LookUp(asked) => Outcome::LookedUp(asked, look_up(&store, &id, asked).await),
+            Work::Recover { head } => Outcome::Recovered(Box::pin(recover(&store, &id, head)).await),
+            Work::ReadEntry { seq, head } => Outcome::Entry(seq, entry(&store, &id, seq, head).await),
+            Work::Verify(durable) => Outcome::Appended(Ok(durable)),
+        };
+        Done::Conversation(key, outcome)
+    })
+}
+
+/// One told entry.
+pub async fn entry(
+    store: &Store,
+    id: &ConversationId,
+    seq: Seq,
+    head: Seq,
+) -> Result<Option<Entry>, StoreError> {
+    let range = PageRange { from: seq, to: seq, limit: 1, bytes: usize::MAX, backwards: false, head };
+    Ok(store.page(id, range).await?.into_iter().find(|entry| entry.seq == seq))
+}
+
+/// A4: reads the dedupe rows of the buckets that the age reaches; a row counts only if its seq is told and the entry
+/// that wins that seq has this id.
+async fn look_up(store: &Store, id: &ConversationId, asked: LookUp) -> Result<Option<Entry>, StoreError> {
+    let left = store.index(id).await?;
+    let mut buckets = vec![asked.bucket];
+    buckets.extend(crate::rules::reach::buckets_to_read(&left, asked.oldest));
+    for bucket in buckets {
+        for (_, seq) in store.dedupe(id, bucket, asked.id).await? {
+            if seq > asked.head {
+                continue;
+            }
+            if let Some(entry) = entry(store, id, seq, asked.head).await?
+                && entry.client_message_id == asked.id
+            {
+                return Ok(Some(entry));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The projections of a conversation, and the entries up to its told head that they lack.
+async fn recover(store: &Store, id: &ConversationId, head: Seq) -> Result<Box<Recovered>, StoreError> {
+    let mut recovered = Recovered::default();
+    if let proto::ConversationKind::Group(group) = id.kind()
+        && let Some(info) = store.group(&group).await?
+    {
+        let mut members = Vec::new();
+        loop {
+            let after = members.last().map(|member: &store::Member| member.user.clone());
+            let page = store.members(&group, after, MEMBERS_PAGE).await?;
+            let is_last = page.len() < MEMBERS_PAGE;
+            members.extend(page);
+            if is_last {
+                break;
+            }
+        }
+        recovered.group = Some((info, members));
+    }
+    recovered.head = store.heads(std::slice::from_ref(id)).await?.pop().flatten();
+    let mut from = recovered.head.as_ref().map_or(Seq(1), |row| row.seq.next());
+    while from <= head {
+        let (limit, bytes) = (limits::PAGE_ENTRIES_MAX, limits::PAGE_BYTES_MAX);
+        let range = PageRange { from, to: head, limit, bytes, backwards: false, head };
+        let page = store.page(id, range).await?;
+        let Some(last) = page.last() else { break };
+        from = last.seq.next();
+        recovered.missing.extend(page);
+    }
+    Ok(Box::new(recovered))
+}
+
+/// Writes projections of several conversations: cursors and groups, then heads and lists together, then the marks are
+/// taken away. What depends on the watermark of the head row is written before it.
+pub async fn flush(store: Store, flushes: Vec<Arc<Flush>>) -> Result<(), StoreError> {
+    let cursors = flushes.iter().flat_map(|flush| {
+        flush.cursors.iter().map(|(user, cursor)| store.advance_cursor(user, &flush.conversation, *cursor))
+    });
+    futures_util::future::try_join_all(cursors).await?;
+    for group in flushes.iter().filter_map(|flush| flush.group.as_ref()) {
+        apply_group(&store, group).await?;
+    }
+    let heads: Vec<_> = flushes.iter().filter_map(|flush| flush.head.clone()).collect();
+    let inbox: Vec<_> = flushes.iter().flat_map(|flush| flush.inbox.iter().cloned()).collect();
+    if !heads.is_empty() || !inbox.is_empty() {
+        store.write_projection(heads, inbox).await?;
+    }
+    let clears = flushes.iter().filter_map(|flush| {
+        flush.clear.map(|upto| store.clear_touched(flush.partition, &flush.conversation, upto))
+    });
+    futures_util::future::try_join_all(clears).await?;
+    Ok(())
+}
+
+/// Applies a change in parts of at most as many members as the store takes at once; all have the same watermark.
+async fn apply_group(store: &Store, change: &GroupChange) -> Result<(), StoreError> {
+    let (mut joined, mut left) = (change.joined.as_slice(), change.left.as_slice());
+    loop {
+        let (part, later) = joined.split_at(joined.len().min(limits::MEMBERS_PER_COMMAND_MAX));
+        let room = limits::MEMBERS_PER_COMMAND_MAX - part.len();
+        let (gone, gone_later) = left.split_at(left.len().min(room));
+        let info = change.info.clone();
+        store.apply_group(GroupChange { info, joined: part.to_vec(), left: gone.to_vec() }).await?;
+        (joined, left) = (later, gone_later);
+        if joined.is_empty() && left.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+/// Asks who owns a partition, or changes it.
+pub fn own(store: &Store, me: IncarnationId, partition: Partition, ask: crate::ownership::Ask) -> Op {
+    use crate::ownership::Ask;
+    let store = store.clone();
+    Box::pin(async move {
+        match ask {
+            Ask::Read(level) => Done::Owner(partition, store.owner(partition, level).await),
+            Ask::Fence(other) => Done::Fenced(vec![partition], store.fence(other).await),
+            Ask::Claim(expected) => Done::Claimed(partition, store.claim(partition, expected, me).await),
+            Ask::Release(epoch) => Done::Released(partition, store.release(partition, me, epoch).await),
+        }
+    })
+}

@@ -1,0 +1,104 @@
+//! The conversations in memory: found by id with one hash, or by key with none.
+
+use hashbrown::HashMap;
+use proto::ConversationId;
+use slab::Slab;
+
+use crate::conversation::Conversation;
+
+/// Names a conversation in memory; of one that was evicted it names nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    index: usize,
+    generation: u64,
+}
+
+/// A conversation and what the worker notes about it.
+pub struct Slot {
+    pub conversation: Conversation,
+    /// The tick of its entry in the wheel; `None` when it has none.
+    pub armed: Option<u64>,
+    /// It is in this turn's list of those that changed.
+    pub changed: bool,
+    /// It counts among the loads under way.
+    pub loading: bool,
+    /// It waits for its projections to be written.
+    pub flush_queued: bool,
+    generation: u64,
+}
+
+/// All of them.
+#[derive(Default)]
+pub struct Table {
+    slots: Slab<Slot>,
+    keys: HashMap<ConversationId, usize>,
+    generation: u64,
+    hand: usize,
+}
+
+impl Table {
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub fn find(&self, id: &ConversationId) -> Option<Key> {
+        let index = *self.keys.get(id)?;
+        self.slots.get(index).map(|slot| Key { index, generation: slot.generation })
+    }
+
+    pub fn get(&self, key: Key) -> Option<&Slot> {
+        self.slots.get(key.index).filter(|slot| slot.generation == key.generation)
+    }
+
+    pub fn get_mut(&mut self, key: Key) -> Option<&mut Slot> {
+        self.slots.get_mut(key.index).filter(|slot| slot.generation == key.generation)
+    }
+
+    pub fn insert(&mut self, conversation: Conversation) -> Key {
+        self.generation += 1;
+        let generation = self.generation;
+        let id = conversation.id().clone();
+        let slot = Slot {
+            conversation,
+            armed: None,
+            changed: false,
+            loading: false,
+            flush_queued: false,
+            generation,
+        };
+        let index = self.slots.insert(slot);
+        self.keys.insert(id, index);
+        Key { index, generation }
+    }
+
+    pub fn remove(&mut self, key: Key) -> Option<Conversation> {
+        self.get(key)?;
+        let slot = self.slots.remove(key.index);
+        self.keys.remove(slot.conversation.id());
+        Some(slot.conversation)
+    }
+
+    pub fn keys(&self) -> Vec<Key> {
+        self.slots.iter().map(|(index, slot)| Key { index, generation: slot.generation }).collect()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Conversation> {
+        self.slots.iter().map(|(_, slot)| &slot.conversation)
+    }
+
+    /// Looks at the next `count` places, in turn over all calls, for conversations that may go.
+    pub fn sweep(&mut self, count: usize, may_go: impl Fn(&Conversation) -> bool) -> Vec<Key> {
+        let places = self.slots.capacity().max(1);
+        let mut found = Vec::new();
+        for _ in 0..count.min(places) {
+            self.hand = (self.hand + 1) % places;
+            if let Some(slot) = self.slots.get(self.hand)
+                && !slot.changed
+                && may_go(&slot.conversation)
+            {
+                found.push(Key { index: self.hand, generation: slot.generation });
+            }
+        }
+        found
+    }
+}

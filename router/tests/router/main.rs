@@ -1,0 +1,9 @@
+//! The router as its neighbours meet it: commands in on a real bus, deliveries out, a real store behind.
+
+#![expect(clippy::unwrap_used, reason = "a test ends that way")]
+
+mod crashes;
+mod groups;
+mod messages;
+mod reads;
+mod stand;
