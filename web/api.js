@@ -1,0 +1,157 @@
+// The HTTP API, and the login that its calls carry.
+//
+// Tokens live in sessionStorage: a reload keeps the login, and each window has its own, so that two windows can be two
+// users. They are never in an address.
+
+const STORED = "tidegate.login";
+// A token that ends sooner than this is refreshed before it is used.
+const FRESH_MS = 30_000;
+
+/** The server said no. `code` and `name` are of the table of codes. */
+export class Refused extends Error {
+  constructor(status, problem) {
+    super(problem.detail || problem.title || `The server answered ${status}.`);
+    this.status = status;
+    this.name = problem.name || "";
+    this.retryAfterMs = problem.retry_after_ms || 0;
+  }
+}
+
+/** The login has ended: only a password helps. */
+export class SignedOut extends Error {}
+
+export class Api {
+  #login = JSON.parse(sessionStorage.getItem(STORED) || "null");
+  #refreshing = null;
+
+  get signedIn() {
+    return this.#login !== null;
+  }
+
+  get userId() {
+    return this.#login?.userId;
+  }
+
+  async register(username, password, nickname) {
+    const body = { username, password, ...(nickname ? { nickname } : {}) };
+    const answer = await call("POST", "/api/v1/auth/register", { body });
+    if (answer.access_token) this.#keep(answer);
+    else await this.login(username, password);
+  }
+
+  async login(username, password) {
+    this.#keep(await call("POST", "/api/v1/auth/login", { body: { username, password } }));
+  }
+
+  async logout() {
+    const login = this.#login;
+    this.forget();
+    if (!login) return;
+    const body = { refresh_token: login.refreshToken };
+    await call("POST", "/api/v1/auth/logout", { body, token: login.accessToken }).catch(() => {});
+  }
+
+  forget() {
+    this.#login = null;
+    sessionStorage.removeItem(STORED);
+  }
+
+  /** An access token that is good for a while. */
+  async token() {
+    if (!this.#login) throw new SignedOut("You are signed out.");
+    if (this.#login.expires - Date.now() < FRESH_MS) await this.refresh();
+    return this.#login.accessToken;
+  }
+
+  /** Exchanges the refresh token, once however many ask at the same time. */
+  refresh() {
+    this.#refreshing ??= this.#exchange().finally(() => {
+      this.#refreshing = null;
+    });
+    return this.#refreshing;
+  }
+
+  me() {
+    return this.#get("/api/v1/users/me");
+  }
+
+  user(id) {
+    return this.#get(`/api/v1/users/${encodeURIComponent(id)}`);
+  }
+
+  /** The user with this username, or with this id; `null` when there is neither. */
+  async findUser(nameOrId) {
+    const found = await this.#get(`/api/v1/users?username=${encodeURIComponent(nameOrId)}`);
+    if (found.users.length > 0) return found.users[0];
+    return this.user(nameOrId).catch((problem) => {
+      if (problem.status === 404 || problem.status === 400) return null;
+      throw problem;
+    });
+  }
+
+  createGroup(name, memberIds) {
+    return this.#authorized("POST", "/api/v1/groups", { name, member_ids: memberIds });
+  }
+
+  #get(path) {
+    return this.#authorized("GET", path);
+  }
+
+  async #authorized(method, path, body) {
+    const token = await this.token();
+    try {
+      return await call(method, path, { body, token });
+    } catch (problem) {
+      if (problem.status !== 401) throw problem;
+      await this.refresh();
+      return call(method, path, { body, token: this.#login.accessToken });
+    }
+  }
+
+  async #exchange() {
+    if (!this.#login) throw new SignedOut("You are signed out.");
+    try {
+      const body = { refresh_token: this.#login.refreshToken };
+      this.#keep(await call("POST", "/api/v1/auth/refresh", { body }));
+    } catch (problem) {
+      if (problem.status !== 401 && problem.status !== 403) throw problem;
+      this.forget();
+      throw new SignedOut("Your login has ended. Please log in again.");
+    }
+  }
+
+  #keep(answer) {
+    this.#login = {
+      userId: answer.user_id,
+      accessToken: answer.access_token,
+      refreshToken: answer.refresh_token,
+      expires: Date.now() + answer.expires_in * 1000,
+    };
+    sessionStorage.setItem(STORED, JSON.stringify(this.#login));
+  }
+}
+
+async function call(method, path, { body, token } = {}) {
+  const headers = {};
+  if (body !== undefined) headers["content-type"] = "application/json";
+  if (token) headers.authorization = `Bearer ${token}`;
+  const response = await fetch(path, {
+    method,
+    headers,
+    body: body === undefined ? undefined : JSON.stringify(body),
+    cache: "no-store",
+    credentials: "omit",
+  });
+  const text = await response.text();
+  const answer = text === "" ? {} : parse(text);
+  if (!response.ok) throw new Refused(response.status, answer);
+  return answer;
+}
+
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
+}

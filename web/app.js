@@ -1,0 +1,97 @@
+// Puts the page together: entrance, connection, state, views.
+
+import { Api } from "./api.js";
+import { Chat } from "./chat.js";
+import { Connection } from "./connection.js";
+import { byId, setText } from "./dom.js";
+import { hue, initials } from "./format.js";
+import { Names } from "./names.js";
+import { ChatView } from "./view-chat.js";
+import { setUpNewChat, setUpNewGroup } from "./view-dialogs.js";
+import { Entrance } from "./view-entrance.js";
+import { List } from "./view-list.js";
+
+const LINK_WORDS = { connecting: "Connecting…", online: "Online", waiting: "Reconnecting…" };
+const REASON = "tidegate.reason";
+
+const api = new Api();
+
+if (api.signedIn) {
+  start();
+} else {
+  new Entrance(api, start).open(sessionStorage.getItem(REASON) ?? "");
+  sessionStorage.removeItem(REASON);
+}
+
+function start() {
+  byId("app").hidden = false;
+  const names = new Names(api, render);
+  const chat = new Chat(api.userId, render);
+  const list = new List(chat, names, open);
+  const view = new ChatView(chat, names, (conversation) => list.title(conversation));
+  const connection = new Connection(api, {
+    onState: (link) => {
+      showLink(link);
+      if (link.state !== "online") chat.disconnected();
+    },
+    onFrame: (name, content) => chat.take(name, content),
+    onSignedOut: leave,
+  });
+  chat.attach(connection);
+
+  // Many frames may come in one go; the screen is made once for all of them.
+  let planned = false;
+  function render() {
+    if (planned) return;
+    planned = true;
+    setTimeout(() => {
+      planned = false;
+      list.render();
+      view.render();
+      showMe(names.of(chat.me));
+    });
+  }
+
+  function open(conversation) {
+    chat.open(conversation);
+    byId("app").dataset.showing = "chat";
+    byId("draft").focus();
+  }
+
+  byId("back").addEventListener("click", () => {
+    byId("app").dataset.showing = "list";
+    chat.open(null);
+  });
+  byId("sign-out").addEventListener("click", async () => {
+    connection.stop();
+    await api.logout();
+    leave("");
+  });
+  byId("link-state").addEventListener("click", () => connection.hurry());
+  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && connection.hurry());
+  addEventListener("beforeunload", (event) => chat.hasUnsent && api.signedIn && event.preventDefault());
+  setUpNewChat(api, chat, names, open);
+  setUpNewGroup(api, chat, names, open);
+  connection.start();
+  render();
+}
+
+function showMe(name) {
+  setText(byId("me-name"), name);
+  const avatar = byId("me-avatar");
+  setText(avatar, initials(name));
+  avatar.dataset.hue = hue(api.userId ?? "");
+}
+
+function showLink({ state, detail }) {
+  const shown = byId("link-state");
+  shown.dataset.state = state;
+  setText(shown, detail || LINK_WORDS[state]);
+}
+
+/** Back to the entrance, with nothing left of this login: a fresh page. */
+function leave(reason) {
+  api.forget();
+  if (reason) sessionStorage.setItem(REASON, reason);
+  location.reload();
+}

@@ -1,0 +1,379 @@
+// The state of the chat: what the server says comes in, what the user does goes out. Knows nothing of the screen.
+//
+// ```
+// socket ─► take(name, content) ─► conversations ─► changed() ─► views
+// views ─► open, say, read … ─► frames ─► socket
+// ```
+
+import { Conversation, TYPING_SHOWN_MS } from "./conversation.js";
+import { newMessageId } from "./ids.js";
+import { readEntry, readPage } from "./log.js";
+
+const PAGE_ENTRIES = 50;
+// A hole wider than this is not filled: the newest page is read instead.
+const HOLE_MAX = 200;
+// How long an entry that came too early waits for its predecessors before they are fetched.
+const HOLE_PATIENCE_MS = 300;
+// For the answer to a `fetch`.
+const FETCH_TIMEOUT_MS = 10_000;
+const DELIVERED_DELAY_MS = 200;
+const TYPING_EVERY_MS = 3_000;
+const OPEN_MAX = 200;
+const KEPT_ENTRIES = 200;
+
+export class Chat {
+  /** By id; conversations without an id yet are in `#drafts`, by peer. */
+  #conversations = new Map();
+  #drafts = new Map();
+  #connection;
+  #changed;
+  #cursor = "";
+  #syncing = false;
+  #fetches = new Map();
+  #outboxTimer;
+  #deliveredTimer;
+  #typingSent = 0;
+  /** The conversation on screen. */
+  current = null;
+
+  constructor(me, changed) {
+    this.me = me;
+    this.#changed = changed;
+  }
+
+  attach(connection) {
+    this.#connection = connection;
+  }
+
+  /** Newest first. */
+  list() {
+    const all = [...this.#conversations.values(), ...this.#drafts.values()].filter((one) => !one.left);
+    return all.sort((a, b) => b.time - a.time);
+  }
+
+  get unread() {
+    return this.list().reduce((sum, conversation) => sum + conversation.unread, 0);
+  }
+
+  get hasUnsent() {
+    return this.list().some((conversation) => conversation.outbox.waiting);
+  }
+
+  // ---- what the user does
+
+  open(conversation) {
+    if (this.current === conversation) return;
+    this.current?.log.trim(KEPT_ENTRIES);
+    this.current = conversation;
+    if (conversation?.id && !conversation.log.loaded) this.#fetchNewest(conversation);
+    this.#changed();
+  }
+
+  /** The direct conversation with a user, made when the first message is sent. */
+  direct(user) {
+    const known = [...this.#conversations.values()].find((one) => one.peer === user);
+    if (known) return known;
+    const draft = this.#drafts.get(user) ?? new Conversation(null, user);
+    draft.time ||= Date.now();
+    this.#drafts.set(user, draft);
+    return draft;
+  }
+
+  /** A group that was just made. */
+  group(id, name) {
+    const conversation = this.#ensure(id);
+    conversation.name = name;
+    conversation.time ||= Date.now();
+    return conversation;
+  }
+
+  say(conversation, text) {
+    const now = Date.now();
+    conversation.outbox.add(newMessageId(now), text, now);
+    conversation.time = now;
+    this.#typingSent = 0;
+    this.#flush();
+    this.#changed();
+  }
+
+  retry(conversation, id) {
+    conversation.outbox.retry(id);
+    this.#flush();
+    this.#changed();
+  }
+
+  discard(conversation, id) {
+    conversation.outbox.discard(id);
+    this.#changed();
+  }
+
+  /** Everything on screen has been seen. */
+  read(conversation) {
+    const seq = conversation.log.last;
+    if (!conversation.id || (seq <= conversation.readSeq && conversation.unread === 0)) return;
+    if (!this.#connection.send("read", { conversation: conversation.id, seq: String(seq) })) return;
+    conversation.takeRead(seq, seq >= conversation.head ? 0 : conversation.unread);
+    this.#changed();
+  }
+
+  older(conversation) {
+    const { log } = conversation;
+    if (!conversation.id || !log.loaded || log.atStart) return;
+    this.#fetch(conversation, { from_seq: "1", to_seq: String(log.first - 1), limit: PAGE_ENTRIES, backwards: true });
+  }
+
+  typing(conversation) {
+    if (!conversation.id || Date.now() - this.#typingSent < TYPING_EVERY_MS) return;
+    if (this.#connection.send("typing", { conversation: conversation.id })) this.#typingSent = Date.now();
+  }
+
+  isFetching(conversation) {
+    return this.#fetches.has(conversation.id);
+  }
+
+  // ---- what the server says
+
+  take(name, content) {
+    switch (name) {
+      case "welcome": return this.#onWelcome();
+      case "ack": return this.#onAck(content);
+      case "nack": return this.#onNack(content);
+      case "event": return this.#onEvent(content);
+      case "page": return this.#onPage(content);
+      case "delta": return this.#onDelta(content);
+      case "head": return this.#onHead(content);
+      case "pong": return (content.heads ?? []).forEach((head) => this.#onHead(head));
+      case "receipt": return this.#onReceipt(content);
+      case "typing": return this.#onTyping(content);
+      case "too_long": this.#cursor = ""; return this.#sync();
+      case "resync": return this.#sync();
+      default: return undefined;
+    }
+  }
+
+  /** The socket is gone: what was asked is asked again on the next one. */
+  disconnected() {
+    for (const { timer } of this.#fetches.values()) clearTimeout(timer);
+    this.#fetches.clear();
+    this.#syncing = false;
+    clearTimeout(this.#outboxTimer);
+  }
+
+  #onWelcome() {
+    // Also the answer to a renewed token, on a socket where nothing was lost.
+    if (this.#syncing) return;
+    this.#sync();
+    for (const conversation of this.list()) conversation.outbox.hurry();
+    this.#flush();
+    if (this.current?.id && !this.current.log.loaded) this.#fetchNewest(this.current);
+  }
+
+  #onAck(ack) {
+    const conversation = this.#holding(ack.client_message_id);
+    const message = conversation?.outbox.settle(ack.client_message_id);
+    if (!message) return;
+    const target = this.#named(conversation, ack.conversation);
+    const { seq, time, client_message_id } = ack;
+    this.#takeEntry(target, readEntry({ seq, time, client_message_id, sender: this.me, body: { text: message.text } }));
+    this.#flush();
+  }
+
+  #onNack({ client_message_id: id, code, message, retry_after_ms: retryAfterMs = 0, frame, conversation }) {
+    if (id) {
+      this.#holding(id)?.outbox.refuse(id, code, message, retryAfterMs, Date.now());
+      this.#planFlush();
+    } else if (frame === "sync") {
+      this.#syncing = false;
+      setTimeout(() => this.#sync(), Math.max(retryAfterMs, 500));
+    }
+    this.#changed();
+  }
+
+  #onEvent(event) {
+    const conversation = this.#ensure(event.conversation);
+    const entry = readEntry(event);
+    if (!conversation.peer && event.conversation.startsWith("d.")) {
+      // Nothing but a `delta` says who the other is when the sender is oneself, on another device.
+      if (entry.sender !== this.me) this.#adopt(conversation, entry.sender);
+      else this.#sync();
+    }
+    this.#takeEntry(conversation, entry);
+  }
+
+  #onPage(content) {
+    const conversation = this.#conversations.get(content.conversation);
+    if (!conversation) return;
+    this.#fetched(conversation);
+    const before = conversation.log.last;
+    conversation.takePage(readPage(content));
+    // A page that brought nothing is not asked for again at once; the next `head` does.
+    if (conversation.log.last > before) this.#fillHole(conversation);
+    this.#changed();
+  }
+
+  #onDelta(delta) {
+    this.#syncing = false;
+    if (delta.cursor) this.#cursor = delta.cursor;
+    for (const state of delta.conversations ?? []) {
+      const conversation = this.#ensure(state.conversation);
+      conversation.takeState(state);
+      if (conversation.peer) this.#adopt(conversation, conversation.peer);
+      if (state.last) {
+        const last = readEntry(state.last);
+        if (last.seq >= (conversation.last?.seq ?? 0)) conversation.last = last;
+        conversation.log.push(last);
+      }
+      this.#fillHole(conversation);
+    }
+    this.#planDelivered();
+    if (delta.more) this.#sync();
+    this.#changed();
+  }
+
+  #onHead({ conversation: id, last_seq: seq }) {
+    const conversation = this.#conversations.get(id);
+    if (!conversation || Number(seq) <= conversation.head) {
+      if (conversation) this.#fillHole(conversation);
+      return;
+    }
+    conversation.head = Number(seq);
+    // The list must show what is newest and how much is unread, which only a `delta` says.
+    this.#sync();
+    this.#fillHole(conversation);
+  }
+
+  #onReceipt(receipt) {
+    const conversation = this.#conversations.get(receipt.conversation);
+    if (!conversation) return;
+    const [delivered, read] = [receipt.delivered_seq, receipt.read_seq].map((seq) => seq && Number(seq));
+    if (receipt.user !== this.me) conversation.takeReceipt(receipt.user, delivered, read);
+    else if (read) conversation.takeRead(read, receipt.unread === undefined ? undefined : Number(receipt.unread));
+    this.#changed();
+  }
+
+  #onTyping({ conversation: id, user }) {
+    const conversation = this.#conversations.get(id);
+    if (!conversation || user === this.me) return;
+    conversation.takeTyping(user, Date.now());
+    setTimeout(this.#changed, TYPING_SHOWN_MS + 50);
+    this.#changed();
+  }
+
+  // ---- the log
+
+  #takeEntry(conversation, entry) {
+    if (conversation.takeEntry(entry, this.me)) {
+      if (conversation.log.loaded) setTimeout(() => this.#fillHole(conversation), HOLE_PATIENCE_MS);
+      else this.#sync();
+    }
+    this.#planDelivered();
+    this.#changed();
+  }
+
+  /** Fetches what lies between what is held and the head. */
+  #fillHole(conversation) {
+    const { log, head } = conversation;
+    if (!log.loaded || log.last >= head) return;
+    if (head - log.last > HOLE_MAX) this.#fetchNewest(conversation);
+    else this.#fetch(conversation, { from_seq: String(log.last + 1), to_seq: "0", limit: HOLE_MAX });
+  }
+
+  #fetchNewest(conversation) {
+    this.#fetch(conversation, { from_seq: "1", to_seq: "0", limit: PAGE_ENTRIES, backwards: true });
+  }
+
+  /** One at a time for each conversation; what is still missing afterwards is asked for then. */
+  #fetch(conversation, interval) {
+    const { id } = conversation;
+    if (this.#fetches.has(id) || !this.#connection.send("fetch", { conversation: id, ...interval })) return;
+    const timer = setTimeout(() => {
+      this.#fetches.delete(id);
+      if (!conversation.log.loaded && this.current === conversation) this.#fetchNewest(conversation);
+      else this.#fillHole(conversation);
+      this.#changed();
+    }, FETCH_TIMEOUT_MS);
+    this.#fetches.set(id, { timer });
+  }
+
+  #fetched(conversation) {
+    clearTimeout(this.#fetches.get(conversation.id)?.timer);
+    this.#fetches.delete(conversation.id);
+  }
+
+  #sync() {
+    if (this.#syncing) return;
+    const held = this.list().filter((conversation) => conversation.id && conversation.log.loaded).slice(0, OPEN_MAX);
+    const open = held.map(({ id, log }) => ({ conversation: id, seq: String(log.last) }));
+    this.#syncing = this.#connection.send("sync", { cursor: this.#cursor, open });
+  }
+
+  // ---- which conversation
+
+  #ensure(id) {
+    let conversation = this.#conversations.get(id);
+    if (!conversation) {
+      conversation = new Conversation(id);
+      this.#conversations.set(id, conversation);
+    }
+    return conversation;
+  }
+
+  /** Now that it is known who the other is, a draft with them becomes this conversation. */
+  #adopt(conversation, peer) {
+    conversation.peer = peer;
+    const draft = this.#drafts.get(peer);
+    if (!draft) return;
+    this.#drafts.delete(peer);
+    conversation.outbox = draft.outbox;
+    conversation.draft = draft.draft;
+    if (this.current !== draft) return;
+    this.current = conversation;
+    this.#fetchNewest(conversation);
+  }
+
+  /** The conversation that an ack names, for a draft whose first message it was. */
+  #named(conversation, id) {
+    if (conversation.id) return conversation;
+    const named = this.#ensure(id);
+    this.#adopt(named, conversation.peer);
+    return named;
+  }
+
+  #holding(messageId) {
+    return this.list().find(({ outbox }) => outbox.messages.some(({ id }) => id === messageId));
+  }
+
+  // ---- what goes out
+
+  #flush() {
+    const now = Date.now();
+    if (!this.#connection.online) return;
+    for (const conversation of this.list()) {
+      const to = conversation.id ? { conversation: conversation.id } : { to_user: conversation.peer };
+      for (const frame of conversation.outbox.due(now)) this.#connection.send("send", { ...frame, ...to });
+    }
+    this.#planFlush();
+  }
+
+  #planFlush() {
+    clearTimeout(this.#outboxTimer);
+    const next = Math.min(Infinity, ...this.list().map(({ outbox }) => outbox.nextDueAt));
+    if (next === Infinity) return;
+    this.#outboxTimer = setTimeout(() => this.#flush(), Math.max(0, next - Date.now()));
+  }
+
+  #planDelivered() {
+    this.#deliveredTimer ??= setTimeout(() => {
+      this.#deliveredTimer = undefined;
+      for (const conversation of this.list()) {
+        if (conversation.id && conversation.unread > 0) this.#tellDelivered(conversation);
+      }
+    }, DELIVERED_DELAY_MS);
+  }
+
+  #tellDelivered(conversation) {
+    const { id, head } = conversation;
+    if (head <= conversation.deliveredTold) return;
+    if (this.#connection.send("delivered", { conversation: id, seq: String(head) })) conversation.deliveredTold = head;
+  }
+}

@@ -1,0 +1,114 @@
+// One conversation: a line of the list, the log that the page holds of it, and what is on its way.
+
+import { Log } from "./log.js";
+import { Outbox } from "./outbox.js";
+
+export const TYPING_SHOWN_MS = 5_000;
+
+export class Conversation {
+  /** `null` for a direct conversation in which nothing was said yet; the first ack names it. */
+  id;
+  /** The other user of a direct conversation. */
+  peer;
+  /** The name of a group. */
+  name = "";
+  head = 0;
+  unread = 0;
+  readSeq = 0;
+  last = null;
+  time = 0;
+  left = false;
+  log = new Log();
+  outbox = new Outbox();
+  /** How far each of the others is: user to `{ delivered, read }`. */
+  #others = new Map();
+  /** Until when each is shown as typing. */
+  #typing = new Map();
+  /** Up to where the server was told that this device received. */
+  deliveredTold = 0;
+  /** Unsent text of the composer. */
+  draft = "";
+
+  constructor(id, peer = null) {
+    this.id = id;
+    this.peer = peer;
+  }
+
+  get isGroup() {
+    return this.peer === null;
+  }
+
+  /** Takes the state that a `delta` tells. */
+  takeState(state) {
+    this.head = Math.max(this.head, Number(state.head ?? 0));
+    this.readSeq = Math.max(this.readSeq, Number(state.read_seq ?? 0));
+    this.unread = Number(state.unread ?? 0);
+    this.time = Math.max(this.time, Number(state.time ?? 0));
+    if (state.name) this.name = state.name;
+    if (state.peer) this.peer = state.peer;
+    this.left = state.left === true;
+  }
+
+  /** Takes an entry, pushed or acknowledged. Says whether there is a hole before it. */
+  takeEntry(entry, me) {
+    const missed = entry.seq > this.head + 1;
+    if (entry.seq > this.head) {
+      this.head = entry.seq;
+      this.last = entry;
+      this.time = entry.time;
+      if (entry.sender === me) this.takeRead(entry.seq, 0);
+      else if (!entry.body.system) this.unread += 1;
+    }
+    if (entry.clientMessageId) this.outbox.settle(entry.clientMessageId);
+    this.#typing.delete(entry.sender);
+    if (entry.body.system?.created?.name) this.name = entry.body.system.created.name;
+    // A conversation that begins with this entry is held whole.
+    if (!this.log.loaded && entry.seq === 1) this.log.take({ from: 1, to: 0, entries: [] });
+    const log = this.log.push(entry);
+    return log === "early" || (log === "unloaded" && missed);
+  }
+
+  /** Takes a page of the log, and what it says about the newest entry. */
+  takePage(page) {
+    this.head = Math.max(this.head, page.head);
+    this.log.take(page);
+    const newest = this.log.entries.at(-1);
+    if (newest && newest.seq >= (this.last?.seq ?? 0)) this.last = newest;
+    for (const entry of page.entries) this.outbox.settle(entry.clientMessageId);
+  }
+
+  /** The user has read up to here, on this device or another. */
+  takeRead(seq, unread) {
+    if (seq < this.readSeq) return;
+    this.readSeq = seq;
+    if (unread !== undefined) this.unread = unread;
+  }
+
+  takeReceipt(user, delivered, read) {
+    const known = this.#others.get(user) ?? { delivered: 0, read: 0 };
+    known.read = Math.max(known.read, read ?? 0);
+    known.delivered = Math.max(known.delivered, delivered ?? 0, known.read);
+    this.#others.set(user, known);
+  }
+
+  /** What became of an own entry: `sent`, `delivered` to or `read` by somebody, and by how many. */
+  progress(seq) {
+    let delivered = 0;
+    let read = 0;
+    for (const other of this.#others.values()) {
+      if (other.read >= seq) read += 1;
+      if (other.delivered >= seq) delivered += 1;
+    }
+    if (read > 0) return { state: "read", count: read };
+    return delivered > 0 ? { state: "delivered", count: delivered } : { state: "sent", count: 0 };
+  }
+
+  takeTyping(user, now) {
+    this.#typing.set(user, now + TYPING_SHOWN_MS);
+  }
+
+  typing(now) {
+    for (const [user, until] of this.#typing) if (until <= now) this.#typing.delete(user);
+    return [...this.#typing.keys()];
+  }
+}

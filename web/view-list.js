@@ -1,0 +1,74 @@
+// The list of conversations.
+
+import { byId, element, reconcile } from "./dom.js";
+import { hue, initials, shortTime, words } from "./format.js";
+
+const UNREAD_SHOWN_MAX = 99;
+
+export class List {
+  #chat;
+  #names;
+  #open;
+
+  constructor(chat, names, open) {
+    this.#chat = chat;
+    this.#names = names;
+    this.#open = open;
+  }
+
+  title(conversation) {
+    if (conversation.peer === this.#chat.me) return "Notes to yourself";
+    if (conversation.peer) return this.#names.of(conversation.peer);
+    return conversation.name || "Conversation";
+  }
+
+  render() {
+    const conversations = this.#chat.list();
+    const items = conversations.map((conversation) => this.#item(conversation));
+    reconcile(byId("conversations"), items, (item) => this.#line(item));
+    byId("no-conversations").hidden = conversations.length > 0;
+    const { unread } = this.#chat;
+    document.title = unread > 0 ? `(${unread}) Tidegate` : "Tidegate";
+  }
+
+  #item(conversation) {
+    const line = {
+      title: this.title(conversation),
+      preview: this.#preview(conversation),
+      time: shortTime(conversation.time),
+      unread: conversation.unread,
+      current: conversation === this.#chat.current,
+    };
+    const key = conversation.id ?? `with ${conversation.peer}`;
+    return { key, version: JSON.stringify(line), conversation, line };
+  }
+
+  #preview({ last, outbox, isGroup }) {
+    const waiting = outbox.messages.at(-1);
+    if (waiting) return waiting.text;
+    if (!last) return "";
+    const text = words(last, (user) => this.#names.of(user));
+    if (last.body.system) return text;
+    if (last.sender === this.#chat.me) return `You: ${text}`;
+    return isGroup ? `${this.#names.of(last.sender)}: ${text}` : text;
+  }
+
+  #line({ key, conversation, line }) {
+    const { title, preview, time, unread, current } = line;
+    const shown = unread > UNREAD_SHOWN_MAX ? `${UNREAD_SHOWN_MAX}+` : String(unread);
+    return element("li", {},
+      element("button", {
+        type: "button",
+        class: "line",
+        "aria-current": current && "true",
+        onclick: () => this.#open(conversation),
+      },
+      element("span", { class: "avatar", "data-hue": hue(conversation.peer ?? key), "aria-hidden": "true" }, initials(title)),
+      element("span", { class: "line-text" },
+        element("span", { class: "line-title" }, title),
+        element("span", { class: "line-preview quiet" }, preview)),
+      element("span", { class: "line-side" },
+        element("span", { class: "quiet" }, time),
+        unread > 0 && element("span", { class: "badge", "aria-label": `${unread} unread` }, shown))));
+  }
+}
