@@ -126,13 +126,3 @@ pub(crate) fn count_handshake(outcome: &'static str) {
 pub(crate) fn count_nack(code: proto::Code) {
     metrics::counter!("gateway_nacks_total", "code" => code.name()).increment(1);
 }
-
-/// Describes every metric to the recorder in place.
-pub fn describe() {
-    for (name, kind, help) in INVENTORY {
-        match *kind {
-            "gauge" => metrics::describe_gauge!(*name, *help),
-            _ => metrics::describe_counter!(*name, *help),
-        }
-    }
-}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bus::Bus;
 use lifecycle::Tasks;
 use thiserror::Error;
-use tokio::sync::mpsc;
+use tokio::sync::oneshot;
 
 use crate::admission::Admission;
 use crate::authenticator::Authenticator;
@@ -21,8 +21,8 @@ pub struct Gateway;
 /// A gateway that listens. It ends when its [`Tasks`] drain.
 pub struct Running {
     address: SocketAddr,
-    shards: usize,
-    reports: mpsc::Receiver<DrainReport>,
+    /// One from each shard, when it has drained.
+    reports: Vec<oneshot::Receiver<DrainReport>>,
 }
 
 /// Why a gateway did not start.
@@ -59,8 +59,10 @@ impl Gateway {
             listener::bind(address, shards).map_err(|source| StartError::Listen { address, source })?;
         let admission = Admission::new(config.admission);
         let config = Arc::new(config);
-        let (report, reports) = mpsc::channel(shards);
+        let mut reports = Vec::with_capacity(shards);
         for (number, listener) in listeners.into_iter().enumerate() {
+            let (report, told) = oneshot::channel();
+            reports.push(told);
             let start = Start {
                 config: Arc::clone(&config),
                 bus: bus.clone(),
@@ -69,14 +71,14 @@ impl Gateway {
                 admission: Arc::clone(&admission),
                 tasks: tasks.clone(),
                 listener,
-                report: report.clone(),
+                report,
             };
             tasks
                 .thread_with_runtime(&format!("gateway-{number}"), move || shard::run(start))
                 .map_err(StartError::Thread)?;
         }
         tracing::info!(%address, shards, "gateway listens");
-        Ok(Running { address, shards, reports })
+        Ok(Running { address, reports })
     }
 }
 
@@ -87,11 +89,11 @@ impl Running {
     }
 
     /// Waits until all shards have drained; gives what they did, together.
-    pub async fn drained(mut self) -> DrainReport {
+    pub async fn drained(self) -> DrainReport {
         let mut sum = DrainReport::default();
-        for _ in 0..self.shards {
+        for report in self.reports {
             // A shard that ended in another way has nothing to report.
-            let Some(report) = self.reports.recv().await else { break };
+            let Ok(report) = report.await else { continue };
             sum.told += report.told;
             sum.closed += report.closed;
             sum.abandoned += report.abandoned;

@@ -1,3 +1,5 @@
+//! The tables of users and groups, against a list of subscriptions.
+
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 

@@ -1,3 +1,5 @@
+//! The mailbox without a socket: what is queued, what is owed, what is written.
+
 use std::time::Duration;
 
 use super::*;

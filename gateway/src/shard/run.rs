@@ -10,7 +10,7 @@ use bus::{Bus, NodeInbox, Received};
 use lifecycle::Tasks;
 use proto::Delivery;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, oneshot};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::drain::{DrainReport, drain};
@@ -30,7 +30,7 @@ pub(crate) struct Start {
     pub(crate) admission: Arc<Admission>,
     pub(crate) tasks: Tasks,
     pub(crate) listener: std::net::TcpListener,
-    pub(crate) report: mpsc::Sender<DrainReport>,
+    pub(crate) report: oneshot::Sender<DrainReport>,
 }
 
 /// What the connections of a shard share besides the shard.
@@ -84,7 +84,7 @@ pub(crate) async fn run(start: Start) {
         drained = serve => drained,
     };
     // The receiver may be gone: then nobody wants to know.
-    let _ = report.send(drained).await;
+    let _ = report.send(drained);
 }
 
 /// Takes batches off the bus and writes what they put into mailboxes.
