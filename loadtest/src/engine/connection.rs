@@ -1,0 +1,162 @@
+//! One socket: what it is waiting for, and the bytes that did not fit.
+
+use std::io::{self, Read as _, Write as _};
+
+use client::handshake::Upgrade;
+use mio::net::TcpStream;
+use proto::client_frame::Sync;
+use proto::{ClientFrame, CloseCode, ServerFrame};
+
+use crate::clock::Nanos;
+use crate::wire::heard::Heard;
+use crate::wire::outgoing::Builder;
+
+/// The most bytes that wait for one socket.
+pub const OUT_BYTES_MAX: usize = 1024 * 1024;
+
+#[derive(Debug)]
+enum Phase {
+    Upgrading(Box<Upgrade>),
+    /// Waiting for `welcome`, then for the answer to `sync`.
+    Syncing,
+    Ready,
+    Closed,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Connection {
+    stream: TcpStream,
+    phase: Phase,
+    /// The start of a frame whose end has not come.
+    rest: Vec<u8>,
+    /// What the socket did not take.
+    out: Vec<u8>,
+    began: Nanos,
+    ready_after: Nanos,
+    close_code: Option<CloseCode>,
+}
+
+impl Connection {
+    /// A socket that is being connected; `request` goes out as soon as it is.
+    pub(super) fn new(stream: TcpStream, upgrade: Upgrade, request: Vec<u8>, began: Nanos) -> Self {
+        Self {
+            stream,
+            phase: Phase::Upgrading(Box::new(upgrade)),
+            rest: Vec::new(),
+            out: request,
+            began,
+            ready_after: 0,
+            close_code: None,
+        }
+    }
+
+    pub(super) fn stream(&mut self) -> &mut TcpStream {
+        &mut self.stream
+    }
+
+    /// Why it could not be connected.
+    pub(super) fn failure(&self) -> Option<io::Error> {
+        if self.upgrade().is_some() { self.stream.take_error().ok().flatten() } else { None }
+    }
+
+    pub(super) fn upgrade(&self) -> Option<&Upgrade> {
+        match &self.phase {
+            Phase::Upgrading(upgrade) => Some(upgrade),
+            _ => None,
+        }
+    }
+
+    pub(super) fn upgraded(&mut self) {
+        self.phase = Phase::Syncing;
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        matches!(self.phase, Phase::Ready)
+    }
+
+    /// From connect to the answer of the first sync.
+    pub(super) fn ready_after(&self) -> Nanos {
+        self.ready_after
+    }
+
+    /// Follows the opening: `welcome` is answered by `sync`, and the last `delta` makes it ready.
+    pub(super) fn note(&mut self, heard: &Heard, builder: &mut Builder, at: Nanos) {
+        let (Phase::Syncing, Heard::Other(frame)) = (&self.phase, heard) else { return };
+        let cursor = match &**frame {
+            ServerFrame::Welcome(_) | ServerFrame::TooLong => String::new(),
+            ServerFrame::Delta(delta) if delta.more => delta.cursor.clone(),
+            ServerFrame::Delta(_) => {
+                self.phase = Phase::Ready;
+                self.ready_after = at - self.began;
+                return;
+            }
+            _ => return,
+        };
+        self.write(builder.frame(&ClientFrame::Sync(Sync { cursor, open: Vec::new() })));
+    }
+
+    /// Writes now what the socket takes and keeps the rest; `false` when too much waits already.
+    pub(super) fn write(&mut self, frame: &[u8]) -> bool {
+        if !self.out.is_empty() {
+            if self.out.len() + frame.len() > OUT_BYTES_MAX {
+                return false;
+            }
+            self.out.extend_from_slice(frame);
+            return true;
+        }
+        let written = match self.stream.write(frame) {
+            Ok(written) => written,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            // The reading side will notice that the socket is gone.
+            Err(_) => return false,
+        };
+        self.out.extend_from_slice(&frame[written..]);
+        true
+    }
+
+    /// Writes what waits, as far as the socket takes it.
+    pub(super) fn flush(&mut self) {
+        while !self.out.is_empty() {
+            match self.stream.write(&self.out) {
+                Ok(written) => {
+                    self.out.drain(..written);
+                }
+                Err(_) => return,
+            }
+        }
+        // Thousands of sockets wait idle: none keeps a buffer.
+        self.out = Vec::new();
+    }
+
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(buffer)
+    }
+
+    /// Puts the start of a frame at the start of `buffer`; says how long it is.
+    pub(super) fn take_rest(&mut self, buffer: &mut [u8]) -> usize {
+        let rest = std::mem::take(&mut self.rest);
+        buffer[..rest.len()].copy_from_slice(&rest);
+        rest.len()
+    }
+
+    pub(super) fn keep_rest(&mut self, rest: &[u8]) {
+        if !rest.is_empty() {
+            self.rest = rest.to_vec();
+        }
+    }
+
+    pub(super) fn told_close(&mut self, payload: &[u8]) {
+        let number = payload.first_chunk().map(|number| u16::from_be_bytes(*number));
+        self.close_code = number.and_then(CloseCode::from_number);
+    }
+
+    pub(super) fn close_code(&self) -> Option<CloseCode> {
+        self.close_code
+    }
+
+    /// `true` the first time.
+    pub(super) fn close(&mut self) -> bool {
+        !matches!(std::mem::replace(&mut self.phase, Phase::Closed), Phase::Closed)
+    }
+}

@@ -1,0 +1,39 @@
+//! Measures a running server and audits every delivery.
+//!
+//! ```text
+//! arguments ──► scenario ──► Engine (sockets) ◄──► server
+//!                  │            │ heard
+//!                  │         Traffic: schedule, ledgers, audit, latencies
+//!                  └──► figures ──► report, requirements ──► exit code
+//! ```
+//!
+//! **Guarantees.** A latency counts from the moment its message was due. An acknowledged message that did not reach
+//! every device once and in `seq` order is found. A run that this program could not keep up with reports no latency.
+//!
+//! **Does not** share anything with the server but `proto` and the signing of tokens.
+//!
+//! **Limits.** One thread: some 10 µs of processor time for a direct message, less than 1 µs for a delivery in a group.
+
+pub mod arguments;
+pub mod audit;
+pub mod clock;
+pub mod engine;
+pub mod figures;
+pub mod http;
+pub mod journal;
+pub mod latency;
+pub mod ledger;
+pub mod machine;
+pub mod open_files;
+pub mod progress;
+pub mod report;
+pub mod require;
+pub mod scenario;
+pub mod schedule;
+pub mod server_process;
+pub mod stamp;
+pub mod tokens;
+pub mod topology;
+pub mod traffic;
+pub mod verdict;
+pub mod wire;

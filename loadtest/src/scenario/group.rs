@@ -1,0 +1,56 @@
+//! `group`: one group that everybody is in. Every message goes to all members but its sender.
+
+use anyhow::{Context as _, bail};
+use proto::{GroupId, UserId};
+use serde_json::json;
+
+use super::{Context, Result, conclude, figures_of, nanos};
+use crate::arguments::Group;
+use crate::http;
+use crate::topology::Topology;
+use crate::traffic::Order;
+
+/// Members named in one request.
+const MEMBERS_AT_ONCE: usize = 500;
+
+pub(super) fn run(context: &Context, settings: &Group) -> Result {
+    if settings.members < 2 || settings.rate <= 0.0 {
+        bail!("a group needs two members or more, and a rate above 0");
+    }
+    let mut progress = context.progress("group");
+    let group = GroupId::parse(&format!("lt-{:06x}", context.run))?;
+    let topology = Topology::group(&context.prefix("group"), settings.members, &group);
+    progress.say(&format!("making a group of {} members", settings.members));
+    make(context, &group, topology.users())?;
+    let order = Order {
+        topology,
+        run: context.run,
+        per_second: settings.rate,
+        warm_up: nanos(settings.load.warm_up),
+        measured: nanos(settings.load.seconds),
+        grace: nanos(settings.load.grace),
+        journal: None,
+    };
+    let text_bytes = usize::from(settings.load.text_bytes);
+    let (ramp, outcome, closed) = context.drive(order, text_bytes, &mut progress)?;
+    let mut figures = figures_of("group", &ramp, &outcome, closed);
+    let verdict = conclude(&mut figures, "group", &outcome, &settings.load, closed);
+    Ok((figures, verdict))
+}
+
+/// The first user makes the group and adds the others.
+fn make(context: &Context, group: &GroupId, users: &[UserId]) -> anyhow::Result<()> {
+    let Some((owner, others)) = users.split_first() else { return Ok(()) };
+    let token = context.tokens.issue(owner);
+    let url = &context.common.url;
+    let body = json!({ "group_id": group.as_str(), "name": "load test", "member_ids": [] });
+    http::post(url, "/api/v1/groups", &token, &body.to_string()).context("making the group")?;
+    for some in others.chunks(MEMBERS_AT_ONCE) {
+        let ids: Vec<&str> = some.iter().map(UserId::as_str).collect();
+        let path = format!("/api/v1/groups/{group}/members");
+        http::post(url, &path, &token, &json!({ "user_ids": ids }).to_string()).context(
+            "adding members; groups larger than the server's limit need a higher group_members_max there",
+        )?;
+    }
+    Ok(())
+}

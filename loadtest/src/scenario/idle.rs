@@ -1,0 +1,60 @@
+//! `idle`: what a connection costs that says nothing.
+
+use std::time::Duration;
+
+use proto::UserId;
+
+use super::{Context, Result, nanos, open};
+use crate::arguments::Idle;
+use crate::clock::Nanos;
+use crate::engine::Listener;
+use crate::figures::{Figures, Unit};
+use crate::topology::Topology;
+use crate::verdict::Verdict;
+use crate::wire::heard::Heard;
+
+/// Idle connections hear nothing that matters.
+struct Deaf;
+
+impl Listener for Deaf {
+    fn heard(&mut self, _at: Nanos, _who: usize, _heard: Heard) {}
+}
+
+pub(super) fn run(context: &Context, settings: &Idle) -> Result {
+    let progress = context.progress("idle");
+    let before = context.server.usage()?;
+    let mut engine = context.engine(0)?;
+    let users: Vec<UserId> =
+        Topology::pairs(&context.prefix("idle"), settings.connections + 1).users().to_vec();
+    let plan = context.plan(&users[..settings.connections])?;
+    let ramp = open(&mut engine, &plan, &mut Deaf, &progress)?;
+    let clock = engine.clock();
+    let until = clock.now() + nanos(settings.hold);
+    while clock.now() < until {
+        let rest = until.saturating_sub(clock.now());
+        engine.turn(Duration::from_nanos(rest).min(Duration::from_millis(100)), &mut Deaf)?;
+    }
+    let after = context.server.usage()?;
+    let closed = engine.tally().closed;
+    engine.close();
+
+    let mut figures = Figures::of("idle");
+    let connections = settings.connections as f64;
+    figures.count("connections", ramp.ready.count());
+    figures.add("opened", connections / ramp.seconds, Unit::PerSecond);
+    figures.latencies("ready", &ramp.ready);
+    figures.count("sockets_closed", closed);
+    if let (Some(before), Some(after)) = (before, after) {
+        let (empty, full) = (before.anonymous_bytes as f64, after.anonymous_bytes as f64);
+        figures.add("server.anonymous_bytes_before", empty, Unit::Bytes);
+        figures.add("server.anonymous_bytes", full, Unit::Bytes);
+        figures.add("server.bytes_per_connection", (full - empty) / connections, Unit::Bytes);
+        let cpu = after.cpu_seconds - before.cpu_seconds;
+        figures.add("server.cpu_per_connection", cpu / connections, Unit::Seconds);
+    }
+    let verdict = match closed {
+        0 => Verdict::Good,
+        _ => Verdict::Faults(vec![format!("idle: {closed} sockets were closed by the server")]),
+    };
+    Ok((figures, verdict))
+}

@@ -1,0 +1,23 @@
+//! `smoke`: a minute of all scenarios with little load, to see that everything works.
+
+use std::time::Duration;
+
+use super::{Context, Result, dm, group, idle};
+use crate::arguments::{Dm, Group, Idle, Load};
+
+pub(super) fn run(context: &Context) -> Result {
+    let load = Load {
+        seconds: Duration::from_secs(15),
+        warm_up: Duration::from_secs(2),
+        grace: Duration::from_secs(10),
+        text_bytes: 64,
+        lateness_max: Duration::from_millis(25),
+    };
+    let (mut figures, idle) = idle::run(context, &Idle { connections: 1000, hold: Duration::from_secs(5) })?;
+    let settings = Dm { connections: 200, rate: 1000.0, load: load.clone(), journal: None };
+    let (dm_figures, dm) = dm::run(context, &settings)?;
+    figures.append(dm_figures);
+    let (group_figures, group) = group::run(context, &Group { members: 100, rate: 50.0, load })?;
+    figures.append(group_figures);
+    Ok((figures, idle.and(dm).and(group)))
+}
