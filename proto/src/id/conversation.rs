@@ -2,6 +2,7 @@
 
 use ecow::EcoString;
 
+use super::name::{NAME_BYTES_MAX, is_allowed};
 use super::{GroupId, UserId};
 use crate::IdError;
 
@@ -42,14 +43,18 @@ impl ConversationId {
         Self(id)
     }
 
-    /// Accepts exactly what [`Self::direct`] and [`Self::group`] produce.
+    /// Accepts exactly what [`Self::direct`] and [`Self::group`] produce. Allocates only what it keeps.
     pub fn parse(text: &str) -> Result<Self, IdError> {
-        let id = Self(EcoString::from(text));
-        let canonical = match id.split()? {
-            ConversationKind::Direct(one, other) => Self::direct(&one, &other),
-            ConversationKind::Group(group) => Self::group(&group),
+        let mut parts = text.split('.');
+        let (kind, first, second, rest) = (parts.next(), parts.next(), parts.next(), parts.next());
+        let canonical = match (kind, first, second, rest) {
+            (Some("d"), Some(one), Some(other), None) => {
+                is_escaped_name(one) && is_escaped_name(other) && unescaped(one).le(unescaped(other))
+            }
+            (Some("g"), Some(group), None, None) => is_escaped_name(group),
+            _ => false,
         };
-        if canonical == id { Ok(id) } else { Err(IdError::Conversation) }
+        if canonical { Ok(Self(EcoString::from(text))) } else { Err(IdError::Conversation) }
     }
 
     /// The text, for URLs and frames.
@@ -64,7 +69,7 @@ impl ConversationId {
 
     /// The users or the group that it names.
     pub fn kind(&self) -> ConversationKind {
-        self.split().unwrap_or_else(|_| unreachable!("a conversation id is canonical by construction"))
+        self.split().unwrap_or_else(|| unreachable!("a conversation id is canonical by construction"))
     }
 
     /// The other user of a direct conversation; `None` for a group or when `user` is not part of it.
@@ -76,25 +81,26 @@ impl ConversationId {
         }
     }
 
-    fn split(&self) -> Result<ConversationKind, IdError> {
-        let mut parts = self.0.split('.');
-        let kind = parts.next();
-        let one = parts.next().ok_or(IdError::Conversation)?;
-        match (kind, parts.next(), parts.next()) {
-            (Some("d"), Some(other), None) => Ok(ConversationKind::Direct(
-                UserId::parse(&unescaped(one)?)?,
-                UserId::parse(&unescaped(other)?)?,
-            )),
-            (Some("g"), None, None) => Ok(ConversationKind::Group(GroupId::parse(&unescaped(one)?)?)),
-            _ => Err(IdError::Conversation),
+    fn split(&self) -> Option<ConversationKind> {
+        let (kind, names) = self.0.split_once('.')?;
+        if kind == "g" {
+            return GroupId::parse(&unescaped_name(names)).ok().map(ConversationKind::Group);
         }
+        let (one, other) = names.split_once('.')?;
+        let user = |text| UserId::parse(&unescaped_name(text)).ok();
+        Some(ConversationKind::Direct(user(one)?, user(other)?))
     }
+}
+
+/// Written as it is; every other character of a name is written `~` and two lower-case hex digits.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }
 
 fn push_escaped(out: &mut EcoString, text: &str) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' {
+        if is_plain(byte) {
             out.push(char::from(byte));
         } else {
             out.push('~');
@@ -104,18 +110,45 @@ fn push_escaped(out: &mut EcoString, text: &str) {
     }
 }
 
-fn unescaped(text: &str) -> Result<EcoString, IdError> {
-    let mut out = EcoString::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('~') {
-        out.push_str(&rest[..at]);
-        let digits = rest.get(at + 1..at + 3).ok_or(IdError::Conversation)?;
-        let byte = u8::from_str_radix(digits, 16).map_err(|_| IdError::Conversation)?;
-        out.push(char::from(byte));
-        rest = &rest[at + 3..];
+/// Whether [`push_escaped`] writes this for some valid name.
+fn is_escaped_name(text: &str) -> bool {
+    let mut rest = text.as_bytes();
+    let mut length = 0;
+    while let [byte, after @ ..] = rest {
+        rest = match (byte, after) {
+            (b'~', [high, low, after @ ..]) => match hex(*high, *low) {
+                Some(byte) if is_allowed(byte) && !is_plain(byte) => after,
+                _ => return false,
+            },
+            (byte, after) if is_plain(*byte) => after,
+            _ => return false,
+        };
+        length += 1;
     }
-    out.push_str(rest);
-    Ok(out)
+    (1..=NAME_BYTES_MAX).contains(&length)
+}
+
+/// The bytes of the name behind an escaped name.
+fn unescaped(text: &str) -> impl Iterator<Item = u8> {
+    let mut bytes = text.bytes();
+    std::iter::from_fn(move || match bytes.next()? {
+        b'~' => hex(bytes.next()?, bytes.next()?),
+        byte => Some(byte),
+    })
+}
+
+/// Names are ASCII, so bytes are characters.
+fn unescaped_name(text: &str) -> EcoString {
+    unescaped(text).map(char::from).collect()
+}
+
+fn hex(high: u8, low: u8) -> Option<u8> {
+    let digit = |digit: u8| match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    };
+    Some(digit(high)? << 4 | digit(low)?)
 }
 
 impl std::fmt::Display for ConversationId {

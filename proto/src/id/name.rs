@@ -8,7 +8,7 @@ use crate::IdError;
 pub const NAME_BYTES_MAX: usize = 64;
 
 /// Letters, digits and `. _ - | @ : + = ~`: `sub` claims of identity providers and e-mail addresses fit.
-fn is_allowed(byte: u8) -> bool {
+pub(super) fn is_allowed(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'.' | b'_' | b'-' | b'|' | b'@' | b':' | b'+' | b'=' | b'~')
 }

@@ -26,14 +26,10 @@ impl SessionRef {
     /// Reads what `Display` wrote: 32 hex digits.
     pub fn parse(text: &str) -> Result<Self, IdError> {
         let (node, session) = text.split_at_checked(16).ok_or(IdError::Session)?;
-        let number = |hex: &str| {
-            if hex.len() == 16 {
-                u64::from_str_radix(hex, 16).map_err(|_| IdError::Session)
-            } else {
-                Err(IdError::Session)
-            }
-        };
-        Ok(Self { node: NodeId(number(node)?), session: number(session)? })
+        let number = |hex| u64::from_str_radix(hex, 16).map_err(|_| IdError::Session);
+        let session = Self { node: NodeId(number(node)?), session: number(session)? };
+        // `from_str_radix` takes signs and capitals, `Display` writes neither.
+        if session.to_string() == text { Ok(session) } else { Err(IdError::Session) }
     }
 }
 

@@ -77,7 +77,8 @@ impl<'a> Reader<'a> {
         }
         loop {
             let key = self.key()?;
-            match names.iter().find(|name| is_spelling(&key, name)) {
+            let exact = names.iter().find(|name| **name == key);
+            match exact.or_else(|| names.iter().find(|name| is_camel_case(&key, name))) {
                 Some(name) if self.peek() != Some(b'n') => {
                     member(self, name).map_err(|fault| fault.within(name))?;
                 }
@@ -315,11 +316,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Whether `key` is `name` (snake case) or its camel case.
-fn is_spelling(key: &str, name: &str) -> bool {
-    if key == name {
-        return true;
-    }
+/// Whether `key` is the camel case of `name`, which is in snake case.
+fn is_camel_case(key: &str, name: &str) -> bool {
     let mut key = key.bytes();
     let mut name = name.bytes();
     while let Some(expected) = name.next() {
