@@ -1,1 +1,119 @@
-//! placeholder
+//! The HTTP API: accounts and logins, users, groups, conversations, history, sending; described by OpenAPI.
+//!
+//! ```text
+//! request ─► edge (time, size, metrics) ─► extractors (caller, fields) ─► handler ─┬► store: reads, accounts, logins
+//!                                                                               └► bus: commands to routers, replies
+//! ```
+//!
+//! **Guarantees.** Whatever is not a success is an RFC 9457 problem with a code of [`proto::Code`]. Nothing here
+//! appends to a log: sends and changes of groups are commands to the routers, and reads of a log end at a head that
+//! its owner told. Every queue and table is bounded; what does not fit is refused with a time to wait. An unknown
+//! username costs as much as a known one. Every route is in the document at `/openapi.json`.
+//!
+//! **Does not** take connections: the program hands requests to [`Api::router`]. Does not know an access token as
+//! revoked before it expires: a logout ends the login and its sockets, the token lives on for its few minutes.
+//!
+//! **Limits.** [`ApiConfig`]. Tickets are known to the process that gave them out.
+
+mod answers;
+mod backoff;
+mod caller;
+mod commands;
+mod config;
+mod conversation_list;
+mod edge;
+mod extract;
+mod hashing;
+mod logins;
+pub mod metrics;
+mod numbers;
+mod openapi;
+mod problem;
+mod profile;
+mod routes;
+mod tickets;
+
+pub use caller::ClientAddress;
+pub use config::{ApiConfig, Registration};
+pub use problem::Problem;
+pub use tickets::Tickets;
+
+use std::sync::Arc;
+
+use auth::{Identity, Issuer, SharedVerifier};
+use bus::Bus;
+use lifecycle::{Tasks, wall_clock_ms};
+use proto::{Code, Timestamp};
+use store::Store;
+
+use backoff::Backoff;
+use commands::Commands;
+use hashing::HashPool;
+
+/// The HTTP API of a process.
+pub struct Api {
+    app: App,
+}
+
+/// What handlers share.
+pub(crate) type App = Arc<Shared>;
+
+pub(crate) struct Shared {
+    pub(crate) config: ApiConfig,
+    pub(crate) store: Store,
+    pub(crate) verifier: SharedVerifier,
+    pub(crate) issuer: Issuer,
+    pub(crate) commands: Arc<Commands>,
+    pub(crate) hashes: HashPool,
+    pub(crate) backoff: Backoff,
+    pub(crate) tickets: Tickets,
+}
+
+impl Api {
+    /// Opens an inbox on the bus and begins to receive; needs a runtime around it. `verifier` must trust `issuer`.
+    pub fn new(
+        config: ApiConfig,
+        store: Store,
+        bus: Bus,
+        verifier: SharedVerifier,
+        issuer: Issuer,
+        tasks: &Tasks,
+    ) -> Self {
+        let commands = Commands::start(bus, config.pending_commands_max, config.command_timeout, tasks);
+        let hashes = HashPool::new(config.hash_workers, config.hash_queue_max);
+        let backoff = Backoff::new(config.backoff_entries_max);
+        let tickets = Tickets::new(config.tickets_max, config.ticket_ttl);
+        let shared = Shared { config, store, verifier, issuer, commands, hashes, backoff, tickets };
+        Self { app: Arc::new(shared) }
+    }
+
+    /// Serves every path of the API, and a problem for every other. [`ClientAddress`] is looked for in the
+    /// extensions of requests.
+    pub fn router(&self) -> axum::Router {
+        edge::around(routes::all().with_state(Arc::clone(&self.app)), &self.app.config)
+    }
+
+    /// Where the gateways of this process redeem tickets.
+    pub fn tickets(&self) -> Tickets {
+        self.app.tickets.clone()
+    }
+
+    /// The OpenAPI document, as `/openapi.json` gives it.
+    pub fn document() -> String {
+        openapi::document()
+    }
+}
+
+impl Shared {
+    /// Who holds the token.
+    pub(crate) fn verify(&self, token: &str) -> Result<Identity, Problem> {
+        self.verifier.verify(token, now().0 / 1_000).map_err(|error| {
+            metrics::token_refused(error.kind());
+            Problem::new(Code::Unauthenticated, error.to_string())
+        })
+    }
+}
+
+pub(crate) fn now() -> Timestamp {
+    Timestamp(wall_clock_ms())
+}

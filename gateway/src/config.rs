@@ -36,9 +36,9 @@ pub enum Origins {
 /// Bounds that hold for the whole process, over all shards.
 #[derive(Clone, Copy, Debug)]
 pub struct AdmissionLimits {
-    /// Open connections of any kind. At the bound nothing is accepted; the kernel's backlog waits.
+    /// Open connections of any kind. At the bound one more waits in each shard, and the others in the kernel's backlog.
     pub connections_max: usize,
-    /// Connections whose first request has not arrived. At the bound nothing is accepted.
+    /// Connections whose first request has not arrived. At the bound the same happens.
     pub handshakes_max: usize,
     /// Connections of one address (one /64 for IPv6); loopback is exempt. Above it the answer is 429.
     pub per_address_max: u32,

@@ -103,6 +103,10 @@ impl Http {
         let served = std::future::poll_fn(|cx| {
             if !told && draining.as_mut().poll(cx).is_ready() {
                 told = true;
+                // Who has not asked anything yet (browsers connect in advance) need not be waited for.
+                if exchange.state.borrow().handshake.is_some() {
+                    return Poll::Ready(Ok(()));
+                }
                 Pin::new(&mut connection).graceful_shutdown();
             }
             match connection.poll_without_shutdown(cx) {

@@ -16,13 +16,16 @@ use crate::listener;
 /// After a failed accept: the usual cause is that the process has no descriptor left, which takes a while to pass.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
 
-/// Accepts for ever. Without a place the kernel's backlog keeps who comes.
+/// Accepts for ever. Without a place one connection waits here, and the kernel's backlog keeps the others.
 pub(super) async fn accept(shard: &SharedShard, context: &Rc<Context>, listener: &TcpListener) {
     loop {
-        let admitted = context.admission.connection().await;
-        let handshake = context.admission.handshake().await;
         match listener.accept().await {
-            Ok((stream, peer)) => begin(shard, context, stream, peer, admitted, handshake),
+            Ok((stream, peer)) => {
+                // Only now: a shard that nobody comes to must not hold places that another one needs.
+                let admitted = context.admission.connection().await;
+                let handshake = context.admission.handshake().await;
+                begin(shard, context, stream, peer, admitted, handshake);
+            }
             Err(error) => {
                 shard.borrow_mut().tally.accept_errors += 1;
                 tracing::warn!(%error, "cannot accept a connection");

@@ -1,7 +1,7 @@
 //! From the bus to mailboxes.
 
 use proto::delivery::{Class, Fanout};
-use proto::{Delivery, Payload, Target};
+use proto::{Delivery, Payload, ServerFrame, Target};
 
 use super::Shard;
 use super::timers::arm;
@@ -51,7 +51,12 @@ impl Shard {
 
     /// Puts one frame into the mailbox of every session it is for. The only work for each session is a push.
     fn fan_out(&mut self, fanout: &Fanout, target: &Target) -> (usize, Fill) {
-        if fanout.class == Class::Event {
+        // A head says what an event's loss would be told as: where there is no room for it, it becomes that.
+        let class = match fanout.frame.frame() {
+            ServerFrame::Head(_) => Class::Event,
+            _ => fanout.class,
+        };
+        if class == Class::Event {
             match target {
                 Target::User(user) => self.interest.note_user_head(user, &fanout.conversation, fanout.seq),
                 Target::Group(group) => self.interest.note_group_head(group, fanout.seq),
@@ -74,7 +79,7 @@ impl Shard {
             let Some(session) = self.sessions.get_mut(key) else { continue };
             let message = Published {
                 frame: fanout.frame.message(session.encoding),
-                class: fanout.class,
+                class,
                 conversation: &fanout.conversation,
                 seq: fanout.seq,
             };

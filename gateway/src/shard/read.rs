@@ -71,7 +71,7 @@ impl Shard {
         if !session.may_read(unanswered_max, bytes_max) {
             if !session.flags.has(Flags::PAUSED) {
                 session.flags.set(Flags::PAUSED);
-                self.tally.unanswered_paused += 1;
+                self.tally.reading_paused += 1;
                 self.arm_next(key);
             }
             return Turn::Rest;

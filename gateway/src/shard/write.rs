@@ -95,7 +95,13 @@ impl Shard {
                 return;
             }
             match write(session, &mut self.pool, &mut self.tally) {
-                Flushed::All => return self.finish_close(key),
+                Flushed::All => {
+                    // Reading may have waited for the mailbox to drain.
+                    if session.flags.has(Flags::PAUSED) {
+                        session.wake();
+                    }
+                    return self.finish_close(key);
+                }
                 Flushed::Broken => return self.on_peer_gone(key),
                 Flushed::Owing(lag) => self.pay(key, &lag),
                 Flushed::Blocked => {

@@ -1,0 +1,121 @@
+//! Shapes that several calls answer with.
+
+use proto::server_frame::Event;
+use proto::{Code, ConversationId, Encoding, Entry, GroupId, ServerFrame};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use store::GroupInfo;
+use utoipa::ToSchema;
+
+use crate::numbers::Wide;
+use crate::problem::Problem;
+
+/// An entry of a conversation; member by member what a socket's `event` has.
+#[derive(ToSchema)]
+#[schema(as = Message)]
+#[expect(dead_code, reason = "describes what the codec of the socket writes")]
+pub(crate) struct Message {
+    /// Whose log.
+    #[schema(example = "d.alice.bob")]
+    conversation: String,
+    /// Its place: 1, 2, 3 …
+    seq: Wide,
+    /// A global handle.
+    #[schema(value_type = String, example = "231894619234304")]
+    message_id: Wide,
+    /// Who said or did it.
+    #[schema(example = "alice")]
+    sender: String,
+    /// When the server took it, Unix milliseconds.
+    #[schema(value_type = String, example = "1790000000000")]
+    time: Wide,
+    /// What it says: one of `text`, `custom`, `system`.
+    #[schema(value_type = Object, example = json!({"text": "hi"}))]
+    body: serde_json::Value,
+    /// The idempotency key of the send.
+    #[schema(example = "01890a5d-ac96-774b-bcce-b302099a8057")]
+    client_message_id: Option<String>,
+}
+
+/// Writes an entry exactly as the socket does: by the socket's codec.
+pub(crate) fn message(conversation: &ConversationId, entry: Entry) -> Result<Box<RawValue>, Problem> {
+    #[derive(Deserialize)]
+    struct Frame {
+        event: Box<RawValue>,
+    }
+    let mut json = Vec::new();
+    let event = Event { conversation: conversation.clone(), entry };
+    ServerFrame::Event(event).encode_into(Encoding::Json, &mut json);
+    serde_json::from_slice(&json).map(|frame: Frame| frame.event).map_err(|error| {
+        tracing::error!(%error, "an event was written that is not json");
+        Problem::new(Code::Internal, "an entry cannot be shown")
+    })
+}
+
+/// A group.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Group)]
+pub(crate) struct Group {
+    /// Its id.
+    #[schema(example = "team")]
+    pub(crate) group_id: String,
+    /// Its conversation: where to send, and whose history to read.
+    #[schema(example = "g.team")]
+    pub(crate) conversation: String,
+    /// Its name.
+    #[schema(example = "The team")]
+    pub(crate) name: String,
+    /// The user who owns it.
+    #[schema(example = "alice")]
+    pub(crate) owner: String,
+    /// How many members it has.
+    #[schema(example = 3)]
+    pub(crate) members: u32,
+    /// When it was made, Unix milliseconds.
+    #[schema(value_type = String, example = "1790000000000")]
+    pub(crate) created_at: Wide,
+    /// It was ended: nothing more can be said in it.
+    pub(crate) dismissed: bool,
+}
+
+impl From<GroupInfo> for Group {
+    fn from(info: GroupInfo) -> Self {
+        Self {
+            conversation: ConversationId::group(&info.group).to_string(),
+            group_id: info.group.to_string(),
+            name: info.name,
+            owner: info.owner.to_string(),
+            members: info.members,
+            created_at: Wide(info.created.0),
+            dismissed: info.dismissed,
+        }
+    }
+}
+
+/// A group after a change.
+#[derive(Serialize, ToSchema)]
+#[schema(as = GroupChanged)]
+pub(crate) struct GroupChanged {
+    /// Its id.
+    #[schema(example = "team")]
+    pub(crate) group_id: String,
+    /// Its conversation.
+    #[schema(example = "g.team")]
+    pub(crate) conversation: String,
+    /// The entry that records the change; "0" when there was nothing to change.
+    pub(crate) seq: Wide,
+    /// How many members it has now.
+    #[schema(example = 4)]
+    pub(crate) members: u32,
+}
+
+impl GroupChanged {
+    pub(crate) fn of(group: &GroupId, done: &proto::delivery::GroupDone) -> Self {
+        Self {
+            conversation: ConversationId::group(group).to_string(),
+            group_id: group.to_string(),
+            seq: Wide(done.seq.0),
+            members: done.members,
+        }
+    }
+}

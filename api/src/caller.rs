@@ -1,0 +1,80 @@
+//! Who calls, and from where.
+
+use std::net::IpAddr;
+
+use auth::Identity;
+use axum::extract::FromRequestParts;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use proto::command::Source;
+use proto::{Code, UserId};
+
+use crate::App;
+use crate::problem::Problem;
+
+/// The address of the client. Whoever accepts connections puts it into the request's extensions; without it, no
+/// limit per address holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientAddress(pub IpAddr);
+
+/// The verified caller of a request.
+pub(crate) struct Caller(pub(crate) Identity);
+
+/// The caller, if the request carries a token; a bad token is refused all the same.
+pub(crate) struct OptionalCaller(pub(crate) Option<Identity>);
+
+/// Where the request came from, if known.
+pub(crate) struct Address(pub(crate) Option<IpAddr>);
+
+/// For whom a command is sent to the routers.
+#[derive(Clone, Debug)]
+pub(crate) struct Asker {
+    pub(crate) user: UserId,
+    pub(crate) source: Source,
+}
+
+impl Caller {
+    /// Commands of the caller as a user.
+    pub(crate) fn asker(&self) -> Asker {
+        Asker { user: self.0.user.clone(), source: Source::Client }
+    }
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        match OptionalCaller::from_request_parts(parts, app).await? {
+            OptionalCaller(Some(identity)) => Ok(Self(identity)),
+            OptionalCaller(None) => {
+                Err(Problem::new(Code::Unauthenticated, "send `Authorization: Bearer <access token>`"))
+            }
+        }
+    }
+}
+
+impl FromRequestParts<App> for OptionalCaller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Some(header) = parts.headers.get(AUTHORIZATION) else { return Ok(Self(None)) };
+        let token = header.to_str().ok().and_then(bearer).ok_or_else(|| {
+            Problem::new(Code::Unauthenticated, "the Authorization header is not `Bearer <token>`")
+        })?;
+        app.verify(token).map(|identity| Self(Some(identity)))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Address {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self(parts.extensions.get::<ClientAddress>().map(|address| address.0)))
+    }
+}
+
+/// The scheme is case-insensitive (RFC 9110 §11.1).
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start())
+}

@@ -1,0 +1,45 @@
+//! What an operator may choose; the program's configuration file fills it in.
+
+use std::time::Duration;
+
+/// The settings of the HTTP API.
+#[derive(Clone, Debug)]
+pub struct ApiConfig {
+    /// How long an access token is valid.
+    pub access_ttl: Duration,
+    /// How long a login lasts without being refreshed.
+    pub refresh_ttl: Duration,
+    /// Whether anybody may make an account.
+    pub registration: Registration,
+    /// Characters a new password has at least.
+    pub password_chars_min: usize,
+    /// Bytes of a request's body; more is answered 413.
+    pub body_bytes_max: usize,
+    /// How long a request may take; longer is answered 503.
+    pub request_timeout: Duration,
+    /// How long a router may take to answer a command, retries included. Shorter than `request_timeout`.
+    pub command_timeout: Duration,
+    /// Commands waiting for their answer; more are answered 503 `BUSY`.
+    pub pending_commands_max: usize,
+    /// Passwords hashed at the same time; each takes a thread and 19 MiB.
+    pub hash_workers: usize,
+    /// Passwords waiting to be hashed; more are answered 503 `BUSY`.
+    pub hash_queue_max: usize,
+    /// Addresses, and as many accounts, whose failed logins are remembered; the oldest are forgotten first.
+    pub backoff_entries_max: usize,
+    /// Tickets that were given out and not used; more are answered 503 `BUSY`.
+    pub tickets_max: usize,
+    /// How long a ticket is good.
+    pub ticket_ttl: Duration,
+    /// Origins whose pages may use the API from a browser; empty allows only the page's own.
+    pub cors_origins: Vec<String>,
+}
+
+/// Whether anybody may make an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registration {
+    /// Yes.
+    Open,
+    /// No: users come from another issuer, or accounts are made elsewhere.
+    Closed,
+}

@@ -1,0 +1,90 @@
+//! Every metric of the API.
+
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+
+/// Name, kind, help.
+pub const INVENTORY: &[(&str, &str, &str)] = &[
+    ("api_requests_total", "counter", "HTTP requests answered, by route, method and status."),
+    ("api_request_seconds", "histogram", "Time from a request's head to its answer's, by route and method."),
+    ("api_tokens_refused_total", "counter", "Access tokens refused, by reason."),
+    ("api_logins_total", "counter", "Logins with a password, by outcome: ok, wrong, backoff, disabled."),
+    ("api_refreshes_total", "counter", "Refresh tokens exchanged, by outcome: ok, reused, gone."),
+    ("api_hash_jobs", "gauge", "Password hashes running or waiting for a thread."),
+    ("api_hash_refused_total", "counter", "Password hashes refused because too many were waiting."),
+    ("api_hash_seconds", "histogram", "Time to hash one password, without waiting."),
+    ("api_pending_commands", "gauge", "Commands sent to routers and waiting for their reply."),
+    ("api_command_seconds", "histogram", "Time from sending a command to its reply."),
+    ("api_commands_repeated_total", "counter", "Commands sent again because their reply was late."),
+    ("api_commands_unanswered_total", "counter", "Commands whose reply did not come in time."),
+    ("api_tickets", "gauge", "Tickets given out and not yet redeemed."),
+];
+
+/// Of the commands to routers.
+pub(crate) struct CommandMetrics {
+    pub(crate) pending: Gauge,
+    pub(crate) seconds: Histogram,
+    pub(crate) repeated: Counter,
+    pub(crate) unanswered: Counter,
+}
+
+impl CommandMetrics {
+    pub(crate) fn new() -> Self {
+        Self {
+            pending: gauge!("api_pending_commands"),
+            seconds: histogram!("api_command_seconds"),
+            repeated: counter!("api_commands_repeated_total"),
+            unanswered: counter!("api_commands_unanswered_total"),
+        }
+    }
+}
+
+/// Of password hashing.
+pub(crate) struct HashMetrics {
+    pub(crate) depth: Gauge,
+    pub(crate) refused: Counter,
+    pub(crate) seconds: Histogram,
+}
+
+impl HashMetrics {
+    pub(crate) fn new() -> Self {
+        Self {
+            depth: gauge!("api_hash_jobs"),
+            refused: counter!("api_hash_refused_total"),
+            seconds: histogram!("api_hash_seconds"),
+        }
+    }
+}
+
+/// Of tickets.
+pub(crate) struct TicketMetrics {
+    pub(crate) outstanding: Gauge,
+}
+
+impl TicketMetrics {
+    pub(crate) fn new() -> Self {
+        Self { outstanding: gauge!("api_tickets") }
+    }
+}
+
+/// A request was answered. `route` is the pattern, never the path, so that the number of series is bounded.
+pub(crate) fn answered(route: &str, method: &'static str, status: u16, seconds: f64) {
+    let route = route.to_owned();
+    histogram!("api_request_seconds", "route" => route.clone(), "method" => method).record(seconds);
+    counter!("api_requests_total", "route" => route, "method" => method, "status" => status.to_string())
+        .increment(1);
+}
+
+/// An access token was refused.
+pub(crate) fn token_refused(reason: &'static str) {
+    counter!("api_tokens_refused_total", "reason" => reason).increment(1);
+}
+
+/// A login with a password ended.
+pub(crate) fn login(outcome: &'static str) {
+    counter!("api_logins_total", "outcome" => outcome).increment(1);
+}
+
+/// A refresh token was presented.
+pub(crate) fn refresh(outcome: &'static str) {
+    counter!("api_refreshes_total", "outcome" => outcome).increment(1);
+}

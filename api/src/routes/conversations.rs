@@ -1,0 +1,192 @@
+//! The conversation list, and read marks.
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use proto::client_frame::Position;
+use proto::delivery::HeadState;
+use proto::limits::{DELTA_CONVERSATIONS_MAX, PAGE_ENTRIES_DEFAULT};
+use proto::{ConversationId, Request, Seq, UserId};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use store::Cursor;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::App;
+use crate::answers::{self, Message};
+use crate::caller::Caller;
+use crate::conversation_list::Place;
+use crate::extract::{JsonBody, PathOf, QueryOf};
+use crate::numbers::Wide;
+use crate::problem::{Problem, ProblemBody};
+
+/// Which part of the list.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListConversations {
+    /// `next` of the answer before.
+    cursor: Option<String>,
+    /// 1 to 100; 50 if absent.
+    #[param(example = 50)]
+    limit: Option<usize>,
+}
+
+/// A part of the list.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Conversations {
+    /// Most recently changed first.
+    conversations: Vec<Conversation>,
+    /// For `cursor`; `null` at the end.
+    #[schema(example = json!(null))]
+    next: Option<String>,
+}
+
+/// A line of the list; what a socket's `delta` has too is called the same.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Conversation {
+    /// Where to send, and whose history to read.
+    #[schema(example = "d.alice.bob")]
+    conversation: String,
+    /// `direct` or `group`.
+    #[schema(example = "direct")]
+    kind: &'static str,
+    /// What to show: the group's name, or the other user's nickname. `null` where there is none.
+    #[schema(example = "Bob")]
+    name: Option<String>,
+    /// The other user of a direct conversation.
+    #[schema(example = "bob")]
+    peer: Option<String>,
+    /// The newest seq.
+    head: Wide,
+    /// Messages that one has not read.
+    #[schema(value_type = String, example = "3")]
+    unread: Wide,
+    /// Up to where one has read.
+    read_seq: Wide,
+    /// The newest entry.
+    #[schema(value_type = Option<Message>)]
+    last: Option<Box<RawValue>>,
+    /// When it last changed, Unix milliseconds.
+    #[schema(value_type = String, example = "1790000000000")]
+    time: Wide,
+}
+
+/// How far one has read.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct ReadUpTo {
+    /// Everything up to here.
+    #[schema(value_type = String, example = "1")]
+    seq: Wide,
+}
+
+/// One's conversations, most recently changed first.
+#[utoipa::path(
+    get, path = "/api/v1/conversations", tag = "conversations", params(ListConversations),
+    responses(
+        (status = 200, description = "A part of the list.", body = Conversations),
+        (status = "default", description = "A problem.", body = ProblemBody,
+            content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn list_conversations(
+    State(app): State<App>,
+    caller: Caller,
+    QueryOf(query): QueryOf<ListConversations>,
+) -> Result<Json<Conversations>, Problem> {
+    let user = &caller.0.user;
+    let limit = query.limit.unwrap_or(PAGE_ENTRIES_DEFAULT).clamp(1, DELTA_CONVERSATIONS_MAX);
+    let after = query.cursor.as_deref().map(Place::from_cursor).transpose()?;
+    let places = app.places(user, after, limit).await?;
+    let ids: Vec<ConversationId> = places.page.iter().map(|place| place.conversation.clone()).collect();
+    let asker = caller.asker();
+    let (heads, names) = futures_util::try_join!(app.commands.heads(&asker, &ids), app.names(user, &places))?;
+    // Read after the heads: a mark that is newer than its head shows less unread, never too much.
+    let cursors = app.store.cursors(user, &ids).await?;
+    let mut conversations = Vec::with_capacity(ids.len());
+    for (((place, head), name), cursor) in places.page.iter().zip(heads).zip(names).zip(cursors) {
+        if head.member {
+            conversations.push(line(user, place, head, name, cursor)?);
+        }
+    }
+    let next = places.page.last().filter(|_| places.more).map(Place::cursor);
+    Ok(Json(Conversations { conversations, next }))
+}
+
+fn line(
+    user: &UserId,
+    place: &Place,
+    head: HeadState,
+    name: Option<String>,
+    cursor: Cursor,
+) -> Result<Conversation, Problem> {
+    let id = &place.conversation;
+    let unread = unread(&head, &cursor);
+    let last = head.last.filter(|entry| entry.seq >= head.floor);
+    let time = last.as_ref().map_or(place.time.0, |entry| entry.time);
+    Ok(Conversation {
+        conversation: id.to_string(),
+        kind: if id.is_group() { "group" } else { "direct" },
+        name,
+        peer: id.peer_of(user).map(|peer| peer.to_string()),
+        head: Wide(head.seq.0),
+        unread: Wide(unread),
+        read_seq: Wide(cursor.read.0),
+        last: last.map(|entry| answers::message(id, entry)).transpose()?,
+        time: Wide(time.0),
+    })
+}
+
+/// Countable entries past the read mark, of those that the user may see.
+fn unread(head: &HeadState, cursor: &Cursor) -> u64 {
+    let seen = cursor.read.0.max(head.floor.0.saturating_sub(1));
+    head.counted.saturating_sub(cursor.read_counted).min(head.seq.0.saturating_sub(seen))
+}
+
+/// Mark a conversation as read up to a seq. Never goes back.
+#[utoipa::path(
+    post, path = "/api/v1/conversations/{conversation}/read", tag = "conversations", request_body = ReadUpTo,
+    params(("conversation" = String, Path, description = "Which.", example = "d.alice.bob")),
+    responses(
+        (status = 204, description = "Marked; one's other devices are told."),
+        (status = "default", description = "403 `FORBIDDEN`: not a member.", body = ProblemBody,
+            content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn read_conversation(
+    State(app): State<App>,
+    caller: Caller,
+    PathOf(conversation): PathOf<String>,
+    JsonBody(body): JsonBody<ReadUpTo>,
+) -> Result<StatusCode, Problem> {
+    let conversation = conversation_id(&conversation)?;
+    let position = Position { conversation, seq: Seq(body.seq.0) };
+    app.commands.ask(&caller.asker(), Request::Read(position)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) fn conversation_id(text: &str) -> Result<ConversationId, Problem> {
+    ConversationId::parse(text).map_err(|error| Problem::field("conversation", error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cursor, HeadState, Seq, unread};
+    use proto::ConversationId;
+
+    #[test]
+    fn unread_counts_what_the_user_may_see() {
+        let head = |seq, counted, floor| HeadState {
+            conversation: ConversationId::parse("g.team").unwrap(),
+            seq: Seq(seq),
+            counted,
+            last: None,
+            member: true,
+            floor: Seq(floor),
+        };
+        let cursor = |read, read_counted| Cursor { read: Seq(read), read_counted, delivered: Seq(0) };
+        assert_eq!(unread(&head(10, 8, 1), &cursor(4, 3)), 5);
+        assert_eq!(unread(&head(10, 8, 1), &cursor(10, 8)), 0);
+        assert_eq!(unread(&head(10, 8, 9), &cursor(0, 0)), 2, "joined at 9");
+        assert_eq!(unread(&head(10, 8, 1), &cursor(12, 10)), 0, "the mark is newer than the head");
+    }
+}

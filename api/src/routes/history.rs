@@ -1,0 +1,146 @@
+//! History: pages of a conversation's log.
+
+use axum::Json;
+use axum::extract::State;
+use proto::limits::{PAGE_BYTES_MAX, PAGE_ENTRIES_DEFAULT, PAGE_ENTRIES_MAX};
+use proto::{Code, ConversationId, Seq, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use store::PageRange;
+use utoipa::{IntoParams, ToSchema};
+
+use super::conversations::conversation_id;
+use crate::answers::{self, Message};
+use crate::caller::Caller;
+use crate::extract::{PathOf, QueryOf};
+use crate::problem::{Problem, ProblemBody};
+use crate::{App, Shared};
+
+/// Which part of the log: the newest of what is left, or, with nothing but `after` or `after_time`, the oldest.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct HistoryQuery {
+    /// Only entries before this seq.
+    #[serde(alias = "before_seq", alias = "beforeSeq")]
+    #[param(example = 100)]
+    before: Option<u64>,
+    /// Only entries after this seq.
+    #[serde(alias = "after_seq", alias = "afterSeq")]
+    #[param(example = 0)]
+    after: Option<u64>,
+    /// Only entries taken before this time, Unix milliseconds.
+    #[serde(alias = "beforeTime")]
+    #[param(example = 4_000_000_000_000_u64)]
+    before_time: Option<u64>,
+    /// Only entries taken at or after this time, Unix milliseconds.
+    #[serde(alias = "afterTime")]
+    #[param(example = 0)]
+    after_time: Option<u64>,
+    /// 1 to 200; 50 if absent.
+    #[serde(alias = "page_size", alias = "pageSize")]
+    #[param(example = 50)]
+    limit: Option<usize>,
+}
+
+/// A page of history.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct History {
+    /// In rising seq, each as a socket's `event` has it.
+    #[schema(value_type = Vec<Message>)]
+    messages: Vec<Box<RawValue>>,
+    /// For the next page in the same direction: its `after` when this page was asked with nothing but `after` or
+    /// `after_time`, otherwise its `before`. `null` at the end.
+    #[schema(example = "51")]
+    next: Option<String>,
+}
+
+/// What of the log is wanted, both ends included.
+struct Wanted {
+    from: Seq,
+    to: Seq,
+    head: Seq,
+    direction: Direction,
+}
+
+/// Where the next page lies.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Older,
+    Newer,
+}
+
+/// A page of a conversation's messages.
+#[utoipa::path(
+    get, path = "/api/v1/conversations/{conversation}/messages", tag = "conversations",
+    params(("conversation" = String, Path, description = "Which.", example = "d.alice.bob"), HistoryQuery),
+    responses(
+        (status = 200, description = "A page.", body = History),
+        (status = "default", description = "403 `FORBIDDEN`: not a member.", body = ProblemBody,
+            content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn history(
+    State(app): State<App>,
+    caller: Caller,
+    PathOf(conversation): PathOf<String>,
+    QueryOf(query): QueryOf<HistoryQuery>,
+) -> Result<Json<History>, Problem> {
+    let conversation = conversation_id(&conversation)?;
+    let wanted = app.wanted(&caller, &conversation, &query).await?;
+    let limit = query.limit.unwrap_or(PAGE_ENTRIES_DEFAULT).clamp(1, PAGE_ENTRIES_MAX);
+    app.page(&conversation, &wanted, limit).await.map(Json)
+}
+
+impl Shared {
+    /// Asks the owner for the head and the caller's membership, and cuts the query to what the caller may see.
+    async fn wanted(
+        &self,
+        caller: &Caller,
+        conversation: &ConversationId,
+        query: &HistoryQuery,
+    ) -> Result<Wanted, Problem> {
+        let stranger = || Problem::new(Code::Forbidden, "you are not a member of this conversation");
+        let asked = std::slice::from_ref(conversation);
+        let head = self.commands.heads(&caller.asker(), asked).await?.pop().ok_or_else(stranger)?;
+        // Who is in a direct conversation is in its id; one without messages has no members yet.
+        let member = head.member || conversation.peer_of(&caller.0.user).is_some();
+        if !member {
+            return Err(stranger());
+        }
+        let mut from = head.floor.max(Seq(1)).max(Seq(query.after.unwrap_or(0).saturating_add(1)));
+        let mut to = head.seq.min(Seq(query.before.map_or(u64::MAX, |seq| seq.saturating_sub(1))));
+        if let Some(time) = query.after_time {
+            from = from.max(self.store.seq_at(conversation, Timestamp(time), head.seq).await?);
+        }
+        if let Some(time) = query.before_time {
+            let first_after = self.store.seq_at(conversation, Timestamp(time), head.seq).await?;
+            to = to.min(Seq(first_after.0.saturating_sub(1)));
+        }
+        let lower = query.after.is_some() || query.after_time.is_some();
+        let upper = query.before.is_some() || query.before_time.is_some();
+        let direction = if lower && !upper { Direction::Newer } else { Direction::Older };
+        Ok(Wanted { from, to, head: head.seq, direction })
+    }
+
+    async fn page(
+        &self,
+        conversation: &ConversationId,
+        wanted: &Wanted,
+        limit: usize,
+    ) -> Result<History, Problem> {
+        let Wanted { from, to, head, direction } = *wanted;
+        if from > to {
+            return Ok(History { messages: Vec::new(), next: None });
+        }
+        let backwards = direction == Direction::Older;
+        let range = PageRange { from, to, limit, bytes: PAGE_BYTES_MAX, backwards, head };
+        let entries = self.store.page(conversation, range).await?;
+        let next = match (direction, entries.first(), entries.last()) {
+            (Direction::Older, Some(first), _) if first.seq > from => Some(first.seq.to_string()),
+            (Direction::Newer, _, Some(last)) if last.seq < to => Some(last.seq.to_string()),
+            _ => None,
+        };
+        let messages = entries.into_iter().map(|entry| answers::message(conversation, entry));
+        Ok(History { messages: messages.collect::<Result<_, _>>()?, next })
+    }
+}

@@ -1,0 +1,72 @@
+//! Logs in with a password.
+
+use auth::passwords;
+use axum::Json;
+use axum::extract::State;
+use proto::Code;
+use serde::Deserialize;
+use store::AccountStatus;
+use utoipa::ToSchema;
+
+use crate::caller::Address;
+use crate::extract::JsonBody;
+use crate::logins::Tokens;
+use crate::problem::{Problem, ProblemBody};
+use crate::{App, metrics, profile};
+
+/// Name and password.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct Login {
+    /// Capitals make no difference.
+    #[schema(example = "alice")]
+    username: String,
+    /// As it was given when the account was made.
+    #[schema(example = "123456", format = Password)]
+    password: String,
+    /// A name for the device that logs in.
+    #[serde(alias = "deviceName", alias = "device_name")]
+    #[schema(example = "laptop")]
+    device: Option<String>,
+}
+
+/// Log in.
+#[utoipa::path(
+    post, path = "/api/v1/auth/login", tag = "accounts", request_body = Login, security(()),
+    responses(
+        (status = 200, description = "Logged in.", body = Tokens),
+        (status = "default", description = "401 `BAD_CREDENTIALS`; 429 `RATE` after too many failures.",
+            body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn login(
+    State(app): State<App>,
+    Address(address): Address,
+    JsonBody(body): JsonBody<Login>,
+) -> Result<Json<Tokens>, Problem> {
+    // A name that no account can have takes the same way as one that none has.
+    let username = profile::username(&body.username).unwrap_or_else(|_| "?".to_owned());
+    app.backoff.admit(&username, address).inspect_err(|_| metrics::login("backoff"))?;
+    let account = app.store.account_by_username(&username).await?;
+    let (password, hash) = (body.password, account.as_ref().map(|account| account.password_hash.clone()));
+    let right = app.hashes.run(move || match hash {
+        Some(hash) => passwords::verify(&password, &hash),
+        None => {
+            passwords::verify_dummy(&password);
+            false
+        }
+    });
+    // What was not even tried has not failed.
+    let right = right.await.inspect_err(|_| app.backoff.succeeded(&username))?;
+    let Some(account) = account.filter(|_| right) else {
+        app.backoff.failed(address);
+        metrics::login("wrong");
+        return Err(Problem::new(Code::BadCredentials, "wrong username or password"));
+    };
+    app.backoff.succeeded(&username);
+    if account.status == AccountStatus::Disabled {
+        metrics::login("disabled");
+        return Err(Problem::new(Code::Forbidden, "the account is disabled"));
+    }
+    metrics::login("ok");
+    app.begin_login(&account.user, body.device.as_deref(), address).await.map(Json)
+}

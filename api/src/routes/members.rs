@@ -1,0 +1,164 @@
+//! Members of groups: list, join, add, leave, remove.
+
+use axum::Json;
+use axum::extract::State;
+use proto::command::GroupRequest;
+use proto::{Request, UserId};
+use serde::{Deserialize, Serialize};
+use store::{Member, Role};
+use utoipa::{IntoParams, ToSchema};
+
+use super::groups::{group_id, user_ids};
+use crate::App;
+use crate::answers::GroupChanged;
+use crate::caller::Caller;
+use crate::extract::{OptionalBody, PathOf, QueryOf};
+use crate::numbers::{IdText, Wide};
+use crate::problem::{Problem, ProblemBody};
+
+/// Members in one answer, at most.
+const LIMIT_MAX: usize = 1_000;
+/// Members in one answer when nobody says.
+const LIMIT_DEFAULT: usize = 100;
+
+/// Which part of the members.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListMembers {
+    /// `next` of the answer before.
+    #[param(example = "alice")]
+    after: Option<String>,
+    /// 1 to 1000; 100 if absent.
+    #[param(example = 100)]
+    limit: Option<usize>,
+}
+
+/// A part of the members.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Members {
+    /// In order of their user ids.
+    members: Vec<GroupMember>,
+    /// For `after`; `null` at the end.
+    #[schema(example = json!(null))]
+    next: Option<String>,
+}
+
+/// One member.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct GroupMember {
+    /// Who.
+    #[schema(example = "alice")]
+    user_id: String,
+    /// `member`, `admin` or `owner`.
+    #[schema(example = "owner")]
+    role: &'static str,
+    /// Since when, Unix milliseconds.
+    #[schema(value_type = String, example = "1790000000000")]
+    joined_at: Wide,
+}
+
+/// Whom to add; nobody named means oneself.
+#[derive(Deserialize, Default, ToSchema)]
+pub(crate) struct AddMembers {
+    /// Others, by user id.
+    #[serde(default, alias = "userIds", alias = "member_ids", alias = "memberIds")]
+    #[schema(value_type = Vec<String>, example = json!(["dave"]))]
+    user_ids: Vec<IdText>,
+}
+
+/// The members of a group one is a member of.
+#[utoipa::path(
+    get, path = "/api/v1/groups/{group_id}/members", tag = "groups",
+    params(("group_id" = String, Path, description = "Which.", example = "team"), ListMembers),
+    responses(
+        (status = 200, description = "A part of the members.", body = Members),
+        (status = "default", description = "404 `NOT_FOUND`: no such group, or one is not a member.",
+            body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn list_members(
+    State(app): State<App>,
+    caller: Caller,
+    PathOf(group): PathOf<String>,
+    QueryOf(query): QueryOf<ListMembers>,
+) -> Result<Json<Members>, Problem> {
+    let group = group_id(&group)?;
+    let after = query.after.as_deref().map(|text| user_id("after", text)).transpose()?;
+    let limit = query.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX);
+    app.group_seen_by(&caller.0.user, &group).await?;
+    let mut members = app.store.members(&group, after, limit + 1).await?;
+    let more = members.len() > limit;
+    members.truncate(limit);
+    let next = members.last().filter(|_| more).map(|member| member.user.to_string());
+    Ok(Json(Members { members: members.into_iter().map(GroupMember::from).collect(), next }))
+}
+
+/// Join a group (without a body), or add others to it.
+#[utoipa::path(
+    post, path = "/api/v1/groups/{group_id}/members", tag = "groups", request_body = Option<AddMembers>,
+    params(("group_id" = String, Path, description = "Which.", example = "team")),
+    responses(
+        (status = 200, description = "They are members.", body = GroupChanged),
+        (status = "default", description = "409 `GROUP_FULL`; 410 `DISMISSED`; 403 `FORBIDDEN`.", body = ProblemBody,
+            content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn add_members(
+    State(app): State<App>,
+    caller: Caller,
+    PathOf(group): PathOf<String>,
+    OptionalBody(body): OptionalBody<AddMembers>,
+) -> Result<Json<GroupChanged>, Problem> {
+    let group = group_id(&group)?;
+    let users = user_ids("user_ids", &body.user_ids)?;
+    let request = if users.is_empty() || users == [caller.0.user.clone()] {
+        GroupRequest::Join
+    } else {
+        GroupRequest::Add(users)
+    };
+    let done = app.commands.change_group(&caller.asker(), Request::Group(group.clone(), request)).await?;
+    Ok(Json(GroupChanged::of(&group, &done)))
+}
+
+/// Leave a group (`me`), or remove another member.
+#[utoipa::path(
+    delete, path = "/api/v1/groups/{group_id}/members/{user_id}", tag = "groups",
+    params(
+        ("group_id" = String, Path, description = "Which.", example = "team"),
+        ("user_id" = String, Path, description = "Whom; `me` for oneself.", example = "bob")
+    ),
+    responses(
+        (status = 200, description = "No longer a member.", body = GroupChanged),
+        (status = "default", description = "409 `OWNER_MUST_STAY`; 403 `FORBIDDEN`.", body = ProblemBody,
+            content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn remove_member(
+    State(app): State<App>,
+    caller: Caller,
+    PathOf((group, user)): PathOf<(String, String)>,
+) -> Result<Json<GroupChanged>, Problem> {
+    let group = group_id(&group)?;
+    let request = if user == "me" || user == caller.0.user.as_str() {
+        GroupRequest::Leave
+    } else {
+        GroupRequest::Remove(vec![user_id("user_id", &user)?])
+    };
+    let done = app.commands.change_group(&caller.asker(), Request::Group(group.clone(), request)).await?;
+    Ok(Json(GroupChanged::of(&group, &done)))
+}
+
+fn user_id(field: &str, text: &str) -> Result<UserId, Problem> {
+    UserId::parse(text).map_err(|error| Problem::field(field, error))
+}
+
+impl From<Member> for GroupMember {
+    fn from(member: Member) -> Self {
+        let role = match member.role {
+            Role::Member => "member",
+            Role::Admin => "admin",
+            Role::Owner => "owner",
+        };
+        Self { user_id: member.user.to_string(), role, joined_at: Wide(member.joined_at.0) }
+    }
+}

@@ -1,0 +1,179 @@
+//! Sending over HTTP: for other services, and for clients too simple for a socket.
+
+use auth::SERVER_SCOPE;
+use axum::Json;
+use axum::extract::State;
+use http::{HeaderMap, StatusCode};
+use proto::client_frame::{AckMode, Send};
+use proto::command::Source;
+use proto::server_frame::Ack;
+use proto::{
+    Body, ClientFrame, ClientMessageId, Code, Encoding, FrameError, Reply, Request, ServerFrame, UserId, wire,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use crate::App;
+use crate::caller::{Asker, Caller};
+use crate::commands::unexpected;
+use crate::edge::IDEMPOTENCY_KEY;
+use crate::extract::JsonBody;
+use crate::numbers::{IdText, Wide};
+use crate::problem::{Problem, ProblemBody};
+
+/// How old a key of the client's own may be to be known still, unless the client says how old it is.
+const KEY_KNOWN_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// A message.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct SendMessage {
+    /// Where to: a conversation …
+    conversation: Option<String>,
+    /// … or a user, by id.
+    #[serde(alias = "toUser")]
+    #[schema(value_type = Option<String>, example = "bob")]
+    to_user: Option<IdText>,
+    /// One of `{"text": "…"}` and `{"custom": {"type": "…", "json": "…"}}`; a trusted service may also write
+    /// `{"system": {"notice": {"text": "…"}}}`.
+    #[schema(value_type = Object, example = json!({"text": "hi"}))]
+    body: Value,
+    /// A UUID: sending again with the same one within a day is not a second message. The header `Idempotency-Key`
+    /// does the same; without either, each call is a message of its own.
+    #[serde(alias = "clientMessageId")]
+    #[schema(example = "01890a5d-ac96-774b-bcce-b302099a8057")]
+    client_message_id: Option<String>,
+    /// In whose name; only a trusted service may say so.
+    #[schema(value_type = Option<String>)]
+    sender: Option<IdText>,
+    /// 0 for the first try with this `client_message_id`; makes it cheaper.
+    attempt: Option<u32>,
+    /// How long ago the first try was, milliseconds.
+    #[serde(alias = "ageMs")]
+    #[schema(value_type = Option<String>)]
+    age_ms: Option<Wide>,
+}
+
+/// A message that is durable.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SentMessage {
+    /// Whose log it is in.
+    #[schema(example = "d.alice.bob")]
+    conversation: String,
+    /// Its place.
+    #[schema(value_type = String, example = "1")]
+    seq: Wide,
+    /// Its handle.
+    #[schema(value_type = String, example = "231894619234304")]
+    message_id: Wide,
+    /// When the server took it, Unix milliseconds.
+    #[schema(value_type = String, example = "1790000000000")]
+    time: Wide,
+    /// Its idempotency key.
+    #[schema(example = "01890a5d-ac96-774b-bcce-b302099a8057")]
+    client_message_id: String,
+}
+
+/// Send a message. Answered once it is durable.
+#[utoipa::path(
+    post, path = "/api/v1/messages", tag = "messages", request_body = SendMessage,
+    params(("Idempotency-Key" = Option<String>, Header, description = "A UUID; the same as `client_message_id`.")),
+    responses(
+        (status = 201, description = "It is durable, and on its way.", body = SentMessage),
+        (status = "default", body = ProblemBody, content_type = "application/problem+json",
+            description = "403 `FORBIDDEN`: not a member, or not a trusted service. 503: send it again, same key.")
+    )
+)]
+pub(crate) async fn send_message(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    JsonBody(message): JsonBody<SendMessage>,
+) -> Result<(StatusCode, Json<SentMessage>), Problem> {
+    let asker = asker(&caller, message.sender.as_ref())?;
+    let mut send = match notice(&message.body) {
+        Some(text) if asker.source == Source::ServerApi => notice_send(&message, text?)?,
+        Some(_) => return Err(only_services()),
+        None => parsed(&message, &message.body)?,
+    };
+    if let Some(key) = key(&message, &headers)? {
+        send.client_message_id = key;
+        send.attempt = message.attempt.unwrap_or(1);
+        send.age_ms = message.age_ms.map_or(if send.attempt == 0 { 0 } else { KEY_KNOWN_MS }, |age| age.0);
+    }
+    match app.commands.ask(&asker, Request::Send(send)).await? {
+        Reply::Frame(ServerFrame::Ack(ack)) => Ok((StatusCode::CREATED, Json(ack.into()))),
+        _ => Err(unexpected()),
+    }
+}
+
+/// A user speaks for themselves; a trusted service for whom it says.
+fn asker(caller: &Caller, sender: Option<&IdText>) -> Result<Asker, Problem> {
+    let user = sender.map(|id| UserId::parse(&id.0)).transpose();
+    let user = user.map_err(|error| Problem::field("sender", error))?;
+    let user = user.unwrap_or_else(|| caller.0.user.clone());
+    if caller.0.is_server() {
+        return Ok(Asker { user, source: Source::ServerApi });
+    }
+    if user == caller.0.user { Ok(caller.asker()) } else { Err(only_services()) }
+}
+
+fn only_services() -> Problem {
+    Problem::new(Code::Forbidden, format!("this needs a token with the scope `{SERVER_SCOPE}`"))
+}
+
+fn key(message: &SendMessage, headers: &HeaderMap) -> Result<Option<ClientMessageId>, Problem> {
+    let header = headers.get(IDEMPOTENCY_KEY).map(|value| value.to_str().unwrap_or_default());
+    // The header's value is a structured string (RFC 9651 §3.3.3), with quotes; many write it without.
+    let key = message.client_message_id.as_deref().or(header.map(|text| text.trim_matches('"')));
+    let parsed = key.map(ClientMessageId::parse).transpose();
+    parsed.map_err(|error| Problem::field("client_message_id", error))
+}
+
+/// The text of a notice, if the body is of kind `system`.
+fn notice(body: &Value) -> Option<Result<&str, Problem>> {
+    let text = body.get("system")?.pointer("/notice/text").and_then(Value::as_str);
+    Some(text.filter(|text| !text.is_empty()).ok_or_else(|| {
+        Problem::field(
+            "body",
+            "of system entries, only {\"system\": {\"notice\": {\"text\": \"…\"}}} can be sent",
+        )
+    }))
+}
+
+fn notice_send(message: &SendMessage, text: &str) -> Result<Send, Problem> {
+    // As a text it keeps to the same limits; only its kind is another.
+    let send = parsed(message, &json!({ "text": text }))?;
+    let notice = wire::system::Change::Notice(wire::Notice { text: text.to_owned() });
+    Ok(Send { body: Body::system(notice), ..send })
+}
+
+/// Lets the socket's codec read it, so that both understand the same.
+fn parsed(message: &SendMessage, body: &Value) -> Result<Send, Problem> {
+    let mut send = json!({"client_message_id": ClientMessageId::now().to_string(), "body": body});
+    if let Some(conversation) = &message.conversation {
+        send["conversation"] = json!(conversation);
+    }
+    if let Some(user) = &message.to_user {
+        send["to_user"] = json!(user.0);
+    }
+    let frame = json!({ "send": send }).to_string();
+    match ClientFrame::decode(Encoding::Json, frame.as_bytes()) {
+        Ok(ClientFrame::Send(send)) => Ok(Send { ack: AckMode::Persisted, ..send }),
+        Err(FrameError::Field { field, problem, .. }) => Err(Problem::field(field, problem)),
+        Ok(_) => Err(Problem::new(Code::BadFrame, "not a message")),
+        Err(error) => Err(Problem::new(Code::BadFrame, error.to_string())),
+    }
+}
+
+impl From<Ack> for SentMessage {
+    fn from(ack: Ack) -> Self {
+        Self {
+            conversation: ack.conversation.to_string(),
+            seq: Wide(ack.seq.0),
+            message_id: Wide(ack.message_id.0),
+            time: Wide(ack.time.0),
+            client_message_id: ack.client_message_id.to_string(),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Makes an account, and logs it in.
+
+use auth::passwords;
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use proto::{Code, MessageId, UserId};
+use serde::Deserialize;
+use store::{Account, AccountStatus, Creation};
+use utoipa::ToSchema;
+
+use crate::caller::Address;
+use crate::extract::JsonBody;
+use crate::logins::Tokens;
+use crate::problem::{Problem, ProblemBody};
+use crate::{App, Registration, Shared, now, profile};
+
+/// User ids that are tried before giving up; two accounts of one millisecond share one once in four million times.
+const ID_TRIES: usize = 4;
+
+/// A new account.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct Register {
+    /// 1 to 64 letters, digits and `. _ - | @ : + = ~`; capitals make no difference.
+    #[schema(example = "alice")]
+    username: String,
+    /// As long as the server asks for, at most 256 bytes.
+    #[schema(example = "123456", format = Password)]
+    password: String,
+    /// What others see; the username if absent.
+    #[schema(example = "Alice")]
+    nickname: Option<String>,
+    /// Only its owner sees it.
+    #[schema(example = "alice@example.org")]
+    email: Option<String>,
+    /// A name for the device that logs in.
+    #[serde(alias = "deviceName", alias = "device_name")]
+    #[schema(example = "phone")]
+    device: Option<String>,
+}
+
+/// Make an account and log in.
+#[utoipa::path(
+    post, path = "/api/v1/auth/register", tag = "accounts", request_body = Register, security(()),
+    responses(
+        (status = 201, description = "The account exists and is logged in.", body = Tokens),
+        (status = "default", description = "409 `CONFLICT`: the username is taken.", body = ProblemBody,
+            content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn register(
+    State(app): State<App>,
+    Address(address): Address,
+    JsonBody(body): JsonBody<Register>,
+) -> Result<(StatusCode, Json<Tokens>), Problem> {
+    if app.config.registration == Registration::Closed {
+        return Err(Problem::new(Code::Forbidden, "accounts are not made here"));
+    }
+    let username = profile::username(&body.username)?;
+    let nickname = match body.nickname.as_deref().filter(|text| !text.is_empty()) {
+        Some(text) => profile::nickname(text)?,
+        None => body.username.clone(),
+    };
+    let email = body.email.as_deref().filter(|text| !text.is_empty()).map(profile::email).transpose()?;
+    check_password(&body.password, app.config.password_chars_min)?;
+    if app.store.account_by_username(&username).await?.is_some() {
+        return Err(taken());
+    }
+    let password = body.password;
+    let password_hash = app.hashes.run(move || passwords::hash(&password)).await?.map_err(|error| {
+        tracing::error!(%error, "hashing a password failed");
+        Problem::new(Code::Internal, "the password could not be hashed")
+    })?;
+    let account = Account {
+        user: fresh_user_id(),
+        username,
+        nickname,
+        email,
+        password_hash,
+        status: AccountStatus::Active,
+        created: now(),
+    };
+    let user = app.create(account).await?;
+    let tokens = app.begin_login(&user, body.device.as_deref(), address).await?;
+    Ok((StatusCode::CREATED, Json(tokens)))
+}
+
+fn taken() -> Problem {
+    Problem::new(Code::Conflict, "username: taken")
+}
+
+fn check_password(password: &str, chars_min: usize) -> Result<(), Problem> {
+    if password.len() > passwords::PASSWORD_BYTES_MAX {
+        return Err(Problem::field("password", format!("at most {} bytes", passwords::PASSWORD_BYTES_MAX)));
+    }
+    if password.chars().count() < chars_min {
+        return Err(Problem::field("password", format!("at least {chars_min} characters")));
+    }
+    Ok(())
+}
+
+impl Shared {
+    /// Stores an account, if need be under another user id.
+    async fn create(&self, mut account: Account) -> Result<UserId, Problem> {
+        for _ in 0..ID_TRIES {
+            match self.store.create_account(account.clone()).await? {
+                Creation::Created => return Ok(account.user),
+                Creation::NameTaken if self.store.account_by_username(&account.username).await?.is_some() => {
+                    return Err(taken());
+                }
+                Creation::NameTaken => account.user = fresh_user_id(),
+            }
+        }
+        Err(Problem::new(Code::Internal, "no free user id was found"))
+    }
+}
+
+/// A snowflake without a leased worker number: that and the sequence are random, and the store refuses an id that is
+/// taken.
+fn fresh_user_id() -> UserId {
+    let id = MessageId::from_parts(now(), rand::random(), rand::random());
+    UserId::parse(&id.to_string()).unwrap_or_else(|_| unreachable!("digits are in the alphabet of ids"))
+}

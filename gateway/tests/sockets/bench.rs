@@ -1,0 +1,307 @@
+//! A gateway with a bus whose backend is the test.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use auth::{Identity, Issuer, Scopes, SharedVerifier, SigningKey, Verifier};
+use bus::{Bus, CommandQueue};
+use bytes::Bytes;
+use gateway::{
+    AdmissionLimits, Authenticator, DrainPlan, DrainReport, Gateway, GatewayConfig, HttpFallback,
+    MailboxLimits, Origins, Peer, ResponseBody, Running, SessionLimits, Timeouts,
+};
+use http_body_util::{BodyExt as _, Full};
+use lifecycle::{Tasks, wall_clock_ms};
+use proto::delivery::{Class, Fanout};
+use proto::server_frame::Event;
+use proto::{
+    Body, ClientMessageId, Command, ConversationId, Delivery, Entry, GroupId, LoginId, MessageId, Partition,
+    Payload, Reply, Request, Seq, ServerFrame, SessionRef, SharedFrame, Target, Timestamp, TraceId, UserId,
+};
+
+use crate::client::Client;
+
+/// How long a test waits for what must happen.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+pub struct Bench {
+    pub bus: Bus,
+    pub address: SocketAddr,
+    pub tasks: Tasks,
+    pub running: Running,
+    issuer: Issuer,
+    tickets: Arc<Mutex<HashMap<String, Identity>>>,
+    groups: Arc<Mutex<HashMap<UserId, Vec<GroupId>>>>,
+    commands: Receiver<Command>,
+}
+
+pub fn user(name: &str) -> UserId {
+    UserId::parse(name).unwrap()
+}
+
+pub fn group(name: &str) -> GroupId {
+    GroupId::parse(name).unwrap()
+}
+
+pub fn direct(one: &str, other: &str) -> ConversationId {
+    ConversationId::direct(&user(one), &user(other))
+}
+
+fn now_seconds() -> u64 {
+    wall_clock_ms() / 1_000
+}
+
+/// Generous limits and short times; tests change what they are about.
+fn config() -> GatewayConfig {
+    let second = Duration::from_secs(1);
+    GatewayConfig {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        shards: 1,
+        origins: Origins::Same,
+        admission: AdmissionLimits {
+            connections_max: 10_000,
+            handshakes_max: 1_000,
+            per_address_max: 10_000,
+            per_user_max: 100,
+        },
+        session: SessionLimits {
+            message_bytes_max: 64 * 1024,
+            fragments_max: 64,
+            commands_per_second: 10_000,
+            commands_burst: 10_000,
+            rate_strikes_max: 100,
+            unanswered_max: 64,
+            bad_frames_max: 8,
+            waiting_syncs_max: 4,
+            busy_retry_ms: 250,
+        },
+        mailbox: MailboxLimits {
+            bytes_max: 256 * 1024,
+            frames_max: 4_096,
+            dirty_conversations_max: 256,
+            lagging_timeout: 10 * second,
+        },
+        timeouts: Timeouts {
+            handshake: 5 * second,
+            hello: 5 * second,
+            ping_after: 25 * second,
+            pong: 10 * second,
+            close: second,
+            auth_warning: 60 * second,
+            interest_linger: Duration::ZERO,
+            unanswered: 10 * second,
+            connected_retry: second,
+        },
+        drain: DrainPlan {
+            reconnect_window: 5 * second,
+            sessions_per_slice: 100,
+            notice: Duration::from_millis(200),
+            timeout: 5 * second,
+        },
+    }
+}
+
+impl Bench {
+    pub fn start() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// A gateway whose configuration the test has changed, and a backend that answers `Connected`.
+    pub fn with(change: impl FnOnce(&mut GatewayConfig)) -> Self {
+        Self::with_bus(bus::Limits { commands: 10_000, deliveries: 100_000 }, change)
+    }
+
+    pub fn with_bus(limits: bus::Limits, change: impl FnOnce(&mut GatewayConfig)) -> Self {
+        let bench = Self::without_backend(limits, change);
+        bench.0.tasks.thread_with_runtime("backend", bench.1).unwrap();
+        bench.0
+    }
+
+    /// A gateway whose commands nobody takes until the returned backend is run.
+    #[expect(clippy::type_complexity, reason = "only for the few tests without a backend")]
+    pub fn without_backend(
+        limits: bus::Limits,
+        change: impl FnOnce(&mut GatewayConfig),
+    ) -> (Self, Box<dyn FnOnce() -> std::pin::Pin<Box<dyn Future<Output = ()>>> + Send>) {
+        let mut config = config();
+        change(&mut config);
+        let (bus, tasks) = (Bus::local(limits), Tasks::default());
+        let issuer = Issuer::new(SigningKey::generate(), "tests", "tests");
+        let tickets: Arc<Mutex<HashMap<String, Identity>>> = Arc::default();
+        let redeem = Arc::clone(&tickets);
+        let authenticator = Authenticator {
+            verifier: SharedVerifier::new(issuer.trusted_by(Verifier::new(0))),
+            tickets: Arc::new(move |ticket| redeem.lock().unwrap().remove(ticket)),
+        };
+        let running = Gateway::start(config, &bus, &authenticator, &fallback(), &tasks).unwrap();
+        let (told, commands) = sync_channel(100_000);
+        let groups: Arc<Mutex<HashMap<UserId, Vec<GroupId>>>> = Arc::default();
+        let queue = bus.serve(Partition::all());
+        let backend = {
+            let (bus, groups, tasks) = (bus.clone(), Arc::clone(&groups), tasks.clone());
+            move || {
+                let backend: std::pin::Pin<Box<dyn Future<Output = ()>>> =
+                    Box::pin(backend(queue, bus, groups, told, tasks));
+                backend
+            }
+        };
+        let address = running.address();
+        (Self { bus, address, tasks, running, issuer, tickets, groups, commands }, Box::new(backend))
+    }
+
+    pub fn token(&self, name: &str, ttl_seconds: u64) -> String {
+        self.issuer.issue(&user(name), None, &Scopes::default(), now_seconds(), ttl_seconds)
+    }
+
+    pub fn token_of_login(&self, name: &str, login: &str) -> String {
+        let login = LoginId::parse(login).unwrap();
+        self.issuer.issue(&user(name), Some(&login), &Scopes::default(), now_seconds(), 3_600)
+    }
+
+    pub fn expired_token(&self, name: &str) -> String {
+        self.issuer.issue(&user(name), None, &Scopes::default(), now_seconds() - 100, 50)
+    }
+
+    pub fn ticket(&self, name: &str) -> String {
+        let ticket = format!("ticket-of-{name}");
+        let identity = Identity {
+            user: user(name),
+            login: None,
+            expires: now_seconds() + 600,
+            scopes: Scopes::default(),
+        };
+        self.tickets.lock().unwrap().insert(ticket.clone(), identity);
+        ticket
+    }
+
+    /// The groups that the backend answers for a user.
+    pub fn set_groups(&self, name: &str, groups: &[&str]) {
+        let groups = groups.iter().map(|name| group(name)).collect();
+        self.groups.lock().unwrap().insert(user(name), groups);
+    }
+
+    /// A socket of a user that has been welcomed and is interested.
+    pub fn connect(&self, name: &str) -> Client {
+        let mut client = Client::with_token(self.address, &self.token(name, 3_600));
+        client.expect_welcome();
+        client.settle(self);
+        client
+    }
+
+    /// The next command that is not about the begin or end of a session.
+    pub fn command(&self) -> Command {
+        self.commands.recv_timeout(PATIENCE).expect("a command arrives")
+    }
+
+    /// Fails when a command arrives within a moment.
+    pub fn expect_no_command(&self) {
+        let found = self.commands.recv_timeout(Duration::from_millis(300));
+        assert!(matches!(found, Err(RecvTimeoutError::Timeout)), "{found:?}");
+    }
+
+    pub fn reply(&self, command: &Command, reply: Reply) {
+        let origin = command.origin.session;
+        self.publish(Target::Node(origin.node), Payload::Reply(origin.session, reply));
+    }
+
+    pub fn publish(&self, target: Target, payload: Payload) {
+        self.bus.publish(&mut vec![Delivery { target, payload, trace: TraceId::default() }]);
+    }
+
+    /// An event of a conversation, as a router publishes it.
+    pub fn event(&self, target: Target, conversation: &ConversationId, seq: u64, text: &str) {
+        self.fan_out(target, Class::Event, conversation, seq, None, event_frame(conversation, seq, text));
+    }
+
+    pub fn fan_out(
+        &self,
+        target: Target,
+        class: Class,
+        conversation: &ConversationId,
+        seq: u64,
+        except: Option<SessionRef>,
+        frame: ServerFrame,
+    ) {
+        let fanout = Fanout {
+            frame: Arc::new(SharedFrame::new(frame)),
+            class,
+            conversation: conversation.clone(),
+            seq: Seq(seq),
+            except,
+        };
+        self.publish(target, Payload::Fanout(fanout));
+    }
+
+    /// Drains the gateway and waits for its end.
+    pub fn drain(self) -> DrainReport {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        self.tasks.drain();
+        runtime.block_on(async {
+            let report = self.running.drained().await;
+            self.tasks.close(PATIENCE).await.expect("every thread ends");
+            report
+        })
+    }
+}
+
+pub fn event_frame(conversation: &ConversationId, seq: u64, text: &str) -> ServerFrame {
+    let entry = Entry {
+        seq: Seq(seq),
+        message_id: MessageId(seq),
+        sender: user("someone"),
+        time: Timestamp(1_790_000_000_000),
+        counted: seq,
+        client_message_id: ClientMessageId([7; 16]),
+        body: Body::text(text),
+    };
+    ServerFrame::Event(Event { conversation: conversation.clone(), entry })
+}
+
+/// Answers `Connected` with the user's groups; hands everything else to the test.
+async fn backend(
+    queue: CommandQueue,
+    bus: Bus,
+    groups: Arc<Mutex<HashMap<UserId, Vec<GroupId>>>>,
+    told: SyncSender<Command>,
+    tasks: Tasks,
+) {
+    let mut batch = Vec::new();
+    loop {
+        tokio::select! {
+            () = queue.recv(&mut batch) => {}
+            () = tasks.draining() => return,
+        }
+        for command in batch.drain(..) {
+            let origin = command.origin.session;
+            match command.request {
+                Request::Connected => {
+                    let known = groups.lock().unwrap().get(&command.origin.user).cloned().unwrap_or_default();
+                    let payload = Payload::Reply(origin.session, Reply::Groups(known));
+                    let target = Target::Node(origin.node);
+                    bus.publish(&mut vec![Delivery { target, payload, trace: command.trace }]);
+                }
+                Request::Disconnected => {}
+                // The test may have ended.
+                _ => drop(told.try_send(command)),
+            }
+        }
+    }
+}
+
+/// Answers with what it was asked.
+fn fallback() -> HttpFallback {
+    Arc::new(|request| {
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+            let loopback = parts.extensions.get::<Peer>().is_some_and(|peer| peer.0.ip().is_loopback());
+            let words = format!("{} {} {} {loopback}", parts.method, parts.uri.path(), body.len());
+            let body: ResponseBody =
+                Full::new(Bytes::from(words)).map_err(|never| match never {}).boxed_unsync();
+            http::Response::new(body)
+        })
+    })
+}

@@ -1,0 +1,19 @@
+//! The gateway on real sockets: a backend that the test plays by hand, raw RFC 6455 clients, port 0.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod admission_limits;
+mod authentication;
+mod bench;
+mod bus_gap_makes_sessions_resync;
+mod busy_uplink_is_told;
+mod client;
+mod drain_tells_then_closes;
+mod heartbeat_closes_vanished_peers;
+mod interest_follows_groups;
+mod origins_are_checked;
+mod other_requests_reach_the_fallback;
+mod session_limits;
+mod slow_client_does_not_slow_others;
+mod sync_waits_for_interest;
+mod tokens_end_and_are_renewed;
+mod unanswered_commands_stop_reading;
