@@ -2,7 +2,7 @@
 
 #![no_main]
 
-#[path = "../checks/frames.rs"]
-mod frames;
+#[path = "../checks/client_frame.rs"]
+mod client_frame;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| frames::client_frame(proto::Encoding::Proto, bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| client_frame::check(proto::Encoding::Proto, bytes));

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-#[path = "../checks/frames.rs"]
-mod frames;
+#[path = "../checks/server_frame.rs"]
+mod server_frame;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| frames::server_frame_json(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| server_frame::check(bytes));

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "../../fuzz/checks/frames.rs"]
-mod frames;
+#[path = "../../fuzz/checks/client_frame.rs"]
+mod client_frame;
+#[path = "../../fuzz/checks/server_frame.rs"]
+mod server_frame;
 
 use std::path::Path;
 
@@ -76,15 +78,15 @@ fn run(target: &str, check: impl Fn(&[u8])) {
 
 #[test]
 fn client_frames_in_json() {
-    run("client_frame_json", |bytes| frames::client_frame(Encoding::Json, bytes));
+    run("client_frame_json", |bytes| client_frame::check(Encoding::Json, bytes));
 }
 
 #[test]
 fn client_frames_in_protobuf() {
-    run("client_frame_proto", |bytes| frames::client_frame(Encoding::Proto, bytes));
+    run("client_frame_proto", |bytes| client_frame::check(Encoding::Proto, bytes));
 }
 
 #[test]
 fn server_frames_in_json() {
-    run("server_frame_json", frames::server_frame_json);
+    run("server_frame_json", server_frame::check);
 }

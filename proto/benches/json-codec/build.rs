@@ -3,7 +3,8 @@
 use prost::Message as _;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let descriptors = protox::compile(["tidegate/v1/body.proto", "tidegate/v1/client.proto"], ["../../proto"])?;
+    let descriptors =
+        protox::compile(["tidegate/v1/body.proto", "tidegate/v1/client.proto"], ["../../proto"])?;
     pbjson_build::Builder::new()
         .register_descriptors(&descriptors.encode_to_vec())?
         .preserve_proto_field_names()
