@@ -1,2 +1,102 @@
-//! placeholder
-fn main() {}
+//! The program `tidegate`: everything of its life in one page.
+//!
+//! ```text
+//! arguments ─► configuration (no side effects) ─► assemble (opens and binds everything) ─► serve ─► wait ─► drain
+//! ```
+
+mod addresses;
+mod admin;
+mod assemble;
+mod cli;
+mod config;
+mod exit;
+mod greeting;
+mod issuers;
+mod keys;
+mod metrics;
+mod open_files;
+mod page;
+mod public;
+mod stop;
+mod token;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use lifecycle::{MetricsPage, Phases, StopSignals};
+
+use cli::{Arguments, Subject};
+use config::Config;
+use exit::Exit;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How long threads that only read files may still take when everything else has ended.
+const RUNTIME_SHUTDOWN: Duration = Duration::from_secs(1);
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let layers = config::layers(&arguments.config, config::environment());
+    if matches!(arguments.command, Some(Subject::PrintConfig)) {
+        print!("{}", config::print(&layers));
+    }
+    let config = match Config::load(layers) {
+        Ok(config) => config,
+        Err(problems) => {
+            problems.iter().for_each(|problem| eprintln!("{problem}"));
+            return Exit::Misconfigured.code();
+        }
+    };
+    let ended = match arguments.command {
+        None => serve(config),
+        Some(Subject::PrintConfig) => Ok(Exit::Done),
+        Some(Subject::CheckConfig) => {
+            println!("the configuration is valid");
+            Ok(Exit::Done)
+        }
+        Some(Subject::Token { user, ttl, scope }) => token::issue(&config, &user, ttl, &scope).map(|token| {
+            println!("{token}");
+            Exit::Done
+        }),
+    };
+    match ended {
+        Ok(exit) => exit.code(),
+        Err(error) => {
+            eprintln!("tidegate: {error:#}");
+            Exit::NotStarted.code()
+        }
+    }
+}
+
+fn serve(config: Config) -> anyhow::Result<Exit> {
+    config.log.install()?;
+    let metrics = MetricsPage::install(metrics::ALL)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(config.worker_threads)
+        .thread_name("main")
+        .enable_all()
+        .build()?;
+    let exit = runtime.block_on(async {
+        let mut signals = StopSignals::install()?;
+        let phases = Phases::default();
+        let server = tokio::select! {
+            built = assemble::assemble(&config, &phases, &metrics) => built?,
+            signal = signals.next() => {
+                tracing::info!(signal = signal.name(), "stopped while starting");
+                return Ok(Exit::Done);
+            }
+        };
+        if let Some(greeting) = &server.greeting {
+            print!("{greeting}");
+        }
+        Ok(server.run_until_stopped(&phases, &mut signals, config.drain_timeout).await)
+    });
+    if matches!(exit, Ok(Exit::Forced)) {
+        // At once means without waiting for any thread; what was acknowledged is on disk.
+        std::process::exit(Exit::Forced as i32);
+    }
+    runtime.shutdown_timeout(RUNTIME_SHUTDOWN);
+    exit
+}

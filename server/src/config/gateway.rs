@@ -1,0 +1,90 @@
+//! `[gateway]`, and where the public port is.
+
+use gateway::{AdmissionLimits, DrainPlan, GatewayConfig, MailboxLimits, Origins, SessionLimits, Timeouts};
+
+use super::reader::Reader;
+use super::{milliseconds, seconds};
+
+pub(super) fn read(reader: &Reader) -> GatewayConfig {
+    let shards = match reader.whole("gateway.shards", 0..=64) {
+        0 => std::thread::available_parallelism().map_or(1, |cores| cores.get().min(64)),
+        shards => shards,
+    };
+    let config = GatewayConfig {
+        listen: reader.address("public.listen"),
+        shards,
+        origins: origins(reader),
+        admission: AdmissionLimits {
+            connections_max: reader.whole("gateway.connections_max", 1..=16_000_000),
+            handshakes_max: reader.whole("gateway.handshakes_max", 1..=1_000_000),
+            per_address_max: reader.whole("gateway.per_address_max", 1..=u32::MAX),
+            per_user_max: reader.whole("gateway.per_user_max", 1..=u32::MAX),
+        },
+        session: session(reader),
+        mailbox: MailboxLimits {
+            bytes_max: reader.bytes("gateway.mailbox_bytes_max", 4 * 1024..=64 * 1024 * 1024),
+            frames_max: reader.whole("gateway.mailbox_frames_max", 16..=1 << 20),
+            dirty_conversations_max: reader.whole("gateway.dirty_conversations_max", 1..=1 << 16),
+            lagging_timeout: reader.duration("gateway.lagging_timeout", seconds(1)..=seconds(3_600)),
+        },
+        timeouts: timeouts(reader),
+        drain: DrainPlan {
+            reconnect_window: reader.duration("gateway.reconnect_window", seconds(0)..=seconds(3_600)),
+            sessions_per_slice: reader.whole("gateway.drain_sessions_per_slice", 1..=1 << 20),
+            notice: reader.duration("gateway.drain_notice", seconds(0)..=seconds(600)),
+            timeout: reader.duration("gateway.drain_timeout", seconds(1)..=seconds(3_600)),
+        },
+    };
+    if config.drain.notice >= config.drain.timeout {
+        reader.conflict("gateway.drain_notice", "gateway.drain_timeout", "must be shorter than");
+    }
+    config
+}
+
+fn session(reader: &Reader) -> SessionLimits {
+    let frame_bytes = u32::try_from(proto::limits::FRAME_BYTES_MAX).unwrap_or(u32::MAX);
+    let busy_retry = reader.duration("gateway.busy_retry", milliseconds(10)..=seconds(60));
+    SessionLimits {
+        message_bytes_max: reader.bytes("gateway.message_bytes_max", 1_024..=frame_bytes),
+        fragments_max: reader.whole("gateway.fragments_max", 1..=1 << 16),
+        commands_per_second: reader.whole("gateway.commands_per_second", 1..=1_000_000),
+        commands_burst: reader.whole("gateway.commands_burst", 1..=1_000_000),
+        rate_strikes_max: reader.whole("gateway.rate_strikes_max", 1..=u16::MAX),
+        unanswered_max: reader.whole("gateway.unanswered_max", 1..=u16::MAX),
+        bad_frames_max: reader.whole("gateway.bad_frames_max", 1..=u8::MAX),
+        waiting_syncs_max: reader.whole("gateway.waiting_syncs_max", 1..=64),
+        busy_retry_ms: u32::try_from(busy_retry.as_millis()).unwrap_or(u32::MAX),
+    }
+}
+
+fn timeouts(reader: &Reader) -> Timeouts {
+    let timeout = |path| reader.duration(path, milliseconds(100)..=seconds(3_600));
+    Timeouts {
+        handshake: timeout("gateway.handshake_timeout"),
+        hello: timeout("gateway.hello_timeout"),
+        ping_after: timeout("gateway.ping_after"),
+        pong: timeout("gateway.pong_timeout"),
+        close: timeout("gateway.close_timeout"),
+        auth_warning: timeout("gateway.auth_warning"),
+        interest_linger: timeout("gateway.interest_linger"),
+        unanswered: timeout("gateway.unanswered_timeout"),
+        connected_retry: timeout("gateway.connected_retry"),
+    }
+}
+
+fn origins(reader: &Reader) -> Origins {
+    let listed = reader.texts("gateway.origins");
+    for origin in listed.iter().filter(|origin| !is_origin(origin)) {
+        reader.problem(
+            "gateway.origins",
+            format!("{origin:?} is no origin; write for example \"https://chat.example.org\""),
+        );
+    }
+    if listed.is_empty() { Origins::Same } else { Origins::Listed(listed) }
+}
+
+/// Scheme and host, perhaps a port, and nothing after it (RFC 6454 §6.2).
+pub(super) fn is_origin(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', '*', ' ']))
+}

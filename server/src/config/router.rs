@@ -1,0 +1,32 @@
+//! `[router]`.
+
+use router::{GroupRules, History, RouterConfig};
+
+use super::reader::Reader;
+use super::{milliseconds, seconds};
+
+pub(super) fn read(reader: &Reader) -> RouterConfig {
+    const MIB: u64 = 1 << 20;
+    let histories = [("whole", History::Whole), ("from_joining", History::FromJoining)];
+    let group = GroupRules {
+        members_max: reader.whole("router.group_members_max", 2..=1_000_000),
+        history: reader.choice("router.group_history", &histories),
+    };
+    RouterConfig {
+        workers: reader.whole("router.workers", 1..=64),
+        group,
+        bucket_entries_max: reader.whole("router.bucket_entries_max", 64..=10_000_000),
+        bucket_bytes_max: reader.bytes("router.bucket_bytes_max", MIB..=1024 * MIB),
+        conversation_queue_max: reader.whole("router.conversation_queue_max", 1..=1 << 20),
+        conversations_max: reader.whole("router.conversations_max", 64..=100_000_000),
+        conversation_idle: reader.duration("router.conversation_idle", seconds(1)..=seconds(86_400)),
+        loads_max: reader.whole("router.loads_max", 1..=1 << 16),
+        reads_max: reader.whole("router.reads_max", 1..=1 << 16),
+        flush_interval: reader.duration("router.flush_interval", milliseconds(10)..=seconds(60)),
+        quiet_after: reader.duration("router.quiet_after", milliseconds(100)..=seconds(3_600)),
+        give_up_after: reader.duration("router.give_up_after", seconds(1)..=seconds(3_600)),
+        restart_pause: reader.duration("router.restart_pause", milliseconds(10)..=seconds(60)),
+        lease: reader.duration("router.lease", seconds(5)..=seconds(3_600)),
+        drain_timeout: reader.duration("router.drain_timeout", milliseconds(100)..=seconds(3_600)),
+    }
+}

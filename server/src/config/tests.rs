@@ -1,0 +1,146 @@
+//! The layers, the problems they report, and the promise that each default is read.
+
+use std::path::PathBuf;
+
+use super::layers::Layers;
+use super::reader::Reader;
+use super::{Config, DEFAULTS, layers, print};
+
+fn with_file(text: &str) -> Layers {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("my.toml");
+    std::fs::write(&file, text).expect("a file");
+    layers(&[file], std::iter::empty())
+}
+
+fn problems(layers: Layers) -> Vec<String> {
+    let found = Config::load(layers).err().unwrap_or_default();
+    found.into_iter().map(|problem| format!("{}: {}", problem.path, problem.text)).collect()
+}
+
+fn variable(name: &str, value: &str) -> impl Iterator<Item = (String, String)> + use<> {
+    std::iter::once((name.to_owned(), value.to_owned()))
+}
+
+#[test]
+fn the_defaults_are_valid_and_every_one_is_read() {
+    let reader = Reader::new(Layers::defaults());
+    Config::read(&reader);
+    let read = reader.paths_read();
+    let defaults: toml::Table = DEFAULTS.parse().unwrap();
+    let named = defaults.iter().flat_map(|(section, keys)| {
+        keys.as_table().unwrap().keys().map(move |key| format!("{section}.{key}"))
+    });
+    let idle: Vec<_> = named.filter(|path| !read.contains(path)).collect();
+    assert_eq!(idle, Vec::<String>::new(), "settings that nothing reads");
+    assert!(reader.into_problems().is_empty());
+}
+
+#[test]
+fn every_default_has_a_comment_above_it() {
+    let mut before = "";
+    for line in DEFAULTS.lines() {
+        let is_setting = line.contains(" = ") && !line.starts_with('#');
+        let continues = before.contains(" = ") && !before.starts_with('#');
+        assert!(!is_setting || before.starts_with('#') || continues, "{line} has no comment");
+        before = line;
+    }
+}
+
+#[test]
+fn all_problems_are_reported_at_once_with_their_paths() {
+    let found = problems(with_file(
+        "[public]\nlisten = 8080\n[gatway]\nshards = 1\n[log]\nlevel = \"info\"\nfilter = \"a=b=c\"\n\
+         [drain]\ntimeout = \"soon\"\n[runtime]\nworker_threads = 0\n[bus]\ncomands_max = 3\n",
+    ));
+    for expected in [
+        "public.listen: must be a text in quotes, not integer",
+        "log.level: there is no such setting; here it is called log.filter",
+        "drain.timeout: \"soon\" is no duration; write for example \"250ms\", \"25s\" or \"15m\"",
+        "runtime.worker_threads: 0 is not between 1 and 1024",
+        "bus.comands_max: there is no such setting; did you mean bus.commands_max",
+        "log.filter: the log filter is not valid",
+        "gatway.shards: there is no such setting",
+    ] {
+        assert!(found.iter().any(|problem| problem.starts_with(expected)), "{expected} in {found:#?}");
+    }
+    assert_eq!(found.len(), 7, "{found:#?}");
+}
+
+#[test]
+fn settings_that_do_not_go_together_are_a_problem() {
+    let found = problems(with_file("[drain]\ntimeout = \"10s\"\n[auth]\nrefresh_ttl = \"1m\"\n"));
+    assert_eq!(
+        found,
+        [
+            "auth.access_ttl: must not be longer than auth.refresh_ttl",
+            "drain.timeout: must be longer than gateway.drain_timeout"
+        ]
+    );
+}
+
+#[test]
+fn a_later_layer_wins_key_by_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, second) = (dir.path().join("1.toml"), dir.path().join("2.toml"));
+    std::fs::write(&first, "[bus]\ncommands_max = 100\ndeliveries_max = 100\n").unwrap();
+    std::fs::write(&second, "[bus]\ncommands_max = 200\n").unwrap();
+    let layers = layers(&[first, second], variable("TIDEGATE_BUS__DELIVERIES_MAX", "300"));
+    let config = Config::load(layers).ok().unwrap();
+    assert_eq!((config.bus.commands, config.bus.deliveries), (200, 300));
+}
+
+#[test]
+fn variables_that_are_no_setting_are_refused() {
+    let of = |name: &str, value: &str| problems(layers(&[], variable(name, value)));
+    let typo = of("TIDEGATE_LOG__FLITER", "debug");
+    assert_eq!(typo, ["log.fliter: there is no such setting; did you mean log.filter?"]);
+    let single = of("TIDEGATE_LOG_FILTER", "debug");
+    assert_eq!(single, ["log.filter: is written TIDEGATE_LOG__FILTER, with two underscores"]);
+    let kind = of("TIDEGATE_BUS__COMMANDS_MAX", "many");
+    assert_eq!(kind, ["bus.commands_max: must be a whole number, not string"]);
+    assert!(of("TIDEGATE_BIN", "/x").is_empty() && of("HOME", "/x").is_empty());
+}
+
+#[test]
+fn files_that_are_missing_or_no_toml_are_problems() {
+    let missing = problems(layers(&[PathBuf::from("/nowhere/x.toml")], std::iter::empty()));
+    assert!(missing[0].starts_with("/nowhere/x.toml: cannot be read"), "{missing:?}");
+    assert!(problems(with_file("[bus"))[0].contains("is not TOML"));
+}
+
+#[test]
+fn an_issuer_needs_exactly_one_source_of_good_keys() {
+    let issuer = |rest: &str| {
+        problems(with_file(&format!("[[auth.issuers]]\nissuer = \"https://i\"\naudience = \"chat\"\n{rest}")))
+    };
+    let secret = "secret = \"0123456789abcdefghijklmnopqrstuvwxyz\"";
+    assert!(issuer(secret).is_empty());
+    assert!(issuer("jwks_url = \"https://i/jwks\"").is_empty());
+    for (rest, expected) in [
+        ("", "auth.issuers: [0]: exactly one of"),
+        ("secret = \"your-secret-key\"", "auth.issuers: [0].secret: the secret is a known sample"),
+        ("jwks_url = \"http://i/jwks\"", "auth.issuers: [0].jwks_url: must begin with https://"),
+        ("jwks_url = \"http://localhost.i/jwks\"", "auth.issuers: [0].jwks_url: must begin with https://"),
+        (
+            "public_key_file = \"/nowhere.pem\"",
+            "auth.issuers: [0].public_key_file: /nowhere.pem cannot be read",
+        ),
+        ("secrt = \"x\"", "auth.issuers: [0].secrt: there is no such setting; did you mean secret?"),
+    ] {
+        let found = issuer(rest);
+        assert!(found.iter().any(|problem| problem.starts_with(expected)), "{expected} in {found:#?}");
+    }
+}
+
+#[test]
+fn print_config_hides_secrets_and_names_origins() {
+    let secret = "0123456789abcdefghijklmnopqrstuvwxyz";
+    let layers = with_file(&format!(
+        "[log]\nfilter = \"debug\"\n[[auth.issuers]]\nissuer = \"i\"\naudience = \"a\"\nsecret = \"{secret}\"\n"
+    ));
+    let printed = print(&layers);
+    assert!(!printed.contains(secret) && printed.contains("(hidden)"), "{printed}");
+    assert!(printed.contains("filter = \"debug\"  # from "), "{printed}");
+    assert!(printed.parse::<toml::Table>().is_ok(), "what is printed can be read");
+}

@@ -1,0 +1,12 @@
+//! The real program, started as a process: how it starts, what it refuses, how it stops, and what it never says.
+
+mod commands;
+mod first_five_minutes;
+mod http;
+mod process;
+mod refuses_with_advice;
+mod secrets_stay_out_of_logs;
+mod socket;
+mod starts_without_arguments;
+mod stops_in_order;
+mod trusts_other_issuers;

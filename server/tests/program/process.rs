@@ -1,0 +1,143 @@
+//! A `tidegate` process with a data directory of its own on free ports.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+
+/// Longer than anything takes on a busy machine; reached only when something is wrong.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A process that is killed when it is dropped.
+pub struct Tidegate {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    logs: Option<JoinHandle<String>>,
+    public: String,
+    admin: String,
+    /// What it printed until it was ready.
+    pub greeting: String,
+}
+
+/// The program with nothing of this process's settings, in the given folder, on free ports of loopback.
+pub fn command(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TIDEGATE_")) {
+        command.env_remove(name);
+    }
+    command
+        .current_dir(folder)
+        .env("TIDEGATE_PUBLIC__LISTEN", "127.0.0.1:0")
+        .env("TIDEGATE_ADMIN__LISTEN", "127.0.0.1:0")
+        .stdin(Stdio::null());
+    command
+}
+
+impl Tidegate {
+    /// Starts the program without arguments and waits until it says that it is ready.
+    pub fn start(folder: &Path) -> Self {
+        Self::start_with(folder, &[])
+    }
+
+    /// The same with settings.
+    pub fn start_with(folder: &Path, settings: &[(&str, &str)]) -> Self {
+        let mut command = command(folder);
+        command.envs(settings.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        let mut stderr = child.stderr.take().expect("piped");
+        let logs = thread("logs", move || {
+            let mut text = String::new();
+            stderr.read_to_string(&mut text).expect("logs are text");
+            text
+        });
+        let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+        let mut greeting = String::new();
+        while !greeting.contains("Ctrl-C") {
+            let more = stdout.read_line(&mut greeting).expect("the greeting is text");
+            assert!(
+                more > 0,
+                "it ended before it was ready: {:?} {}",
+                child.wait(),
+                logs.join().expect("logs")
+            );
+        }
+        let addresses =
+            std::fs::read(folder.join("tidegate-data/addresses.json")).expect("addresses are told");
+        let addresses: Value = serde_json::from_slice(&addresses).expect("as JSON");
+        assert_eq!(addresses["pid"], child.id());
+        let address = |name: &str| addresses[name].as_str().expect("an address").to_owned();
+        Self { child, stdout, logs: Some(logs), public: address("public"), admin: address("admin"), greeting }
+    }
+
+    /// `host:port` of the public port.
+    pub fn public(&self) -> &str {
+        &self.public
+    }
+
+    /// A URL on the public port.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.public)
+    }
+
+    /// A URL on the admin port.
+    pub fn admin_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.admin)
+    }
+
+    /// Sends a signal, such as `TERM` or `KILL`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status();
+        assert!(sent.expect("kill is there").success());
+    }
+
+    /// Waits for the end; gives the exit code (`None` when a signal ended it) and everything that was logged.
+    pub fn ended(mut self) -> (Option<i32>, String) {
+        let logs = self.logs.take().expect("asked once");
+        let (send, receive) = mpsc::sync_channel(1);
+        thread("patience", move || drop(send.send(logs.join().expect("logs"))));
+        let logs = receive.recv_timeout(PATIENCE).expect("it ends, and its standard error with it");
+        let mut rest = String::new();
+        self.stdout.read_to_string(&mut rest).expect("output is text");
+        (self.child.wait().expect("it ended").code(), logs)
+    }
+
+    /// SIGKILL, and waits for the end.
+    pub fn kill(self) -> String {
+        self.signal("KILL");
+        let (code, logs) = self.ended();
+        assert_eq!(code, None);
+        logs
+    }
+}
+
+impl Drop for Tidegate {
+    fn drop(&mut self) {
+        // Ended already is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Asks until there is something.
+pub fn until<T>(mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = SystemTime::now() + PATIENCE;
+    loop {
+        if let Some(found) = ask() {
+            return found;
+        }
+        assert!(SystemTime::now() < deadline, "it did not come about");
+    }
+}
+
+fn thread<T: Send + 'static>(name: &str, run: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(run).expect("a thread")
+}
+
+/// Lines of a log that a person would have to look at.
+pub fn loud_lines(logs: &str) -> Vec<&str> {
+    logs.lines().filter(|line| line.contains("\"WARN\"") || line.contains("\"ERROR\"")).collect()
+}
