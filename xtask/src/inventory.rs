@@ -75,13 +75,13 @@ pub fn uses() -> anyhow::Result<Vec<Use>> {
     Ok(sources.iter().filter(|source| source.is_product()).flat_map(|s| uses_in(&s.text, &s.path)).collect())
 }
 
-/// The uses in one file. A macro of our own in a crate's `metrics.rs` may pass a name on as `$name`; see [`named_in`].
+/// The uses in one file. A crate's `metrics.rs` may pass names on, in macros or functions of its own; see [`named_in`].
 pub fn uses_in(text: &str, path: &str) -> Vec<Use> {
     let code = product_code(text);
     let calls = macro_calls(&code, &["counter", "gauge", "histogram"]);
     calls
         .into_iter()
-        .filter(|call| !(path.ends_with("/metrics.rs") && call.arguments.trim_start().starts_with('$')))
+        .filter(|call| first_literal(call).is_some() || !path.ends_with("/metrics.rs"))
         .map(|call| Use {
             name: first_literal(&call),
             place: format!("{path}:{}", call.line),

@@ -9,7 +9,7 @@ use xtask::tree::{members, root, toml_file};
 const OWNERS: &[(&str, &[&str])] = &[
     ("argon2", &["auth"]),
     ("async-nats", &["bus"]),
-    ("axum", &["api", "server"]),
+    ("axum", &["api"]),
     ("clap", &["loadtest", "server", "xtask"]),
     ("fastwebsockets", &["client"]),
     ("fjall", &["store"]),
