@@ -30,11 +30,36 @@ pub(crate) struct Message {
     #[schema(value_type = String, example = "1790000000000")]
     time: Wide,
     /// What it says: one of `text`, `custom`, `system`.
-    #[schema(value_type = Object, example = json!({"text": "hi"}))]
-    body: serde_json::Value,
+    body: MessageBody,
     /// The idempotency key of the send.
     #[schema(example = "01890a5d-ac96-774b-bcce-b302099a8057")]
     client_message_id: Option<String>,
+}
+
+/// What a message says; exactly one member is there.
+#[derive(ToSchema)]
+#[schema(as = MessageBody)]
+#[expect(dead_code, reason = "describes what the codec of the socket reads and writes")]
+pub(crate) struct MessageBody {
+    /// Plain text.
+    #[schema(example = "hi")]
+    text: Option<String>,
+    /// Whatever an application defines for itself.
+    custom: Option<CustomBody>,
+    /// A change of the conversation, or `{"notice": {"text": "…"}}` from a trusted service.
+    #[schema(value_type = Option<Object>)]
+    system: Option<serde_json::Value>,
+}
+
+/// Whatever an application defines for itself.
+#[derive(ToSchema)]
+#[schema(as = CustomBody)]
+#[expect(dead_code, reason = "describes what the codec of the socket reads and writes")]
+pub(crate) struct CustomBody {
+    /// 1 to 64 characters; lets readers pick what they understand.
+    r#type: String,
+    /// JSON text.
+    json: String,
 }
 
 /// Writes an entry exactly as the socket does: by the socket's codec.

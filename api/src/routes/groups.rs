@@ -1,5 +1,7 @@
 //! Groups: make, list, look at, end.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use base64::Engine as _;
@@ -7,9 +9,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::StatusCode;
 use proto::command::GroupRequest;
-use proto::{Code, ConversationId, GroupId, Request, UserId};
+use proto::delivery::GroupDone;
+use proto::{Code, ConversationId, GroupId, Request, Seq, UserId};
 use serde::{Deserialize, Serialize};
-use store::GroupInfo;
+use store::{GroupInfo, StoreError};
 use utoipa::ToSchema;
 
 use crate::answers::{Group, GroupChanged};
@@ -21,6 +24,10 @@ use crate::{App, Shared};
 
 /// Groups that are read from the store at the same time.
 const READS_AT_ONCE: usize = 16;
+/// How long to wait for lists to show a change. Routers write them once a second for each group.
+const SHOWN_WAIT_MAX: Duration = Duration::from_millis(1_200);
+/// How often to look.
+const SHOWN_POLL: Duration = Duration::from_millis(10);
 
 /// A new group.
 #[derive(Deserialize, ToSchema)]
@@ -85,7 +92,7 @@ pub(crate) async fn create_group(
     };
     let members = user_ids("member_ids", &body.member_ids)?;
     let create = GroupRequest::Create { name: body.name.clone(), members };
-    let done = app.commands.change_group(&caller.asker(), Request::Group(group.clone(), create)).await?;
+    let done = app.change_group(&caller, &group, create).await?;
     let created = CreatedGroup {
         conversation: ConversationId::group(&group).to_string(),
         group_id: group.to_string(),
@@ -144,8 +151,7 @@ pub(crate) async fn dismiss_group(
     PathOf(group): PathOf<String>,
 ) -> Result<Json<GroupChanged>, Problem> {
     let group = group_id(&group)?;
-    let request = Request::Group(group.clone(), GroupRequest::Dismiss);
-    let done = app.commands.change_group(&caller.asker(), request).await?;
+    let done = app.change_group(&caller, &group, GroupRequest::Dismiss).await?;
     Ok(Json(GroupChanged::of(&group, &done)))
 }
 
@@ -162,6 +168,28 @@ pub(super) fn user_ids(field: &str, ids: &[IdText]) -> Result<Vec<UserId>, Probl
 }
 
 impl Shared {
+    /// Changes a group, and waits for a moment until lists and look-ups show it: whoever made a group finds it in the
+    /// next call. The change stands whether or not they show it already.
+    pub(super) async fn change_group(
+        &self,
+        caller: &Caller,
+        group: &GroupId,
+        change: GroupRequest,
+    ) -> Result<GroupDone, Problem> {
+        let done = self.commands.change_group(&caller.asker(), Request::Group(group.clone(), change)).await?;
+        let seq = done.seq;
+        let shown = async {
+            while self.store.group(group).await?.is_none_or(|info| info.watermark < seq) {
+                tokio::time::sleep(SHOWN_POLL).await;
+            }
+            Ok::<_, StoreError>(())
+        };
+        if seq > Seq::ZERO && tokio::time::timeout(SHOWN_WAIT_MAX, shown).await.is_err() {
+            tracing::debug!(%group, "a change of a group is not shown yet");
+        }
+        Ok(done)
+    }
+
     /// The groups of a user, in order of their ids.
     pub(crate) async fn groups_of(&self, user: &UserId) -> Result<Vec<GroupInfo>, Problem> {
         let ids = self.store.groups_of(user).await?;

@@ -102,9 +102,7 @@ impl Shared {
         let stranger = || Problem::new(Code::Forbidden, "you are not a member of this conversation");
         let asked = std::slice::from_ref(conversation);
         let head = self.commands.heads(&caller.asker(), asked).await?.pop().ok_or_else(stranger)?;
-        // Who is in a direct conversation is in its id; one without messages has no members yet.
-        let member = head.member || conversation.peer_of(&caller.0.user).is_some();
-        if !member {
+        if !head.member {
             return Err(stranger());
         }
         let mut from = head.floor.max(Seq(1)).max(Seq(query.after.unwrap_or(0).saturating_add(1)));

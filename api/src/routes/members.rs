@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
+use proto::UserId;
 use proto::command::GroupRequest;
-use proto::{Request, UserId};
 use serde::{Deserialize, Serialize};
 use store::{Member, Role};
 use utoipa::{IntoParams, ToSchema};
@@ -116,7 +116,7 @@ pub(crate) async fn add_members(
     } else {
         GroupRequest::Add(users)
     };
-    let done = app.commands.change_group(&caller.asker(), Request::Group(group.clone(), request)).await?;
+    let done = app.change_group(&caller, &group, request).await?;
     Ok(Json(GroupChanged::of(&group, &done)))
 }
 
@@ -144,7 +144,7 @@ pub(crate) async fn remove_member(
     } else {
         GroupRequest::Remove(vec![user_id("user_id", &user)?])
     };
-    let done = app.commands.change_group(&caller.asker(), Request::Group(group.clone(), request)).await?;
+    let done = app.change_group(&caller, &group, request).await?;
     Ok(Json(GroupChanged::of(&group, &done)))
 }
 

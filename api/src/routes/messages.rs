@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::App;
+use crate::answers::MessageBody;
 use crate::caller::{Asker, Caller};
 use crate::commands::unexpected;
 use crate::edge::IDEMPOTENCY_KEY;
@@ -34,9 +35,8 @@ pub(crate) struct SendMessage {
     #[serde(alias = "toUser")]
     #[schema(value_type = Option<String>, example = "bob")]
     to_user: Option<IdText>,
-    /// One of `{"text": "…"}` and `{"custom": {"type": "…", "json": "…"}}`; a trusted service may also write
-    /// `{"system": {"notice": {"text": "…"}}}`.
-    #[schema(value_type = Object, example = json!({"text": "hi"}))]
+    /// What it says.
+    #[schema(value_type = MessageBody)]
     body: Value,
     /// A UUID: sending again with the same one within a day is not a second message. The header `Idempotency-Key`
     /// does the same; without either, each call is a message of its own.
@@ -103,6 +103,10 @@ pub(crate) async fn send_message(
     }
     match app.commands.ask(&asker, Request::Send(send)).await? {
         Reply::Frame(ServerFrame::Ack(ack)) => Ok((StatusCode::CREATED, Json(ack.into()))),
+        // A router that cannot know whether an earlier attempt was stored says nothing about it.
+        Reply::Settled => {
+            Err(Problem::new(Code::Unavailable, "whether it was stored is not known; send it again"))
+        }
         _ => Err(unexpected()),
     }
 }
@@ -160,9 +164,12 @@ fn parsed(message: &SendMessage, body: &Value) -> Result<Send, Problem> {
     let frame = json!({ "send": send }).to_string();
     match ClientFrame::decode(Encoding::Json, frame.as_bytes()) {
         Ok(ClientFrame::Send(send)) => Ok(Send { ack: AckMode::Persisted, ..send }),
-        Err(FrameError::Field { field, problem, .. }) => Err(Problem::field(field, problem)),
         Ok(_) => Err(Problem::new(Code::BadFrame, "not a message")),
-        Err(error) => Err(Problem::new(Code::BadFrame, error.to_string())),
+        Err(FrameError::Field { field, problem, .. }) => Err(Problem::field(field, problem)),
+        Err(FrameError::TooLarge { field, bytes, max, .. }) => {
+            Err(Problem::new(Code::TooLarge, format!("{field}: {bytes} bytes, at most {max} are allowed")))
+        }
+        Err(error) => Err(Problem::new(error.code(), error.to_string())),
     }
 }
 

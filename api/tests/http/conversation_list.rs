@@ -1,0 +1,131 @@
+//! The conversation list.
+
+use serde_json::{Value, json};
+
+use super::server::{PATIENCE, Person, Server};
+
+async fn list(server: &Server, token: &str) -> Vec<Value> {
+    let list = server.get("/api/v1/conversations", token).await.expect(200);
+    list["conversations"].as_array().unwrap().clone()
+}
+
+/// Lists follow the log within moments: waits until this one is as expected.
+async fn until(server: &Server, token: &str, expected: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let lines = list(server, token).await;
+        if expected(&lines) {
+            return lines;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{lines:#?}");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}
+
+fn ids(lines: &[Value]) -> Vec<&str> {
+    lines.iter().map(|line| line["conversation"].as_str().unwrap()).collect()
+}
+
+async fn three() -> (Server, [Person; 3]) {
+    let server = Server::start().await;
+    let people =
+        [server.register("alice").await, server.register("bob").await, server.register("carol").await];
+    (server, people)
+}
+
+#[tokio::test]
+async fn lines_have_name_peer_last_message_and_exact_unread() {
+    let (server, [alice, bob, carol]) = three().await;
+    let body = json!({"group_id": "team", "name": "The team", "member_ids": [bob.id]});
+    server.post("/api/v1/groups", &alice.access, body).await.expect(201);
+    let direct = server.say(&alice, &bob, "one").await["conversation"].clone();
+    server.say(&alice, &bob, "two").await;
+    let last = server.say(&carol, &bob, "hello").await;
+
+    let lines = until(&server, &bob.access, |lines| lines.len() == 3).await;
+    assert_eq!(ids(&lines), [last["conversation"].as_str().unwrap(), direct.as_str().unwrap(), "g.team"]);
+    let line = &lines[1];
+    assert_eq!(
+        (&line["kind"], &line["name"], &line["peer"]),
+        (&json!("direct"), &json!("alice"), &json!(alice.id))
+    );
+    assert_eq!((&line["head"], &line["unread"], &line["read_seq"]), (&json!("2"), &json!("2"), &json!("0")));
+    assert_eq!(line["last"]["body"], json!({"text": "two"}));
+    assert_eq!(line["time"], line["last"]["time"]);
+    let group = &lines[2];
+    assert_eq!(
+        (&group["kind"], &group["name"], &group["peer"]),
+        (&json!("group"), &json!("The team"), &Value::Null)
+    );
+
+    let path = format!("/api/v1/conversations/{}/read", direct.as_str().unwrap());
+    assert_eq!(server.post(&path, &bob.access, json!({"seq": 1})).await.status, 204);
+    let unread =
+        |lines: &[Value]| lines.iter().find(|line| line["conversation"] == direct).unwrap()["unread"].clone();
+    assert_eq!(unread(&list(&server, &bob.access).await), json!("1"));
+    assert_eq!(server.post(&path, &bob.access, json!({"seq": "2"})).await.status, 204);
+    assert_eq!(unread(&list(&server, &bob.access).await), json!("0"));
+    // What one says oneself is read.
+    server.say(&bob, &alice, "three").await;
+    until(&server, &bob.access, |lines| unread(lines) == json!("0") && lines[0]["head"] == json!("3")).await;
+}
+
+#[tokio::test]
+async fn pages_follow_each_other_without_repetition() {
+    let server = Server::start().await;
+    let alice = server.token("alice", "");
+    for n in 0..25 {
+        let body = json!({"to_user": format!("user{n}"), "body": {"text": "hi"}});
+        server.post("/api/v1/messages", &alice, body).await.expect(201);
+    }
+    until(&server, &alice, |lines| lines.len() == 25).await;
+    let (mut seen, mut path) = (Vec::new(), "/api/v1/conversations?limit=10".to_owned());
+    let mut pages = 0;
+    loop {
+        let page = server.get(&path, &alice).await.expect(200);
+        seen.extend(page["conversations"].as_array().unwrap().iter().cloned());
+        pages += 1;
+        let Some(next) = page["next"].as_str() else { break };
+        path = format!("/api/v1/conversations?limit=10&cursor={next}");
+    }
+    assert_eq!(pages, 3);
+    assert_eq!(seen, list(&server, &alice).await);
+    let refused = server.get("/api/v1/conversations?cursor=nonsense", &alice).await;
+    assert!(refused.problem(400, "BAD_FIELD").starts_with("cursor: "));
+}
+
+#[tokio::test]
+async fn left_groups_are_gone_and_large_ones_are_there() {
+    let server = Server::start().await;
+    let (alice, bob) = (server.token("alice", ""), server.token("bob", ""));
+    let crowd: Vec<String> = (0..proto::limits::INBOX_MEMBERS_MAX).map(|n| format!("user{n}")).collect();
+    let large = json!({"group_id": "large", "name": "Large", "member_ids": crowd});
+    server.post("/api/v1/groups", &alice, large).await.expect(201);
+    let small = json!({"group_id": "small", "name": "Small", "member_ids": ["bob"]});
+    server.post("/api/v1/groups", &alice, small).await.expect(201);
+    server.post_nothing("/api/v1/groups/large/members", &bob).await.expect(200);
+    let lines = until(&server, &bob, |lines| lines.len() == 2).await;
+    let mut found = ids(&lines);
+    found.sort_unstable();
+    assert_eq!(found, ["g.large", "g.small"]);
+
+    let body = json!({"conversation": "g.large", "body": {"text": "hi all"}});
+    server.post("/api/v1/messages", &alice, body).await.expect(201);
+    let lines = until(&server, &bob, |lines| lines[0]["unread"] == json!("1")).await;
+    assert_eq!(ids(&lines), ["g.large", "g.small"]);
+    server.delete("/api/v1/groups/small/members/me", &bob).await.expect(200);
+    until(&server, &bob, |lines| ids(lines) == ["g.large"]).await;
+    until(&server, &alice, |lines| lines.len() == 2).await;
+}
+
+#[tokio::test]
+async fn read_marks_are_for_members() {
+    let server = Server::start().await;
+    let (alice, eve) = (server.token("alice", ""), server.token("eve", ""));
+    let body = json!({"to_user": "bob", "body": {"text": "hi"}});
+    server.post("/api/v1/messages", &alice, body).await.expect(201);
+    let path = "/api/v1/conversations/d.alice.bob/read";
+    server.post(path, &eve, json!({"seq": 1})).await.problem(403, "FORBIDDEN");
+    server.post(path, &alice, json!({})).await.problem(400, "BAD_FIELD");
+    server.post(path, &alice, json!({"seq": -1})).await.problem(400, "BAD_FIELD");
+}

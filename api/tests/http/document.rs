@@ -1,0 +1,144 @@
+//! The OpenAPI document, its page, and the routes that it promises.
+
+use std::collections::BTreeSet;
+
+use axum::body::Body;
+use serde_json::{Value, json};
+
+use super::server::{Server, request};
+
+/// Every operation of the document: method, path, and what the document says.
+pub fn operations(document: &Value) -> Vec<(String, String, Value)> {
+    let paths = document["paths"].as_object().unwrap();
+    let mut operations = Vec::new();
+    for (path, item) in paths {
+        for (method, operation) in item.as_object().unwrap() {
+            operations.push((method.to_uppercase(), path.clone(), operation.clone()));
+        }
+    }
+    operations
+}
+
+#[tokio::test]
+async fn document_is_served_and_is_openapi_3_1() {
+    let server = Server::start().await;
+    let document = server.get("/openapi.json", "").await.expect(200);
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    assert_eq!(document, serde_json::from_str::<Value>(&api::Api::document()).unwrap());
+    assert_eq!(document["components"]["securitySchemes"]["token"]["scheme"], json!("bearer"));
+}
+
+/// The list that the contract of this crate names; the document must have these and no others.
+#[tokio::test]
+async fn document_has_exactly_the_promised_routes() {
+    let document = serde_json::from_str(&api::Api::document()).unwrap();
+    let found: BTreeSet<String> =
+        operations(&document).iter().map(|(method, path, _)| format!("{method} {path}")).collect();
+    let promised = [
+        "POST /api/v1/auth/register",
+        "POST /api/v1/auth/login",
+        "POST /api/v1/auth/refresh",
+        "POST /api/v1/auth/logout",
+        "GET /api/v1/users/me",
+        "PATCH /api/v1/users/me",
+        "GET /api/v1/users/{user_id}",
+        "GET /api/v1/users",
+        "POST /api/v1/groups",
+        "GET /api/v1/groups",
+        "GET /api/v1/groups/{group_id}",
+        "DELETE /api/v1/groups/{group_id}",
+        "GET /api/v1/groups/{group_id}/members",
+        "POST /api/v1/groups/{group_id}/members",
+        "DELETE /api/v1/groups/{group_id}/members/{user_id}",
+        "GET /api/v1/conversations",
+        "GET /api/v1/conversations/{conversation}/messages",
+        "POST /api/v1/conversations/{conversation}/read",
+        "POST /api/v1/messages",
+        "POST /api/v1/tickets",
+    ];
+    assert_eq!(found, promised.map(str::to_owned).into());
+}
+
+/// Of the methods of each documented path, the server answers exactly the documented ones.
+#[tokio::test]
+async fn documented_methods_are_the_methods_there_are() {
+    let server = Server::start().await;
+    let document = serde_json::from_str(&api::Api::document()).unwrap();
+    let operations = operations(&document);
+    let paths: BTreeSet<&String> = operations.iter().map(|(_, path, _)| path).collect();
+    for path in paths {
+        let documented: BTreeSet<&str> = operations
+            .iter()
+            .filter(|(_, other, _)| other == path)
+            .map(|(method, ..)| method.as_str())
+            .collect();
+        let concrete = path.replace(['{', '}'], "");
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+            let answer = server.send(request(method, &concrete, "", Body::empty())).await;
+            let there = answer.status != 405 && answer.status != 404;
+            assert_eq!(there, documented.contains(method), "{method} {path}: {}", answer.status);
+        }
+    }
+}
+
+/// Without a token, only what says `security: [{}]` may do anything.
+#[tokio::test]
+async fn what_needs_a_token_says_so_and_does() {
+    let server = Server::start().await;
+    let document = serde_json::from_str(&api::Api::document()).unwrap();
+    for (method, path, operation) in operations(&document) {
+        let open = operation["security"].as_array().is_some_and(|ways| ways.contains(&json!({})));
+        let answer = server.send(request(&method, &path.replace(['{', '}'], ""), "", Body::from("{}"))).await;
+        if open {
+            assert_ne!((&method, answer.status), (&method, 200), "{path}");
+        } else {
+            answer.problem(401, "UNAUTHENTICATED");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_operation_has_words_examples_and_a_problem() {
+    let document = serde_json::from_str(&api::Api::document()).unwrap();
+    for (method, path, operation) in operations(&document) {
+        let what = format!("{method} {path}");
+        assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{what}");
+        assert!(operation["operationId"].is_string() && operation["tags"][0].is_string(), "{what}");
+        let problem = &operation["responses"]["default"]["content"]["application/problem+json"];
+        assert_eq!(problem["schema"]["$ref"], json!("#/components/schemas/Problem"), "{what}");
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            assert!(parameter["description"].is_string(), "{what}: {parameter}");
+        }
+    }
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    for (name, schema) in schemas {
+        for (member, shape) in schema["properties"].as_object().into_iter().flatten() {
+            let mut ways = shape["oneOf"].as_array().into_iter().flatten().chain([shape]);
+            assert!(ways.any(|way| way["description"].is_string()), "{name}.{member} says nothing");
+        }
+    }
+}
+
+/// No request leaves for another host: every reference of the page and its files stays here.
+#[tokio::test]
+async fn page_needs_no_internet() {
+    let server = Server::start().await;
+    let moved = server.get("/swagger/index.html", "").await;
+    assert_eq!((moved.status, &moved.headers["location"]), (308, &"/docs/".parse().unwrap()));
+    let page = server.get("/docs/", "").await;
+    assert_eq!(page.status, 200);
+    let mut references: Vec<&str> = Vec::new();
+    for attribute in ["src=\"", "href=\""] {
+        references.extend(page.text.split(attribute).skip(1).filter_map(|rest| rest.split('"').next()));
+    }
+    assert!(references.len() >= 4, "{references:?}");
+    for reference in references {
+        assert!(!reference.contains("//"), "{reference}");
+        let path = format!("/docs/{}", reference.trim_start_matches("./"));
+        let answer = server.http_status(&path).await;
+        assert_eq!(answer, 200, "{path}");
+    }
+    let start = server.get("/docs/swagger-initializer.js", "").await;
+    assert!(start.text.contains("/openapi.json"), "{}", start.text);
+    assert!(!start.text.contains("http"), "{}", start.text);
+}

@@ -1,0 +1,161 @@
+//! The examples in the OpenAPI document, tried one after the other against a real server: what a reader copies works.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::body::Body;
+use serde_json::{Map, Value};
+
+use super::document::operations;
+use super::server::{Person, Server, request};
+
+struct Reader<'a> {
+    server: &'a Server,
+    document: Value,
+    tried: BTreeSet<String>,
+}
+
+impl Reader<'_> {
+    fn resolve<'v>(&'v self, schema: &'v Value) -> &'v Value {
+        let mut ways = schema["oneOf"].as_array().into_iter().flatten().chain([schema]);
+        match ways.find_map(|way| way["$ref"].as_str()) {
+            Some(reference) => self.document.pointer(&reference[1..]).unwrap(),
+            None => schema,
+        }
+    }
+
+    /// The value that a schema's example, or the examples of its members, make; `None` where there are none.
+    fn example(&self, schema: &Value) -> Option<Value> {
+        let schema = self.resolve(schema);
+        if let Some(example) = schema.get("example") {
+            return Some(example.clone());
+        }
+        let properties = schema["properties"].as_object()?.iter();
+        let body: Map<String, Value> =
+            properties.filter_map(|(member, shape)| Some((member.clone(), self.example(shape)?))).collect();
+        let required = schema["required"].as_array().into_iter().flatten();
+        let complete = required.map(|name| name.as_str().unwrap()).all(|name| body.contains_key(name));
+        (complete && !body.is_empty()).then_some(Value::Object(body))
+    }
+
+    /// Calls an operation with its examples, of which `changes` says what only this run can know, and checks the
+    /// answer against the document.
+    async fn try_it(&mut self, id: &str, token: &str, changes: &[(&str, &str)]) -> Value {
+        let changes: BTreeMap<&str, &str> = changes.iter().copied().collect();
+        let (method, path, operation) = operations(&self.document)
+            .into_iter()
+            .find(|(_, _, operation)| operation["operationId"] == id)
+            .unwrap_or_else(|| panic!("no operation {id}"));
+        let (mut concrete, mut query) = (path.clone(), Vec::new());
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let name = parameter["name"].as_str().unwrap();
+            let example =
+                parameter.get("example").map(|value| value.to_string().trim_matches('"').to_owned());
+            let value = changes.get(name).map(|value| (*value).to_owned()).or(example);
+            match (parameter["in"].as_str().unwrap(), value) {
+                ("path", Some(value)) => concrete = concrete.replace(&format!("{{{name}}}"), &value),
+                ("query", Some(value)) => query.push(format!("{name}={value}")),
+                ("path", None) => panic!("{id}: no example of {name}"),
+                _ => {}
+            }
+        }
+        let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+        let body = if schema.is_null() {
+            Body::empty()
+        } else {
+            let mut body = self.example(schema).unwrap_or_else(|| panic!("{id}: no example of its body"));
+            for (name, value) in &changes {
+                if body.get(name).is_some() {
+                    body[*name] = Value::from(*value);
+                }
+            }
+            Body::from(body.to_string())
+        };
+        let uri = if query.is_empty() { concrete } else { format!("{concrete}?{}", query.join("&")) };
+        let answer = self.server.send(request(&method, &uri, token, body)).await;
+        let documented = operation["responses"].as_object().unwrap();
+        let success = documented.keys().find(|status| *status != "default").unwrap();
+        assert_eq!(answer.status.to_string(), *success, "{method} {uri}: {}", answer.text);
+        let schema = &documented[success]["content"]["application/json"]["schema"];
+        if !schema.is_null() {
+            self.check(id, schema, &answer.json);
+        }
+        self.tried.insert(id.to_owned());
+        answer.json
+    }
+
+    /// The value has exactly the documented members, down to the leaves, with the documented types.
+    fn check(&self, what: &str, schema: &Value, value: &Value) {
+        let schema = self.resolve(schema);
+        let types = match &schema["type"] {
+            Value::String(one) => vec![one.as_str()],
+            Value::Array(many) => many.iter().filter_map(Value::as_str).collect(),
+            _ => Vec::new(),
+        };
+        let found = match value {
+            Value::Null => return,
+            Value::Bool(_) => "boolean",
+            Value::Number(_) => "integer",
+            Value::String(_) => "string",
+            Value::Array(_) => "array",
+            Value::Object(_) => "object",
+        };
+        assert!(types.contains(&found), "{what}: {value} is not {types:?}");
+        if let Some(properties) = schema["properties"].as_object() {
+            for (member, value) in value.as_object().unwrap() {
+                let shape =
+                    properties.get(member).unwrap_or_else(|| panic!("{what}.{member} is not documented"));
+                self.check(&format!("{what}.{member}"), shape, value);
+            }
+            for required in schema["required"].as_array().into_iter().flatten() {
+                assert!(value.get(required.as_str().unwrap()).is_some(), "{what} lacks {required}");
+            }
+        }
+        for item in value.as_array().into_iter().flatten() {
+            self.check(&format!("{what}[]"), &schema["items"], item);
+        }
+    }
+
+    async fn person(&mut self, id: &str, changes: &[(&str, &str)]) -> Person {
+        let tokens = self.try_it(id, "", changes).await;
+        let text = |name: &str| tokens[name].as_str().unwrap().to_owned();
+        Person { id: text("user_id"), access: text("access_token"), refresh: text("refresh_token") }
+    }
+}
+
+#[tokio::test]
+async fn documented_examples_work_in_the_order_of_a_first_visit() {
+    let server = Server::start().await;
+    let document: Value = serde_json::from_str(&api::Api::document()).unwrap();
+    let all: BTreeSet<String> = operations(&document)
+        .iter()
+        .map(|(_, _, operation)| operation["operationId"].as_str().unwrap().to_owned())
+        .collect();
+    let mut reader = Reader { server: &server, document, tried: BTreeSet::new() };
+
+    let alice = reader.person("register", &[]).await;
+    let laptop = reader.person("login", &[]).await;
+    let laptop = reader.person("refresh", &[("refresh_token", &laptop.refresh)]).await;
+    reader.try_it("me", &laptop.access, &[]).await;
+    reader.try_it("change_me", &laptop.access, &[]).await;
+    reader.try_it("user", &laptop.access, &[("user_id", &alice.id)]).await;
+    let found = reader.try_it("find_users", &laptop.access, &[]).await;
+    assert_eq!(found["users"][0]["user_id"], Value::from(alice.id.as_str()));
+
+    let token = server.token("alice", "");
+    reader.try_it("create_group", &token, &[]).await;
+    reader.try_it("list_groups", &token, &[]).await;
+    reader.try_it("group", &token, &[]).await;
+    reader.try_it("add_members", &token, &[]).await;
+    let members = reader.try_it("list_members", &token, &[("after", "0")]).await;
+    assert_eq!(members["members"].as_array().unwrap().len(), 4);
+    reader.try_it("remove_member", &token, &[]).await;
+    reader.try_it("send_message", &token, &[]).await;
+    let page = reader.try_it("history", &token, &[]).await;
+    assert_eq!(page["messages"].as_array().unwrap().len(), 1);
+    reader.try_it("read_conversation", &token, &[]).await;
+    reader.try_it("list_conversations", &token, &[]).await;
+    reader.try_it("issue_ticket", &token, &[]).await;
+    reader.try_it("dismiss_group", &token, &[]).await;
+    reader.try_it("logout", &laptop.access, &[]).await;
+    assert_eq!(reader.tried, all, "every operation was tried");
+}

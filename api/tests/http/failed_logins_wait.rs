@@ -1,0 +1,61 @@
+//! Guessing passwords gets slow, for one account and from one address.
+
+use serde_json::json;
+
+use super::server::Server;
+
+#[tokio::test]
+async fn account_is_slowed_down_and_says_for_how_long() {
+    let server = Server::start().await;
+    server.register("alice").await;
+    let login = |password: &'static str| {
+        server.post("/api/v1/auth/login", "", json!({"username": "alice", "password": password}))
+    };
+    for _ in 0..6 {
+        login("wrong").await.problem(401, "BAD_CREDENTIALS");
+    }
+    // The right password has to wait as well: otherwise guessing would go on.
+    let refused = login("123456").await;
+    let retry_ms = refused.json["retry_after_ms"].as_u64().unwrap();
+    assert!((1..=1_000).contains(&retry_ms), "{retry_ms}");
+    assert_eq!(refused.headers["retry-after"], "1");
+    refused.problem(429, "RATE");
+    server.register("bob").await;
+}
+
+#[tokio::test]
+async fn guesses_at_the_same_time_do_not_slip_through() {
+    let server = Server::start().await;
+    server.register("alice").await;
+    let guess = |n: u32| {
+        let body = json!({"username": "alice", "password": format!("guess {n}")});
+        server.post("/api/v1/auth/login", "", body)
+    };
+    let answers = futures_util::future::join_all((0..40).map(guess)).await;
+    let tried = answers.iter().filter(|answer| answer.status == 401).count();
+    assert_eq!(tried, 6);
+    assert!(answers.iter().all(|answer| matches!(answer.status, 401 | 429)));
+}
+
+#[tokio::test]
+async fn address_is_slowed_down_over_many_accounts() {
+    let server = Server::start().await;
+    let guess = |n: u32| {
+        let body = json!({"username": format!("user{n}"), "password": "123456"});
+        server.post("/api/v1/auth/login", "", body)
+    };
+    for n in 0..21 {
+        guess(n).await.problem(401, "BAD_CREDENTIALS");
+    }
+    guess(99).await.problem(429, "RATE");
+}
+
+#[tokio::test]
+async fn right_passwords_never_wait() {
+    let server = Server::start().await;
+    server.register("alice").await;
+    for _ in 0..30 {
+        let body = json!({"username": "alice", "password": "123456"});
+        server.post("/api/v1/auth/login", "", body).await.expect(200);
+    }
+}

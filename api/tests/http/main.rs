@@ -1,0 +1,16 @@
+//! The HTTP API against a real router, bus and store in memory; requests go in without a socket.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod accounts;
+mod conversation_list;
+mod document;
+mod documented_examples_work;
+mod failed_logins_wait;
+mod groups;
+mod history;
+mod refusals;
+mod sending;
+mod server;
+mod tickets;
+mod tokens_of_other_issuers;
+mod unanswered_commands;
