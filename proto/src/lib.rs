@@ -9,7 +9,10 @@
 //! [`FrameError`] that names what was wrong. The generated types of the `.proto` files are in [`wire`] and are
 //! only the encoding; everything else speaks the types of this crate.
 //!
-//! **Does not** read clocks, open sockets or know who is on the other side.
+//! **Does not** read clocks, open sockets or know who is on the other side. No error and no `Debug` of this crate's own
+//! types shows a token or a body.
+//!
+//! **Limits.** [`limits`]; those on one frame are kept by decoding it.
 
 pub mod body;
 pub mod client_frame;

@@ -30,10 +30,15 @@ pub const GROUP_MEMBERS_DEFAULT: usize = 500;
 pub const MEMBERS_PER_COMMAND_MAX: usize = 1_000;
 /// Members up to which a group has one inbox row per member.
 pub const INBOX_MEMBERS_MAX: usize = 500;
-/// Bytes of a group's name.
+/// Characters of a group's name.
 pub const GROUP_NAME_CHARS_MAX: usize = 100;
 
 const _: () = assert!(BODY_BYTES_MAX < FRAME_BYTES_MAX, "a body fits a frame with its envelope");
 const _: () = assert!(BODY_BYTES_MAX < APPEND_BYTES_MAX, "one message fits an append");
 const _: () = assert!(BODY_BYTES_MAX < PAGE_BYTES_MAX, "one message fits a page");
+const _: () = assert!(AUTH_BYTES_MAX < FRAME_BYTES_MAX, "a token fits a frame");
+const _: () = assert!(
+    CURSOR_BYTES_MAX + SYNC_OPEN_MAX * 64 < FRAME_BYTES_MAX,
+    "a sync of usual conversation ids fits a frame"
+);
 const _: () = assert!(PAGE_ENTRIES_DEFAULT <= PAGE_ENTRIES_MAX, "the default is allowed");
