@@ -17,9 +17,12 @@
 //!
 //! **Limits.** [`RouterConfig`], [`proto::limits`]. Every queue is bounded and answers `BUSY` when full.
 
+#[cfg(test)]
+mod chaos;
 mod config;
 mod conversation;
 pub mod metrics;
+mod mutation;
 mod ownership;
 mod reader;
 mod router;

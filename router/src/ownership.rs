@@ -12,6 +12,7 @@
 use proto::Epoch;
 use store::{Cas, IncarnationId, Level, Ownership, StoreError};
 
+use crate::mutation::{self, Mutation};
 use crate::rules::backoff::pause_ms;
 
 /// One partition.
@@ -142,6 +143,10 @@ impl Owner {
             Some(owner) if owner == self.me => {
                 self.state = State::Owned(row.epoch);
                 None
+            }
+            Some(_) if mutation::is(Mutation::UnfencedClaim) => {
+                self.state = State::Claiming(row);
+                Some(Ask::Claim(row))
             }
             Some(owner) => {
                 self.state = State::Fencing(row);

@@ -52,14 +52,4 @@ impl Router {
         }
         Ok(Self(()))
     }
-
-    /// Runs all workers on the present thread, for tests on tokio's paused clock; ends with the drain.
-    #[doc(hidden)]
-    pub async fn run_here(config: RouterConfig, bus: Bus, store: Store, tasks: Tasks) {
-        let workers = (0..config.workers).map(|number| {
-            let worker = Worker::new(number, config.clone(), bus.clone(), store.clone(), tasks.clone());
-            worker.run(oneshot::channel().0)
-        });
-        futures_util::future::join_all(workers).await;
-    }
 }

@@ -27,12 +27,22 @@ pub struct Worker {
     bus: Bus,
     store: Store,
     tasks: Tasks,
+    partitions: Vec<Partition>,
     metrics: Metrics,
 }
 
 impl Worker {
     pub fn new(number: usize, config: RouterConfig, bus: Bus, store: Store, tasks: Tasks) -> Self {
-        Self { number, config, bus, store, tasks, metrics: Metrics::new(number) }
+        let workers = config.workers;
+        let partitions = Partition::all().filter(|p| usize::from(p.number()) % workers == number).collect();
+        Self { number, config, bus, store, tasks, partitions, metrics: Metrics::new(number) }
+    }
+
+    /// Owns only these.
+    #[cfg(test)]
+    pub fn only(mut self, partitions: Vec<Partition>) -> Self {
+        self.partitions = partitions;
+        self
     }
 
     /// Runs until the drain has ended. `ready` is told once all partitions are served for the first time.
@@ -54,10 +64,5 @@ impl Worker {
                 () = self.tasks.draining() => return,
             }
         }
-    }
-
-    fn partitions(&self) -> impl Iterator<Item = Partition> {
-        let (number, workers) = (self.number, self.config.workers);
-        Partition::all().filter(move |partition| usize::from(partition.number()) % workers == number)
     }
 }

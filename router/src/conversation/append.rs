@@ -105,8 +105,14 @@ impl Conversation {
                         body,
                     };
                     self.log.ring.push(id, seconds(turn.now));
-                    items.push(self.item(pending, &entry, turn));
+                    let item = self.item(pending, &entry, turn);
+                    let is_change = matches!(item.told_as, ToldAs::Change(_));
+                    items.push(item);
                     entries.push(entry);
+                    // What comes after a change is decided by it, so it waits until the change is told.
+                    if is_change {
+                        break;
+                    }
                 }
                 decision => self.settle_front(decision, turn),
             }

@@ -10,6 +10,7 @@ use proto::{Body, ClientMessageId, Code, Command, Entry, Request, Seq, UserId};
 
 use super::pending::{Answer, Pending, Question};
 use super::{Conversation, Kind};
+use crate::mutation::{self, Mutation};
 use crate::rules::body::is_system;
 use crate::rules::membership::Refusal;
 use crate::rules::reach::is_certainly_new;
@@ -50,11 +51,15 @@ impl Conversation {
             return None;
         }
         if !self.is_answered(&pending.own)
+            && !mutation::is(Mutation::SkippedLookUp)
             && !is_certainly_new(send, pending.command.epoch, self.epoch, &self.log.ring)
         {
             return Some(Question::Own(id));
         }
         let after = send.after.filter(|after| self.log.ring.get(*after).is_none())?;
+        if mutation::is(Mutation::LostOrder) {
+            return None;
+        }
         (!self.is_answered(&pending.after)).then_some(Question::After(after))
     }
 
@@ -101,7 +106,9 @@ impl Conversation {
         if is_system(&send.body) && !is_notice_of_service(&send.body, pending.command.origin.source) {
             return Decision::Refuse(Code::Forbidden, "only services may write notices");
         }
-        if let Some(after) = send.after.filter(|after| self.log.ring.get(*after).is_none()) {
+        if let Some(after) = send.after.filter(|after| self.log.ring.get(*after).is_none())
+            && !mutation::is(Mutation::LostOrder)
+        {
             match &pending.after {
                 Answer::Known { entry: Some(_), .. } => {}
                 Answer::Failed => return Decision::Unavailable,

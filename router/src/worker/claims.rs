@@ -1,5 +1,6 @@
 //! Claiming partitions at the start, giving them back at the end.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proto::{ConversationId, Partition};
@@ -21,8 +22,8 @@ impl Incarnation<'_> {
         tokio::select! {
             () = tasks.draining() => false,
             owners = self.announce() => {
-                let mut owners: hashbrown::HashMap<Partition, Ownership> = owners.into_iter().collect();
-                let mut fences = hashbrown::HashMap::new();
+                let mut owners: BTreeMap<Partition, Ownership> = owners.into_iter().collect();
+                let mut fences = BTreeMap::new();
                 for partition in self.partitions.clone() {
                     let row = owners.remove(&partition).unwrap_or_default();
                     let mut owner = Owner::reading(self.me);

@@ -3,6 +3,7 @@
 //! A turn takes what is there (commands, answers of the store, timers), lets the state machines have it, then asks the
 //! store for what they want and publishes once. Nothing in a turn waits.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use bus::{Bus, CommandQueue};
@@ -57,17 +58,17 @@ pub struct Incarnation<'a> {
     pub(super) ops: FuturesUnordered<Op>,
     pub(super) queue: CommandQueue,
     // Ownership.
-    pub(super) owners: HashMap<Partition, Owner>,
+    pub(super) owners: BTreeMap<Partition, Owner>,
     pub(super) owners_waiting: usize,
     pub(super) serving: HashMap<Partition, Epoch>,
     pub(super) touched: HashSet<ConversationId>,
     pub(super) touched_queue: Vec<ConversationId>,
     // Bounded work.
-    pub(super) load_queue: std::collections::VecDeque<Key>,
+    pub(super) load_queue: VecDeque<Key>,
     pub(super) loads: usize,
     pub(super) reads: usize,
     pub(super) flushes: usize,
-    pub(super) flush_queue: std::collections::VecDeque<Key>,
+    pub(super) flush_queue: VecDeque<Key>,
     // A3: one check for everything that was durable before it started.
     pub(super) verifying: Vec<Key>,
     pub(super) durable_keys: Vec<Key>,
@@ -95,7 +96,7 @@ impl<'a> Incarnation<'a> {
             store: &worker.store,
             tasks: &worker.tasks,
             metrics: &worker.metrics,
-            partitions: worker.partitions().collect(),
+            partitions: worker.partitions.clone(),
             started,
             now,
             ids: Ids::new(rand::random::<u128>().max(1), millis(worker.config.lease)),
@@ -103,16 +104,16 @@ impl<'a> Incarnation<'a> {
             wheel: Wheel::new(0),
             ops: FuturesUnordered::new(),
             queue: worker.bus.serve([]),
-            owners: HashMap::new(),
+            owners: BTreeMap::new(),
             owners_waiting: 0,
             serving: HashMap::new(),
             touched: HashSet::new(),
             touched_queue: Vec::new(),
-            load_queue: std::collections::VecDeque::new(),
+            load_queue: VecDeque::new(),
             loads: 0,
             reads: 0,
             flushes: 0,
-            flush_queue: std::collections::VecDeque::new(),
+            flush_queue: VecDeque::new(),
             verifying: Vec::new(),
             durable_keys: Vec::new(),
             durable: Vec::new(),
@@ -141,6 +142,7 @@ impl<'a> Incarnation<'a> {
         loop {
             let mut first = None;
             tokio::select! {
+                biased;
                 () = &mut draining => self.begin_drain(),
                 Some(done) = self.ops.next(), if !self.ops.is_empty() => first = Some(done),
                 () = self.queue.recv(&mut commands) => {}

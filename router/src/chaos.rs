@@ -1,0 +1,143 @@
+//! Two routers that take the same partitions from each other again and again, on a store that fails, delays, answers
+//! "unknown" and applies writes late; clients that resend until they are acknowledged; and a record of everything that
+//! was ever told.
+//!
+//! Checked at the end, on the whole log: what was acknowledged is there, at its place; seqs are contiguous; no client
+//! message id is there twice; a sender's messages are in the order of their `after`; nothing shown ever changed. Each
+//! check is shown to be able to fail by breaking a rule.
+
+mod clients;
+mod record;
+
+use std::time::Duration;
+
+use bus::{Bus, Limits};
+use lifecycle::Tasks;
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use store::{Rates, Store};
+use tokio::sync::oneshot;
+
+use crate::mutation::{Mutation, break_rule};
+use crate::worker::Worker;
+use crate::{GroupRules, History, RouterConfig};
+use clients::Clients;
+
+fn config(random: &mut StdRng) -> RouterConfig {
+    RouterConfig {
+        workers: 1,
+        group: GroupRules { members_max: 100, history: History::Whole },
+        bucket_entries_max: random.random_range(3..40),
+        bucket_bytes_max: 1 << 20,
+        conversation_queue_max: 100,
+        conversations_max: random.random_range(2..5),
+        conversation_idle: Duration::from_millis(300),
+        loads_max: 2,
+        reads_max: 100,
+        flush_interval: Duration::from_millis(100),
+        quiet_after: Duration::from_millis(200),
+        give_up_after: Duration::from_millis(random.random_range(300..3_000)),
+        restart_pause: Duration::from_millis(random.random_range(100..1_500)),
+        lease: Duration::from_secs(30),
+        drain_timeout: Duration::from_secs(5),
+    }
+}
+
+fn rates(random: &mut StdRng) -> Rates {
+    Rates {
+        fail: random.random_range(0..30),
+        unknown_applied: random.random_range(0..30),
+        unknown_never: random.random_range(0..30),
+        unknown_late: random.random_range(0..60),
+        slow: random.random_range(0..200),
+        fenced: 0,
+        slow_max: Duration::from_millis(random.random_range(1..800)),
+        arrival: random.random_range(1..200),
+    }
+}
+
+/// Runs one world; an error says what was violated.
+async fn world(seed: u64) -> Result<u64, String> {
+    let mut random = StdRng::seed_from_u64(seed);
+    let store = Store::memory();
+    let Store::Memory(memory) = &store else { return Err("not in memory".into()) };
+    memory.program_random(seed, rates(&mut random));
+    let tasks = Tasks::default();
+    let buses: Vec<Bus> =
+        (0..2).map(|_| Bus::local(Limits { commands: 1_000, deliveries: 100_000 })).collect();
+    let mut clients = Clients::new(buses.clone(), StdRng::seed_from_u64(seed ^ 0x5eed));
+    let workers = buses.iter().enumerate().map(|(number, bus)| {
+        let worker = Worker::new(0, config(&mut random), bus.clone(), store.clone(), tasks.clone());
+        let worker = worker.only(clients.partitions());
+        let late = Duration::from_millis(random.random_range(0..500) * number as u64);
+        async move {
+            tokio::time::sleep(late).await;
+            worker.run(oneshot::channel().0).await;
+        }
+    });
+    let workers = futures_util::future::join_all(workers.collect::<Vec<_>>());
+    let (_, told) = tokio::join!(workers, async {
+        clients.talk(Duration::from_secs(8)).await;
+        memory.heal();
+        memory.deliver_late();
+        let told = clients.finish().await;
+        tasks.drain();
+        told
+    });
+    memory.deliver_late();
+    told?;
+    clients.check(&store).await
+}
+
+fn run(seed: u64) -> Result<u64, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .map_err(|error| error.to_string())?;
+    runtime.block_on(world(seed))
+}
+
+/// How many worlds fit a test run; `ROUTER_WORLDS` asks for more.
+fn worlds(default: u64) -> u64 {
+    std::env::var("ROUTER_WORLDS").ok().and_then(|worlds| worlds.parse().ok()).unwrap_or(default)
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_doubled_reordered_or_changed() {
+    let mut acknowledged = 0;
+    for seed in 0..worlds(60) {
+        match run(seed) {
+            Ok(acks) => acknowledged += acks,
+            Err(violation) => panic!("seed {seed}: {violation}"),
+        }
+    }
+    assert!(acknowledged > 1_000, "the worlds did not do much: {acknowledged} acknowledged");
+}
+
+/// The first seed at which a broken rule shows as one of these violations.
+fn noticed(mutation: Mutation, violations: &[&str]) -> Option<u64> {
+    break_rule(Some(mutation));
+    let shows =
+        |seed: &u64| run(*seed).is_err_and(|error| violations.iter().any(|part| error.contains(part)));
+    let seed = (0..300).find(shows);
+    break_rule(None);
+    seed
+}
+
+#[test]
+fn claiming_without_a_fence_is_noticed() {
+    assert!(
+        noticed(Mutation::UnfencedClaim, &["was shown", "lost or out of order", "at two places"]).is_some()
+    );
+}
+
+#[test]
+fn appending_without_a_look_up_is_noticed() {
+    assert!(noticed(Mutation::SkippedLookUp, &["has one message at", "at two places"]).is_some());
+}
+
+#[test]
+fn appending_without_the_predecessor_is_noticed() {
+    assert!(noticed(Mutation::LostOrder, &["lost or out of order"]).is_some());
+}
