@@ -26,6 +26,7 @@ struct Place {
 
 impl HashPool {
     pub(crate) fn new(workers: usize, queue_max: usize) -> Self {
+        let workers = workers.max(1);
         Self {
             admitted: Arc::new(Semaphore::new(workers + queue_max)),
             running: Arc::new(Semaphore::new(workers)),

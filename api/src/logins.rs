@@ -73,9 +73,12 @@ impl Shared {
         self.end_login(&login.user, &login.login).await
     }
 
-    /// Ends a login and closes its sockets. One that has ended already stays so.
+    /// Ends a login of the user and closes its sockets. One that has ended already stays so; one of another user is left
+    /// alone, since other issuers choose the `sid` of their tokens as they like.
     pub(crate) async fn end_login(&self, user: &UserId, login: &LoginId) -> Result<(), Problem> {
-        self.store.end_login(login).await?;
+        if self.store.logins(user).await?.iter().any(|own| own.login == *login) {
+            self.store.end_login(login).await?;
+        }
         self.commands.revoke(user, Some(login.clone()));
         Ok(())
     }

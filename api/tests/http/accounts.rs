@@ -176,6 +176,19 @@ async fn logout_of_all_ends_every_login() {
     server.post("/api/v1/auth/refresh", "", body).await.problem(401, "UNAUTHENTICATED");
 }
 
+#[tokio::test]
+async fn token_that_names_the_login_of_another_user_ends_nothing() {
+    let server = Server::start().await;
+    let alice = server.register("alice").await;
+    let now = lifecycle::wall_clock_ms() / 1_000;
+    let eve = UserId::parse("eve").unwrap();
+    let login = login_of(&server, &alice.access);
+    let crafted = server.issuer.issue(&eve, Some(&login), &auth::Scopes::default(), now, 60);
+    assert_eq!(server.post_nothing("/api/v1/auth/logout", &crafted).await.status, 204);
+    let body = json!({"refresh_token": alice.refresh});
+    server.post("/api/v1/auth/refresh", "", body).await.expect(200);
+}
+
 async fn disable(store: &Store, user: &str) {
     let mut account = store.account(&UserId::parse(user).unwrap()).await.unwrap().unwrap();
     account.status = AccountStatus::Disabled;
