@@ -98,7 +98,8 @@ impl Stages {
                 in_time = false;
             }
         }
-        tracing::info!(milliseconds = began.elapsed().as_millis(), "drained");
+        let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(milliseconds, "drained");
         in_time
     }
 }
