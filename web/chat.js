@@ -246,7 +246,7 @@ export class Chat {
     const conversation = this.#conversations.get(receipt.conversation);
     if (!conversation) return;
     const [delivered, read] = [receipt.delivered_seq, receipt.read_seq].map((seq) => seq && Number(seq));
-    if (receipt.user !== this.me) conversation.takeReceipt(receipt.user, delivered, read);
+    if (receipt.user !== this.me) conversation.takeReceipt(delivered, read);
     else if (read) conversation.takeRead(read, receipt.unread === undefined ? undefined : Number(receipt.unread));
     this.#changed();
   }
@@ -266,6 +266,7 @@ export class Chat {
       if (conversation.log.loaded) setTimeout(() => this.#fillHole(conversation), HOLE_PATIENCE_MS);
       else this.#sync();
     }
+    if (conversation !== this.current) conversation.log.trim(KEPT_ENTRIES);
     this.#planDelivered();
     this.#changed();
   }

@@ -20,8 +20,8 @@ export class Conversation {
   left = false;
   log = new Log();
   outbox = new Outbox();
-  /** How far each of the others is: user to `{ delivered, read }`. */
-  #others = new Map();
+  #peerRead = 0;
+  #peerDelivered = 0;
   /** Until when each is shown as typing. */
   #typing = new Map();
   /** Up to where the server was told that this device received. */
@@ -61,6 +61,7 @@ export class Conversation {
     }
     if (entry.clientMessageId) this.outbox.settle(entry.clientMessageId);
     this.#typing.delete(entry.sender);
+    this.#sayingIsReading(entry);
     if (entry.body.system?.created?.name) this.name = entry.body.system.created.name;
     // A conversation that begins with this entry is held whole.
     if (!this.log.loaded && entry.seq === 1) this.log.take({ from: 1, to: 0, entries: [] });
@@ -74,7 +75,15 @@ export class Conversation {
     this.log.take(page);
     const newest = this.log.entries.at(-1);
     if (newest && newest.seq >= (this.last?.seq ?? 0)) this.last = newest;
-    for (const entry of page.entries) this.outbox.settle(entry.clientMessageId);
+    for (const entry of page.entries) {
+      this.outbox.settle(entry.clientMessageId);
+      this.#sayingIsReading(entry);
+    }
+  }
+
+  /** Whoever says something has read what was said before; the server tells no receipt of that. */
+  #sayingIsReading({ sender, seq }) {
+    if (sender === this.peer) this.takeReceipt(seq, seq);
   }
 
   /** The user has read up to here, on this device or another. */
@@ -84,23 +93,16 @@ export class Conversation {
     if (unread !== undefined) this.unread = unread;
   }
 
-  takeReceipt(user, delivered, read) {
-    const known = this.#others.get(user) ?? { delivered: 0, read: 0 };
-    known.read = Math.max(known.read, read ?? 0);
-    known.delivered = Math.max(known.delivered, delivered ?? 0, known.read);
-    this.#others.set(user, known);
+  /** How far the other of a direct conversation is. */
+  takeReceipt(delivered = 0, read = 0) {
+    this.#peerRead = Math.max(this.#peerRead, read);
+    this.#peerDelivered = Math.max(this.#peerDelivered, delivered, read);
   }
 
-  /** What became of an own entry: `sent`, `delivered` to or `read` by somebody, and by how many. */
+  /** What became of an own entry: `sent`, and with a peer `delivered` and `read`. */
   progress(seq) {
-    let delivered = 0;
-    let read = 0;
-    for (const other of this.#others.values()) {
-      if (other.read >= seq) read += 1;
-      if (other.delivered >= seq) delivered += 1;
-    }
-    if (read > 0) return { state: "read", count: read };
-    return delivered > 0 ? { state: "delivered", count: delivered } : { state: "sent", count: 0 };
+    if (seq <= this.#peerRead) return "read";
+    return seq <= this.#peerDelivered ? "delivered" : "sent";
   }
 
   takeTyping(user, now) {

@@ -8,7 +8,7 @@ const NEAR = 80;
 // Messages of one sender within this time stand together.
 const TOGETHER_MS = 5 * 60_000;
 const TICKS = {
-  sending: ["◷", "sending"],
+  sending: ["…", "sending"],
   sent: ["✓", "sent"],
   delivered: ["✓✓", "delivered"],
   read: ["✓✓", "read"],
@@ -116,24 +116,23 @@ export class ChatView {
     const version = JSON.stringify([entry.seq, name, progress, entry.body.system ? text : ""]);
     // An own message keeps the key that it had on its way, so that its bubble stays the same place in the list.
     const key = own && entry.clientMessageId ? entry.clientMessageId : `seq ${entry.seq}`;
-    return { key, version, entry, own, name, progress, text, isGroup: conversation.isGroup };
+    return { key, version, entry, own, name, progress, text };
   }
 
   #make(item) {
     if (item.day) return element("div", { class: "day" }, item.day);
     if (item.message) return this.#makeUnsent(item);
-    const { entry, own, name, progress, text, isGroup } = item;
+    const { entry, own, name, progress, text } = item;
     if (entry.body.system) {
       return element("div", { class: "system", "data-seq": String(entry.seq) }, text);
     }
-    const [tick, label] = progress ? TICKS[progress.state] : [];
-    const many = isGroup && progress?.count > 0 ? `${label} by ${progress.count}` : label;
+    const [tick, label] = progress ? TICKS[progress] : [];
     return element("div", { class: `message ${own ? "own" : "other"}`, "data-seq": String(entry.seq) },
       name && element("span", { class: "sender", "data-hue": hue(entry.sender) }, name),
       element("p", { class: "bubble", dir: "auto" }, text),
       element("span", { class: "meta" },
         element("time", { datetime: new Date(entry.time).toISOString() }, clock(entry.time)),
-        tick && element("span", { class: "tick", "data-state": progress.state, role: "img", "aria-label": many, title: many }, tick)));
+        tick && element("span", { class: "tick", "data-state": progress, role: "img", "aria-label": label, title: label }, tick)));
   }
 
   #makeUnsent({ conversation, message }) {
