@@ -1,0 +1,242 @@
+// The page, served by the real program, in real Chromium: `TIDEGATE_BIN=…/tidegate CHROMIUM=…/chromium node --test`.
+
+import assert from "node:assert/strict";
+import { mkdir } from "node:fs/promises";
+import path from "node:path";
+import { after, before, describe, test } from "node:test";
+
+import { chromium } from "playwright-core";
+
+import { Person } from "./person.js";
+import { Server } from "./server.js";
+
+const PROGRAM = process.env.TIDEGATE_BIN;
+const BROWSER = process.env.CHROMIUM || "/usr/bin/chromium";
+// Where to leave pictures of what a test saw; none when unset.
+const PICTURES = process.env.PICTURES;
+// The narrowest phones in wide use.
+const PHONE = { width: 360, height: 740 };
+const skip = PROGRAM ? false : "TIDEGATE_BIN is not set: build the program and name it there";
+
+describe("the page", { skip, timeout: 240_000 }, () => {
+  let server;
+  let browser;
+
+  before(async () => {
+    server = await Server.start(path.resolve(PROGRAM));
+    browser = await chromium.launch({
+      executablePath: BROWSER,
+      args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+    });
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+
+  /** Two people who just registered, by names that nobody has yet. */
+  async function pair(prefix, viewport) {
+    const [alice, bob] = await Promise.all(
+      ["alice", "bob"].map((name) => Person.arrive(browser, server, `${prefix}-${name}`, viewport)),
+    );
+    await Promise.all([alice.register("Alice"), bob.register("Bob")]);
+    return [alice, bob];
+  }
+
+  async function picture(person, name) {
+    if (!PICTURES) return;
+    await mkdir(PICTURES, { recursive: true });
+    await person.page.screenshot({ path: path.join(PICTURES, `${name}.png`) });
+  }
+
+  test("two people chat both ways, with unread counts and ticks", async () => {
+    const [alice, bob] = await pair("direct");
+    await alice.startChat("direct-bob");
+    await alice.say("hello Bob");
+    await alice.say("are you there?");
+
+    await bob.unread("Alice", 2);
+    await bob.page.waitForFunction(() => document.title === "(2) Tidegate");
+    await alice.tick("are you there?", "delivered");
+    await bob.open("Alice");
+    await bob.sees("are you there?");
+    await bob.unread("Alice", 0);
+    await alice.tick("hello Bob", "read");
+
+    await bob.page.getByLabel("Message", { exact: true }).pressSequentially("ye");
+    await alice.page.locator("#chat-note", { hasText: "Bob is typing…" }).waitFor();
+    await bob.say("yes, hello Alice");
+    await alice.sees("yes, hello Alice");
+    await bob.tick("yes, hello Alice", "read");
+    assert.deepEqual(await alice.texts(), ["hello Bob", "are you there?", "yes, hello Alice"]);
+    assert.deepEqual(await bob.texts(), await alice.texts());
+    await picture(alice, "direct");
+    await Promise.all([alice.leave(), bob.leave()]);
+  });
+
+  test("what people write is text and never markup", async () => {
+    const [alice, bob] = await pair("markup");
+    const nasty = '<img src=x onerror="document.title=1"><script>alert(1)</script>';
+    await alice.startChat("markup-bob");
+    await alice.say(nasty);
+    await bob.open("Alice");
+    await bob.sees(nasty);
+    assert.equal(await bob.page.locator("#messages :is(img, script)").count(), 0);
+    await Promise.all([alice.leave(), bob.leave()]);
+  });
+
+  test("a group chats, and shows who said what", async () => {
+    const [alice, bob] = await pair("group");
+    const carol = await Person.arrive(browser, server, "group-carol");
+    await carol.register("Carol");
+    await alice.startGroup("The crew", ["group-bob", "group-carol"]);
+    await alice.say("welcome aboard");
+    await Promise.all([bob, carol].map((person) => person.unread("The crew", 1)));
+    await Promise.all([bob, carol].map((person) => person.open("The crew")));
+    await bob.sees("welcome aboard");
+    await bob.say("aye");
+    await carol.say("aye aye");
+    for (const person of [alice, bob, carol]) {
+      await person.sees("aye");
+      await person.sees("aye aye");
+      assert.equal((await person.texts())[0], "welcome aboard");
+    }
+    await carol.message("welcome aboard").locator(".sender", { hasText: "Alice" }).waitFor();
+    await carol.message("aye").locator(".sender", { hasText: "Bob" }).waitFor();
+    await alice.page.locator(".system", { hasText: "Alice created the group “The crew”" }).waitFor();
+    await alice.tick("welcome aboard", "sent");
+    await picture(carol, "group");
+    await Promise.all([alice, bob, carol].map((person) => person.leave()));
+  });
+
+  test("history is read on scrolling up, in order and once", async () => {
+    const [alice, bob] = await pair("history");
+    const texts = Array.from({ length: 130 }, (_, i) => `message ${i + 1}`);
+    await alice.startChat("history-bob");
+    for (const text of texts) await alice.say(text);
+    await alice.tick("message 130", "delivered");
+
+    // A page that was open all the time has it already; a fresh one has to read it.
+    await bob.page.reload();
+    await bob.online();
+    await bob.open("Alice");
+    await bob.sees("message 130");
+    assert.ok((await bob.texts()).length < 130, "not everything is read at once");
+    await bob.page.locator("#messages").focus();
+    while ((await bob.texts()).length < texts.length) {
+      const shown = (await bob.texts()).length;
+      await bob.page.locator("#messages").evaluate((messages) => messages.scrollTo(0, 0));
+      await bob.page.waitForFunction(
+        (count) => document.querySelectorAll("#messages .bubble").length > count, shown);
+    }
+    assert.deepEqual(await bob.texts(), texts);
+    await Promise.all([alice.leave(), bob.leave()]);
+  });
+
+  test("a killed server is noticed, and everything is there when it is back", async () => {
+    const [alice, bob] = await pair("killed");
+    await alice.startChat("killed-bob");
+    await alice.say("before");
+    await bob.open("Alice");
+    await bob.sees("before");
+    await alice.tick("before", "read");
+
+    for (const person of [alice, bob]) person.serverGoesAway();
+    await server.kill();
+    await Promise.all([alice.linkState("waiting"), bob.linkState("waiting")]);
+    await picture(alice, "reconnecting");
+    await alice.say("into the void");
+    await bob.say("me too");
+    await alice.tick("into the void", "sending");
+    await bob.tick("me too", "sending");
+
+    await server.run();
+    await Promise.all([alice.online(), bob.online()]);
+    for (const person of [alice, bob]) {
+      await person.sees("into the void");
+      await person.sees("me too");
+    }
+    await alice.tick("into the void", "read");
+    await bob.tick("me too", "read");
+    for (const person of [alice, bob]) person.serverIsBack();
+    await bob.say("after");
+    await alice.sees("after");
+
+    const texts = await alice.texts();
+    assert.deepEqual(await bob.texts(), texts, "both see the same order");
+    assert.deepEqual([...texts].sort(), ["after", "before", "into the void", "me too"]);
+    await Promise.all([alice.leave(), bob.leave()]);
+  });
+
+  test("someone who was away while the server was killed misses nothing", async () => {
+    const [alice, bob] = await pair("away");
+    await alice.startChat("away-bob");
+    await alice.say("one");
+    await bob.open("Alice");
+    await bob.sees("one");
+    bob.serverGoesAway();
+    alice.serverGoesAway();
+    await bob.context.setOffline(true);
+    await bob.linkState("waiting");
+    await alice.say("two");
+    await alice.tick("two", "sent");
+    await server.kill();
+    await server.run();
+    await alice.online();
+    await alice.say("three");
+    await alice.tick("three", "sent");
+    await bob.context.setOffline(false);
+    await bob.online();
+    await bob.sees("three");
+    assert.deepEqual(await bob.texts(), ["one", "two", "three"]);
+    await alice.tick("three", "read");
+    await Promise.all([alice.leave(), bob.leave()]);
+  });
+
+  test("a phone's width shows the list or the chat, and nothing sticks out", async () => {
+    const [alice, bob] = await pair("phone", PHONE);
+    await alice.fitsItsWidth();
+    await alice.startChat("phone-bob");
+    assert.equal(await alice.page.locator("#sidebar").isVisible(), false);
+    await alice.say("w".repeat(300));
+    await alice.say("a line\nand another");
+    await alice.say("https://example.org/".padEnd(200, "long-path/"));
+    await alice.tick("w".repeat(300), "delivered");
+    await alice.fitsItsWidth();
+    await picture(alice, "phone-chat");
+    await alice.page.getByRole("button", { name: "Back to conversations" }).click();
+    assert.equal(await alice.page.locator("#sidebar").isVisible(), true);
+    assert.equal(await alice.page.locator("#open-chat").isVisible(), false);
+    await alice.fitsItsWidth();
+    await bob.unread("Alice", 3);
+    await picture(bob, "phone-list");
+    await bob.fitsItsWidth();
+    await bob.page.getByRole("button", { name: "New group" }).click();
+    await bob.fitsItsWidth();
+    await picture(bob, "phone-dialog");
+    await Promise.all([alice.leave(), bob.leave()]);
+  });
+
+  test("a reload keeps the login, signing out ends it, a wrong password is told", async () => {
+    const alice = await Person.arrive(browser, server, "sign-alice");
+    await alice.fitsItsWidth();
+    await alice.register("Alice");
+    await alice.page.reload();
+    await alice.online();
+    await alice.startChat("sign-alice");
+    await alice.say("buy milk");
+    // Whoever writes to themselves has read it.
+    await alice.tick("buy milk", "read");
+    await alice.page.getByRole("button", { name: "Sign out" }).click();
+    await alice.atTheEntrance();
+    assert.equal(await alice.page.evaluate(() => sessionStorage.length), 0);
+    await alice.page.reload();
+    await alice.atTheEntrance();
+    await alice.logInWrongly();
+    await alice.logIn();
+    await alice.open("Notes to yourself");
+    await alice.sees("buy milk");
+    await alice.leave();
+  });
+});

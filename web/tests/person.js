@@ -1,0 +1,175 @@
+// Somebody at the page: a browser context of their own, what they do, and what must never happen meanwhile.
+
+import assert from "node:assert/strict";
+
+// What a browser says by itself about a server that is away.
+const AWAY = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_SOCKET_NOT_CONNECTED|ERR_INTERNET_DISCONNECTED|WebSocket connection to/;
+
+export class Person {
+  #problems = [];
+  #serverMayBeAway = false;
+  /** Complaints of the browser about what a test does on purpose. */
+  #expected = [];
+
+  static async arrive(browser, server, username, viewport = { width: 1100, height: 760 }) {
+    const person = new Person();
+    person.username = username;
+    person.server = server;
+    person.context = await browser.newContext({ viewport, locale: "en-GB" });
+    person.page = await person.context.newPage();
+    person.page.setDefaultTimeout(15_000);
+    await person.#watch();
+    await person.page.goto(server.url);
+    return person;
+  }
+
+  async register(nickname) {
+    await this.page.getByRole("button", { name: "Register" }).click();
+    await this.page.getByLabel("Name that others see").fill(nickname);
+    await this.#enter(this.#password);
+    await this.online();
+  }
+
+  async logIn() {
+    await this.#enter(this.#password);
+    await this.online();
+  }
+
+  async logInWrongly() {
+    this.#expected.push(/status of 401/);
+    await this.#enter("not the password");
+    await this.page.locator("#entrance-problem", { hasText: "Wrong username or password." }).waitFor();
+  }
+
+  /** The entrance, whoever was here before. */
+  atTheEntrance() {
+    return this.page.locator("#entrance-form").waitFor();
+  }
+
+  async #enter(password) {
+    await this.page.locator("#username").fill(this.username);
+    await this.page.locator("#password").fill(password);
+    await this.page.locator("#entrance-submit").click();
+  }
+
+  get #password() {
+    return `secret of ${this.username}`;
+  }
+
+  online() {
+    return this.linkState("online");
+  }
+
+  linkState(state) {
+    return this.page.locator(`#link-state[data-state=${state}]`).waitFor({ timeout: 45_000 });
+  }
+
+  async startChat(username) {
+    const { page } = this;
+    await page.getByRole("button", { name: "New chat" }).click();
+    await page.getByRole("textbox", { name: "Username or user id" }).fill(username);
+    await page.getByRole("button", { name: "Chat", exact: true }).click();
+    await page.locator("#open-chat").waitFor();
+  }
+
+  async startGroup(name, members) {
+    const { page } = this;
+    await page.getByRole("button", { name: "New group" }).click();
+    await page.getByRole("textbox", { name: "Name", exact: true }).fill(name);
+    await page.getByRole("textbox", { name: "Members" }).fill(members.join(", "));
+    await page.getByRole("button", { name: "Create" }).click();
+    await page.locator("#chat-name", { hasText: name }).waitFor();
+  }
+
+  async open(title) {
+    await this.line(title).click();
+    await this.page.locator("#chat-name", { hasText: title }).waitFor();
+  }
+
+  line(title) {
+    return this.page.locator(".line").filter({ has: this.page.locator(".line-title", { hasText: title }) });
+  }
+
+  async say(text) {
+    await this.page.getByLabel("Message", { exact: true }).fill(text);
+    await this.page.keyboard.press("Enter");
+  }
+
+  message(text) {
+    const exactly = new RegExp(`^${text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`);
+    return this.page.locator(".message").filter({ has: this.page.locator(".bubble", { hasText: exactly }) });
+  }
+
+  /** Waits until the message is shown. */
+  sees(text) {
+    return this.message(text).waitFor();
+  }
+
+  /** Waits until the own message has this tick: sending, sent, delivered or read. */
+  tick(text, state) {
+    return this.message(text).locator(`.tick[data-state=${state}]`).waitFor();
+  }
+
+  /** Waits for the number on a line of the list; 0 is no number. */
+  async unread(title, count) {
+    const badge = this.line(title).locator(".badge");
+    if (count === 0) await badge.waitFor({ state: "detached" });
+    else await badge.getByText(String(count), { exact: true }).waitFor();
+  }
+
+  texts() {
+    return this.page.locator("#messages .bubble").allTextContents();
+  }
+
+  /** Between these two the browser may complain that the server cannot be reached. */
+  serverGoesAway() {
+    this.#serverMayBeAway = true;
+  }
+
+  serverIsBack() {
+    this.#serverMayBeAway = false;
+  }
+
+  /** Nothing is wider than the window. */
+  async fitsItsWidth() {
+    const [wide, width] = await this.page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+    assert.ok(wide <= width, `${wide} pixels in a window of ${width}`);
+    const outside = await this.page.evaluate(() => [...document.querySelectorAll("body *")]
+      .filter((one) => one.checkVisibility() && !one.closest(".visually-hidden"))
+      .map((one) => [one, one.getBoundingClientRect()])
+      .filter(([, box]) => box.width > 0 && (box.left < -0.5 || box.right > innerWidth + 0.5))
+      .map(([one]) => `${one.tagName}#${one.id}.${one.className}`));
+    assert.deepEqual(outside, []);
+  }
+
+  async leave() {
+    assert.ok(!this.page.url().includes("eyJ"), "no token in the page's address");
+    const violations = await this.page.evaluate(() => globalThis.violations);
+    await this.context.close();
+    assert.deepEqual([...this.#problems, ...violations], [], `what went wrong for ${this.username}`);
+  }
+
+  async #watch() {
+    const { page } = this;
+    await this.context.addInitScript(() => {
+      globalThis.violations = [];
+      addEventListener("securitypolicyviolation", (event) => {
+        globalThis.violations.push(`${event.violatedDirective}: ${event.blockedURI}`);
+      });
+    });
+    page.on("pageerror", (error) => this.#problems.push(`uncaught: ${error.stack}`));
+    page.on("console", (message) => {
+      if (message.type() !== "error" && message.type() !== "warning") return;
+      if (this.#serverMayBeAway && AWAY.test(message.text())) return;
+      if (this.#expected.some((expected) => expected.test(message.text()))) return;
+      this.#problems.push(`console: ${message.text()}`);
+    });
+    const checkAddress = (address) => {
+      const { hostname } = new URL(address);
+      if (hostname !== "127.0.0.1") this.#problems.push(`outside request: ${address}`);
+      if (address.includes("eyJ")) this.#problems.push("a token in an address");
+    };
+    page.on("request", (request) => checkAddress(request.url()));
+    page.on("websocket", (socket) => checkAddress(socket.url()));
+  }
+}
