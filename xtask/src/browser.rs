@@ -1,9 +1,10 @@
 //! The page in a real browser: `web/tests`, run by `node --test`.
 //!
 //! What those tests are given: `TIDEGATE_BIN` (the binary that cargo just built) and `CHROMIUM` (a browser to start).
-//! Their node packages come from `npm ci`. As root in CI a missing Chromium is installed with apt-get.
+//! Their node packages come from `npm ci`. In CI a missing node or Chromium is installed with apt-get, and whatever is
+//! still missing then fails the step; elsewhere nothing is installed on the machine, and the step says what it skipped.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context;
@@ -11,76 +12,112 @@ use anyhow::Context;
 use crate::check::{Outcome, show};
 use crate::tree;
 
+/// Oldest node that playwright-core and the tests run on.
+const NODE_MAJOR_MIN: u32 = 20;
+const CHROMIUM_NAMES: &[&str] = &["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 const HOW_TO_GET: &str = "install node 20 or newer with npm, and chromium (Debian: apt-get install chromium nodejs npm; \
-     elsewhere set CHROMIUM to a Chrome or Chromium binary), then run cargo xtask test again";
+     elsewhere set CHROMIUM to a Chrome or Chromium binary), then run cargo xtask page";
 
-/// Runs the tests in `web/tests`; there is nothing to run before that folder exists.
+/// Builds the program and runs the tests of the page alone.
+pub fn build_and_run() -> anyhow::Result<Outcome> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = show(Command::new(cargo).args(["build", "--package", "server"]).current_dir(tree::root()))?;
+    if built == Outcome::Passed { run() } else { Ok(built) }
+}
+
+/// Runs the tests in `web/tests` against the program that cargo built before.
 pub fn run() -> anyhow::Result<Outcome> {
     let tests = tree::root().join("web/tests");
-    if !tests.is_dir() {
-        return Ok(Outcome::Skipped("there is no web/tests".into()));
-    }
-    match prepare() {
-        Ok(chromium) => show(
-            Command::new("node")
-                .arg("--test")
-                .current_dir(&tests)
-                .env("TIDEGATE_BIN", built_program()?)
-                .env("CHROMIUM", chromium),
-        ),
+    let chromium = match prepare(&tests) {
+        Ok(chromium) => chromium,
         Err(missing) if in_ci() => {
             println!("{missing:#}");
-            Ok(Outcome::Failed)
+            return Ok(Outcome::Failed);
         }
-        Err(missing) => Ok(Outcome::Skipped(format!("{missing:#}. To run it: {HOW_TO_GET}"))),
-    }
+        Err(missing) => {
+            return Ok(Outcome::Skipped(format!(
+                "the page in a browser: {missing:#}. To run it: {HOW_TO_GET}"
+            )));
+        }
+    };
+    show(
+        Command::new("node")
+            .args(["--test", "--test-reporter=spec"])
+            .current_dir(&tests)
+            .env("TIDEGATE_BIN", built_program()?)
+            .env("CHROMIUM", chromium),
+    )
 }
 
 /// Gets node packages and a browser; gives the browser's path.
-fn prepare() -> anyhow::Result<PathBuf> {
-    let tests = tree::root().join("web/tests");
+fn prepare(tests: &Path) -> anyhow::Result<PathBuf> {
+    if in_ci() {
+        install_missing()?;
+    }
+    let node = node_major()?;
+    anyhow::ensure!(node >= NODE_MAJOR_MIN, "node {node} is here, {NODE_MAJOR_MIN} is needed");
+    let chromium = find_chromium().context("no chromium on this machine")?;
     let npm = Command::new("npm")
-        .args(["ci", "--no-audit", "--no-fund"])
+        .args(["ci", "--prefer-offline", "--no-audit", "--no-fund"])
         .current_dir(tests)
         .status()
         .context("npm could not be started")?;
     anyhow::ensure!(npm.success(), "npm ci failed in web/tests");
-    if let Some(chromium) = find_chromium() {
-        return Ok(chromium);
-    }
-    if in_ci() {
-        install_chromium()?;
-    }
-    find_chromium().context("no chromium on this machine")
+    Ok(chromium)
+}
+
+fn node_major() -> anyhow::Result<u32> {
+    let output = Command::new("node").arg("--version").output().context("node could not be started")?;
+    let version = String::from_utf8_lossy(&output.stdout);
+    let major = version.trim().trim_start_matches('v').split('.').next().unwrap_or_default();
+    major.parse().with_context(|| format!("node --version said {version:?}"))
 }
 
 fn find_chromium() -> Option<PathBuf> {
     if let Some(named) = std::env::var_os("CHROMIUM") {
         return Some(named.into());
     }
-    let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .flat_map(|folder| names.map(|name| folder.join(name)))
-        .find(|candidate| candidate.is_file())
+    CHROMIUM_NAMES.iter().find_map(|name| on_path(name))
 }
 
-fn install_chromium() -> anyhow::Result<()> {
-    for arguments in [&["update"][..], &["install", "--yes", "--no-install-recommends", "chromium"]] {
-        let status = Command::new("apt-get")
-            .args(arguments)
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .status()
-            .context("apt-get could not be started")?;
-        anyhow::ensure!(status.success(), "apt-get {} failed", arguments.join(" "));
+fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|candidate| candidate.is_file())
+}
+
+/// Installs with apt-get what is not here; nothing when all is.
+fn install_missing() -> anyhow::Result<()> {
+    let mut packages = Vec::new();
+    if on_path("node").is_none() {
+        packages.push("nodejs");
     }
+    if on_path("npm").is_none() {
+        packages.push("npm");
+    }
+    if find_chromium().is_none() {
+        packages.push("chromium");
+    }
+    if packages.is_empty() {
+        return Ok(());
+    }
+    apt_get(&["update"])?;
+    apt_get(&[&["install", "--yes", "--no-install-recommends"], &packages[..]].concat())
+}
+
+fn apt_get(arguments: &[&str]) -> anyhow::Result<()> {
+    let status = Command::new("apt-get")
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .status()
+        .context("apt-get could not be started")?;
+    anyhow::ensure!(status.success(), "apt-get {} failed", arguments.join(" "));
     Ok(())
 }
 
-/// The binary that `cargo test` built beside its tests: this program lives in the same folder.
+/// The binary that cargo built beside its tests: this program lives in the same folder.
 fn built_program() -> anyhow::Result<PathBuf> {
     let me = std::env::current_exe().context("where this program lives")?;
-    let program = me.with_file_name("tidegate");
+    let program = me.with_file_name(format!("tidegate{}", std::env::consts::EXE_SUFFIX));
     anyhow::ensure!(program.is_file(), "cargo built no {}", program.display());
     Ok(program)
 }

@@ -34,9 +34,10 @@ const STEPS: &[Step] = &[
     }),
 ];
 
-/// Runs every step. Success only if none failed.
+/// Runs every step. Success only if none failed; what was skipped is told last.
 pub fn run() -> anyhow::Result<ExitCode> {
     let mut failed = Vec::new();
+    let mut skipped = Vec::new();
     for (index, (name, step)) in STEPS.iter().enumerate() {
         println!("\n=== {}/{} {name}", index + 1, STEPS.len());
         let (outcome, took) = timed(step)?;
@@ -44,12 +45,19 @@ pub fn run() -> anyhow::Result<ExitCode> {
         match outcome {
             Outcome::Passed if last => {}
             Outcome::Passed => println!("--- passed in {}", spell(took)),
-            Outcome::Skipped(why) => println!("--- SKIPPED: {why}"),
+            Outcome::Skipped(why) => {
+                println!("--- SKIPPED: {why}");
+                skipped.push(why);
+            }
             Outcome::Failed => {
                 println!("--- FAILED after {}", spell(took));
                 failed.push(*name);
             }
         }
+    }
+    // Said again where it is seen: far below, after the output of the last step.
+    for why in skipped {
+        println!("\nskipped: {why}");
     }
     if failed.is_empty() {
         return Ok(ExitCode::SUCCESS);

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use xtask::check::Outcome;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Chores of the Tidegate workspace")]
@@ -15,6 +16,8 @@ struct Arguments {
 enum Chore {
     /// Everything that must hold before a change lands: format, clippy, page in a browser, all tests
     Test,
+    /// The page in a browser alone; fails where `test` would skip it
+    Page,
     /// Prints docs/METRICS.md as the sources say it should be: cargo xtask metrics > docs/METRICS.md
     Metrics,
 }
@@ -22,6 +25,11 @@ enum Chore {
 fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().chore {
         Chore::Test => xtask::check::run(),
+        Chore::Page => match xtask::browser::build_and_run()? {
+            Outcome::Passed => Ok(ExitCode::SUCCESS),
+            Outcome::Failed => Ok(ExitCode::FAILURE),
+            Outcome::Skipped(why) => anyhow::bail!(why),
+        },
         Chore::Metrics => {
             print!("{}", xtask::inventory::document(&xtask::inventory::read()?));
             Ok(ExitCode::SUCCESS)
