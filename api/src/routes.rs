@@ -6,6 +6,7 @@ mod history;
 mod login;
 mod members;
 mod messages;
+mod receipts;
 mod refresh;
 mod register;
 mod tickets;
@@ -35,6 +36,7 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(members::remove_member))
         .routes(routes!(conversations::list_conversations))
         .routes(routes!(conversations::read_conversation))
+        .routes(routes!(receipts::receipts))
         .routes(routes!(history::history))
         .routes(routes!(messages::send_message))
         .routes(routes!(tickets::issue_ticket))

@@ -129,3 +129,31 @@ async fn read_marks_are_for_members() {
     server.post(path, &alice, json!({})).await.problem(400, "BAD_FIELD");
     server.post(path, &alice, json!({"seq": -1})).await.problem(400, "BAD_FIELD");
 }
+
+#[tokio::test]
+async fn receipts_tell_how_far_the_other_is_and_only_to_members() {
+    let (server, [alice, bob, carol]) = three().await;
+    let direct = server.say(&alice, &bob, "one").await["conversation"].as_str().unwrap().to_owned();
+    server.say(&alice, &bob, "two").await;
+    let path = format!("/api/v1/conversations/{direct}/receipts");
+    let told =
+        async |person: &Person| server.get(&path, &person.access).await.expect(200)["receipts"].clone();
+    assert_eq!(told(&alice).await, json!([{"user": bob.id, "delivered_seq": "0", "read_seq": "0"}]));
+    // What one says is read by oneself, which is written within moments.
+    let sender = json!([{"user": alice.id, "delivered_seq": "2", "read_seq": "2"}]);
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while told(&bob).await != sender {
+        assert!(tokio::time::Instant::now() < deadline, "{}", told(&bob).await);
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+
+    let read = format!("/api/v1/conversations/{direct}/read");
+    assert_eq!(server.post(&read, &bob.access, json!({"seq": 1})).await.status, 204);
+    assert_eq!(told(&alice).await, json!([{"user": bob.id, "delivered_seq": "1", "read_seq": "1"}]));
+
+    server.get(&path, &carol.access).await.problem(403, "FORBIDDEN");
+    let body = json!({"group_id": "team", "name": "The team", "member_ids": [bob.id]});
+    server.post("/api/v1/groups", &alice.access, body).await.expect(201);
+    let group = server.get("/api/v1/conversations/g.team/receipts", &alice.access).await.expect(200);
+    assert_eq!(group["receipts"], json!([]), "groups tell none");
+}

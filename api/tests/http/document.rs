@@ -53,6 +53,7 @@ async fn document_has_exactly_the_promised_routes() {
         "GET /api/v1/conversations",
         "GET /api/v1/conversations/{conversation}/messages",
         "POST /api/v1/conversations/{conversation}/read",
+        "GET /api/v1/conversations/{conversation}/receipts",
         "POST /api/v1/messages",
         "POST /api/v1/tickets",
     ];

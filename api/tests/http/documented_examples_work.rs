@@ -153,6 +153,8 @@ async fn documented_examples_work_in_the_order_of_a_first_visit() {
     let page = reader.try_it("history", &token, &[]).await;
     assert_eq!(page["messages"].as_array().unwrap().len(), 1);
     reader.try_it("read_conversation", &token, &[]).await;
+    let receipts = reader.try_it("receipts", &token, &[]).await;
+    assert_eq!(receipts["receipts"][0]["user"], Value::from("bob"));
     reader.try_it("list_conversations", &token, &[]).await;
     reader.try_it("issue_ticket", &token, &[]).await;
     reader.try_it("dismiss_group", &token, &[]).await;

@@ -1,0 +1,64 @@
+//! Receipts: how far the other of a direct conversation is, for a client that was away when it was told.
+
+use axum::Json;
+use axum::extract::State;
+use proto::{Code, UserId};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::conversations::conversation_id;
+use crate::App;
+use crate::caller::Caller;
+use crate::extract::PathOf;
+use crate::numbers::Wide;
+use crate::problem::{Problem, ProblemBody};
+
+/// How far others are.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Receipts {
+    /// One for the other user of a direct conversation; none for groups, which tell none.
+    receipts: Vec<Receipt>,
+}
+
+/// How far a user is; the members are called as those of a socket's `receipt`.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Receipt {
+    /// Who.
+    #[schema(example = "bob")]
+    user: String,
+    /// On a device of theirs up to here; 0 for nothing yet.
+    delivered_seq: Wide,
+    /// Read up to here; 0 for nothing yet.
+    read_seq: Wide,
+}
+
+/// How far the other of a direct conversation is.
+#[utoipa::path(
+    get, path = "/api/v1/conversations/{conversation}/receipts", tag = "conversations",
+    params(("conversation" = String, Path, description = "Which.", example = "d.alice.bob")),
+    responses(
+        (status = 200, description = "How far.", body = Receipts),
+        (status = "default", description = "403 `FORBIDDEN`: not a member.", body = ProblemBody,
+            content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn receipts(
+    State(app): State<App>,
+    caller: Caller,
+    PathOf(conversation): PathOf<String>,
+) -> Result<Json<Receipts>, Problem> {
+    let stranger = || Problem::new(Code::Forbidden, "you are not a member of this conversation");
+    let user: &UserId = &caller.0.user;
+    let id = conversation_id(&conversation)?;
+    let head = app.commands.heads(&caller.asker(), std::slice::from_ref(&id)).await?.pop();
+    if !head.is_some_and(|head| head.member) {
+        return Err(stranger());
+    }
+    let Some(peer) = id.peer_of(user).filter(|peer| peer != user) else {
+        return Ok(Json(Receipts { receipts: Vec::new() }));
+    };
+    let cursor = app.store.cursor(&peer, &id).await?;
+    let delivered_seq = Wide(cursor.delivered.max(cursor.read).0);
+    let receipt = Receipt { user: peer.to_string(), delivered_seq, read_seq: Wide(cursor.read.0) };
+    Ok(Json(Receipts { receipts: vec![receipt] }))
+}
