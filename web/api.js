@@ -89,6 +89,11 @@ export class Api {
     });
   }
 
+  /** How far the other of a direct conversation is. */
+  async receipts(conversation) {
+    return (await this.#get(`/api/v1/conversations/${encodeURIComponent(conversation)}/receipts`)).receipts;
+  }
+
   createGroup(name, memberIds) {
     return this.#authorized("POST", "/api/v1/groups", { name, member_ids: memberIds });
   }

@@ -11,7 +11,9 @@ import { setUpNewChat, setUpNewGroup } from "./view-dialogs.js";
 import { Entrance } from "./view-entrance.js";
 import { List } from "./view-list.js";
 
-const LINK_WORDS = { connecting: "Connecting…", online: "Online", waiting: "Reconnecting…" };
+const LINK_WORDS = { connecting: "Connecting…", online: "Online", waiting: "Reconnecting…", stopped: "Disconnected" };
+// Where the list and the chat do not fit side by side; as in style.css.
+const NARROW = matchMedia("(max-width: 719px)");
 const REASON = "tidegate.reason";
 
 const api = new Api();
@@ -24,9 +26,10 @@ if (api.signedIn) {
 }
 
 function start() {
-  byId("app").hidden = false;
+  const app = byId("app");
+  app.hidden = false;
   const names = new Names(api, render);
-  const chat = new Chat(api.userId, render);
+  const chat = new Chat(api.userId, render, (conversation) => api.receipts(conversation));
   const list = new List(chat, names, open);
   const view = new ChatView(chat, names, (conversation) => list.title(conversation));
   const connection = new Connection(api, {
@@ -46,28 +49,43 @@ function start() {
     planned = true;
     setTimeout(() => {
       planned = false;
-      list.render();
-      view.render();
-      showMe(names.of(chat.me));
+      draw();
     });
+  }
+
+  function draw() {
+    list.render();
+    view.render();
+    showMe(names.of(chat.me));
   }
 
   function open(conversation) {
     chat.open(conversation);
-    byId("app").dataset.showing = "chat";
-    byId("draft").focus();
+    // The way back of the browser, or of the phone, leads from the chat to the list.
+    if (app.dataset.showing !== "chat") history.pushState({ showing: "chat" }, "");
+    app.dataset.showing = "chat";
+    draw();
+    // A phone's keyboard would cover what one came to read.
+    byId(NARROW.matches ? "messages" : "draft").focus({ preventScroll: true });
   }
 
-  byId("back").addEventListener("click", () => {
-    byId("app").dataset.showing = "list";
+  function backToList() {
+    const left = chat.current;
+    app.dataset.showing = "list";
     chat.open(null);
-  });
+    draw();
+    list.focus(left);
+  }
+
+  if (history.state) history.replaceState(null, "");
+  addEventListener("popstate", (event) => !event.state && app.dataset.showing === "chat" && backToList());
+  byId("back").addEventListener("click", () => history.back());
   byId("sign-out").addEventListener("click", async () => {
     connection.stop();
     await api.logout();
     leave("");
   });
-  byId("link-state").addEventListener("click", () => connection.hurry());
+  byId("try-now").addEventListener("click", () => connection.tryNow());
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && connection.hurry());
   addEventListener("beforeunload", (event) => chat.hasUnsent && api.signedIn && event.preventDefault());
   setUpNewChat(api, chat, names, open);
@@ -86,7 +104,12 @@ function showMe(name) {
 function showLink({ state, detail }) {
   const shown = byId("link-state");
   shown.dataset.state = state;
-  setText(shown, detail || LINK_WORDS[state]);
+  setText(shown, LINK_WORDS[state]);
+  // Also seen where the list is not; the attempts in between change nothing about it.
+  const trouble = byId("trouble-words");
+  if (state === "online") setText(trouble, "");
+  else if (state !== "connecting") setText(trouble, detail || "Connection lost. Reconnecting…");
+  trouble.parentElement.hidden = trouble.textContent === "";
 }
 
 /** Back to the entrance, with nothing left of this login: a fresh page. */

@@ -27,6 +27,7 @@ export class Chat {
   #drafts = new Map();
   #connection;
   #changed;
+  #receipts;
   #cursor = "";
   #syncing = false;
   #fetches = new Map();
@@ -36,9 +37,11 @@ export class Chat {
   /** The conversation on screen. */
   current = null;
 
-  constructor(me, changed) {
+  /** `receipts` asks how far the other of a direct conversation is: a receipt is told once, perhaps to nobody. */
+  constructor(me, changed, receipts) {
     this.me = me;
     this.#changed = changed;
+    this.#receipts = receipts;
   }
 
   attach(connection) {
@@ -66,6 +69,7 @@ export class Chat {
     this.current?.log.trim(KEPT_ENTRIES);
     this.current = conversation;
     if (conversation?.id && !conversation.log.loaded) this.#fetchNewest(conversation);
+    this.#catchUpWithReceipts();
     this.#changed();
   }
 
@@ -166,6 +170,7 @@ export class Chat {
     for (const conversation of this.list()) conversation.outbox.hurry();
     this.#flush();
     if (this.current?.id && !this.current.log.loaded) this.#fetchNewest(this.current);
+    this.#catchUpWithReceipts();
   }
 
   #onAck(ack) {
@@ -249,6 +254,15 @@ export class Chat {
     if (receipt.user !== this.me) conversation.takeReceipt(delivered, read);
     else if (read) conversation.takeRead(read, receipt.unread === undefined ? undefined : Number(receipt.unread));
     this.#changed();
+  }
+
+  async #catchUpWithReceipts() {
+    const conversation = this.current;
+    if (!conversation?.id || conversation.isGroup || conversation.peer === this.me || !this.#connection.online) return;
+    // Should it fail, the next receipt or the next look at the conversation makes it good.
+    for (const receipt of await this.#receipts(conversation.id).catch(() => [])) {
+      this.#onReceipt({ conversation: conversation.id, ...receipt });
+    }
   }
 
   #onTyping({ conversation: id, user }) {

@@ -30,6 +30,7 @@ export class Connection {
   #handlers;
   #socket = null;
   #online = false;
+  #stopped = false;
   #failures = 0;
   #returnAfterMs = null;
   #timers = {};
@@ -52,7 +53,14 @@ export class Connection {
     this.#connect();
   }
 
+  /** Connects now, also after a close that was for good: the user asks for it. */
+  tryNow() {
+    if (!this.#stopped) this.hurry();
+    else this.start();
+  }
+
   start() {
+    this.#stopped = false;
     this.#connect();
   }
 
@@ -144,6 +152,7 @@ export class Connection {
     this.#online = false;
     for (const name of ["open", "ping", "pong"]) this.#clear(name);
     if (FINAL.has(code)) {
+      this.#stopped = true;
       this.#tell("stopped", FINAL.get(code));
       return;
     }

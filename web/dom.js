@@ -21,9 +21,9 @@ export function setText(target, text) {
 
 /**
  * Makes the children of `parent` those of `items`, in order, and keeps what is there already: an element is made again
- * only when the `version` of its item changed.
+ * only when the `version` of its item changed, and given to `update` when only the `state` did.
  */
-export function reconcile(parent, items, make) {
+export function reconcile(parent, items, make, update) {
   const present = new Map([...parent.children].map((child) => [child.dataset.key, child]));
   let next = parent.firstElementChild;
   for (const item of items) {
@@ -38,6 +38,10 @@ export function reconcile(parent, items, make) {
         child.replaceWith(made);
       }
       child = made;
+    }
+    if (item.state !== undefined && child.dataset.shownState !== item.state) {
+      child.dataset.shownState = item.state;
+      update(child, item);
     }
     if (child === next) next = next.nextElementSibling;
     else parent.insertBefore(child, next);

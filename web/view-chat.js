@@ -2,6 +2,7 @@
 
 import { byId, element, reconcile, setText } from "./dom.js";
 import { clock, day, hue, initials, isSameDay, words } from "./format.js";
+import { pieces } from "./links.js";
 
 // How near to an end, in pixels, counts as being there.
 const NEAR = 80;
@@ -56,13 +57,13 @@ export class ChatView {
     this.#renderHead(conversation);
     const { scrollTop, scrollHeight } = this.#messages;
     const first = this.#messages.querySelector("[data-seq]");
-    reconcile(this.#messages, this.#items(conversation), (item) => this.#make(item));
+    reconcile(this.#messages, this.#items(conversation), (item) => this.#make(item), showProgress);
     if (this.#atEnd) this.#toEnd();
     else if (first?.isConnected && first !== this.#messages.querySelector("[data-seq]")) {
       // Older messages came above: what is on screen stays where it is.
       this.#messages.scrollTop = scrollTop + this.#messages.scrollHeight - scrollHeight;
     }
-    byId("to-newest").hidden = this.#atEnd || conversation.unread === 0;
+    this.#renderToNewest();
     this.#readIfSeen();
     this.#readOlderIfNear();
   }
@@ -88,6 +89,12 @@ export class ChatView {
     setText(byId("chat-note"), note);
   }
 
+  #renderToNewest() {
+    const button = byId("to-newest");
+    button.hidden = this.#atEnd;
+    setText(button, this.#shown.unread > 0 ? "New messages ↓" : "Newest ↓");
+  }
+
   /** Day lines, entries and what is on its way, oldest first. */
   #items(conversation) {
     const items = [];
@@ -100,8 +107,9 @@ export class ChatView {
       before = entry;
     }
     for (const message of conversation.outbox.messages) {
-      const version = `${message.state} ${message.problem}`;
-      items.push({ key: message.id, version, conversation, message });
+      const { id: key, text, time, state, problem } = message;
+      if (state === "failed") items.push({ key, version: `failed ${problem}`, conversation, message });
+      else items.push({ key, version: "own", own: true, text, time, ...progressState("sending", "", time) });
     }
     return items;
   }
@@ -113,41 +121,40 @@ export class ChatView {
     const name = own || !conversation.isGroup || together ? "" : this.#names.of(entry.sender);
     const progress = own && !entry.body.system ? conversation.progress(entry.seq) : null;
     const text = words(entry, (user) => this.#names.of(user));
-    const version = JSON.stringify([entry.seq, name, progress, entry.body.system ? text : ""]);
-    // An own message keeps the key that it had on its way, so that its bubble stays the same place in the list.
-    const key = own && entry.clientMessageId ? entry.clientMessageId : `seq ${entry.seq}`;
-    return { key, version, entry, own, name, progress, text };
+    if (progress === null) {
+      const version = JSON.stringify([name, entry.body.system ? text : ""]);
+      return { key: `seq ${entry.seq}`, version, entry, own, name, text, time: entry.time };
+    }
+    // An own message keeps the key and the element that it had on its way: only the tick changes, and nothing is read
+    // aloud again.
+    const key = entry.clientMessageId ?? `seq ${entry.seq}`;
+    return { key, version: "own", own, text, time: entry.time, ...progressState(progress, String(entry.seq), entry.time) };
   }
 
   #make(item) {
     if (item.day) return element("div", { class: "day" }, item.day);
-    if (item.message) return this.#makeUnsent(item);
-    const { entry, own, name, progress, text } = item;
-    if (entry.body.system) {
-      return element("div", { class: "system", "data-seq": String(entry.seq) }, text);
-    }
-    const [tick, label] = progress ? TICKS[progress] : [];
-    return element("div", { class: `message ${own ? "own" : "other"}`, "data-seq": String(entry.seq) },
+    if (item.message) return this.#makeFailed(item);
+    const { entry, own, name, text } = item;
+    const seq = entry && String(entry.seq);
+    if (entry?.body.system) return element("div", { class: "system", "data-seq": seq }, text);
+    return element("div", { class: `message ${own ? "own" : "other"}`, "data-seq": seq },
       name && element("span", { class: "sender", "data-hue": hue(entry.sender) }, name),
-      element("p", { class: "bubble", dir: "auto" }, text),
-      element("span", { class: "meta" },
-        element("time", { datetime: new Date(entry.time).toISOString() }, clock(entry.time)),
-        tick && element("span", { class: "tick", "data-state": progress, role: "img", "aria-label": label, title: label }, tick)));
+      element("div", { class: "bubble" },
+        written(text),
+        element("span", { class: "meta" },
+          element("time", { datetime: new Date(item.time).toISOString() }, clock(item.time)),
+          own && element("span", { class: "tick", role: "img" }))));
   }
 
-  #makeUnsent({ conversation, message }) {
-    const failed = message.state === "failed";
-    const [tick, label] = TICKS.sending;
-    return element("div", { class: `message own ${failed ? "failed" : "sending"}` },
-      element("p", { class: "bubble", dir: "auto" }, message.text),
-      failed
-        ? element("span", { class: "meta", role: "alert" },
-          element("span", { class: "tick", "data-state": "failed" }, `Not sent: ${message.problem}`),
-          element("button", { type: "button", class: "link", onclick: () => this.#chat.retry(conversation, message.id) }, "Try again"),
-          element("button", { type: "button", class: "link", onclick: () => this.#chat.discard(conversation, message.id) }, "Discard"))
-        : element("span", { class: "meta" },
-          element("time", {}, clock(message.time)),
-          element("span", { class: "tick", "data-state": "sending", role: "img", "aria-label": label, title: label }, tick)));
+  #makeFailed({ conversation, message }) {
+    const again = () => this.#chat.retry(conversation, message.id);
+    const discard = () => this.#chat.discard(conversation, message.id);
+    return element("div", { class: "message own failed" },
+      element("div", { class: "bubble" }, written(message.text)),
+      element("span", { class: "meta", role: "alert" },
+        element("span", { class: "tick", "data-state": "failed" }, `Not sent: ${message.problem}`),
+        element("button", { type: "button", class: "link", onclick: again }, "Try again"),
+        element("button", { type: "button", class: "link", onclick: discard }, "Discard")));
   }
 
   #send() {
@@ -176,7 +183,7 @@ export class ChatView {
   #scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.#messages;
     this.#atEnd = scrollHeight - scrollTop - clientHeight < NEAR;
-    if (this.#atEnd) byId("to-newest").hidden = true;
+    if (this.#shown) this.#renderToNewest();
     this.#readIfSeen();
     this.#readOlderIfNear();
   }
@@ -197,4 +204,27 @@ export class ChatView {
       this.#chat.older(this.#shown);
     }
   }
+}
+
+/** What changes about an own message after it was made. */
+function progressState(progress, seq, time) {
+  return { progress, seq, state: `${progress} ${seq} ${clock(time)}` };
+}
+
+function showProgress(shown, { progress, seq, time }) {
+  const [mark, label] = TICKS[progress];
+  const tick = shown.querySelector(".tick");
+  tick.dataset.state = progress;
+  tick.ariaLabel = label;
+  tick.title = label;
+  setText(tick, mark);
+  setText(shown.querySelector("time"), clock(time));
+  shown.classList.toggle("sending", progress === "sending");
+  if (seq) shown.dataset.seq = seq;
+}
+
+/** What somebody wrote, with its addresses as links. */
+function written(text) {
+  const link = ({ text: shown, href }) => element("a", { href, target: "_blank", rel: "noopener noreferrer" }, shown);
+  return element("p", { class: "text", dir: "auto" }, ...pieces(text).map((piece) => (piece.href ? link(piece) : piece.text)));
 }

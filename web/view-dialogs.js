@@ -3,9 +3,9 @@
 import { byId, setText } from "./dom.js";
 
 /**
- * Opens when `opener` is pressed; `submit` may throw, and its words are shown.
+ * Opens when `opener` is pressed. `submit` gives the conversation to open, or throws, and its words are shown.
  */
-export function setUpDialog(opener, dialog, submit) {
+function setUpDialog(opener, dialog, submit, open) {
   const form = dialog.querySelector("form");
   const problem = dialog.querySelector(".problem");
   const button = dialog.querySelector("[type=submit]");
@@ -20,8 +20,10 @@ export function setUpDialog(opener, dialog, submit) {
     setText(problem, "");
     button.disabled = true;
     try {
-      await submit();
+      const conversation = await submit();
+      // First, since it gives the focus back to the opener.
       dialog.close();
+      open(conversation);
     } catch (refused) {
       setText(problem, refused instanceof TypeError ? "The server cannot be reached." : refused.message);
     } finally {
@@ -41,8 +43,8 @@ async function find(api, names, text) {
 export function setUpNewChat(api, chat, names, open) {
   setUpDialog(byId("new-chat"), byId("chat-dialog"), async () => {
     const user = await find(api, names, byId("chat-with").value.trim());
-    open(chat.direct(user));
-  });
+    return chat.direct(user);
+  }, open);
 }
 
 export function setUpNewGroup(api, chat, names, open) {
@@ -52,6 +54,6 @@ export function setUpNewGroup(api, chat, names, open) {
     const named = byId("group-members").value.split(/[\s,;]+/u).filter(Boolean);
     const members = await Promise.all(named.map((text) => find(api, names, text)));
     const group = await api.createGroup(name, [...new Set(members)].filter((user) => user !== chat.me));
-    open(chat.group(group.conversation, name));
-  });
+    return chat.group(group.conversation, name);
+  }, open);
 }

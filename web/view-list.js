@@ -22,6 +22,12 @@ export class List {
     return conversation.name || "Conversation";
   }
 
+  /** Puts the focus on the line of a conversation, if it has one. */
+  focus(conversation) {
+    const key = conversation && keyOf(conversation);
+    [...byId("conversations").children].find((line) => line.dataset.key === key)?.firstElementChild.focus();
+  }
+
   render() {
     const conversations = this.#chat.list();
     const items = conversations.map((conversation) => this.#item(conversation));
@@ -39,8 +45,7 @@ export class List {
       unread: conversation.unread,
       current: conversation === this.#chat.current,
     };
-    const key = conversation.id ?? `with ${conversation.peer}`;
-    return { key, version: JSON.stringify(line), conversation, line };
+    return { key: keyOf(conversation), version: JSON.stringify(line), conversation, line };
   }
 
   #preview({ last, outbox, isGroup }) {
@@ -72,3 +77,5 @@ export class List {
         unread > 0 && element("span", { class: "badge", "aria-label": `${unread} unread` }, shown))));
   }
 }
+
+const keyOf = ({ id, peer }) => id ?? `with ${peer}`;

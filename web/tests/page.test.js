@@ -53,6 +53,7 @@ describe("the page", { skip, timeout: 240_000 }, () => {
   test("two people chat both ways, with unread counts and ticks", async () => {
     const [alice, bob] = await pair("direct");
     await alice.startChat("direct-bob");
+    await alice.focused(alice.page.locator("#draft"));
     await alice.say("hello Bob");
     await alice.say("are you there?");
 
@@ -72,6 +73,13 @@ describe("the page", { skip, timeout: 240_000 }, () => {
     assert.deepEqual(await alice.texts(), ["hello Bob", "are you there?", "yes, hello Alice"]);
     assert.deepEqual(await bob.texts(), await alice.texts());
     await picture(alice, "direct");
+
+    // Ticks are known again after a reload, though their receipts were told before.
+    await alice.say("good bye");
+    await alice.tick("good bye", "read");
+    await alice.page.reload();
+    await alice.open("Bob");
+    await alice.tick("good bye", "read");
     await Promise.all([alice.leave(), bob.leave()]);
   });
 
@@ -82,7 +90,12 @@ describe("the page", { skip, timeout: 240_000 }, () => {
     await alice.say(nasty);
     await bob.open("Alice");
     await bob.sees(nasty);
-    assert.equal(await bob.page.locator("#messages :is(img, script)").count(), 0);
+    assert.equal(await bob.page.locator("#messages :is(img, script, a)").count(), 0);
+    await alice.say("see https://example.org/tide?at=<now>.");
+    const link = bob.page.locator("#messages a");
+    await link.waitFor();
+    assert.equal(await link.getAttribute("href"), "https://example.org/tide?at=");
+    assert.equal(await link.getAttribute("rel"), "noopener noreferrer");
     await Promise.all([alice.leave(), bob.leave()]);
   });
 
@@ -131,11 +144,24 @@ describe("the page", { skip, timeout: 240_000 }, () => {
         (count) => document.querySelectorAll("#messages .bubble").length > count, shown);
     }
     assert.deepEqual(await bob.texts(), texts);
+
+    // What comes while one reads above waits below, and is not read yet.
+    await bob.page.locator("#messages").evaluate((messages) => messages.scrollTo(0, 0));
+    const newest = bob.page.locator("#to-newest");
+    await newest.getByText("Newest").waitFor();
+    await alice.say("one more");
+    await bob.unread("Alice", 1);
+    await newest.getByText("New messages").waitFor();
+    assert.equal(await bob.page.locator("#messages").evaluate((messages) => messages.scrollTop), 0);
+    await alice.tick("one more", "delivered");
+    await newest.click();
+    await bob.unread("Alice", 0);
+    await alice.tick("one more", "read");
     await Promise.all([alice.leave(), bob.leave()]);
   });
 
   test("a killed server is noticed, and everything is there when it is back", async () => {
-    const [alice, bob] = await pair("killed");
+    const [alice, bob] = await pair("killed", PHONE);
     await alice.startChat("killed-bob");
     await alice.say("before");
     await bob.open("Alice");
@@ -144,7 +170,9 @@ describe("the page", { skip, timeout: 240_000 }, () => {
 
     for (const person of [alice, bob]) person.serverGoesAway();
     await server.kill();
-    await Promise.all([alice.linkState("waiting"), bob.linkState("waiting")]);
+    const trouble = alice.page.getByRole("status").filter({ hasText: "Connection lost. Reconnecting…" });
+    await Promise.all([trouble.waitFor(), bob.page.getByText("Connection lost. Reconnecting…").waitFor()]);
+    await alice.fitsItsWidth();
     await picture(alice, "reconnecting");
     await alice.say("into the void");
     await bob.say("me too");
@@ -152,7 +180,7 @@ describe("the page", { skip, timeout: 240_000 }, () => {
     await bob.tick("me too", "sending");
 
     await server.run();
-    await Promise.all([alice.online(), bob.online()]);
+    await Promise.all([trouble.waitFor({ state: "hidden" }), bob.online()]);
     for (const person of [alice, bob]) {
       await person.sees("into the void");
       await person.sees("me too");
@@ -206,8 +234,13 @@ describe("the page", { skip, timeout: 240_000 }, () => {
     await alice.fitsItsWidth();
     await picture(alice, "phone-chat");
     await alice.page.getByRole("button", { name: "Back to conversations" }).click();
-    assert.equal(await alice.page.locator("#sidebar").isVisible(), true);
-    assert.equal(await alice.page.locator("#open-chat").isVisible(), false);
+    await alice.page.locator("#open-chat").waitFor({ state: "hidden" });
+    await alice.focused(alice.line("Bob"));
+    // The phone's own way back does the same.
+    await alice.page.keyboard.press("Enter");
+    await alice.page.locator("#sidebar").waitFor({ state: "hidden" });
+    await alice.page.goBack();
+    await alice.page.locator("#sidebar").waitFor();
     await alice.fitsItsWidth();
     await bob.unread("Alice", 3);
     await picture(bob, "phone-list");

@@ -61,7 +61,13 @@ export class Person {
   }
 
   linkState(state) {
-    return this.page.locator(`#link-state[data-state=${state}]`).waitFor({ timeout: 45_000 });
+    // Attached: on a phone the chat covers it.
+    return this.page.locator(`#link-state[data-state=${state}]`).waitFor({ state: "attached", timeout: 45_000 });
+  }
+
+  /** Waits until an element has the focus. */
+  async focused(locator) {
+    await locator.and(this.page.locator(":focus")).waitFor();
   }
 
   async startChat(username) {
@@ -97,7 +103,7 @@ export class Person {
 
   message(text) {
     const exactly = new RegExp(`^${text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`);
-    return this.page.locator(".message").filter({ has: this.page.locator(".bubble", { hasText: exactly }) });
+    return this.page.locator(".message").filter({ has: this.page.locator(".text", { hasText: exactly }) });
   }
 
   /** Waits until the message is shown. */
@@ -118,7 +124,7 @@ export class Person {
   }
 
   texts() {
-    return this.page.locator("#messages .bubble").allTextContents();
+    return this.page.locator("#messages .text").allTextContents();
   }
 
   /** Between these two the browser may complain that the server cannot be reached. */
