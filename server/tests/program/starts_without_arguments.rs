@@ -46,7 +46,7 @@ fn the_page_is_served_with_a_strict_policy() {
     assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
     assert_eq!(page.headers["x-content-type-options"], "nosniff");
     let policy = page.headers["content-security-policy"].to_str().unwrap();
-    assert!(policy.starts_with("default-src 'self';") && !policy.contains("unsafe"), "{policy}");
+    assert!(policy.starts_with("default-src 'none';") && !policy.contains("unsafe"), "{policy}");
     let elsewhere = ["src=\"http", "href=\"http", "url(http", "@import"];
     assert!(!elsewhere.iter().any(|external| page.text.contains(external)), "the page asks nobody else");
 }
