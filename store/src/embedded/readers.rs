@@ -50,12 +50,9 @@ impl Readers {
         for number in 0..config.reader_threads.max(1) {
             let (queue, places) = (readers.queue.clone(), readers.places.clone());
             let (inside, metrics) = (inside.clone(), metrics.clone());
+            // A closure that named `inside.tables` would capture that alone, and let go of the lock at once.
             tasks.thread(&format!("store-reader-{number}"), move || {
-                while let Some(read) = queue.next(&places) {
-                    let begun = Instant::now();
-                    (read.run)(&inside.tables);
-                    metrics.read_seconds.record(begun.elapsed().as_secs_f64());
-                }
+                serve(&queue, &places, &inside, &metrics)
             })?;
         }
         Ok(readers)
@@ -98,6 +95,15 @@ impl Readers {
 impl Drop for Readers {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+/// Runs reads until the store closes.
+fn serve(queue: &Queue, places: &Semaphore, inside: &Inside, metrics: &Metrics) {
+    while let Some(read) = queue.next(places) {
+        let begun = Instant::now();
+        (read.run)(&inside.tables);
+        metrics.read_seconds.record(begun.elapsed().as_secs_f64());
     }
 }
 
