@@ -159,9 +159,9 @@ impl<'a> Group<'a> {
         self.transactions.push(transaction);
     }
 
-    /// Writes and syncs everything, then answers everyone. Gives the number of entries and transactions. After an error
-    /// nobody was answered, and nothing is known about the disk.
-    pub(super) fn commit(self) -> fjall::Result<usize> {
+    /// Writes and syncs everything, then answers everyone. Gives the number of entries and transactions. An error ends
+    /// the process while everyone still waits.
+    pub(super) fn commit(self) -> usize {
         let mut batch = self.batch;
         for ((table, key), value) in self.changes {
             match value {
@@ -169,7 +169,9 @@ impl<'a> Group<'a> {
                 None => batch.remove(self.tables.keyspace(table), key),
             }
         }
-        batch.commit()?;
+        if let Err(error) = batch.commit() {
+            end_process(&error);
+        }
         let mut records = self.transactions.len();
         for (batch, reply) in self.appends {
             records += batch.entries.len();
@@ -180,7 +182,7 @@ impl<'a> Group<'a> {
         for transaction in self.transactions {
             transaction.answer();
         }
-        Ok(records)
+        records
     }
 
     fn mark(&mut self, batch: &Batch) {
@@ -201,4 +203,11 @@ impl<'a> Group<'a> {
             None => self.marks.remove(key),
         };
     }
+}
+
+/// An fsync that failed may have lost what was written before it, and a second one would not say so (Rebello et al.,
+/// "Can Applications Recover from fsync Failures?", USENIX ATC 2020): only a restart reads what the disk has.
+fn end_process(error: &fjall::Error) -> ! {
+    tracing::error!(error = %error, "the disk did not keep a write, ending the process");
+    std::process::abort();
 }
