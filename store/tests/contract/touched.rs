@@ -54,7 +54,9 @@ async fn a_mark_that_was_cleared_can_be_set_again(store: Store) {
             store.clear_touched(partition, &log, Seq(seq * 2)),
             store.append(touching(&log, 5, 1, vec![entry(seq * 2 + 1, "x")])),
         );
-        (append.unwrap(), clear.unwrap(), again.unwrap());
+        append.unwrap();
+        clear.unwrap();
+        again.unwrap();
         assert_eq!(store.touched(partition).await.unwrap(), std::slice::from_ref(&log));
     }
 }
