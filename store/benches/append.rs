@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo bench -p store --bench append -- [--rate N] [--seconds N] [--tasks N] [--conversations N] [--bytes N]
-//!                                        [--interval-us N] [--dir PATH]
+//!                                        [--interval-us N] [--memtable-mib N] [--dir PATH]
 //! ```
 //!
 //! `--rate 0` appends as fast as it goes, each task one at a time; otherwise tasks append on a schedule that does not
@@ -17,7 +17,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lifecycle::Tasks;
-use metrics::{Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+use metrics::{
+    Counter, CounterFn, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+};
 use proto::{
     Body, ClientMessageId, ConversationId, Entry, Epoch, MessageId, Partition, Seq, Timestamp, UserId,
 };
@@ -33,6 +35,7 @@ struct Plan {
     conversations: u64,
     bytes: usize,
     interval: Duration,
+    memtable_bytes: u64,
     dir: Option<PathBuf>,
 }
 
@@ -45,6 +48,7 @@ impl Plan {
             conversations: 20_000,
             bytes: 200,
             interval: Duration::from_millis(2),
+            memtable_bytes: 16 << 20,
             dir: None,
         };
         let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
@@ -58,6 +62,7 @@ impl Plan {
                 "--conversations" => plan.conversations = number(),
                 "--bytes" => plan.bytes = value.parse().unwrap(),
                 "--interval-us" => plan.interval = Duration::from_micros(number()),
+                "--memtable-mib" => plan.memtable_bytes = number() << 20,
                 "--dir" => plan.dir = Some(value.into()),
                 _ => panic!("unknown argument {name}"),
             }
@@ -66,9 +71,22 @@ impl Plan {
     }
 }
 
-/// Counters by name; everything else is dropped.
+/// Counters by name and the times of syncs; everything else is dropped.
 #[derive(Default)]
-struct Counters(Mutex<BTreeMap<String, Arc<Count>>>);
+struct Counters {
+    counts: Mutex<BTreeMap<String, Arc<Count>>>,
+    syncs: Arc<Syncs>,
+}
+
+/// Seconds of each sync.
+#[derive(Default)]
+struct Syncs(Mutex<Vec<f64>>);
+
+impl HistogramFn for Syncs {
+    fn record(&self, value: f64) {
+        self.0.lock().unwrap().push(value);
+    }
+}
 
 #[derive(Default)]
 struct Count(AtomicU64);
@@ -84,7 +102,7 @@ impl CounterFn for Count {
 
 impl Counters {
     fn read(&self, name: &str) -> u64 {
-        self.0.lock().unwrap().get(name).map_or(0, |count| count.0.load(Ordering::Relaxed))
+        self.counts.lock().unwrap().get(name).map_or(0, |count| count.0.load(Ordering::Relaxed))
     }
 }
 
@@ -93,13 +111,17 @@ impl Recorder for &'static Counters {
     fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
     fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        Counter::from_arc(self.0.lock().unwrap().entry(key.name().to_owned()).or_default().clone())
+        Counter::from_arc(self.counts.lock().unwrap().entry(key.name().to_owned()).or_default().clone())
     }
     fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
         Gauge::noop()
     }
-    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
-        Histogram::noop()
+    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+        if key.name() == "store_sync_seconds" {
+            Histogram::from_arc(self.syncs.clone())
+        } else {
+            Histogram::noop()
+        }
     }
 }
 
@@ -177,7 +199,17 @@ async fn drive(store: Store, plan: Plan, number: u64, end: Instant) -> Vec<u32> 
     latencies
 }
 
-fn report(plan: &Plan, mut latencies: Vec<u32>, seconds: f64, syncs: u64, cpu: &BTreeMap<String, f64>) {
+fn report(
+    plan: &Plan,
+    mut latencies: Vec<u32>,
+    seconds: f64,
+    counters: &Counters,
+    cpu: &BTreeMap<String, f64>,
+) {
+    let syncs = counters.read("store_commits_total");
+    let mut sync_seconds = counters.syncs.0.lock().unwrap().clone();
+    sync_seconds.sort_unstable_by(f64::total_cmp);
+    let sync_ms = |share: f64| 1e3 * sync_seconds[((sync_seconds.len() - 1) as f64 * share) as usize];
     latencies.sort_unstable();
     let appends = latencies.len() as f64;
     let at = |share: f64| f64::from(latencies[((appends - 1.0) * share) as usize]) / 1000.0;
@@ -191,6 +223,13 @@ fn report(plan: &Plan, mut latencies: Vec<u32>, seconds: f64, syncs: u64, cpu: &
         at(0.99),
         at(0.999),
         at(1.0)
+    );
+    println!(
+        "commit ms          p50 {:.2}  p99 {:.2}  p99.9 {:.2}  max {:.2}",
+        sync_ms(0.5),
+        sync_ms(0.99),
+        sync_ms(0.999),
+        sync_ms(1.0)
     );
     println!("CPU us/append      {:.2} (all threads, the generator included)", total * 1e6 / appends);
     for (name, seconds_used) in cpu {
@@ -224,7 +263,7 @@ fn main() {
             reader_threads: 1,
             read_queue_max: 64,
             cache_bytes: 64 << 20,
-            memtable_bytes: 64 << 20,
+            memtable_bytes: plan.memtable_bytes,
             journal_bytes_max: 512 << 20,
         };
         let store = Store::Embedded(Embedded::open(&config, &tasks).unwrap());
@@ -246,7 +285,7 @@ fn main() {
         let seconds = begun.elapsed().as_secs_f64();
         let mut cpu = cpu_by_thread();
         cpu.iter_mut().for_each(|(name, used)| *used -= before.get(name).unwrap_or(&0.0));
-        report(&plan, latencies, seconds, counters.read("store_commits_total"), &cpu);
+        report(&plan, latencies, seconds, counters, &cpu);
         store.close().await;
     });
 }
