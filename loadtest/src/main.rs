@@ -12,7 +12,16 @@ use serde_json::json;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
+    // The code 2 that clap would choose for mistakes on the command line has another meaning here.
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // A terminal that is gone needs no message.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        }
+    };
+    match run(&arguments) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("loadtest: {error:#}");

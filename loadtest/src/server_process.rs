@@ -11,10 +11,10 @@ use crate::http;
 #[derive(Args, Clone, Debug)]
 pub struct ServerArguments {
     /// The server's process, when it runs on this machine: for its processor time and memory
-    #[arg(long, value_name = "PID")]
+    #[arg(long, global = true, value_name = "PID")]
     pub server_pid: Option<u32>,
     /// The server's admin address instead: the same figures from its /metrics
-    #[arg(long, value_name = "URL", conflicts_with = "server_pid")]
+    #[arg(long, global = true, value_name = "URL", conflicts_with = "server_pid")]
     pub admin: Option<String>,
 }
 

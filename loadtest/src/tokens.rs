@@ -14,16 +14,16 @@ const TTL_SECONDS: u64 = 24 * 3600;
 #[derive(Args, Clone, Debug)]
 pub struct TokenArguments {
     /// The server's signing key: signing.key in its data directory
-    #[arg(long, value_name = "FILE", conflicts_with = "secret")]
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "secret")]
     pub key_file: Option<PathBuf>,
     /// The secret that the server trusts, instead of a key file
-    #[arg(long, env = "TIDEGATE_SECRET", hide_env_values = true)]
+    #[arg(long, global = true, env = "TIDEGATE_SECRET", hide_env_values = true)]
     pub secret: Option<String>,
     /// The `iss` claim that the server expects
-    #[arg(long, default_value = "tidegate")]
+    #[arg(long, global = true, default_value = "tidegate")]
     pub issuer: String,
     /// The `aud` claim that the server expects
-    #[arg(long, default_value = "tidegate")]
+    #[arg(long, global = true, default_value = "tidegate")]
     pub audience: String,
 }
 
