@@ -92,6 +92,11 @@ impl Engine {
         self.sockets.tally
     }
 
+    /// Whether the server has closed every socket: it is gone.
+    pub fn is_deserted(&self) -> bool {
+        self.sockets.tally.closed >= self.sockets.connections.len() as u64
+    }
+
     /// Sends message `number` on connection `who`. `false`: the server has not read for so long that the message
     /// could not even wait.
     pub fn send(&mut self, who: usize, number: u64, to: To<'_>) -> bool {
@@ -222,6 +227,10 @@ impl Sockets {
     /// The socket ended; the first `kept` bytes of the buffer are the start of something.
     fn closed(&mut self, who: usize, kept: usize) -> anyhow::Result<()> {
         let connection = &mut self.connections[who];
+        // A reset socket is told of again and again.
+        if connection.is_closed() {
+            return Ok(());
+        }
         if let Some(upgrade) = connection.upgrade() {
             upgrade.answer(&self.buffer[..kept]).context("opening a connection")?;
             bail!("the server hung up while connection {who} was being opened");
@@ -230,9 +239,8 @@ impl Sockets {
         if !connection.is_ready() {
             bail!("the server closed connection {who} before it was ready, with code {code:?}");
         }
-        if connection.close() {
-            self.tally.closed += 1;
-        }
+        connection.close();
+        self.tally.closed += 1;
         Ok(())
     }
 

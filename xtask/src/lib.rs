@@ -1,4 +1,5 @@
-//! The project's own chores: `cargo xtask test` and what the tidy tests need to read the tree.
+//! The chores of the project: `cargo xtask test`, what the tidy tests need to read the tree, and series of runs of the real
+//! programs.
 //!
 //! **Guarantees.** A check that cannot run in CI fails there; elsewhere it says what it skipped and how to get it.
 //!
@@ -8,6 +9,9 @@
 
 pub mod browser;
 pub mod check;
+pub mod crash_rounds;
 pub mod inventory;
+pub mod programs;
 pub mod rust_text;
+pub mod stopwatch;
 pub mod tree;

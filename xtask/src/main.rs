@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::check::Outcome;
+use xtask::crash_rounds;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Chores of the Tidegate workspace")]
@@ -20,6 +21,8 @@ enum Chore {
     Page,
     /// Prints docs/METRICS.md as the sources say it should be: cargo xtask metrics > docs/METRICS.md
     Metrics,
+    /// Kills the server under load again and again, and looks for every acknowledged message
+    CrashRounds(crash_rounds::Arguments),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -34,5 +37,6 @@ fn main() -> anyhow::Result<ExitCode> {
             print!("{}", xtask::inventory::document(&xtask::inventory::read()?));
             Ok(ExitCode::SUCCESS)
         }
+        Chore::CrashRounds(arguments) => crash_rounds::main(&arguments),
     }
 }

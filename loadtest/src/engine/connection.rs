@@ -155,8 +155,11 @@ impl Connection {
         self.close_code
     }
 
-    /// `true` the first time.
-    pub(super) fn close(&mut self) -> bool {
-        !matches!(std::mem::replace(&mut self.phase, Phase::Closed), Phase::Closed)
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(self.phase, Phase::Closed)
+    }
+
+    pub(super) fn close(&mut self) {
+        self.phase = Phase::Closed;
     }
 }

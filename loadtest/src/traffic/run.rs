@@ -60,7 +60,7 @@ pub fn run(
     let mut watch = None;
     let (mut next, mut unsent, mut look) = (0, 0, clock.now());
     let mut sent_before = false;
-    while next < schedule.total() {
+    while next < schedule.total() && !engine.is_deserted() {
         if watch.is_none() && schedule.is_measured(next) {
             watch = Some(Watch::begin(server, clock.now())?);
         }
@@ -76,9 +76,9 @@ pub fn run(
         sent_before |= burst > 0;
         tick(engine, &mut traffic, &mut look, progress, sent_before)?;
     }
-    progress.say("all sent, waiting for the rest");
+    progress.say(if engine.is_deserted() { "the server is gone" } else { "all sent, waiting for the rest" });
     let until = clock.now() + pace.grace;
-    while clock.now() < until && !traffic.audit.is_settled() {
+    while clock.now() < until && !traffic.audit.is_settled() && !engine.is_deserted() {
         let pause = clock.now() + 20 * MILLISECOND;
         while clock.now() < pause {
             engine.turn(Duration::from_millis(20), &mut traffic)?;
