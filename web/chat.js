@@ -17,6 +17,8 @@ const HOLE_PATIENCE_MS = 300;
 // For the answer to a `fetch`.
 const FETCH_TIMEOUT_MS = 10_000;
 const DELIVERED_DELAY_MS = 200;
+const NAMES_DELAY_FIRST_MS = 200;
+const NAMES_DELAY_MAX_MS = 30_000;
 const TYPING_EVERY_MS = 3_000;
 const OPEN_MAX = 200;
 const KEPT_ENTRIES = 200;
@@ -33,6 +35,8 @@ export class Chat {
   #fetches = new Map();
   #outboxTimer;
   #deliveredTimer;
+  #namesTimer;
+  #namesDelay = NAMES_DELAY_FIRST_MS;
   #typingSent = 0;
   /** The conversation on screen. */
   current = null;
@@ -89,6 +93,12 @@ export class Chat {
     conversation.name = name;
     conversation.time ||= Date.now();
     return conversation;
+  }
+
+  /** A group that the user just left. */
+  left(conversation) {
+    conversation.left = true;
+    this.#changed();
   }
 
   say(conversation, text) {
@@ -161,6 +171,7 @@ export class Chat {
     this.#fetches.clear();
     this.#syncing = false;
     clearTimeout(this.#outboxTimer);
+    clearTimeout(this.#namesTimer);
   }
 
   #onWelcome() {
@@ -183,7 +194,7 @@ export class Chat {
     this.#flush();
   }
 
-  #onNack({ client_message_id: id, code, message, retry_after_ms: retryAfterMs = 0, frame, conversation }) {
+  #onNack({ client_message_id: id, code, message, retry_after_ms: retryAfterMs = 0, frame }) {
     if (id) {
       this.#holding(id)?.outbox.refuse(id, code, message, retryAfterMs, Date.now());
       this.#planFlush();
@@ -232,7 +243,16 @@ export class Chat {
     }
     this.#planDelivered();
     if (delta.more) this.#sync();
+    else this.#planNames();
     this.#changed();
+  }
+
+  /** The list follows the log within moments, so a first `delta` may come before it has a new group: it is asked again. */
+  #planNames() {
+    clearTimeout(this.#namesTimer);
+    const nameless = this.list().some((conversation) => conversation.isNameless);
+    this.#namesDelay = nameless ? Math.min(2 * this.#namesDelay, NAMES_DELAY_MAX_MS) : NAMES_DELAY_FIRST_MS;
+    if (nameless) this.#namesTimer = setTimeout(() => this.#sync(), this.#namesDelay);
   }
 
   #onHead({ conversation: id, last_seq: seq }) {

@@ -20,6 +20,8 @@ export class Conversation {
   left = false;
   log = new Log();
   outbox = new Outbox();
+  /** Those of the unread entries that were pushed. */
+  #unreadSeqs = [];
   #peerRead = 0;
   #peerDelivered = 0;
   /** Until when each is shown as typing. */
@@ -38,15 +40,26 @@ export class Conversation {
     return this.peer === null;
   }
 
+  /** Whether only a `delta` can say what this conversation is called, and none has yet. */
+  get isNameless() {
+    return this.peer === null && this.name === "";
+  }
+
   /** Takes the state that a `delta` tells. */
   takeState(state) {
     this.head = Math.max(this.head, Number(state.head ?? 0));
     this.readSeq = Math.max(this.readSeq, Number(state.read_seq ?? 0));
-    this.unread = Number(state.unread ?? 0);
+    this.#takeUnread(Number(state.unread ?? 0), Number(state.head ?? 0));
     this.time = Math.max(this.time, Number(state.time ?? 0));
     if (state.name) this.name = state.name;
     if (state.peer) this.peer = state.peer;
     this.left = state.left === true;
+  }
+
+  /** Counts what was pushed after the state was read; what was read here meanwhile is not unread. */
+  #takeUnread(unread, upTo) {
+    this.#unreadSeqs = this.#unreadSeqs.filter((seq) => seq > upTo);
+    this.unread = (upTo <= this.readSeq ? 0 : unread) + this.#unreadSeqs.length;
   }
 
   /** Takes an entry, pushed or acknowledged. Says whether there is a hole before it. */
@@ -57,16 +70,28 @@ export class Conversation {
       this.last = entry;
       this.time = entry.time;
       if (entry.sender === me) this.takeRead(entry.seq, 0);
-      else if (!entry.body.system) this.unread += 1;
+      else if (!entry.body.system) {
+        this.unread += 1;
+        this.#unreadSeqs.push(entry.seq);
+      }
     }
     if (entry.clientMessageId) this.outbox.settle(entry.clientMessageId);
     this.#typing.delete(entry.sender);
     this.#sayingIsReading(entry);
-    if (entry.body.system?.created?.name) this.name = entry.body.system.created.name;
+    this.#takeChange(entry, me);
     // A conversation that begins with this entry is held whole.
     if (!this.log.loaded && entry.seq === 1) this.log.take({ from: 1, to: 0, entries: [] });
     const log = this.log.push(entry);
     return log === "early" || (log === "unloaded" && missed);
+  }
+
+  /** What an entry changes about the conversation itself. */
+  #takeChange({ seq, sender, body: { system } }, me) {
+    if (!system || seq < this.head) return;
+    if (system.created?.name) this.name = system.created.name;
+    const concerns = (change) => change && (change.users?.includes(me) ?? sender === me);
+    if (concerns(system.left) || concerns(system.removed)) this.left = true;
+    if (concerns(system.joined) || concerns(system.added)) this.left = false;
   }
 
   /** Takes a page of the log, and what it says about the newest entry. */
@@ -90,6 +115,7 @@ export class Conversation {
   takeRead(seq, unread) {
     if (seq < this.readSeq) return;
     this.readSeq = seq;
+    this.#unreadSeqs = this.#unreadSeqs.filter((one) => one > seq);
     if (unread !== undefined) this.unread = unread;
   }
 

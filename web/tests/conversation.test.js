@@ -1,0 +1,46 @@
+// A line of the list: what is unread, however pushed entries and states told by a `delta` cross each other.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Conversation } from "../conversation.js";
+
+const ME = "alice";
+const entry = (seq, sender = "bob", body = { text: `m${seq}` }) => ({ seq, sender, time: seq, body });
+const change = (seq, kind, users) => entry(seq, "bob", { system: { [kind]: { users } } });
+
+test("a state that is older than what was pushed does not take it back", () => {
+  const group = new Conversation("g.team");
+  group.takeEntry(entry(4), ME);
+  group.takeState({ head: "3", unread: "2", read_seq: "1", name: "Team" });
+  assert.deepEqual([group.head, group.unread], [4, 3]);
+  group.takeState({ head: "4", unread: "3", read_seq: "1" });
+  assert.equal(group.unread, 3);
+});
+
+test("a state that is older than what was read here does not bring it back", () => {
+  const direct = new Conversation("d.alice.bob", "bob");
+  direct.takeEntry(entry(1), ME);
+  direct.takeEntry(entry(2), ME);
+  direct.takeRead(2, 0);
+  direct.takeState({ head: "2", unread: "2", peer: "bob" });
+  assert.equal(direct.unread, 0);
+  direct.takeEntry(entry(3), ME);
+  assert.equal(direct.unread, 1);
+});
+
+test("own entries and changes of the group are not unread", () => {
+  const group = new Conversation("g.team");
+  group.takeEntry(change(1, "added", [ME]), ME);
+  group.takeEntry(entry(2, ME), ME);
+  assert.equal(group.unread, 0);
+});
+
+test("who is removed or leaves is out of the group until added again", () => {
+  const group = new Conversation("g.team");
+  for (const [seq, kind, users, left] of [[1, "added", [ME], false], [2, "removed", ["carol"], false],
+    [3, "removed", [ME], true], [4, "added", ["carol", ME], false], [5, "left", [ME], true]]) {
+    group.takeEntry(change(seq, kind, users), ME);
+    assert.equal(group.left, left, `${kind} ${users}`);
+  }
+});
