@@ -98,6 +98,19 @@ export class Api {
     return this.#authorized("POST", "/api/v1/groups", { name, member_ids: memberIds });
   }
 
+  /** The first members of a group, at most a thousand. */
+  async members(group) {
+    return (await this.#get(`/api/v1/groups/${encodeURIComponent(group)}/members?limit=1000`)).members;
+  }
+
+  addMembers(group, userIds) {
+    return this.#authorized("POST", `/api/v1/groups/${encodeURIComponent(group)}/members`, { user_ids: userIds });
+  }
+
+  leaveGroup(group) {
+    return this.#authorized("DELETE", `/api/v1/groups/${encodeURIComponent(group)}/members/me`);
+  }
+
   #get(path) {
     return this.#authorized("GET", path);
   }

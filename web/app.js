@@ -7,9 +7,10 @@ import { byId, setText } from "./dom.js";
 import { hue, initials } from "./format.js";
 import { Names } from "./names.js";
 import { ChatView } from "./view-chat.js";
-import { setUpNewChat, setUpNewGroup } from "./view-dialogs.js";
+import { findAll, setUpNewChat, setUpNewGroup } from "./view-dialogs.js";
 import { Entrance } from "./view-entrance.js";
 import { List } from "./view-list.js";
+import { MembersView } from "./view-members.js";
 
 const LINK_WORDS = { connecting: "Connecting…", online: "Online", waiting: "Reconnecting…", stopped: "Disconnected" };
 // Where the list and the chat do not fit side by side; as in style.css.
@@ -32,6 +33,13 @@ function start() {
   const chat = new Chat(api.userId, render, (conversation) => api.receipts(conversation));
   const list = new List(chat, names, open);
   const view = new ChatView(chat, names, (conversation) => list.title(conversation));
+  const members = new MembersView(api, chat, names, {
+    find: (text) => findAll(api, names, text),
+    left: (conversation) => {
+      chat.left(conversation);
+      history.back();
+    },
+  });
   const connection = new Connection(api, {
     onState: (link) => {
       showLink(link);
@@ -56,6 +64,7 @@ function start() {
   function draw() {
     list.render();
     view.render();
+    members.render();
     showMe(names.of(chat.me));
   }
 

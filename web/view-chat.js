@@ -86,7 +86,10 @@ export class ChatView {
     let note = conversation.isGroup ? "Group" : "";
     if (typing.length > 0) note = `${typing.join(", ")} ${typing.length > 1 ? "are" : "is"} typing…`;
     else if (!conversation.log.loaded && conversation.id) note = "Loading…";
+    if (conversation.left) note = "You are no longer a member.";
     setText(byId("chat-note"), note);
+    byId("members").hidden = !conversation.isGroup || conversation.left;
+    byId("composer").hidden = conversation.left;
   }
 
   #renderToNewest() {

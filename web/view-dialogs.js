@@ -3,9 +3,9 @@
 import { byId, setText } from "./dom.js";
 
 /**
- * Opens when `opener` is pressed. `submit` gives the conversation to open, or throws, and its words are shown.
+ * Opens when `opener` is pressed. `submit` gives what `done` is then called with, or throws, and its words are shown.
  */
-function setUpDialog(opener, dialog, submit, open) {
+export function setUpDialog(opener, dialog, submit, done) {
   const form = dialog.querySelector("form");
   const problem = dialog.querySelector(".problem");
   const button = dialog.querySelector("[type=submit]");
@@ -20,10 +20,10 @@ function setUpDialog(opener, dialog, submit, open) {
     setText(problem, "");
     button.disabled = true;
     try {
-      const conversation = await submit();
+      const result = await submit();
       // First, since it gives the focus back to the opener.
       dialog.close();
-      open(conversation);
+      done(result);
     } catch (refused) {
       setText(problem, refused instanceof TypeError ? "The server cannot be reached." : refused.message);
     } finally {
@@ -40,6 +40,12 @@ async function find(api, names, text) {
   return user.user_id;
 }
 
+/** The users that were named with commas between, each once. */
+export async function findAll(api, names, text) {
+  const named = text.split(/[\s,;]+/u).filter(Boolean);
+  return [...new Set(await Promise.all(named.map((one) => find(api, names, one))))];
+}
+
 export function setUpNewChat(api, chat, names, open) {
   setUpDialog(byId("new-chat"), byId("chat-dialog"), async () => {
     const user = await find(api, names, byId("chat-with").value.trim());
@@ -51,9 +57,8 @@ export function setUpNewGroup(api, chat, names, open) {
   setUpDialog(byId("new-group"), byId("group-dialog"), async () => {
     const name = byId("group-name").value.trim();
     if (name === "") throw new Error("A group has a name.");
-    const named = byId("group-members").value.split(/[\s,;]+/u).filter(Boolean);
-    const members = await Promise.all(named.map((text) => find(api, names, text)));
-    const group = await api.createGroup(name, [...new Set(members)].filter((user) => user !== chat.me));
+    const members = await findAll(api, names, byId("group-members").value);
+    const group = await api.createGroup(name, members.filter((user) => user !== chat.me));
     return chat.group(group.conversation, name);
   }, open);
 }

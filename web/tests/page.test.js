@@ -123,6 +123,31 @@ describe("the page", { skip, timeout: 240_000 }, () => {
     await Promise.all([alice, bob, carol].map((person) => person.leave()));
   });
 
+  test("people are added to a group and leave it", async () => {
+    const [alice, bob] = await pair("members");
+    await alice.startGroup("Deck", []);
+    await alice.say("just me");
+    await alice.addMembers(["members-bob"]);
+    await alice.page.locator(".system", { hasText: "Alice added Bob" }).waitFor();
+    await alice.say("now two");
+    await bob.unread("Deck", 1);
+    await bob.open("Deck");
+    await bob.sees("now two");
+    await bob.page.getByRole("button", { name: "Members" }).click();
+    await bob.page.locator("#member-list li", { hasText: "Alice" }).getByText("Owner").waitFor();
+    await bob.page.locator("#member-list li", { hasText: "Bob (you)" }).waitFor();
+    await picture(bob, "members");
+    await bob.page.getByRole("button", { name: "Leave group" }).click();
+    await bob.line("Deck").waitFor({ state: "detached" });
+    await alice.page.locator(".system", { hasText: "Bob left" }).waitFor();
+    await alice.say("alone again");
+    await alice.tick("alone again", "sent");
+    await bob.page.reload();
+    await bob.online();
+    await bob.page.getByText("No conversations yet.").waitFor();
+    await Promise.all([alice.leave(), bob.leave()]);
+  });
+
   test("history is read on scrolling up, in order and once", async () => {
     const [alice, bob] = await pair("history");
     const texts = Array.from({ length: 130 }, (_, i) => `message ${i + 1}`);

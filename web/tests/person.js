@@ -87,6 +87,15 @@ export class Person {
     await page.locator("#chat-name", { hasText: name }).waitFor();
   }
 
+  /** To the group that is open. */
+  async addMembers(members) {
+    const { page } = this;
+    await page.getByRole("button", { name: "Members" }).click();
+    await page.getByRole("textbox", { name: "Add" }).fill(members.join(", "));
+    await page.getByRole("button", { name: "Add", exact: true }).click();
+    await page.locator("#members-dialog").waitFor({ state: "hidden" });
+  }
+
   async open(title) {
     await this.line(title).click();
     await this.page.locator("#chat-name", { hasText: title }).waitFor();
