@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::audit::Findings;
 use crate::latency::Latencies;
+use crate::server_process::Usage;
 
 /// What a figure counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -63,6 +64,17 @@ impl Figures {
         }
         self.add(&format!("{name}.mean"), latencies.mean_seconds(), Unit::Seconds);
         self.add(&format!("{name}.max"), latencies.max_seconds(), Unit::Seconds);
+    }
+
+    /// Adds the processor time that `who` used for each of `messages`, and how many processors it kept busy.
+    pub fn usage(&mut self, who: &str, usage: &Usage, messages: f64, seconds: f64) {
+        let system = usage.cpu_seconds - usage.user_seconds;
+        self.add(&format!("{who}.cpu_per_message"), usage.cpu_seconds / messages, Unit::Seconds);
+        if usage.user_seconds > 0.0 {
+            self.add(&format!("{who}.user_per_message"), usage.user_seconds / messages, Unit::Seconds);
+            self.add(&format!("{who}.system_per_message"), system / messages, Unit::Seconds);
+        }
+        self.add(&format!("{who}.cpus"), usage.cpu_seconds / seconds, Unit::Count);
     }
 
     /// Adds what the audit found.

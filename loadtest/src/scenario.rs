@@ -153,17 +153,15 @@ fn figures_of(name: &str, ramp: &Ramp, outcome: &Outcome, closed: u64) -> Figure
     for (code, count) in &traffic.aside.refusals {
         figures.count(&format!("refusals.{code}"), *count);
     }
-    let messages = outcome.measured as f64;
+    // What was acknowledged has been worked on in full; at a rate that is not kept, the rest has not.
+    let acked = traffic.ack.count().max(1) as f64;
     if let Some(server) = &outcome.server {
-        figures.add("server.cpu_per_message", server.cpu_seconds / messages, Unit::Seconds);
-        figures.add("server.cpus", server.cpu_seconds / outcome.used_seconds, Unit::Count);
+        figures.usage("server", server, acked, outcome.used_seconds);
         figures.add("server.anonymous_bytes", server.anonymous_bytes as f64, Unit::Bytes);
     }
+    figures.usage("generator", &outcome.generator, acked, outcome.used_seconds);
     let deliveries = traffic.delivery.count().max(1) as f64;
-    let generator = &outcome.generator;
-    figures.add("generator.cpu_per_message", generator.cpu_seconds / messages, Unit::Seconds);
-    figures.add("generator.user_per_delivery", generator.user_seconds / deliveries, Unit::Seconds);
-    figures.add("generator.cpus", generator.cpu_seconds / outcome.used_seconds, Unit::Count);
+    figures.add("generator.user_per_delivery", outcome.generator.user_seconds / deliveries, Unit::Seconds);
     figures.latencies("lateness", &traffic.lateness);
     figures
 }

@@ -12,6 +12,7 @@ pub mod check;
 pub mod crash_rounds;
 pub mod inventory;
 pub mod programs;
+pub mod record;
 pub mod rust_text;
 pub mod stopwatch;
 pub mod tree;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::check::Outcome;
-use xtask::crash_rounds;
+use xtask::{crash_rounds, record};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Chores of the Tidegate workspace")]
@@ -23,6 +23,8 @@ enum Chore {
     Metrics,
     /// Kills the server under load again and again, and looks for every acknowledged message
     CrashRounds(crash_rounds::Arguments),
+    /// Measures everything that the project claims, into bench-results/<date>-<name>
+    Record(record::Arguments),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -41,5 +43,6 @@ fn main() -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Chore::CrashRounds(arguments) => crash_rounds::main(&arguments),
+        Chore::Record(arguments) => record::main(&arguments),
     }
 }

@@ -18,6 +18,7 @@ pub struct Generator {
     process: Child,
     log: PathBuf,
     report: PathBuf,
+    command: String,
 }
 
 /// What a generator wrote down when it ended.
@@ -55,7 +56,7 @@ impl Programs {
             .stderr(File::create(&log).with_context(|| log.display().to_string())?)
             .spawn()
             .with_context(|| self.loadtest.display().to_string())?;
-        Ok(Generator { process, log, report })
+        Ok(Generator { process, log, report, command: format!("loadtest {}", arguments.join(" ")) })
     }
 }
 
@@ -87,7 +88,12 @@ impl Generator {
     fn figures(&self, status: ExitStatus) -> anyhow::Result<Figures> {
         let report = std::fs::read_to_string(&self.report);
         match (status.code(), report) {
-            (Some(code), Ok(report)) => Ok(Figures { code, report: serde_json::from_str(&report)? }),
+            (Some(code), Ok(report)) => {
+                let mut report: Value = serde_json::from_str(&report)?;
+                // Without the paths and ports of this one run.
+                report["command"] = Value::from(self.command.as_str());
+                Ok(Figures { code, report })
+            }
             _ => bail!("loadtest: {status}: {}", self.last_words()),
         }
     }
