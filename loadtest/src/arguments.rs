@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use proto::{Encoding, UserId};
+use serde::{Serialize, Serializer};
 
 use crate::require::Requirement;
 use crate::server_process::ServerArguments;
@@ -12,17 +13,28 @@ use crate::tokens::TokenArguments;
 
 /// Measures a running Tidegate server and audits every delivery.
 ///
-/// Messages leave on a fixed schedule, whatever the server does, and every latency counts from the moment a message was
-/// due. Every acknowledged message must reach every recipient's device once, in seq order.
+/// Messages leave on a fixed schedule, whatever the server does, and every latency counts from
+/// the moment a message was due. Every acknowledged message must reach every recipient's device
+/// once, in seq order. Users need not be registered: their tokens are signed here, with the key
+/// of the server (--key-file, or ./tidegate-data/signing.key) or a secret that it trusts (--secret).
 ///
-/// Exit codes: 0 good; 1 a --require was missed, or the run could not be made; 2 this program could not keep its
-/// schedule, so nothing can be said about latency; 3 the audit failed.
-///
-/// Begin with `cargo run --release` in one terminal, and in another, in the same directory:
+/// Begin with `cargo run --release` in one terminal, and in another, in the same folder:
 ///
 ///   loadtest smoke
-///   loadtest dm --connections 5000 --rate 25000 --seconds 30 --server-pid $(pidof tidegate) \
-///       --require 'dm.delivery.p99<50ms' --require 'dm.ack.p99<50ms' --json dm.json
+///   loadtest dm --connections 5000 --rate 20000 --seconds 30s --server-pid $(pidof tidegate)
+///
+/// The names that are printed at the end are those that --require takes. For a check that fails:
+///
+///   loadtest dm --rate 5000 --require 'dm.delivery.p99<50ms' --require 'dm.lost<1' --json dm.json
+///
+/// Exit codes:
+///   0  good
+///   1  a --require was missed, or the run could not be made
+///   2  this program could not keep its schedule: nothing can be said about latency
+///   3  the audit failed: acknowledged messages were lost, doubled or out of order, or sockets closed
+///
+/// A group of more than 500 needs a server that allows it: TIDEGATE_ROUTER__GROUP_MEMBERS_MAX=5000.
+/// Many thousand connections need open files: `ulimit -n` is raised to its hard limit here.
 #[derive(Parser, Debug)]
 #[command(name = "loadtest", version, verbatim_doc_comment)]
 pub struct Arguments {
@@ -36,6 +48,7 @@ pub struct Arguments {
 
 /// What all scenarios have in common.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Every scenario")]
 pub struct Common {
     /// The server
     #[arg(long, global = true, default_value = "ws://127.0.0.1:8080/ws")]
@@ -70,7 +83,8 @@ pub struct Common {
 }
 
 /// What to do.
-#[derive(Subcommand, Clone, Debug)]
+#[derive(Subcommand, Clone, Debug, Serialize)]
+#[serde(tag = "scenario", rename_all = "snake_case")]
 pub enum Scenario {
     /// Opens connections and holds them: memory per connection, time to open
     Idle(Idle),
@@ -85,18 +99,19 @@ pub enum Scenario {
 }
 
 /// Settings of `idle`.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Serialize)]
 pub struct Idle {
     /// How many
     #[arg(long, default_value_t = 1000)]
     pub connections: usize,
     /// How long they are held before memory is read
     #[arg(long, default_value = "5s", value_parser = duration)]
+    #[serde(serialize_with = "as_seconds")]
     pub hold: Duration,
 }
 
 /// Settings of `dm`.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Serialize)]
 pub struct Dm {
     /// How many; an even number
     #[arg(long, default_value_t = 1000)]
@@ -106,14 +121,16 @@ pub struct Dm {
     pub rate: f64,
     /// How long and how much.
     #[command(flatten)]
+    #[serde(flatten)]
     pub load: Load,
     /// Writes every acknowledged message, for `verify`
     #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
     pub journal: Option<PathBuf>,
 }
 
 /// Settings of `group`.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Serialize)]
 pub struct Group {
     /// How many, each with one connection
     #[arg(long, default_value_t = 500)]
@@ -123,39 +140,46 @@ pub struct Group {
     pub rate: f64,
     /// How long and how much.
     #[command(flatten)]
+    #[serde(flatten)]
     pub load: Load,
 }
 
 /// How long and how much.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Serialize)]
 pub struct Load {
     /// How long is measured
     #[arg(long, default_value = "10s", value_parser = duration)]
+    #[serde(serialize_with = "as_seconds")]
     pub seconds: Duration,
     /// How long messages flow before they count
     #[arg(long, default_value = "2s", value_parser = duration)]
+    #[serde(serialize_with = "as_seconds")]
     pub warm_up: Duration,
     /// How long to wait at the end for what is on its way
     #[arg(long, default_value = "10s", value_parser = duration)]
+    #[serde(serialize_with = "as_seconds")]
     pub grace: Duration,
     /// Bytes of each text
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(18..=30_000))]
     pub text_bytes: u16,
     /// Above this, 99 % of sends on time is not enough: the run has no verdict
     #[arg(long, default_value = "25ms", value_parser = duration)]
+    #[serde(serialize_with = "as_seconds")]
     pub lateness_max: Duration,
 }
 
 /// Settings of `verify`.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Serialize)]
 pub struct Verify {
     /// As `dm --journal` wrote it
     #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
     pub journal: PathBuf,
 }
 
 /// How frames are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EncodingName {
     /// proto3 JSON in text frames
     Json,
@@ -186,6 +210,10 @@ fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number * factor).map_err(|error| error.to_string())
 }
 
+fn as_seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
+}
+
 fn prefix(text: &str) -> Result<String, String> {
     if text.len() > 48 {
         return Err("at most 48 characters".to_owned());
@@ -202,6 +230,18 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn settings_are_written_down_with_durations_in_seconds() {
+        let words = ["loadtest", "dm", "--rate", "50", "--warm-up", "500ms", "--journal", "/tmp/j"];
+        let arguments = Arguments::try_parse_from(words).expect("good");
+        let settings = serde_json::to_value(&arguments.scenario).expect("JSON");
+        let expected = serde_json::json!({
+            "scenario": "dm", "connections": 1000, "rate": 50.0, "seconds": 10.0, "warm_up": 0.5,
+            "grace": 10.0, "text_bytes": 64, "lateness_max": 0.025,
+        });
+        assert_eq!(settings, expected);
     }
 
     #[test]

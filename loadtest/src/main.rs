@@ -37,9 +37,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     print!("{}", report::text(&figures, &verdict));
     if let Some(path) = &common.json {
         let settings = json!({
-            "scenario": format!("{:?}", arguments.scenario),
-            "url": common.url,
-            "encoding": format!("{:?}", common.encoding),
+            "scenario": arguments.scenario,
+            "encoding": common.encoding,
             "opening": common.opening,
             "sockets_per_address": common.sockets_per_address,
         });

@@ -35,8 +35,8 @@ pub fn write_json(
         .all()
         .iter()
         .map(|figure| {
-            let value =
-                if figure.unit == Unit::Count { json!(figure.value as u64) } else { json!(figure.value) };
+            let whole = figure.unit == Unit::Count && figure.value.fract() == 0.0;
+            let value = if whole { json!(figure.value as u64) } else { json!(figure.value) };
             (figure.name.clone(), json!({ "value": value, "unit": figure.unit }))
         })
         .collect();
@@ -51,4 +51,24 @@ pub fn write_json(
     });
     let text = serde_json::to_string_pretty(&report)? + "\n";
     std::fs::write(path, text).with_context(|| path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_whole_and_processors_are_not() {
+        let mut figures = Figures::of("dm");
+        figures.count("acked", 7);
+        figures.add("server.cpus", 0.5, Unit::Count);
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("report.json");
+        write_json(&path, "loadtest dm", &json!({}), &figures, &Verdict::Good).expect("written");
+        let text = std::fs::read_to_string(&path).expect("there");
+        let report: Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(report["figures"]["dm.acked"]["value"], json!(7));
+        assert_eq!(report["figures"]["dm.server.cpus"]["value"], json!(0.5));
+        assert_eq!(report["exit_code"], json!(0));
+    }
 }

@@ -7,13 +7,13 @@ use crate::arguments::{Dm, Group, Idle, Load};
 
 pub(super) fn run(context: &Context) -> Result {
     let load = Load {
-        seconds: Duration::from_secs(15),
+        seconds: Duration::from_secs(23),
         warm_up: Duration::from_secs(2),
         grace: Duration::from_secs(10),
         text_bytes: 64,
         lateness_max: Duration::from_millis(25),
     };
-    let (mut figures, idle) = idle::run(context, &Idle { connections: 1000, hold: Duration::from_secs(5) })?;
+    let (mut figures, idle) = idle::run(context, &Idle { connections: 1000, hold: Duration::from_secs(8) })?;
     let settings = Dm { connections: 200, rate: 1000.0, load: load.clone(), journal: None };
     let (dm_figures, dm) = dm::run(context, &settings)?;
     figures.append(dm_figures);
