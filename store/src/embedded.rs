@@ -21,6 +21,8 @@ mod format;
 mod group;
 mod readers;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::path::PathBuf;
@@ -62,7 +64,7 @@ pub struct EmbeddedConfig {
     /// Memory for blocks of files that were read.
     pub cache_bytes: u64,
     /// Memory for rows that are not in a sorted file yet, for each of the three tables; twice as much while one is
-    /// being written out.
+    /// being written out. A directory keeps the figure with which it was made.
     pub memtable_bytes: u64,
     /// Journals on disk, at least 64 MiB: what a restart reads again at most.
     pub journal_bytes_max: u64,

@@ -7,6 +7,12 @@ use super::Register;
 /// Everything of one epoch in one conversation up to a seq is at rest on disk (or at a quorum of disks).
 ///
 /// Durable is not enough to tell anyone: [`crate::Store::verify`] makes a [`Verified`] of it.
+///
+/// ```compile_fail,E0624
+/// use proto::{ConversationId, Epoch, Seq};
+/// // Only an engine knows what is durable.
+/// let durable = |log: ConversationId| store::Durable::appended(log, Epoch(1), Seq(1));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Durable {
     conversation: ConversationId,
@@ -16,6 +22,11 @@ pub struct Durable {
 
 /// Durable, and a check of the own fence that started afterwards found none. Only this may be told: acknowledged,
 /// published, given as a head.
+///
+/// ```compile_fail,E0423
+/// // Nobody else can make one.
+/// let told = store::Verified(Vec::new());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Verified(Vec<Durable>);

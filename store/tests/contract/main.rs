@@ -2,6 +2,15 @@
 //!
 //! A test takes a fresh store and says in its name what holds. `contract!` runs it on memory and on the embedded
 //! engine; an engine that joins adds itself there.
+//!
+//! | guarantee of the crate | proved in |
+//! |---|---|
+//! | appends are all or nothing, there for ever, the same again changes nothing | `log_rows`, `touched`; on disk: `embedded_data_dir`, `kill_nine` |
+//! | what is told was verified | `ownership`; that nothing else makes a `Verified`: its own documentation |
+//! | conditional writes take place only if their condition holds | `ownership`, `registers` |
+//! | pages: contiguous, never past the head, the highest epoch | `pages` |
+//! | cursors, heads, inbox rows and groups never move backwards | `cursors`, `projections`, `groups` |
+//! | one account for a username, one exchange for a refresh token, one holder for a worker number | `accounts`, `logins`, `leases` |
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it panics")]
 

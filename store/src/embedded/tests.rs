@@ -1,0 +1,52 @@
+//! Where the engine runs: on its own threads, and never on the one that asks.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lifecycle::Tasks;
+
+use super::{Embedded, EmbeddedConfig};
+
+fn open(path: &Path) -> Arc<Embedded> {
+    let config = EmbeddedConfig {
+        path: path.to_owned(),
+        group_commit_records_max: 64,
+        group_commit_interval: Duration::ZERO,
+        queue_records_max: 16,
+        reader_threads: 1,
+        read_queue_max: 4,
+        cache_bytes: 1 << 20,
+        memtable_bytes: 1 << 20,
+        journal_bytes_max: 64 << 20,
+    };
+    Embedded::open(&config, &Tasks::default()).expect("a fresh store")
+}
+
+fn here() -> Option<String> {
+    std::thread::current().name().map(str::to_owned)
+}
+
+#[tokio::test]
+async fn reads_and_writes_run_on_the_stores_own_threads() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(&dir.path().join("data"));
+    let reader = store.read(|_| Ok(here())).await;
+    assert_eq!(reader, Ok(Some("store-reader-0".to_owned())));
+    let writer = store.write(|_| Ok(here())).await;
+    assert_eq!(writer, Ok(Some("store-writer".to_owned())));
+    store.close().await;
+}
+
+/// The only async worker waits for nothing but the answer: other tasks go on while a read is at the disk.
+#[tokio::test]
+async fn a_slow_read_does_not_hold_up_the_async_worker() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(&dir.path().join("data"));
+    // The read ends only when a task of the same worker lets it.
+    let (release, released) = tokio::sync::oneshot::channel();
+    let slow = store.read(move |_| Ok(released.blocking_recv().is_ok()));
+    let (slow, sent) = tokio::join!(slow, async { release.send(()) });
+    assert_eq!((slow, sent), (Ok(true), Ok(())));
+    store.close().await;
+}
