@@ -26,6 +26,9 @@ use proto::{
 use store::{Batch, Bucket, Embedded, EmbeddedConfig, Store};
 use tokio::time::Instant;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What to measure.
 #[derive(Clone)]
 struct Plan {
