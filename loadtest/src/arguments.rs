@@ -18,7 +18,8 @@ use crate::tokens::TokenArguments;
 /// once, in seq order. Users need not be registered: their tokens are signed here, with the key
 /// of the server (--key-file, or ./tidegate-data/signing.key) or a secret that it trusts (--secret).
 ///
-/// Begin with `cargo run --release` in one terminal, and in another, in the same folder:
+/// Begin with `cargo run --release` in one terminal, and in another, in the same folder, with
+/// `cargo run --release -p loadtest --` for loadtest:
 ///
 ///   loadtest smoke
 ///   loadtest dm --connections 5000 --rate 20000 --seconds 30s --server-pid $(pidof tidegate)
