@@ -11,7 +11,8 @@ pub(super) fn run(context: &Context) -> Result {
         warm_up: Duration::from_secs(2),
         grace: Duration::from_secs(10),
         text_bytes: 64,
-        lateness_max: Duration::from_millis(25),
+        // Whether it works is asked here, not how fast: a busy machine may well be late.
+        lateness_max: Duration::from_millis(500),
     };
     let (mut figures, idle) = idle::run(context, &Idle { connections: 1000, hold: Duration::from_secs(8) })?;
     let settings = Dm { connections: 200, rate: 1000.0, load: load.clone(), journal: None };
