@@ -165,7 +165,8 @@ impl Conversation {
                 bucket: register.bucket,
                 epoch: register.epoch,
                 entries: tail.run[last_w..].to_vec(),
-                touched: self.owed.mark(self.partition),
+                // With every try: what the last one did is not known.
+                touched: Some(self.partition),
             };
             self.step(Step::Rewrite { register, tail });
             turn.work.push(Work::Rewrite(Arc::new(batch)));
