@@ -65,10 +65,11 @@ impl Pending {
 }
 
 impl Conversation {
-    /// A command that changes the log. Refused when too many wait; otherwise it waits for [`Self::pump`].
+    /// A command that changes the log. Refused when too many wait, or when the conversation is about to be forgotten;
+    /// otherwise it waits for [`Self::pump`].
     pub fn enqueue(&mut self, command: Command, turn: &mut Turn<'_>) {
         self.used_ms = turn.now.steady_ms;
-        if self.queue.len() >= turn.rules.queue_max {
+        if self.queue.len() >= turn.rules.queue_max || self.is_absent() {
             announce::busy(&command, turn);
             return;
         }
