@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proto::client_frame::AckMode;
 use proto::{Entry, Request, limits};
 use smallvec::SmallVec;
-use store::{Batch, Durable, GroupInfo, StoreError};
+use store::{Batch, Durable, StoreError};
 
 use super::announce::{self, Asker};
 use super::decide::{Decision, Stored};
@@ -13,7 +13,6 @@ use super::log::{counted_after, seconds};
 use super::pending::Answer;
 use super::{Conversation, Kind, Phase};
 use crate::rules::backoff::pause_ms;
-use crate::rules::membership::Changed;
 use crate::told::Told;
 use crate::turn::{Death, Turn, Work};
 
@@ -35,7 +34,7 @@ enum Stage {
     Verifying,
 }
 
-/// Whose entry it is, and what it did to the group.
+/// Whose entry it is, and how it is told.
 struct Item {
     asker: Asker,
     told_as: ToldAs,
@@ -43,7 +42,7 @@ struct Item {
 
 enum ToldAs {
     Message(AckMode),
-    Change(Box<(Changed, Option<GroupInfo>)>),
+    Change,
 }
 
 impl InFlight {
@@ -105,8 +104,8 @@ impl Conversation {
                         body,
                     };
                     self.log.ring.push(id, seconds(turn.now));
-                    let item = self.item(pending, &entry, turn);
-                    let is_change = matches!(item.told_as, ToldAs::Change(_));
+                    let item = Self::item(pending);
+                    let is_change = matches!(item.told_as, ToldAs::Change);
                     items.push(item);
                     entries.push(entry);
                     // What comes after a change is decided by it, so it waits until the change is told.
@@ -122,15 +121,12 @@ impl Conversation {
         }
     }
 
-    fn item(&mut self, pending: super::Pending, entry: &Entry, turn: &Turn<'_>) -> Item {
+    fn item(pending: super::Pending) -> Item {
         let super::Pending { command, arrived_ms, .. } = pending;
         let asker = Asker { origin: command.origin, trace: command.trace, arrived_ms };
-        let told_as = match (&command.request, &mut self.kind) {
-            (Request::Group(..), Kind::Group(id, group)) => {
-                let changed = group.apply(entry, turn.rules.group);
-                ToldAs::Change(Box::new((changed, group.info(id))))
-            }
-            (Request::Send(send), _) => ToldAs::Message(send.ack),
+        let told_as = match &command.request {
+            Request::Group(..) => ToldAs::Change,
+            Request::Send(send) => ToldAs::Message(send.ack),
             _ => ToldAs::Message(AckMode::None),
         };
         Item { asker, told_as }
@@ -246,17 +242,21 @@ impl Conversation {
                     self.publish(entry.clone(), Some(asker.origin.session), None, asker.trace, turn);
                     self.ack(&asker, mode, &entry, turn);
                 }
-                ToldAs::Change(change) => {
-                    let (changed, info) = *change;
-                    self.publish(entry.clone(), None, Some(&changed), asker.trace, turn);
-                    let members = info.as_ref().map_or(0, |info| info.members);
-                    self.group_done(&asker, entry.seq, members, turn);
-                    self.owed.owe_change(&entry, changed, info);
-                }
+                ToldAs::Change => self.tell_change(&entry, &asker, turn),
             }
             self.log.advance(entry);
         }
         self.owed.owe_head(turn.now);
         self.probe.told(turn.now);
+    }
+    /// A change counts from now on, for readers and for what comes after it, and not before: an owner that is fenced
+    /// while it is in flight must not have let anyone see it.
+    fn tell_change(&mut self, entry: &Entry, asker: &Asker, turn: &mut Turn<'_>) {
+        let Kind::Group(id, group) = &mut self.kind else { return };
+        let changed = group.apply(entry, turn.rules.group);
+        let (info, members) = (group.info(id), group.size());
+        self.publish(entry.clone(), None, Some(&changed), asker.trace, turn);
+        self.group_done(asker, entry.seq, members, turn);
+        self.owed.owe_change(entry, changed, info);
     }
 }
