@@ -96,7 +96,10 @@ fn the_list_has_the_newest_first_with_what_is_unread() {
         left: false,
     };
     assert_eq!(list.conversations[2], last);
-    assert_eq!((list.conversations[1].name.as_deref(), list.conversations[1].peer.as_ref()), (Some("TEAM"), None));
+    assert_eq!(
+        (list.conversations[1].name.as_deref(), list.conversations[1].peer.as_ref()),
+        (Some("TEAM"), None)
+    );
 }
 
 #[test]

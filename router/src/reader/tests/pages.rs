@@ -1,8 +1,8 @@
 //! Pages: never past the told head, never below the floor, never for those who are no members.
 
 use proto::client_frame::Fetch;
-use proto::server_frame::Page;
 use proto::limits;
+use proto::server_frame::Page;
 
 use super::*;
 
@@ -60,7 +60,8 @@ fn a_page_has_fifty_entries_unless_asked_and_two_hundred_at_most() {
     assert_eq!(page::limit(&fetch(&id, 1, 0, u32::MAX, false)), limits::PAGE_ENTRIES_MAX);
     let stand = Stand::new();
     stand.log(&id, 300, 300);
-    let read = |limit| page(stand.answers("bob", Request::Fetch(fetch(&id, 1, 0, limit, false)))).entries.len();
+    let read =
+        |limit| page(stand.answers("bob", Request::Fetch(fetch(&id, 1, 0, limit, false)))).entries.len();
     assert_eq!((read(0), read(7), read(1_000)), (50, 7, 200));
 }
 

@@ -93,7 +93,8 @@ fn a_group_is_created_once() {
 
 #[test]
 fn a_groups_name_has_one_to_a_hundred_characters() {
-    let created = |name: &str| Stand { group: Group::default(), seq: 0, rules: RULES }.does("olga", create(name, &[]));
+    let created =
+        |name: &str| Stand { group: Group::default(), seq: 0, rules: RULES }.does("olga", create(name, &[]));
     assert_eq!(created(""), Err(Code::BadField));
     assert_eq!(created(&"ü".repeat(101)), Err(Code::BadField));
     assert!(created(&"ü".repeat(100)).is_ok(), "characters, not bytes");
@@ -102,7 +103,9 @@ fn a_groups_name_has_one_to_a_hundred_characters() {
 #[test]
 fn before_its_creation_there_is_nothing_to_do() {
     let mut stand = Stand { group: Group::default(), seq: 0, rules: RULES };
-    for request in [GroupRequest::Join, GroupRequest::Leave, GroupRequest::Add(users(&["ann"])), GroupRequest::Dismiss] {
+    for request in
+        [GroupRequest::Join, GroupRequest::Leave, GroupRequest::Add(users(&["ann"])), GroupRequest::Dismiss]
+    {
         assert_eq!(stand.does("olga", request), Err(Code::NotFound));
     }
     assert_eq!(stand.group.may_send(&user("olga"), Source::ServerApi).unwrap_err().0, Code::NotFound);

@@ -1,0 +1,188 @@
+//! Changes of a group are entries like messages: appended, checked, told; only then do they count.
+
+use proto::Seq;
+use proto::client_frame::{Recipient, Send};
+use proto::command::{GroupRequest, Source};
+use proto::wire::{Notice, system::Change};
+use proto::{Body, ConversationId, Request};
+
+use super::stand::{Stand, id, message, team, user, users};
+use crate::turn::Work;
+
+fn to_team(number: u64) -> Send {
+    Send { to: Recipient::Conversation(ConversationId::group(&team())), ..message(number) }
+}
+
+fn says(stand: &mut Stand, name: &str, number: u64) {
+    let command = stand.command_of(name, to_team(number));
+    stand.command(command);
+}
+
+#[test]
+fn a_group_is_told_to_its_first_members_one_by_one_and_to_itself() {
+    let mut stand = Stand::of(ConversationId::group(&team()), false);
+    stand.change(1, "olga", GroupRequest::Create { name: "Team".into(), members: users(&["ann"]) });
+    stand.load_new_group();
+    stand.persists();
+    let told = [
+        "olga joins team",
+        "olga event 1",
+        "ann joins team",
+        "ann event 1",
+        "team event 1",
+        "1 done 1 with 2",
+    ];
+    assert_eq!(stand.said(), told);
+}
+
+#[test]
+fn a_new_member_is_told_before_the_group_and_one_that_left_after_it() {
+    let mut stand = Stand::group(&[]);
+    stand.change(2, "ann", GroupRequest::Join);
+    stand.persists();
+    assert_eq!(stand.said(), ["ann joins team", "ann event 2", "team event 2", "2 done 2 with 2"]);
+    stand.change(3, "ann", GroupRequest::Leave);
+    stand.persists();
+    assert_eq!(stand.said(), ["team event 3", "ann leaves team", "3 done 3 with 1"]);
+}
+
+#[test]
+fn a_change_that_changes_nothing_is_done_without_an_entry() {
+    let mut stand = Stand::group(&["ann"]);
+    stand.change(2, "ann", GroupRequest::Join);
+    stand.asks_nothing();
+    assert_eq!(stand.said(), ["2 done 0 with 2"]);
+}
+
+#[test]
+fn a_refused_change_says_why() {
+    let mut stand = Stand::group(&["ann"]);
+    stand.change(2, "olga", GroupRequest::Leave);
+    stand.change(3, "ann", GroupRequest::Add(users(&["bob"])));
+    stand.asks_nothing();
+    assert_eq!(stand.said(), ["2 nack OWNER_MUST_STAY", "3 nack FORBIDDEN"]);
+}
+
+/// What waits behind a change is decided by it.
+#[test]
+fn what_comes_after_a_change_waits_until_it_is_told() {
+    let mut stand = Stand::group(&["ann"]);
+    stand.change(2, "ann", GroupRequest::Leave);
+    let batch = stand.appends();
+    says(&mut stand, "ann", 3);
+    stand.asks_nothing();
+    stand.is_durable(&batch);
+    stand.passes();
+    assert_eq!(stand.said().last().unwrap(), "3 nack FORBIDDEN");
+    // Queued in one turn: the change ends its batch.
+    let commands = [
+        stand.command_of("olga", to_team(4)),
+        stand.asks(5, "bob", Request::Group(team(), GroupRequest::Join)),
+        stand.command_of("bob", to_team(6)),
+    ];
+    stand.turn(|conversation, turn| {
+        commands.into_iter().for_each(|command| conversation.enqueue(command, turn));
+        conversation.pump(turn);
+    });
+    assert_eq!(stand.persists().entries.len(), 2, "olga's message and the joining");
+    assert_eq!(stand.persists().entries.len(), 1, "bob's message");
+}
+
+/// Nothing that is not verified leaves the process, permissions included.
+#[test]
+fn a_change_counts_for_readers_only_once_it_is_told() {
+    let mut stand = Stand::group(&["ann"]);
+    let may_read = |stand: &Stand, name: &str| stand.conversation.view(&user(name), Source::Client).is_ok();
+    stand.change(2, "olga", GroupRequest::Add(users(&["bob"])));
+    let batch = stand.appends();
+    assert!(!may_read(&stand, "bob") && !stand.conversation.head_state(&user("bob")).member);
+    stand.is_durable(&batch);
+    assert!(!may_read(&stand, "bob"));
+    stand.passes();
+    assert!(may_read(&stand, "bob") && stand.conversation.head_state(&user("bob")).member);
+    stand.change(3, "olga", GroupRequest::Remove(users(&["bob"])));
+    let batch = stand.appends();
+    assert!(may_read(&stand, "bob"), "not gone yet");
+    stand.is_durable(&batch);
+    stand.passes();
+    assert!(!may_read(&stand, "bob"));
+}
+
+#[test]
+fn members_send_and_others_do_not() {
+    let mut stand = Stand::group(&["ann"]);
+    says(&mut stand, "ann", 2);
+    stand.persists();
+    assert_eq!(stand.said(), ["team event 2 except 2", "2 ack 2"]);
+    says(&mut stand, "eve", 3);
+    stand.asks_nothing();
+    assert_eq!(stand.said(), ["3 nack FORBIDDEN"]);
+}
+
+#[test]
+fn nobody_sends_to_a_dismissed_group() {
+    let mut stand = Stand::group(&["ann"]);
+    stand.change(2, "olga", GroupRequest::Dismiss);
+    stand.persists();
+    stand.said();
+    says(&mut stand, "ann", 3);
+    assert_eq!(stand.said(), ["3 nack DISMISSED"]);
+    assert!(stand.conversation.view(&user("ann"), Source::Client).is_ok(), "its history stays readable");
+}
+
+/// Changes and notices raise seq, messages raise `counted` too (DESIGN 6.10).
+#[test]
+fn only_messages_count() {
+    let mut stand = Stand::group(&["ann"]);
+    says(&mut stand, "ann", 2);
+    assert_eq!(stand.persists().entries[0].counted, 1);
+    stand.change(3, "bob", GroupRequest::Join);
+    assert_eq!(stand.persists().entries[0].counted, 1);
+    says(&mut stand, "bob", 4);
+    let batch = stand.persists();
+    assert_eq!((batch.entries[0].seq, batch.entries[0].counted), (Seq(4), 2));
+    let view = stand.conversation.view(&user("ann"), Source::Client).unwrap();
+    assert_eq!((view.head, view.counted), (Seq(4), 2));
+}
+
+#[test]
+fn only_services_write_notices_and_nobody_else_writes_system_bodies() {
+    let notice = Body::system(Change::Notice(Notice { text: "maintenance".into() }));
+    let dismissed = Body::system(Change::Dismissed(proto::wire::GroupDismissed {}));
+    let mut stand = Stand::group(&["ann"]);
+    for (number, source, body) in [
+        (2, Source::Client, &notice),
+        (3, Source::Client, &dismissed),
+        (4, Source::ServerApi, &dismissed),
+        (5, Source::ServerApi, &notice),
+    ] {
+        let mut command = stand.command_of("ann", Send { body: body.clone(), ..to_team(number) });
+        command.origin.source = source;
+        stand.command(command);
+    }
+    assert_eq!(stand.said(), ["2 nack FORBIDDEN", "3 nack FORBIDDEN", "4 nack FORBIDDEN"]);
+    let batch = stand.persists();
+    assert_eq!((batch.entries[0].client_message_id, batch.entries[0].counted), (id(5), 0));
+}
+
+#[test]
+fn a_direct_conversation_is_no_group_and_has_two_users() {
+    let mut stand = Stand::serving();
+    let join = stand.asks(1, "alice", Request::Group(team(), GroupRequest::Join));
+    stand.command(join);
+    let stranger = stand.command_of("eve", message(2));
+    stand.command(stranger);
+    stand.asks_nothing();
+    assert_eq!(stand.said(), ["1 nack BAD_FIELD", "2 nack FORBIDDEN"]);
+    assert!(stand.conversation.view(&user("eve"), Source::Client).is_err());
+    assert!(!stand.conversation.head_state(&user("eve")).member);
+}
+
+/// A change is decided anew whenever it comes: a creation that was stored is a conflict for its resend.
+#[test]
+fn a_group_is_not_created_twice() {
+    let mut stand = Stand::group(&["ann"]);
+    stand.change(2, "olga", GroupRequest::Create { name: "Team".into(), members: Vec::new() });
+    assert_eq!(stand.said(), ["2 nack CONFLICT"]);
+    assert!(!stand.work().iter().any(|work| matches!(work, Work::Append(_))));
+}

@@ -1,0 +1,385 @@
+//! A conversation with nothing around it: a test is its store, its clock and its worker.
+
+use std::sync::Arc;
+
+use futures_util::future::FutureExt as _;
+use proto::client_frame::{AckMode, Recipient, Send};
+use proto::command::{GroupRequest, Origin, Source};
+use proto::delivery::Control;
+use proto::{
+    Body, ClientMessageId, Delivery, DeviceId, Entry, MessageId, NodeId, Payload, Reply, Request, Seq,
+    ServerFrame, SessionRef, Target, Timestamp, TraceId,
+};
+use store::{Batch, Bucket, Cas, Durable, IncarnationId, Register, Row, Store};
+
+use super::super::*;
+use crate::metrics::Metrics;
+use crate::rules::membership::{GroupRules, History};
+use crate::told;
+use crate::turn::{Death, MessageIds, Now, Recovered, Rules, Work};
+
+/// The epoch of the owner under test.
+pub const EPOCH: Epoch = Epoch(5);
+/// Unix time when the steady clock says zero: the first moment of a window.
+pub const START: Timestamp = Timestamp(2_000 * 10 * 24 * 60 * 60 * 1_000);
+/// W of these tests.
+pub const WINDOW: u16 = 64;
+const ME: IncarnationId = IncarnationId(1);
+
+/// See the module.
+pub struct Stand {
+    pub conversation: Conversation,
+    pub rules: Rules,
+    /// The steady clock, in milliseconds.
+    pub steady_ms: u64,
+    /// How far the wall clock is ahead of [`START`] besides.
+    pub wall_ahead_ms: u64,
+    pub ids: Numbers,
+    pub death: Option<Death>,
+    metrics: Metrics,
+    deliveries: Vec<Delivery>,
+    work: Vec<Work>,
+    store: Store,
+}
+
+/// Message ids 1, 2, 3, …, or none.
+#[derive(Default)]
+pub struct Numbers {
+    last: u64,
+    pub none: bool,
+}
+
+impl MessageIds for Numbers {
+    fn next(&mut self, _now: Timestamp) -> Option<MessageId> {
+        self.last += 1;
+        (!self.none).then_some(MessageId(self.last))
+    }
+}
+
+pub fn user(name: &str) -> UserId {
+    UserId::parse(name).unwrap()
+}
+
+pub fn users(names: &[&str]) -> Vec<UserId> {
+    names.iter().map(|name| user(name)).collect()
+}
+
+pub fn team() -> GroupId {
+    GroupId::parse("team").unwrap()
+}
+
+pub fn id(number: u64) -> ClientMessageId {
+    ClientMessageId(u128::from(number).to_be_bytes())
+}
+
+/// A first attempt, named by its number.
+pub fn message(number: u64) -> Send {
+    Send {
+        client_message_id: id(number),
+        to: Recipient::User(user("bob")),
+        body: Body::text("hi"),
+        ack: AckMode::Persisted,
+        attempt: 0,
+        age_ms: 0,
+        after: None,
+    }
+}
+
+/// An entry that dead owners left; its client message id is the number 1,000 above its seq.
+pub fn entry(seq: u64, epoch: u64) -> Row {
+    let entry = Entry {
+        seq: Seq(seq),
+        message_id: MessageId(seq * 1_000 + epoch),
+        sender: user("alice"),
+        time: START,
+        counted: seq,
+        client_message_id: id(1_000 + seq),
+        body: Body::text("old"),
+    };
+    Row { epoch: Epoch(epoch), entry }
+}
+
+pub fn rows(seqs: std::ops::RangeInclusive<u64>, epoch: u64) -> Vec<Row> {
+    seqs.map(|seq| entry(seq, epoch)).collect()
+}
+
+/// A register of version 3 in the first bucket.
+pub fn register(epoch: u64, start: u64) -> Register {
+    Register {
+        version: 3,
+        epoch: Epoch(epoch),
+        start: Seq(start),
+        bucket: Bucket::at(START),
+        bucket_first: Seq(1),
+        window: WINDOW,
+        counted: start - 1,
+    }
+}
+
+pub fn unknown() -> store::StoreError {
+    store::StoreError::Unknown("time-out".into())
+}
+
+impl Stand {
+    /// Between alice and bob; not loaded yet.
+    pub fn direct() -> Self {
+        Self::of(ConversationId::direct(&user("alice"), &user("bob")), false)
+    }
+
+    /// Not loaded yet.
+    pub fn of(id: ConversationId, touched: bool) -> Self {
+        let store = Store::memory();
+        store.announce(ME).now_or_never().unwrap().unwrap();
+        let rules = Rules {
+            group: GroupRules { members_max: 10, history: History::Whole },
+            bucket_entries_max: 100_000,
+            bucket_bytes_max: 1 << 30,
+            queue_max: 1_000,
+            flush_ms: 1_000,
+            quiet_ms: 30_000,
+            give_up_ms: 20_000,
+            window: WINDOW,
+        };
+        Self {
+            conversation: Conversation::new(id, EPOCH, touched),
+            rules,
+            steady_ms: 0,
+            wall_ahead_ms: 0,
+            ids: Numbers::default(),
+            death: None,
+            metrics: Metrics::new(0),
+            deliveries: Vec::new(),
+            work: Vec::new(),
+            store,
+        }
+    }
+
+    /// Between alice and bob, new and empty, serving.
+    pub fn serving() -> Self {
+        let mut stand = Self::direct();
+        stand.load_new();
+        stand
+    }
+
+    /// The group "team" that olga has created with these members, serving; its log has one entry.
+    pub fn group(members: &[&str]) -> Self {
+        let mut stand = Self::of(ConversationId::group(&team()), false);
+        let create = GroupRequest::Create { name: "Team".into(), members: users(members) };
+        stand.change(1, "olga", create);
+        stand.load_new_group();
+        stand.persists();
+        stand.said();
+        stand
+    }
+
+    /// Between alice and bob with `last` old entries, taken over and serving.
+    pub fn taken_over(last: u64) -> Self {
+        let mut stand = Self::direct();
+        stand.begin();
+        stand.outcome(Outcome::Register(Ok(Some(register(4, last + 1)))));
+        let Work::ReadTail { seqs, .. } = stand.only() else { panic!("reads the tail") };
+        let first = (last + 1).saturating_sub(seqs as u64).max(1);
+        stand.outcome(Outcome::Tail(Ok(rows(first..=last, 3))));
+        stand.moves();
+        stand.passes();
+        stand.said();
+        stand
+    }
+
+    pub fn load_new(&mut self) {
+        self.begin();
+        self.outcome(Outcome::Register(Ok(None)));
+        self.moves();
+        self.passes();
+        assert!(self.conversation.is_serving());
+    }
+
+    /// Nobody wrote to it, and a creation waits.
+    pub fn load_new_group(&mut self) {
+        self.begin();
+        self.outcome(Outcome::Register(Ok(None)));
+        self.moves();
+        self.passes();
+        assert!(matches!(self.only(), Work::Recover { .. }));
+        self.outcome(Outcome::Recovered(Ok(Box::new(Recovered::default()))));
+    }
+
+    pub fn wall(&self) -> Timestamp {
+        START.plus_ms(self.steady_ms + self.wall_ahead_ms)
+    }
+
+    pub fn turn<T>(&mut self, input: impl FnOnce(&mut Conversation, &mut Turn<'_>) -> T) -> T {
+        let mut turn = Turn {
+            now: Now { wall: START.plus_ms(self.steady_ms + self.wall_ahead_ms), steady_ms: self.steady_ms },
+            rules: &self.rules,
+            ids: &mut self.ids,
+            metrics: &self.metrics,
+            deliveries: &mut self.deliveries,
+            work: &mut self.work,
+            death: &mut self.death,
+        };
+        input(&mut self.conversation, &mut turn)
+    }
+
+    /// Begins to load; the read of the register is taken as seen.
+    pub fn begin(&mut self) {
+        self.turn(|conversation, turn| conversation.begin_load(turn));
+        assert!(matches!(self.only(), Work::ReadRegister(store::Level::Quorum)));
+    }
+
+    pub fn outcome(&mut self, outcome: Outcome) {
+        self.turn(|conversation, turn| conversation.outcome(outcome, turn));
+    }
+
+    /// Time passes and the worker looks at what is due.
+    pub fn after(&mut self, ms: u64) {
+        self.steady_ms += ms;
+        self.turn(|conversation, turn| {
+            conversation.timer(turn);
+            conversation.pump(turn);
+        });
+    }
+
+    /// What was asked of the store since the last look.
+    pub fn work(&mut self) -> Vec<Work> {
+        std::mem::take(&mut self.work)
+    }
+
+    /// The one thing that was asked.
+    pub fn only(&mut self) -> Work {
+        let mut work = self.work();
+        assert_eq!(work.len(), 1, "asked of the store: {work:?}");
+        work.remove(0)
+    }
+
+    pub fn asks_nothing(&mut self) {
+        let work = self.work();
+        assert!(work.is_empty(), "asked of the store: {work:?}");
+    }
+
+    /// The conditional write that is asked is applied.
+    pub fn moves(&mut self) -> Register {
+        let Work::MoveRegister { new, .. } = self.only() else { panic!("moves the register") };
+        self.outcome(Outcome::Moved(Cas::Applied(new)));
+        new
+    }
+
+    /// The batch that is asked to be appended.
+    pub fn appends(&mut self) -> Arc<Batch> {
+        match self.only() {
+            Work::Append(batch) => batch,
+            other => panic!("appends nothing but {other:?}"),
+        }
+    }
+
+    /// The batch is durable now; it wants to be checked.
+    pub fn is_durable(&mut self, batch: &Batch) {
+        let upto = batch.entries.last().unwrap().seq;
+        self.outcome(Outcome::Appended(Ok(self.durable(batch.epoch, upto))));
+    }
+
+    pub fn durable(&self, epoch: Epoch, upto: Seq) -> Durable {
+        Durable::reloaded(self.conversation.id(), &Register { epoch, ..register(1, 1) }, upto)
+    }
+
+    /// The check that is asked passes.
+    pub fn passes(&mut self) {
+        let Work::Verify(durable) = self.only() else { panic!("wants a check") };
+        self.tells(durable);
+    }
+
+    /// A check of this passes.
+    pub fn tells(&mut self, durable: Durable) {
+        let verified = self.store.verify(ME, vec![durable]).now_or_never().unwrap().unwrap();
+        for told in told::each(&verified) {
+            self.turn(|conversation, turn| conversation.told(&told, turn));
+        }
+    }
+
+    /// Append, durable, checked, told.
+    pub fn persists(&mut self) -> Arc<Batch> {
+        let batch = self.appends();
+        self.is_durable(&batch);
+        self.passes();
+        batch
+    }
+
+    /// Takes a command and lets the worker pump.
+    pub fn command(&mut self, command: Command) {
+        self.turn(|conversation, turn| {
+            conversation.enqueue(command, turn);
+            conversation.pump(turn);
+        });
+    }
+
+    /// Alice sends this; the answer goes to the session of the same number.
+    pub fn send(&mut self, send: Send) {
+        let command = self.command_of("alice", send);
+        self.command(command);
+    }
+
+    pub fn command_of(&self, name: &str, send: Send) -> Command {
+        let number = u128::from_be_bytes(send.client_message_id.0);
+        self.asks(u64::try_from(number).unwrap(), name, Request::Send(send))
+    }
+
+    /// A session of the user asks for a change of the group.
+    pub fn change(&mut self, session: u64, name: &str, request: GroupRequest) {
+        let command = self.asks(session, name, Request::Group(team(), request));
+        self.command(command);
+    }
+
+    pub fn asks(&self, session: u64, name: &str, request: Request) -> Command {
+        Command {
+            origin: Origin {
+                user: user(name),
+                device: DeviceId::unnamed(),
+                session: SessionRef { node: NodeId(7), session },
+                source: Source::Client,
+            },
+            deadline: self.wall().plus_ms(10_000),
+            epoch: EPOCH,
+            trace: TraceId(u128::from(session)),
+            request,
+        }
+    }
+
+    /// What was told since the last look, in order.
+    pub fn said(&mut self) -> Vec<String> {
+        self.deliveries.drain(..).map(|delivery| words(&delivery)).collect()
+    }
+}
+
+/// `bob event 3`, `bob event 3 except 7` (a session), `7 ack 3`, `7 nack BUSY`, `bob joins team`.
+fn words(delivery: &Delivery) -> String {
+    let to = match &delivery.target {
+        Target::User(user) => user.to_string(),
+        Target::Group(group) => group.to_string(),
+        Target::Node(node) => format!("node {}", node.0),
+    };
+    match &delivery.payload {
+        Payload::Fanout(fanout) => {
+            let except = fanout.except.map_or(String::new(), |it| format!(" except {}", it.session));
+            match fanout.frame.frame() {
+                ServerFrame::Event(event) => {
+                    assert_eq!(fanout.seq, event.entry.seq);
+                    format!("{to} event {}{except}", event.entry.seq)
+                }
+                ServerFrame::Head(head) => format!("{to} head {}{except}", head.last),
+                other => format!("{to} {other:?}"),
+            }
+        }
+        Payload::Reply(session, Reply::Settled) => format!("{session} settled"),
+        Payload::Reply(session, Reply::Frame(ServerFrame::Ack(ack))) => format!("{session} ack {}", ack.seq),
+        Payload::Reply(session, Reply::Frame(ServerFrame::Nack(nack))) => {
+            format!("{session} nack {}", nack.code.name())
+        }
+        Payload::Reply(session, Reply::GroupDone(done)) => {
+            format!("{session} done {} with {}", done.seq, done.members)
+        }
+        Payload::Reply(session, other) => format!("{session} {other:?}"),
+        Payload::Control(Control::JoinedGroup(group)) => format!("{to} joins {group}"),
+        Payload::Control(Control::LeftGroup(group)) => format!("{to} leaves {group}"),
+        Payload::Control(other) => format!("{to} {other:?}"),
+    }
+}
