@@ -127,7 +127,7 @@ impl Conversation {
     }
 
     /// Refuses what waited past its deadline without ever getting a seq. Of a resend it is not known whether an
-    /// earlier attempt was stored, so it is only settled.
+    /// earlier attempt was stored, and a copy of what is in flight may be stored soon, so these are only settled.
     pub(super) fn expire(&mut self, turn: &mut Turn<'_>) {
         let (now, steady_ms) = (turn.now.wall, turn.now.steady_ms);
         while let Some(pending) = self.queue.front() {
@@ -135,7 +135,14 @@ impl Conversation {
                 return;
             }
             let Some(Pending { command, .. }) = self.queue.pop_front() else { return };
-            let may_be_stored = matches!(&command.request, Request::Send(send) if send.attempt > 0 || command.epoch != self.epoch);
+            let may_be_stored = match &command.request {
+                Request::Send(send) => {
+                    send.attempt > 0
+                        || command.epoch != self.epoch
+                        || self.log.ring.get(send.client_message_id).is_some()
+                }
+                _ => false,
+            };
             if may_be_stored {
                 announce::reply(&command.origin, command.trace, Reply::Settled, turn);
             } else {
