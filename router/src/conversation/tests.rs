@@ -1,6 +1,15 @@
 //! Every rule of a conversation, one test each: inputs by hand, effects read from the turn. No io, no clock, no task.
 
 mod append;
+mod deadlines;
+mod dedupe;
 mod groups;
 mod load;
+mod order;
+mod pieces;
+mod probe;
+mod projections;
+mod recovery;
+mod roll_over;
 mod stand;
+mod telling;

@@ -3,27 +3,22 @@
 use std::sync::Arc;
 
 use futures_util::future::FutureExt as _;
-use proto::client_frame::{AckMode, Recipient, Send};
+use proto::client_frame::Send;
 use proto::command::{GroupRequest, Origin, Source};
 use proto::delivery::Control;
 use proto::{
-    Body, ClientMessageId, Delivery, DeviceId, Entry, MessageId, NodeId, Payload, Reply, Request, Seq,
-    ServerFrame, SessionRef, Target, Timestamp, TraceId,
+    Delivery, DeviceId, MessageId, NodeId, Payload, Reply, Request, Seq, ServerFrame, SessionRef, Target,
+    Timestamp, TraceId,
 };
-use store::{Batch, Bucket, Cas, Durable, IncarnationId, Register, Row, Store};
+use store::{Batch, Cas, Durable, IncarnationId, Register, Store};
 
 use super::super::*;
+pub use super::pieces::*;
 use crate::metrics::Metrics;
 use crate::rules::membership::{GroupRules, History};
 use crate::told;
 use crate::turn::{Death, MessageIds, Now, Recovered, Rules, Work};
 
-/// The epoch of the owner under test.
-pub const EPOCH: Epoch = Epoch(5);
-/// Unix time when the steady clock says zero: the first moment of a window.
-pub const START: Timestamp = Timestamp(2_000 * 10 * 24 * 60 * 60 * 1_000);
-/// W of these tests.
-pub const WINDOW: u16 = 64;
 const ME: IncarnationId = IncarnationId(1);
 
 /// See the module.
@@ -54,70 +49,6 @@ impl MessageIds for Numbers {
         self.last += 1;
         (!self.none).then_some(MessageId(self.last))
     }
-}
-
-pub fn user(name: &str) -> UserId {
-    UserId::parse(name).unwrap()
-}
-
-pub fn users(names: &[&str]) -> Vec<UserId> {
-    names.iter().map(|name| user(name)).collect()
-}
-
-pub fn team() -> GroupId {
-    GroupId::parse("team").unwrap()
-}
-
-pub fn id(number: u64) -> ClientMessageId {
-    ClientMessageId(u128::from(number).to_be_bytes())
-}
-
-/// A first attempt, named by its number.
-pub fn message(number: u64) -> Send {
-    Send {
-        client_message_id: id(number),
-        to: Recipient::User(user("bob")),
-        body: Body::text("hi"),
-        ack: AckMode::Persisted,
-        attempt: 0,
-        age_ms: 0,
-        after: None,
-    }
-}
-
-/// An entry that dead owners left; its client message id is the number 1,000 above its seq.
-pub fn entry(seq: u64, epoch: u64) -> Row {
-    let entry = Entry {
-        seq: Seq(seq),
-        message_id: MessageId(seq * 1_000 + epoch),
-        sender: user("alice"),
-        time: START,
-        counted: seq,
-        client_message_id: id(1_000 + seq),
-        body: Body::text("old"),
-    };
-    Row { epoch: Epoch(epoch), entry }
-}
-
-pub fn rows(seqs: std::ops::RangeInclusive<u64>, epoch: u64) -> Vec<Row> {
-    seqs.map(|seq| entry(seq, epoch)).collect()
-}
-
-/// A register of version 3 in the first bucket.
-pub fn register(epoch: u64, start: u64) -> Register {
-    Register {
-        version: 3,
-        epoch: Epoch(epoch),
-        start: Seq(start),
-        bucket: Bucket::at(START),
-        bucket_first: Seq(1),
-        window: WINDOW,
-        counted: start - 1,
-    }
-}
-
-pub fn unknown() -> store::StoreError {
-    store::StoreError::Unknown("time-out".into())
 }
 
 impl Stand {
@@ -342,6 +273,21 @@ impl Stand {
             trace: TraceId(u128::from(session)),
             request,
         }
+    }
+
+    /// Writes the projections that are due now, if any are.
+    pub fn written(&mut self) -> Option<Arc<Flush>> {
+        if !self.conversation.wants_flush(self.steady_ms, &self.rules) {
+            return None;
+        }
+        let flush = self.turn(|conversation, turn| conversation.begin_flush(Urgency::Due, turn));
+        self.conversation.flushed(true, self.steady_ms);
+        flush
+    }
+
+    /// What was told since the last look, as it is.
+    pub fn deliveries(&mut self) -> Vec<Delivery> {
+        std::mem::take(&mut self.deliveries)
     }
 
     /// What was told since the last look, in order.

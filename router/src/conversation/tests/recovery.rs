@@ -1,0 +1,141 @@
+//! DESIGN 6.11: a take-over runs again what a dead router left unwritten.
+
+use proto::client_frame::Send;
+use proto::command::{GroupRequest, Source};
+use proto::wire::{MembersChange, system::Change};
+use proto::{Body, ConversationId, Entry, Seq};
+use store::{Cursor, HeadRow, Role};
+
+use super::stand::{EPOCH, Stand, entry, message, register, rows, team, user, users};
+use crate::turn::{Outcome, Recovered, Work};
+
+/// Loaded up to the look at the projections.
+fn recovering(id: ConversationId, touched: bool, last: u64) -> Stand {
+    let mut stand = Stand::of(id, touched);
+    stand.begin();
+    stand.outcome(Outcome::Register(Ok(Some(register(4, last + 1)))));
+    stand.work();
+    stand.outcome(Outcome::Tail(Ok(rows(1..=last, 3))));
+    stand.moves();
+    stand.passes();
+    let Work::Recover { head } = stand.only() else { panic!("looks at the projections") };
+    assert_eq!(head, Seq(last));
+    stand
+}
+
+fn direct() -> ConversationId {
+    ConversationId::direct(&user("alice"), &user("bob"))
+}
+
+fn head_row(id: &ConversationId, seq: u64) -> HeadRow {
+    let last = entry(seq, 3).entry;
+    HeadRow { conversation: id.clone(), seq: last.seq, counted: last.counted, last }
+}
+
+fn change(seq: u64, sender: &str, change: Change) -> Entry {
+    Entry { sender: user(sender), body: Body::system(change), ..entry(seq, 3).entry }
+}
+
+#[test]
+fn what_the_projections_lack_is_written() {
+    let mut stand = recovering(direct(), true, 5);
+    let missing = rows(3..=5, 3).into_iter().map(|row| row.entry).collect();
+    let head = Some(head_row(&direct(), 2));
+    stand.outcome(Outcome::Recovered(Ok(Box::new(Recovered { head, group: None, missing }))));
+    assert_eq!(stand.said(), ["alice head 5", "bob head 5"]);
+    let flush = stand.written().expect("due at once");
+    assert_eq!(flush.head.as_ref().unwrap().seq, Seq(5));
+    assert_eq!(flush.inbox.len(), 2);
+    let read = Cursor { read: Seq(5), read_counted: 5, delivered: Seq(5) };
+    assert_eq!(flush.cursors, [(user("alice"), read)], "a send is a read, also one of a dead owner");
+}
+
+/// The mark of the dead owner is in the store; it is taken away only after the flush.
+#[test]
+fn the_mark_of_a_dead_owner_stays_until_everything_is_written() {
+    let mut stand = recovering(direct(), true, 5);
+    let head = Some(head_row(&direct(), 5));
+    let recovered = Recovered { head, group: None, missing: Vec::new() };
+    stand.outcome(Outcome::Recovered(Ok(Box::new(recovered))));
+    assert!(!stand.conversation.is_at_rest());
+    assert_eq!(stand.written().unwrap().clear, None);
+    stand.send(message(1));
+    assert_eq!(stand.persists().touched, None, "it is there already");
+    stand.written();
+    stand.after(stand.rules.quiet_ms);
+    assert_eq!(stand.written().unwrap().clear, Some(Seq(6)));
+    assert!(stand.conversation.is_at_rest());
+}
+
+#[test]
+fn a_conversation_that_is_not_touched_owes_nothing() {
+    let stand = Stand::taken_over(5);
+    assert!(stand.conversation.is_at_rest());
+}
+
+/// What was written again (L3) may have come after the marks were read.
+#[test]
+fn a_run_that_was_written_again_is_recovered_though_nobody_marked_it() {
+    let mut stand = Stand::direct();
+    stand.begin();
+    stand.outcome(Outcome::Register(Ok(Some(register(4, 1)))));
+    stand.work();
+    stand.outcome(Outcome::Tail(Ok(rows(1..=2, 4))));
+    let Work::Rewrite(_) = stand.only() else { panic!("writes again") };
+    stand.outcome(Outcome::Rewritten(Ok(stand.durable(proto::Epoch(4), Seq(2)))));
+    stand.moves();
+    stand.passes();
+    assert!(matches!(stand.only(), Work::Recover { head: Seq(2) }));
+}
+
+#[test]
+fn a_groups_members_are_its_projection_and_the_changes_that_it_lacks() {
+    let id = ConversationId::group(&team());
+    let mut known = Stand::group(&["ann", "bob"]);
+    let flush = known.written().unwrap();
+    let projected = flush.group.as_ref().unwrap();
+    assert_eq!(projected.joined.iter().filter(|member| member.role == Role::Owner).count(), 1);
+    let mut stand = recovering(id.clone(), false, 4);
+    let left = Change::Left(MembersChange { users: vec!["ann".into()] });
+    let missing = vec![change(2, "ann", left), entry(3, 3).entry, entry(4, 3).entry];
+    stand.outcome(Outcome::Recovered(Ok(Box::new(Recovered {
+        head: Some(head_row(&id, 1)),
+        group: Some((projected.info.clone(), projected.joined.clone())),
+        missing,
+    }))));
+    assert_eq!(stand.said(), ["team head 4"]);
+    let may_read = |name: &str| stand.conversation.view(&user(name), Source::Client).is_ok();
+    assert_eq!(["olga", "bob", "ann"].map(may_read), [true, true, false]);
+    let flush = stand.written().unwrap();
+    let group = flush.group.as_ref().unwrap();
+    assert_eq!((group.info.watermark, group.info.members, group.left.clone()), (Seq(2), 2, users(&["ann"])));
+    // A projection that was ahead of the head row is not run back.
+    let mut stand = recovering(id.clone(), false, 1);
+    stand.outcome(Outcome::Recovered(Ok(Box::new(Recovered {
+        head: None,
+        group: Some((projected.info.clone(), projected.joined.clone())),
+        missing: vec![entry(1, 3).entry],
+    }))));
+    let hello = stand.command_of("ann", Send { ..message(7) });
+    stand.command(hello);
+    assert_eq!(stand.appends().epoch, EPOCH, "ann is a member");
+    stand.change(8, "eve", GroupRequest::Dismiss);
+    assert_eq!(stand.said(), ["team head 1"], "waits for its turn");
+}
+
+/// The newest entry of a conversation whose present bucket is empty comes from the projections.
+#[test]
+fn the_newest_entry_of_an_empty_bucket_is_known_by_its_projection() {
+    let mut stand = Stand::of(direct(), true);
+    stand.begin();
+    stand.outcome(Outcome::Register(Ok(Some(register(4, 6)))));
+    stand.work();
+    stand.outcome(Outcome::Tail(Ok(Vec::new())));
+    stand.moves();
+    stand.passes();
+    stand.work();
+    let head = Some(head_row(&direct(), 5));
+    stand.outcome(Outcome::Recovered(Ok(Box::new(Recovered { head, group: None, missing: Vec::new() }))));
+    let state = stand.conversation.head_state(&user("bob"));
+    assert_eq!((state.seq, state.counted, state.last), (Seq(5), 5, Some(entry(5, 3).entry)));
+}
