@@ -187,3 +187,6 @@ pub fn own(store: &Store, me: IncarnationId, partition: Partition, ask: crate::o
         }
     })
 }
+
+#[cfg(test)]
+mod tests;
