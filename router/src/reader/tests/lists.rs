@@ -131,6 +131,8 @@ fn a_long_list_comes_in_pages_without_a_hole_between_them() {
         } else {
             let id = stand.group(&format!("group{n}"), &[("alice", 1)]);
             stand.head(&id, entry(1, time));
+            // As its members have while it is small.
+            stand.line("alice", &id, time, false);
             id
         };
         all.push(id.to_string());
