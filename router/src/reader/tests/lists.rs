@@ -19,6 +19,22 @@ fn names(delta: &Delta) -> Vec<String> {
     delta.conversations.iter().map(|line| line.conversation.to_string()).collect()
 }
 
+/// All pages of a whole listing, sorted, and how many there were.
+fn whole(stand: &Stand) -> (Vec<String>, u32) {
+    let (mut cursor, mut seen, mut pages) = (String::new(), Vec::new(), 0);
+    loop {
+        let page = delta(stand, NOW, &cursor);
+        assert!(page.conversations.len() <= limits::DELTA_CONVERSATIONS_MAX);
+        seen.extend(names(&page));
+        (cursor, pages) = (page.cursor, pages + 1);
+        if !page.more {
+            seen.sort();
+            return (seen, pages);
+        }
+        assert!(pages < 100, "no end");
+    }
+}
+
 /// A direct conversation of alice with one entry of this time.
 fn talk(stand: &Stand, peer: &str, time: Timestamp) -> ConversationId {
     let id = direct("alice", peer);
@@ -137,19 +153,27 @@ fn a_long_list_comes_in_pages_without_a_hole_between_them() {
         };
         all.push(id.to_string());
     }
-    let (mut cursor, mut seen, mut pages) = (String::new(), Vec::new(), 0);
-    loop {
-        let page = delta(&stand, NOW, &cursor);
-        assert!(page.conversations.len() <= most);
-        seen.extend(names(&page));
-        (cursor, pages) = (page.cursor, pages + 1);
-        if !page.more {
-            break;
-        }
-    }
-    seen.sort();
     all.sort();
-    assert_eq!((seen, pages), (all, 3), "each once");
+    assert_eq!(whole(&stand), (all, 3), "each once");
+}
+
+/// A large group has no new line for each entry: its head is newer than its line.
+#[test]
+fn groups_whose_heads_are_newer_than_their_lines_are_listed_once() {
+    let stand = Stand::new();
+    let mut all: Vec<String> = Vec::new();
+    for n in 0..155 {
+        let id = stand.group(&format!("group{n}"), &[("alice", 1)]);
+        let busy = n < 150;
+        stand.head(&id, entry(1, if busy { NOW.minus_ms(n) } else { NOW.minus_ms(9_000 + n) }));
+        if busy {
+            stand.line("alice", &id, NOW.minus_ms(1_000 + n), false);
+        }
+        all.push(id.to_string());
+    }
+    all.push(talk(&stand, "bob", NOW.minus_ms(5_000)).to_string());
+    all.sort();
+    assert_eq!(whole(&stand).0, all);
 }
 
 #[test]
