@@ -9,5 +9,5 @@ mod session;
 pub use conversation::{ConversationId, ConversationKind};
 pub use message::{ClientMessageId, MessageId};
 pub use name::{DeviceId, GroupId, LoginId, UserId};
-pub use partition::{Epoch, PARTITIONS, Partition, Seq};
+pub use partition::{Epoch, PARTITIONS, Partition, Seq, stable_hash};
 pub use session::{NodeId, SessionRef, TraceId};

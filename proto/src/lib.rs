@@ -38,7 +38,7 @@ pub use entry::Entry;
 pub use error::{FrameError, IdError};
 pub use id::{
     ClientMessageId, ConversationId, ConversationKind, DeviceId, Epoch, GroupId, LoginId, MessageId, NodeId,
-    Partition, Seq, SessionRef, TraceId, UserId,
+    Partition, Seq, SessionRef, TraceId, UserId, stable_hash,
 };
 pub use server_frame::ServerFrame;
 pub use time::Timestamp;

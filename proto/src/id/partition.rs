@@ -15,12 +15,12 @@ pub struct Partition(u16);
 impl Partition {
     /// Of a conversation.
     pub fn of(conversation: &ConversationId) -> Self {
-        Self::of_bytes(conversation.as_str().as_bytes())
+        Self::of_hash(stable_hash(conversation.as_str()))
     }
 
     /// Of a user, for commands that concern no conversation (`sync`, `connected`).
     pub fn of_user(user: &UserId) -> Self {
-        Self::of_bytes(user.as_str().as_bytes())
+        Self::of_hash(stable_hash(user.as_str()))
     }
 
     /// `None` when `number` is 1,024 or more.
@@ -38,13 +38,19 @@ impl Partition {
         (0..PARTITIONS).map(Self)
     }
 
-    fn of_bytes(bytes: &[u8]) -> Self {
-        let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        let folded = (hash >> 32) ^ hash;
-        Self(u16::try_from(folded & u64::from(PARTITIONS - 1)).unwrap_or(0))
+    fn of_hash(hash: u32) -> Self {
+        Self(u16::try_from(hash & u32::from(PARTITIONS - 1)).unwrap_or(0))
     }
+}
+
+/// A hash that never changes, of which [`Partition`] is the lowest bits: 64-bit FNV-1a, its halves folded together.
+pub fn stable_hash(id: &str) -> u32 {
+    let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half of the folded hash is the result")]
+    let folded = ((hash >> 32) ^ hash) as u32;
+    folded
 }
 
 impl std::fmt::Display for Partition {

@@ -1,12 +1,17 @@
 //! Entry rows and dedupe rows as bytes.
 //!
 //! ```text
-//! Log:    conversation 0 bucket:4 seq:8 !epoch:8  →  message id, sender, time, counted, client message id, body
-//! Dedupe: conversation 0 bucket:4 client message id:16 epoch:8  →  seq
+//! Log:    hash:4 conversation 0 bucket:4 seq:8 !epoch:8  →  message id, sender, time, counted, client message id, body
+//! Dedupe: hash:4 conversation 0 bucket:4 client message id:16 epoch:8  →  seq
 //! ```
+//!
+//! The hash of the conversation only makes keys differ early: the embedded engine keeps the first four bytes of a key
+//! where it compares, and everything after them is a cache miss.
 
 use bytes::Bytes;
-use proto::{Body, ClientMessageId, ConversationId, Entry, Epoch, MessageId, Seq, Timestamp, UserId};
+use proto::{
+    Body, ClientMessageId, ConversationId, Entry, Epoch, MessageId, Seq, Timestamp, UserId, stable_hash,
+};
 
 use super::{Bucket, Row};
 use crate::StoreError;
@@ -15,7 +20,8 @@ use crate::engine::{Key, Reader, Writer};
 
 /// What all rows of one bucket have in common.
 pub(crate) fn bucket_prefix(conversation: &ConversationId, bucket: Bucket) -> Key {
-    Key::bare().text(conversation.as_str()).raw(&bucket.0.to_be_bytes())
+    let hash = stable_hash(conversation.as_str()).to_be_bytes();
+    Key::bare().raw(&hash).text(conversation.as_str()).raw(&bucket.0.to_be_bytes())
 }
 
 /// Writes the value of an entry row.
