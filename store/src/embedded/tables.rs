@@ -10,6 +10,9 @@ use crate::StoreError;
 use crate::engine::view::{Direction, OnRow};
 use crate::engine::{Table, View};
 
+/// How nice fjall's workers are, of 19.
+const WORKERS_NICENESS: i32 = 10;
+
 /// A handle to the database. Cloning gives another; the last one dropped closes it.
 #[derive(Clone)]
 pub(super) struct Fjall {
@@ -22,13 +25,7 @@ pub(super) struct Fjall {
 impl Fjall {
     /// Opens or makes the database.
     pub(super) fn open(path: &Path, config: &EmbeddedConfig) -> fjall::Result<Self> {
-        let database = Database::builder(path)
-            .cache_size(config.cache_bytes)
-            .journal_compression(CompressionType::None)
-            .manual_journal_persist(true)
-            .max_journaling_size(config.journal_bytes_max)
-            .worker_threads(2)
-            .open()?;
+        let database = open_nicely(path, config)?;
         let options = || {
             KeyspaceCreateOptions::default()
                 .manual_journal_persist(true)
@@ -61,6 +58,26 @@ impl Fjall {
     pub(super) fn sync(&self) -> fjall::Result<()> {
         self.database.persist(PersistMode::SyncAll)
     }
+}
+
+/// Opens the database on a thread that gives way to others. On Linux a thread inherits that from the one that makes it,
+/// and so fjall's workers do: writing out and merging tables takes what processor time is left, instead of standing in
+/// line before the messages of the moment.
+fn open_nicely(path: &Path, config: &EmbeddedConfig) -> fjall::Result<Database> {
+    let open = || {
+        if let Err(error) = rustix::process::nice(WORKERS_NICENESS) {
+            tracing::debug!(%error, "the store's workers are as urgent as everyone");
+        }
+        Database::builder(path)
+            .cache_size(config.cache_bytes)
+            .journal_compression(CompressionType::None)
+            .manual_journal_persist(true)
+            .max_journaling_size(config.journal_bytes_max)
+            .worker_threads(2)
+            .open()
+    };
+    std::thread::scope(|scope| scope.spawn(open).join())
+        .unwrap_or_else(|panicked| std::panic::resume_unwind(panicked))
 }
 
 impl View for Fjall {
