@@ -38,6 +38,7 @@ fn config(workers: usize) -> RouterConfig {
         flush_interval: Duration::from_secs(1),
         quiet_after: Duration::from_secs(5),
         give_up_after: Duration::from_secs(30),
+        turn_interval: Duration::from_millis(1),
         restart_pause: Duration::from_secs(1),
         lease: Duration::from_secs(30),
         drain_timeout: Duration::from_secs(10),

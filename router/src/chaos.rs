@@ -37,6 +37,7 @@ fn config(random: &mut StdRng) -> RouterConfig {
         flush_interval: Duration::from_millis(100),
         quiet_after: Duration::from_millis(200),
         give_up_after: Duration::from_millis(random.random_range(300..3_000)),
+        turn_interval: Duration::from_millis(1),
         restart_pause: Duration::from_millis(random.random_range(100..1_500)),
         lease: Duration::from_secs(30),
         drain_timeout: Duration::from_secs(5),

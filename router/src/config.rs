@@ -26,6 +26,9 @@ pub struct RouterConfig {
     pub loads_max: usize,
     /// Reads at the same time; more are refused with `BUSY`.
     pub reads_max: usize,
+    /// With [`BUSY_OPS`] questions to the store in flight, turns of a worker begin at least so long after one another, in
+    /// whole milliseconds, so that each does more. Zero for none.
+    pub turn_interval: Duration,
     /// Time between two writes of a conversation's projections.
     pub flush_interval: Duration,
     /// After this long without an append a conversation's touched mark is taken away.
@@ -55,6 +58,9 @@ impl RouterConfig {
         }
     }
 }
+
+/// From how many questions to the store in flight a worker is busy. Below it, every answer is looked at once.
+pub(crate) const BUSY_OPS: usize = 16;
 
 /// FENCE W: a batch is in flight alone, so its size is the window.
 #[expect(clippy::cast_possible_truncation, reason = "64")]

@@ -22,7 +22,7 @@ use super::ids::Ids;
 use super::ops::{self, Done, Op};
 use super::table::{Key, Table};
 use super::wheel::{TICK_MS, Wheel};
-use crate::config::{RouterConfig, millis};
+use crate::config::{BUSY_OPS, RouterConfig, millis};
 use crate::conversation::Conversation;
 use crate::metrics::Metrics;
 use crate::ownership::Owner;
@@ -155,6 +155,10 @@ impl<'a> Incarnation<'a> {
             }
             self.dispatch(&mut commands);
             self.turn();
+            // A check that needed no waiting, as in one process, is answered already: what it covers is told now.
+            if self.take_answers(None) {
+                self.turn();
+            }
             self.metrics.publish_deliveries.record(self.deliveries.len() as f64);
             if let Some(death) = self.death {
                 return End::Died(death);
@@ -170,7 +174,18 @@ impl<'a> Incarnation<'a> {
                 self.ids.release(self.store).await;
                 return End::Drained;
             }
+            self.wait_for_company().await;
         }
+    }
+
+    /// While many answers are still to come, lets some of them, and commands, gather for the next turn. Each wake-up of
+    /// this thread interrupts, on a busy machine, the very thread that was about to give it more.
+    async fn wait_for_company(&self) {
+        if self.ops.len() < BUSY_OPS || self.config.turn_interval.is_zero() {
+            return;
+        }
+        let turn_began = self.started + Duration::from_millis(self.now.steady_ms);
+        tokio::time::sleep_until(turn_began + self.config.turn_interval).await;
     }
 
     fn look_at_clocks(&mut self) {
@@ -178,16 +193,18 @@ impl<'a> Incarnation<'a> {
         self.now = Now { wall: Timestamp(wall_clock_ms()), steady_ms };
     }
 
-    fn take_answers(&mut self, first: Option<Done>) {
+    /// Whether there were any.
+    fn take_answers(&mut self, first: Option<Done>) -> bool {
+        let mut any = first.is_some();
         if let Some(done) = first {
             self.done(done);
         }
         for _ in 0..ANSWERS_PER_TURN {
-            match self.ops.next().now_or_never() {
-                Some(Some(done)) => self.done(done),
-                _ => return,
-            }
+            let Some(Some(done)) = self.ops.next().now_or_never() else { break };
+            self.done(done);
+            any = true;
         }
+        any
     }
 
     /// Everything that follows from the inputs of this turn.

@@ -44,6 +44,7 @@ pub fn config() -> RouterConfig {
         flush_interval: Duration::from_millis(100),
         quiet_after: Duration::from_millis(200),
         give_up_after: Duration::from_secs(10),
+        turn_interval: Duration::from_millis(1),
         restart_pause: Duration::from_millis(20),
         lease: Duration::from_secs(30),
         drain_timeout: Duration::from_secs(10),

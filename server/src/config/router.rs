@@ -25,6 +25,7 @@ pub(super) fn read(reader: &Reader) -> RouterConfig {
         flush_interval: reader.duration("router.flush_interval", milliseconds(10)..=seconds(60)),
         quiet_after: reader.duration("router.quiet_after", milliseconds(100)..=seconds(3_600)),
         give_up_after: reader.duration("router.give_up_after", seconds(1)..=seconds(3_600)),
+        turn_interval: reader.duration("router.turn_interval", milliseconds(0)..=milliseconds(100)),
         restart_pause: reader.duration("router.restart_pause", milliseconds(10)..=seconds(60)),
         lease: reader.duration("router.lease", seconds(5)..=seconds(3_600)),
         drain_timeout: reader.duration("router.drain_timeout", milliseconds(100)..=seconds(3_600)),
