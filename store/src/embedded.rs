@@ -19,6 +19,7 @@ mod data_dir;
 mod fences;
 mod format;
 mod group;
+mod memtables;
 mod readers;
 mod tables;
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub use data_dir::OpenError;
 use self::data_dir::DataDir;
 use self::fences::Fences;
 use self::group::{Pending, Work};
+use self::memtables::Memtables;
 use self::readers::Readers;
 use self::tables::Fjall;
 use self::writer::Writer;
@@ -52,8 +54,8 @@ pub struct EmbeddedConfig {
     pub path: PathBuf,
     /// The most requests in one commit.
     pub group_commit_records_max: usize,
-    /// Commits under load begin at least so long after one another; a commit after a pause begins at once. Zero for
-    /// none: every fsync is followed by the next.
+    /// Commits of several requests begin at least so long after one another; one after a pause, or of a few requests,
+    /// begins at once. Zero for none: every fsync is followed by the next.
     pub group_commit_interval: Duration,
     /// Requests waiting for the writer; when it is full, callers wait.
     pub queue_records_max: usize,
@@ -82,6 +84,7 @@ struct Inside {
 pub struct Embedded {
     writer: mpsc::Sender<Work>,
     readers: Readers,
+    memtables: Memtables,
     fences: Fences,
     ended: watch::Receiver<()>,
     metrics: Arc<Metrics>,
@@ -108,8 +111,16 @@ impl Embedded {
         let writer = Writer::new(config, requests, metrics.clone());
         let marks = read_marks(&inside.tables).map_err(OpenError::Rows)?.into_iter().collect();
         let readers = Readers::start(config, &inside, &metrics, tasks)?;
+        let memtables = Memtables::start(&inside, &metrics, tasks)?;
         tasks.thread("store-writer", move || writer.run(&inside, marks))?;
-        Ok(Arc::new(Self { writer: sender, readers, fences: Fences::default(), ended: on_end, metrics }))
+        Ok(Arc::new(Self {
+            writer: sender,
+            readers,
+            memtables,
+            fences: Fences::default(),
+            ended: on_end,
+            metrics,
+        }))
     }
 
     /// Answers what is queued, ends the threads and unlocks the directory. Calls after this are `Unavailable`.
@@ -117,6 +128,7 @@ impl Embedded {
         // An error says that the writer has ended already.
         let _ = self.writer.send(Work::Close).await;
         self.readers.close();
+        self.memtables.close();
         // Nothing is ever sent: this ends with the last thread.
         let _ = self.ended.clone().changed().await;
     }

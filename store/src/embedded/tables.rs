@@ -1,17 +1,21 @@
 //! The tables in fjall's keyspaces.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
+use fjall::{
+    AbstractTree as _, CompressionType, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch,
+    PersistMode,
+};
 
 use super::EmbeddedConfig;
 use crate::StoreError;
 use crate::engine::view::{Direction, OnRow};
 use crate::engine::{Table, View};
 
-/// How nice fjall's workers are, of 19.
-const WORKERS_NICENESS: i32 = 10;
+/// How nice threads in the background are, of 19.
+const NICENESS: i32 = 10;
 
 /// A handle to the database. Cloning gives another; the last one dropped closes it.
 #[derive(Clone)]
@@ -54,9 +58,21 @@ impl Fjall {
         }
     }
 
+    /// The memtables that take rows at the moment.
+    pub(super) fn active_memtables(&self) -> impl Iterator<Item = Arc<impl Sized>> {
+        [&self.log, &self.dedupe, &self.state].into_iter().map(|keyspace| keyspace.tree.active_memtable())
+    }
+
     /// Syncs everything that was written.
     pub(super) fn sync(&self) -> fjall::Result<()> {
         self.database.persist(PersistMode::SyncAll)
+    }
+}
+
+/// Makes this thread, and those that it will make, less urgent than others.
+pub(super) fn give_way() {
+    if let Err(error) = rustix::process::nice(NICENESS) {
+        tracing::debug!(%error, "a background thread of the store is as urgent as all others");
     }
 }
 
@@ -65,9 +81,7 @@ impl Fjall {
 /// line before the messages of the moment.
 fn open_nicely(path: &Path, config: &EmbeddedConfig) -> fjall::Result<Database> {
     let open = || {
-        if let Err(error) = rustix::process::nice(WORKERS_NICENESS) {
-            tracing::debug!(%error, "the store's workers are as urgent as everyone");
-        }
+        give_way();
         Database::builder(path)
             .cache_size(config.cache_bytes)
             .journal_compression(CompressionType::None)

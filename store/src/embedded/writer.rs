@@ -10,6 +10,9 @@ use super::group::{Group, Marks, Work};
 use super::{EmbeddedConfig, Inside, count};
 use crate::metrics::Metrics;
 
+/// From how many requests at once more are worth waiting for.
+const COMPANY: usize = 4;
+
 /// What the thread needs.
 pub(super) struct Writer {
     requests: mpsc::Receiver<Work>,
@@ -54,7 +57,7 @@ impl Writer {
         if self.requests.blocking_recv_many(received, self.records_max) == 0 {
             return false;
         }
-        if received.len() < self.records_max {
+        if (COMPANY..self.records_max).contains(&received.len()) {
             self.wait_for_company(received);
         }
         self.last = Instant::now();
@@ -62,7 +65,7 @@ impl Writer {
         true
     }
 
-    /// Under load, waits until the interval since the last commit began is over, and takes what came meanwhile.
+    /// When several came at once, waits until the interval since the last commit began is over, and takes what came meanwhile.
     fn wait_for_company(&mut self, received: &mut Vec<Work>) {
         let rest = self.interval.saturating_sub(self.last.elapsed());
         if rest.is_zero() {
