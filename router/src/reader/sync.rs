@@ -50,11 +50,17 @@ pub async fn delta(
             ConversationKind::Group(group) => store.group(&group).await?.map(|info| info.name),
             ConversationKind::Direct(..) => None,
         };
+        // Who left learns nothing of what happened since: the head is as far as they had read.
+        let (head_seq, unread) = if line.left {
+            (read.read, 0)
+        } else {
+            (head.seq, head.counted.saturating_sub(read.read_counted))
+        };
         conversations.push(ConversationState {
             peer: line.conversation.peer_of(user),
             conversation: line.conversation,
-            head: head.seq,
-            unread: head.counted.saturating_sub(read.read_counted),
+            head: head_seq,
+            unread,
             read_seq: read.read,
             last: (!line.left).then_some(head.last),
             name,

@@ -192,14 +192,16 @@ fn what_changes_while_one_pages_is_in_the_next_list() {
 }
 
 #[test]
-fn a_group_that_was_left_is_listed_as_left_without_its_last_entry() {
+fn a_group_that_was_left_tells_nothing_of_what_happened_since() {
     let stand = Stand::new();
     let team = stand.group("team", &[("bob", 1)]);
     stand.head(&team, entry(8, NOW));
     stand.line("alice", &team, NOW, true);
+    let read = store::Cursor { read: Seq(5), read_counted: 4, delivered: Seq(5) };
+    Stand::now(stand.store.advance_cursor(&user("alice"), &team, read)).unwrap();
     let list = delta(&stand, NOW, "");
-    assert_eq!((list.conversations.len(), list.conversations[0].left), (1, true));
-    assert_eq!(list.conversations[0].last, None);
+    let [left] = list.conversations.as_slice() else { panic!("one line: {list:?}") };
+    assert_eq!((left.left, left.head, left.unread, &left.last), (true, Seq(5), 0, &None));
 }
 
 #[test]
