@@ -24,7 +24,7 @@ use crate::{App, Shared};
 
 /// Groups that are read from the store at the same time.
 const READS_AT_ONCE: usize = 16;
-/// How long to wait for lists to show a change. Routers write them once a second for each group.
+/// How long to wait for lists to show a change. Routers write changes of members within a second.
 const SHOWN_WAIT_MAX: Duration = Duration::from_millis(1_200);
 /// How often to look.
 const SHOWN_POLL: Duration = Duration::from_millis(10);

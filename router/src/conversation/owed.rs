@@ -1,5 +1,5 @@
-//! What the projections still lack: written off the path of the ack, at most once a second for a conversation, the
-//! first at once.
+//! What the projections still lack: written off the path of the ack, the first at once, then at most once in each
+//! `flush_interval` for a conversation, or within a second when members changed.
 //!
 //! The touched mark in the store says "projections may lack something of this conversation". It is set by the first
 //! append after it was taken away, in the same atomic write, and taken away only after everything was written, while
@@ -16,6 +16,9 @@ use super::{Conversation, Kind};
 use crate::rules::body::is_countable;
 use crate::rules::membership::Changed;
 use crate::turn::{Now, Rules, Turn};
+
+/// Between two writes when members changed: who changed them looks at the list next.
+const MEMBERS_MS: u64 = 1_000;
 
 /// What is to be written for one conversation. Idempotent: written again, it changes nothing.
 #[derive(Debug)]
@@ -109,7 +112,8 @@ impl Owed {
         if self.flushing.is_some() {
             return self.retry_at;
         }
-        let earliest = self.flushed_ms.map_or(0, |at| at + rules.flush_ms);
+        let interval = if self.group.is_some() { rules.flush_ms.min(MEMBERS_MS) } else { rules.flush_ms };
+        let earliest = self.flushed_ms.map_or(0, |at| at + interval);
         if self.lacks() {
             return Some(earliest);
         }

@@ -1,4 +1,4 @@
-//! DESIGN 6.11: projections are written off the path of the ack, at most once a second, and the touched mark stays as
+//! DESIGN 6.11: projections are written off the path of the ack, at most once in an interval, and the touched mark stays as
 //! long as they may lack anything.
 
 use std::sync::Arc;
@@ -197,6 +197,21 @@ fn a_change_of_a_group_is_written_with_its_members_and_what_they_find_is_read() 
     assert_eq!(change.left, [user("ann")]);
     assert_eq!(lines(&flush), ["-ann", "bob", "olga"]);
     assert_eq!(flush.cursors, [(user("olga"), read_to(2, 1)), (user("bob"), read_to(3, 1))]);
+}
+
+#[test]
+fn a_change_of_members_is_written_within_a_second_however_long_the_interval() {
+    let mut stand = Stand::group(&["ann"]);
+    stand.rules.flush_ms = 5_000;
+    stand.written().unwrap();
+    let hello = stand.command_of("olga", message(2));
+    stand.command(hello);
+    stand.persists();
+    stand.after(1_000);
+    assert!(due(&mut stand).is_none(), "a message waits");
+    stand.change(3, "bob", GroupRequest::Join);
+    stand.persists();
+    assert!(due(&mut stand).is_some());
 }
 
 #[test]
