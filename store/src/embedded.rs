@@ -65,7 +65,7 @@ pub struct EmbeddedConfig {
     pub read_queue_max: usize,
     /// Memory for blocks of files that were read.
     pub cache_bytes: u64,
-    /// Memory for rows that are not in a sorted file yet, for each of the three tables; twice as much while one is
+    /// Memory for rows that are not in a sorted file yet, for each of the two tables; twice as much while one is
     /// being written out. A directory keeps the figure with which it was made.
     pub memtable_bytes: u64,
     /// Journals on disk, at least 64 MiB: what a restart reads again at most.

@@ -20,7 +20,7 @@ use self::fault::{Drawn, Faults};
 use self::tables::{Late, Tables};
 use crate::call::{Call, Op};
 use crate::directory::mark_touched;
-use crate::engine::{Tx, View, Writer};
+use crate::engine::{Table, Tx, View, Writer};
 use crate::log::{is_fenced, write_batch};
 use crate::{Batch, Durable, IncarnationId, StoreError, Verified, VerifyError};
 
@@ -122,8 +122,8 @@ impl Memory {
             let Some(last) = batch.entries.last() else {
                 return Err(StoreError::Unavailable("an append without entries".to_owned()));
             };
-            write_batch(&batch, &mut Writer::default(), |table, key, value| {
-                tx.put(table, key, value.to_vec());
+            write_batch(&batch, &mut Writer::default(), |key, value| {
+                tx.put(Table::Log, key, value.to_vec());
             });
             if let Some(partition) = batch.touched {
                 mark_touched(tx, partition, &batch.conversation, last.seq)?;

@@ -135,9 +135,9 @@ impl<'a> Group<'a> {
     /// Adds entries. They go straight to the batch: no transaction ever reads them.
     pub(super) fn append(&mut self, batch: Arc<Batch>, reply: AppendReply) {
         let (rows, tables, bytes) = (&mut self.batch, self.tables, &mut self.bytes);
-        write_batch(&batch, &mut self.value, |table, key, value| {
+        write_batch(&batch, &mut self.value, |key, value| {
             *bytes += key.len() + value.len();
-            rows.insert(tables.keyspace(table), key, value);
+            rows.insert(tables.keyspace(Table::Log), key, value);
         });
         self.mark(&batch);
         self.appends.push((batch, reply));

@@ -21,7 +21,6 @@ const NICENESS: i32 = 10;
 #[derive(Clone)]
 pub(super) struct Fjall {
     log: Keyspace,
-    dedupe: Keyspace,
     state: Keyspace,
     database: Database,
 }
@@ -37,7 +36,6 @@ impl Fjall {
         };
         Ok(Self {
             log: database.keyspace("log", options)?,
-            dedupe: database.keyspace("dedupe", options)?,
             state: database.keyspace("state", options)?,
             database,
         })
@@ -53,14 +51,13 @@ impl Fjall {
     pub(super) fn keyspace(&self, table: Table) -> &Keyspace {
         match table {
             Table::Log => &self.log,
-            Table::Dedupe => &self.dedupe,
             Table::State => &self.state,
         }
     }
 
     /// The memtables that take rows at the moment.
     pub(super) fn active_memtables(&self) -> impl Iterator<Item = Arc<impl Sized>> {
-        [&self.log, &self.dedupe, &self.state].into_iter().map(|keyspace| keyspace.tree.active_memtable())
+        [&self.log, &self.state].into_iter().map(|keyspace| keyspace.tree.active_memtable())
     }
 
     /// Syncs everything that was written.

@@ -78,7 +78,7 @@ async fn memtables_that_were_written_out_are_freed() {
     }
     let few = async {
         // One of each table takes rows; the last that was written out goes when the next one is.
-        while !held().is_some_and(|held| (3.0..=5.0).contains(&held)) {
+        while !held().is_some_and(|held| (2.0..=4.0).contains(&held)) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };

@@ -9,10 +9,8 @@ use crate::StoreError;
 /// The tables. Few, because each costs an engine memory and files; kinds of rows differ by their key's first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Table {
-    /// Entries of the log: write-once, large, read in ranges.
+    /// Entries of the log and their dedupe rows: write-once, read in ranges.
     Log,
-    /// Dedupe rows: write-once, tiny, read by key.
-    Dedupe,
     /// Everything else: small rows that change.
     State,
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use proto::{ConversationId, Entry, Epoch, Partition};
 
-use super::entry_row::{bucket_prefix, encode_entry};
+use super::entry_row::{dedupe_prefix, encode_entry, entries_prefix};
 use super::{Bucket, Durable, IncarnationId, Verified};
-use crate::engine::{Table, Writer};
+use crate::engine::Writer;
 use crate::{Store, StoreError, VerifyError};
 
 /// Entries for one bucket of one conversation, in rising contiguous seq (FENCE S5).
@@ -43,24 +43,24 @@ impl Store {
     }
 }
 
-/// Gives every entry and dedupe row of a batch to `put`. `key` and `value` are only room that is used again.
-pub(crate) fn write_batch(batch: &Batch, value: &mut Writer, mut put: impl FnMut(Table, &[u8], &[u8])) {
-    let prefix = bucket_prefix(&batch.conversation, batch.bucket);
-    let mut key: Vec<u8> = prefix.into();
-    let prefix_bytes = key.len();
+/// Gives every entry and dedupe row of a batch to `put`, for `Table::Log`. `value` is only room that is used again.
+pub(crate) fn write_batch(batch: &Batch, value: &mut Writer, mut put: impl FnMut(&[u8], &[u8])) {
+    let mut entries: Vec<u8> = entries_prefix(&batch.conversation, batch.bucket).into();
+    let mut dedupe: Vec<u8> = dedupe_prefix(&batch.conversation, batch.bucket).into();
+    let prefix_bytes = entries.len();
     for entry in &batch.entries {
-        key.truncate(prefix_bytes);
-        key.extend_from_slice(&entry.seq.0.to_be_bytes());
-        key.extend_from_slice(&(!batch.epoch.0).to_be_bytes());
+        entries.truncate(prefix_bytes);
+        entries.extend_from_slice(&entry.seq.0.to_be_bytes());
+        entries.extend_from_slice(&(!batch.epoch.0).to_be_bytes());
         value.clear();
         encode_entry(entry, value);
-        put(Table::Log, &key, value.written());
+        put(&entries, value.written());
 
-        key.truncate(prefix_bytes);
-        key.extend_from_slice(&entry.client_message_id.0);
-        key.extend_from_slice(&batch.epoch.0.to_be_bytes());
+        dedupe.truncate(prefix_bytes);
+        dedupe.extend_from_slice(&entry.client_message_id.0);
+        dedupe.extend_from_slice(&batch.epoch.0.to_be_bytes());
         value.clear();
         value.number(entry.seq.0);
-        put(Table::Dedupe, &key, value.written());
+        put(&dedupe, value.written());
     }
 }

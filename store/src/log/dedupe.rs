@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use proto::{ClientMessageId, ConversationId, Epoch, Seq};
 
 use super::Bucket;
-use super::entry_row::bucket_prefix;
+use super::entry_row::dedupe_prefix;
 use crate::call::{Call, Op};
 use crate::engine::key::KeyParts;
 use crate::engine::view::{Direction, after_prefix};
@@ -21,11 +21,11 @@ impl Store {
         bucket: Bucket,
         id: ClientMessageId,
     ) -> Result<Vec<(Epoch, Seq)>, StoreError> {
-        let prefix = bucket_prefix(conversation, bucket).raw(&id.0);
+        let prefix = dedupe_prefix(conversation, bucket).raw(&id.0);
         self.read(Call::on(Op::Dedupe, conversation), move |view| {
             let mut found = Vec::new();
             let end = after_prefix(&prefix);
-            view.scan(Table::Dedupe, &prefix, &end, Direction::Forward, &mut |key, value| {
+            view.scan(Table::Log, &prefix, &end, Direction::Forward, &mut |key, value| {
                 let epoch = KeyParts::after(key, prefix.len()).u64();
                 let epoch = epoch.ok_or_else(|| StoreError::corrupt("dedupe"))?;
                 found.push((Epoch(epoch), Seq(Reader::new("dedupe", value.clone()).number()?)));

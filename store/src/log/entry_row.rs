@@ -1,12 +1,13 @@
 //! Entry rows and dedupe rows as bytes.
 //!
 //! ```text
-//! Log:    hash:4 conversation 0 bucket:4 seq:8 !epoch:8  →  message id, sender, time, counted, client message id, body
-//! Dedupe: hash:4 conversation 0 bucket:4 client message id:16 epoch:8  →  seq
+//! hash:4 conversation 0 bucket:4 'e' seq:8 !epoch:8               →  message id, sender, time, counted, client message id, body
+//! hash:4 conversation 0 bucket:4 'd' client message id:16 epoch:8  →  seq
 //! ```
 //!
 //! The hash of the conversation only makes keys differ early: the embedded engine keeps the first four bytes of a key
-//! where it compares, and everything after them is a cache miss.
+//! where it compares, and everything after them is a cache miss. Both rows of an entry are neighbours for the same reason: the
+//! way to the second one was just gone.
 
 use bytes::Bytes;
 use proto::{
@@ -18,8 +19,20 @@ use crate::StoreError;
 use crate::engine::key::KeyParts;
 use crate::engine::{Key, Reader, Writer};
 
-/// What all rows of one bucket have in common.
-pub(crate) fn bucket_prefix(conversation: &ConversationId, bucket: Bucket) -> Key {
+const ENTRY: u8 = b'e';
+const DEDUPE: u8 = b'd';
+
+/// What the entry rows of one bucket have in common.
+pub(crate) fn entries_prefix(conversation: &ConversationId, bucket: Bucket) -> Key {
+    bucket_prefix(conversation, bucket).raw(&[ENTRY])
+}
+
+/// What the dedupe rows of one bucket have in common.
+pub(crate) fn dedupe_prefix(conversation: &ConversationId, bucket: Bucket) -> Key {
+    bucket_prefix(conversation, bucket).raw(&[DEDUPE])
+}
+
+fn bucket_prefix(conversation: &ConversationId, bucket: Bucket) -> Key {
     let hash = stable_hash(conversation.as_str()).to_be_bytes();
     Key::bare().raw(&hash).text(conversation.as_str()).raw(&bucket.0.to_be_bytes())
 }

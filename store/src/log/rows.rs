@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use proto::{ConversationId, Entry, Epoch, Seq};
 
 use super::Bucket;
-use super::entry_row::{bucket_prefix, decode_row};
+use super::entry_row::{decode_row, entries_prefix};
 use crate::call::{Call, Op};
 use crate::engine::view::{Direction, after_prefix};
 use crate::engine::{Table, View};
@@ -58,7 +58,7 @@ fn read_rows(
     limit: usize,
 ) -> Result<Vec<Row>, StoreError> {
     let mut rows = Vec::new();
-    let prefix = bucket_prefix(conversation, bucket);
+    let prefix = entries_prefix(conversation, bucket);
     let end = after_prefix(&prefix);
     let first = prefix.clone().u64(from.0);
     view.scan(Table::Log, &first, &end, Direction::Forward, &mut |key, value| {
@@ -79,7 +79,7 @@ fn read_tail(
 ) -> Result<Vec<Row>, StoreError> {
     let mut rows: Vec<Row> = Vec::new();
     let mut distinct = 0;
-    let prefix = bucket_prefix(conversation, bucket);
+    let prefix = entries_prefix(conversation, bucket);
     view.scan(Table::Log, &prefix, &after_prefix(&prefix), Direction::Backward, &mut |key, value| {
         let row = decode_row(key, prefix.len(), value)?;
         if rows.last().is_none_or(|last| last.entry.seq != row.entry.seq) {

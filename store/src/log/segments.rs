@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use proto::{ConversationId, Entry, Seq};
 
 use super::Bucket;
-use super::entry_row::{bucket_prefix, decode_entry, place};
+use super::entry_row::{decode_entry, entries_prefix, place};
 use super::register::{read_index, read_register};
 use crate::StoreError;
 use crate::engine::view::{Direction, after_prefix};
@@ -46,7 +46,7 @@ pub(super) fn segments(
 /// The last seq in the newest bucket of a log, told or not; zero if there is none.
 pub(crate) fn last_seq(view: &dyn View, conversation: &ConversationId) -> Result<Seq, StoreError> {
     let Some(register) = read_register(view, conversation)? else { return Ok(Seq::ZERO) };
-    let prefix = bucket_prefix(conversation, register.bucket);
+    let prefix = entries_prefix(conversation, register.bucket);
     let mut last = Seq::ZERO;
     view.scan(Table::Log, &prefix, &after_prefix(&prefix), Direction::Backward, &mut |key, _| {
         last = place(key, prefix.len())?.0;
@@ -65,7 +65,7 @@ pub(super) fn winners(
     direction: Direction,
     on_entry: &mut dyn FnMut(Entry) -> ControlFlow<()>,
 ) -> Result<(), StoreError> {
-    let prefix = bucket_prefix(conversation, bucket);
+    let prefix = entries_prefix(conversation, bucket);
     let (start, end) = (prefix.clone().u64(from.0), prefix.clone().u64(to.0 + 1));
     let mut held: Option<(Seq, bytes::Bytes)> = None;
     let mut stopped = false;
