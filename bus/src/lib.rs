@@ -14,19 +14,25 @@
 //!
 //! **Limits.** [`Limits`].
 
+mod heartbeat;
 mod inbox;
 mod interest;
 mod local;
 pub mod metrics;
+mod nats;
 mod queue;
+mod routing;
 pub mod subject;
 
+pub use heartbeat::HeartbeatInbox;
 pub use inbox::{NodeInbox, Received};
+pub use nats::ConnectError;
+pub use nats::config::{NatsAuth, NatsConfig, NatsTls, Secret};
 pub use queue::CommandQueue;
 
 use std::sync::Arc;
 
-use proto::{Command, Delivery, Epoch, NodeId, Partition};
+use proto::{Command, Delivery, Epoch, Heartbeat, NodeId, Partition};
 
 use local::Local;
 
@@ -85,6 +91,20 @@ impl Bus {
         }
     }
 
+    /// A router worker tells what it serves; ten times a second, so that its silence means something.
+    pub fn beat(&self, heartbeat: Heartbeat) {
+        match self {
+            Self::Local(local) => local.beat(heartbeat),
+        }
+    }
+
+    /// Hears every heartbeat from now on, one's own among them. Every process hears them for [`Self::epoch`] anyway.
+    pub fn heartbeats(&self) -> HeartbeatInbox {
+        match self {
+            Self::Local(local) => local.listeners.open(),
+        }
+    }
+
     /// A router tells which epoch it owns a partition under (its heartbeat).
     pub fn tell_epoch(&self, partition: Partition, epoch: Epoch) {
         match self {
@@ -92,7 +112,7 @@ impl Bus {
         }
     }
 
-    /// The highest epoch that was told for a partition (FENCE D2); zero before the first.
+    /// The highest epoch that was told for a partition, by a heartbeat or in this process (FENCE D2); zero before the first.
     pub fn epoch(&self, partition: Partition) -> Epoch {
         match self {
             Self::Local(local) => local.routing.epoch(partition),

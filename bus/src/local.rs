@@ -1,16 +1,17 @@
 //! The bus within one process: queues behind locks that are held for a push or a swap.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use hashbrown::HashMap;
 use proto::id::PARTITIONS;
-use proto::{Command, Delivery, Epoch, NodeId, Partition, Target};
+use proto::{Command, Delivery, Heartbeat, NodeId, Partition, Target};
 
+use crate::heartbeat::Listeners;
 use crate::inbox::InboxQueue;
 use crate::interest::{Interest, NodeSet};
 use crate::metrics::Meters;
 use crate::queue::SharedQueue;
+use crate::routing::Routing;
 use crate::{Busy, Limits};
 
 /// See [`crate::Bus::Local`].
@@ -18,6 +19,7 @@ pub struct Local {
     pub(crate) limits: Limits,
     pub(crate) interest: Interest,
     pub(crate) routing: Routing,
+    pub(crate) listeners: Listeners,
     pub(crate) meters: Meters,
     serving: RwLock<Vec<Option<Arc<SharedQueue>>>>,
     nodes: RwLock<Nodes>,
@@ -36,6 +38,7 @@ impl Local {
             limits,
             interest: Interest::default(),
             routing: Routing::default(),
+            listeners: Listeners::default(),
             meters: Meters::default(),
             serving: RwLock::new(vec![None; usize::from(PARTITIONS)]),
             nodes: RwLock::default(),
@@ -92,6 +95,11 @@ impl Local {
         }
     }
 
+    pub(crate) fn beat(&self, heartbeat: Heartbeat) {
+        self.routing.hear(&heartbeat);
+        self.listeners.tell(&Arc::new(heartbeat), &self.meters);
+    }
+
     pub(crate) fn publish(&self, deliveries: &mut Vec<Delivery>) {
         let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
         let mut batches: Vec<Vec<Delivery>> = Vec::new();
@@ -120,24 +128,5 @@ impl Local {
                 self.meters.deliveries_lost.increment(lost);
             }
         }
-    }
-}
-
-/// The highest epoch told of each partition.
-pub(crate) struct Routing(Vec<AtomicU64>);
-
-impl Default for Routing {
-    fn default() -> Self {
-        Self((0..PARTITIONS).map(|_| AtomicU64::new(0)).collect())
-    }
-}
-
-impl Routing {
-    pub(crate) fn tell(&self, partition: Partition, epoch: Epoch) {
-        self.0[usize::from(partition.number())].fetch_max(epoch.0, Ordering::AcqRel);
-    }
-
-    pub(crate) fn epoch(&self, partition: Partition) -> Epoch {
-        Epoch(self.0[usize::from(partition.number())].load(Ordering::Acquire))
     }
 }

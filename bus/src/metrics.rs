@@ -12,6 +12,7 @@ pub const INVENTORY: &[(&str, &str, &str)] = &[
     ),
     ("bus_deliveries_total", "counter", "Deliveries put into node inboxes"),
     ("bus_deliveries_lost_total", "counter", "Deliveries dropped at a full inbox; its node resyncs"),
+    ("bus_heartbeats_lost_total", "counter", "Heartbeats dropped at a full inbox"),
 ];
 
 /// Handles kept by the bus, so that no name is looked up on the path of a message.
@@ -20,6 +21,7 @@ pub(crate) struct Meters {
     pub(crate) commands_refused: Counter,
     pub(crate) deliveries: Counter,
     pub(crate) deliveries_lost: Counter,
+    pub(crate) heartbeats_lost: Counter,
 }
 
 impl Default for Meters {
@@ -29,6 +31,7 @@ impl Default for Meters {
             commands_refused: ::metrics::counter!("bus_commands_refused_total"),
             deliveries: ::metrics::counter!("bus_deliveries_total"),
             deliveries_lost: ::metrics::counter!("bus_deliveries_lost_total"),
+            heartbeats_lost: ::metrics::counter!("bus_heartbeats_lost_total"),
         }
     }
 }

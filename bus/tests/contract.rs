@@ -1,12 +1,13 @@
 //! The guarantees in the documentation of `bus`, one test each.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bus::{Bus, Limits, NodeInbox, Received};
 use proto::command::Source;
 use proto::{
-    Command, Control, Delivery, DeviceId, Epoch, GroupId, NodeId, Origin, Partition, Payload, Reply, Request,
-    SessionRef, Target, Timestamp, TraceId, UserId,
+    Command, Control, Delivery, DeviceId, Epoch, GroupId, Heartbeat, NodeId, Origin, Partition, Payload,
+    Reply, Request, SessionRef, Target, Timestamp, TraceId, UserId,
 };
 
 fn buses() -> Vec<Bus> {
@@ -167,5 +168,34 @@ fn the_highest_epoch_stays() {
         bus.tell_epoch(partition, Epoch(7));
         bus.tell_epoch(partition, Epoch(3));
         assert_eq!(bus.epoch(partition), Epoch(7), "old news does not overwrite new");
+    }
+}
+
+fn heartbeat(incarnation: u128, partition: u16, epoch: u64) -> Heartbeat {
+    let partition = Partition::new(partition).expect("below 1024");
+    Heartbeat { router: 1, incarnation, serving: vec![(partition, Epoch(epoch))], draining: false }
+}
+
+#[tokio::test]
+async fn heartbeats_are_heard_by_all_and_only_the_newest_of_each_waits() {
+    for bus in buses() {
+        let (one, other) = (bus.heartbeats(), bus.heartbeats());
+        for beat in [heartbeat(1, 7, 5), heartbeat(2, 8, 3), heartbeat(1, 7, 6)] {
+            bus.beat(beat);
+        }
+        for inbox in [one, other] {
+            let mut heard: Vec<Arc<Heartbeat>> = Vec::new();
+            while !heard.iter().any(|heard| heard.incarnation == 1 && heard.serving[0].1 == Epoch(6))
+                || !heard.iter().any(|heard| heard.incarnation == 2)
+            {
+                let mut some = Vec::new();
+                let received = tokio::time::timeout(Duration::from_secs(5), inbox.recv(&mut some)).await;
+                received.expect("heartbeats are heard");
+                heard.extend(some);
+            }
+            assert_eq!(heard.last().map(|last| (**last).clone()).unwrap().router, 1);
+        }
+        assert_eq!(bus.epoch(Partition::new(7).unwrap()), Epoch(6), "heartbeats tell epochs");
+        assert_eq!(bus.epoch(Partition::new(8).unwrap()), Epoch(3));
     }
 }

@@ -5,8 +5,12 @@
 
 mod command;
 mod command_request;
+mod deliveries;
 mod delivery;
 mod delivery_reply;
+mod heartbeat;
+
+pub use deliveries::{DELIVERY_OVERHEAD_BYTES_MAX, append_delivery};
 
 use crate::{FrameError, GroupId, IdError, TraceId, UserId};
 

@@ -21,8 +21,9 @@ mod codec;
 pub mod command;
 pub mod delivery;
 pub mod entry;
-mod envelope;
+pub mod envelope;
 pub mod error;
+pub mod heartbeat;
 pub mod id;
 mod json;
 pub mod limits;
@@ -36,6 +37,7 @@ pub use command::{Command, Origin, Request};
 pub use delivery::{Control, Delivery, Payload, Reply, SharedFrame, Target};
 pub use entry::Entry;
 pub use error::{FrameError, IdError};
+pub use heartbeat::Heartbeat;
 pub use id::{
     ClientMessageId, ConversationId, ConversationKind, DeviceId, Epoch, GroupId, LoginId, MessageId, NodeId,
     Partition, Seq, SessionRef, TraceId, UserId, stable_hash,

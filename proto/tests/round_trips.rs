@@ -9,13 +9,14 @@ mod frame_values;
 #[path = "round_trips/id_values.rs"]
 mod id_values;
 
-use envelope_values::{command, delivery};
+use envelope_values::{command, delivery, heartbeat};
 use frame_values::{client_frame, server_frame};
 use id_values::{group_id, user_id};
 use proptest::prelude::*;
+use proto::envelope::{DELIVERY_OVERHEAD_BYTES_MAX, append_delivery};
 use proto::{
-    ClientFrame, Command, ConversationId, ConversationKind, Delivery, Encoding, Partition, Payload, Reply,
-    ServerFrame, SessionRef, UserId,
+    ClientFrame, Command, ConversationId, ConversationKind, Delivery, Encoding, Heartbeat, NodeId, Partition,
+    Payload, Reply, ServerFrame, SessionRef, Target, UserId,
 };
 
 const ENCODINGS: [Encoding; 2] = [Encoding::Json, Encoding::Proto];
@@ -75,6 +76,31 @@ proptest! {
         prop_assert_eq!(read.trace, delivery.trace);
         prop_assert_eq!(read.to_envelope(), bytes);
         same_payload(&read.payload, &delivery.payload)?;
+    }
+
+    #[test]
+    fn deliveries_for_one_target(deliveries in prop::collection::vec(delivery(), 0..5)) {
+        let target = Target::Node(NodeId(7));
+        let mut bytes = Vec::new();
+        for delivery in &deliveries {
+            let (before, envelope) = (bytes.len(), delivery.to_envelope());
+            append_delivery(&mut bytes, &envelope);
+            prop_assert!(bytes.len() - before - envelope.len() <= DELIVERY_OVERHEAD_BYTES_MAX);
+        }
+        let mut read = Vec::new();
+        prop_assert_eq!(Delivery::read_all(&target, bytes.into(), &mut read), Ok(()));
+        prop_assert_eq!(read.len(), deliveries.len());
+        for (read, written) in read.iter().zip(&deliveries) {
+            prop_assert_eq!(&read.target, &target);
+            prop_assert_eq!(read.to_envelope(), written.to_envelope());
+        }
+    }
+
+    #[test]
+    fn heartbeats(heartbeat in heartbeat()) {
+        let bytes = heartbeat.to_envelope();
+        prop_assert_eq!(Heartbeat::from_envelope(&bytes[..]), Ok(heartbeat));
+        prop_assert!(Heartbeat::from_envelope(&bytes[1..]).is_err(), "an incarnation is always there");
     }
 
     #[test]

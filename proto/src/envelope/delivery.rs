@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl Delivery {
-    /// The bytes of a [`wire::DeliveryEnvelope`]; its target becomes the subject.
+    /// The bytes of one [`wire::DeliveryEnvelope`], for [`super::append_delivery`]; its target becomes the subject.
     pub fn to_envelope(&self) -> Vec<u8> {
         let payload = match &self.payload {
             Payload::Fanout(fanout) => WirePayload::Fanout(fanout_to_wire(fanout)),
@@ -27,8 +27,11 @@ impl Delivery {
 
     /// Reads what [`Self::to_envelope`] wrote, received on the subject of `target`. Bodies share `bytes`.
     pub fn from_envelope(target: Target, bytes: Bytes) -> Result<Self, FrameError> {
+        Self::from_wire(target, wire::DeliveryEnvelope::decode(bytes).map_err(malformed)?)
+    }
+
+    pub(super) fn from_wire(target: Target, wire: wire::DeliveryEnvelope) -> Result<Self, FrameError> {
         const KNOWN: &str = "fanout, reply, control";
-        let wire = wire::DeliveryEnvelope::decode(bytes).map_err(malformed)?;
         let payload = match wire.payload.ok_or(FrameError::Unknown { known: KNOWN })? {
             WirePayload::Fanout(wire) => Payload::Fanout(fanout(wire)?),
             WirePayload::Reply(wire) => Payload::Reply(wire.session, delivery_reply::from_wire(wire.reply)?),

@@ -7,7 +7,10 @@ use proptest::option;
 use proptest::prelude::*;
 use proto::command::{GroupRequest, Source};
 use proto::delivery::{Class, Control, Fanout, GroupDone, HeadState};
-use proto::{Command, Delivery, Entry, Epoch, NodeId, Origin, Payload, Reply, Request, SharedFrame, Target};
+use proto::{
+    Command, Delivery, Entry, Epoch, Heartbeat, NodeId, Origin, Partition, Payload, Reply, Request,
+    SharedFrame, Target,
+};
 
 use super::frame_values::{body, entry, fetch, position, recipient, send_with, server_frame, sync, text};
 use super::id_values::{
@@ -20,6 +23,14 @@ pub fn command() -> impl Strategy<Value = Command> {
         .prop_map(|(user, device, session, source)| Origin { user, device, session, source });
     (origin, time(), any::<u64>().prop_map(Epoch), trace(), request()).prop_map(
         |(origin, deadline, epoch, trace, request)| Command { origin, deadline, epoch, trace, request },
+    )
+}
+
+pub fn heartbeat() -> impl Strategy<Value = Heartbeat> {
+    let partition = (0..1024_u16).prop_map(|number| Partition::new(number).unwrap());
+    let serving = vec((partition, any::<u64>().prop_map(Epoch)), 0..5);
+    (any::<u64>(), any::<u128>(), serving, any::<bool>()).prop_map(
+        |(router, incarnation, serving, draining)| Heartbeat { router, incarnation, serving, draining },
     )
 }
 

@@ -1,0 +1,7 @@
+//! The bus over NATS.
+
+pub(crate) mod config;
+pub(crate) mod connect;
+pub(crate) mod interest;
+
+pub use connect::ConnectError;
