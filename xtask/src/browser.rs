@@ -10,6 +10,7 @@ use std::process::Command;
 use anyhow::Context;
 
 use crate::check::{Outcome, show};
+use crate::machine::{apt_install, in_ci, on_path};
 use crate::tree;
 
 /// Oldest node that playwright-core and the tests run on.
@@ -80,11 +81,6 @@ fn find_chromium() -> Option<PathBuf> {
     CHROMIUM_NAMES.iter().find_map(|name| on_path(name))
 }
 
-fn on_path(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|candidate| candidate.is_file())
-}
-
 /// Installs with apt-get what is not here; nothing when all is.
 fn install_missing() -> anyhow::Result<()> {
     let mut packages = Vec::new();
@@ -97,21 +93,7 @@ fn install_missing() -> anyhow::Result<()> {
     if find_chromium().is_none() {
         packages.push("chromium");
     }
-    if packages.is_empty() {
-        return Ok(());
-    }
-    apt_get(&["update"])?;
-    apt_get(&[&["install", "--yes", "--no-install-recommends"], &packages[..]].concat())
-}
-
-fn apt_get(arguments: &[&str]) -> anyhow::Result<()> {
-    let status = Command::new("apt-get")
-        .args(arguments)
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .status()
-        .context("apt-get could not be started")?;
-    anyhow::ensure!(status.success(), "apt-get {} failed", arguments.join(" "));
-    Ok(())
+    apt_install(&packages)
 }
 
 /// The binary that cargo built beside its tests: this program lives in the same folder.
@@ -120,9 +102,4 @@ fn built_program() -> anyhow::Result<PathBuf> {
     let program = me.with_file_name(format!("tidegate{}", std::env::consts::EXE_SUFFIX));
     anyhow::ensure!(program.is_file(), "cargo built no {}", program.display());
     Ok(program)
-}
-
-/// Whether this run is one that must not skip anything.
-fn in_ci() -> bool {
-    std::env::var("CI").is_ok_and(|value| value != "false" && !value.is_empty())
 }

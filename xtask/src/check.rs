@@ -1,12 +1,15 @@
 //! `cargo xtask test`: the steps in order, each with a heading, none hidden by the failure of another.
 //!
-//! The cargo tests come last, so that a good run ends with cargo's own summary lines.
+//! The cargo tests come last, so that a good run ends with cargo's own summary lines. What was started for them is ended
+//! without a word, however the run ends.
 
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use anyhow::Context;
 
+use crate::machine::in_ci;
+use crate::services::{Services, Starter, Terms};
 use crate::{browser, tree};
 
 /// How a step ended when it could be run.
@@ -20,27 +23,47 @@ pub enum Outcome {
     Skipped(String),
 }
 
-type Step = (&'static str, fn() -> anyhow::Result<Outcome>);
+type Step = (&'static str, fn(&mut Surroundings) -> anyhow::Result<Outcome>);
+
+/// What steps leave for those after them.
+#[derive(Default)]
+struct Surroundings {
+    services: Option<Services>,
+    variables: Vec<(&'static str, String)>,
+}
+
+impl Drop for Surroundings {
+    fn drop(&mut self) {
+        if let Some(services) = &self.services {
+            // What is left runs until the next take-down; this run has been told how it ended.
+            let _ = services.down(Starter::Test);
+        }
+    }
+}
 
 const STEPS: &[Step] = &[
-    ("format: cargo fmt --all --check", || cargo(&["fmt", "--all", "--check"])),
-    ("lints: cargo clippy --workspace --all-targets", || {
-        cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"])
+    ("format: cargo fmt --all --check", |with| cargo(with, &["fmt", "--all", "--check"])),
+    ("lints: cargo clippy --workspace --all-targets", |with| {
+        cargo(with, &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"])
     }),
-    ("build: cargo test --workspace --no-run", || cargo(&["test", "--workspace", "--locked", "--no-run"])),
-    ("page: node --test in web/tests", browser::run),
-    ("tests: cargo test --workspace, with doc tests and tidy tests", || {
-        cargo(&["test", "--workspace", "--locked", "--no-fail-fast"])
+    ("build: cargo test --workspace --no-run", |with| {
+        cargo(with, &["test", "--workspace", "--locked", "--no-run"])
+    }),
+    ("page: node --test in web/tests", |_| browser::run()),
+    ("services: cargo xtask services up", bring_up),
+    ("tests: cargo test --workspace, with doc tests and tidy tests", |with| {
+        cargo(with, &["test", "--workspace", "--locked", "--no-fail-fast"])
     }),
 ];
 
 /// Runs every step. Success only if none failed; what was skipped is told last.
 pub fn run() -> anyhow::Result<ExitCode> {
+    let mut surroundings = Surroundings::default();
     let mut failed = Vec::new();
     let mut skipped = Vec::new();
     for (index, (name, step)) in STEPS.iter().enumerate() {
         println!("\n=== {}/{} {name}", index + 1, STEPS.len());
-        let (outcome, took) = timed(step)?;
+        let (outcome, took) = timed(*step, &mut surroundings)?;
         let last = index + 1 == STEPS.len();
         match outcome {
             Outcome::Passed if last => {}
@@ -72,15 +95,41 @@ pub fn show(command: &mut Command) -> anyhow::Result<Outcome> {
     Ok(if status.success() { Outcome::Passed } else { Outcome::Failed })
 }
 
-fn cargo(arguments: &[&str]) -> anyhow::Result<Outcome> {
+fn cargo(with: &Surroundings, arguments: &[&str]) -> anyhow::Result<Outcome> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    show(Command::new(cargo).args(arguments).current_dir(tree::root()))
+    let variables = with.variables.iter().map(|(name, value)| (name, value));
+    show(Command::new(cargo).args(arguments).envs(variables).current_dir(tree::root()))
+}
+
+/// Starts what the tests of bus and store talk to, unless it runs already. What cannot be had fails the run in CI;
+/// elsewhere the tests that need it say that they did nothing.
+fn bring_up(with: &mut Surroundings) -> anyhow::Result<Outcome> {
+    let services = with.services.insert(Services::of_this_checkout()?);
+    let failures = services.up(&Terms::of_the_tests())?;
+    with.variables = services.variables();
+    services.shown().iter().for_each(|shown| println!("{shown}"));
+    if failures.is_empty() {
+        return Ok(Outcome::Passed);
+    }
+    if in_ci() {
+        failures.iter().for_each(|failure| println!("{failure}"));
+        return Ok(Outcome::Failed);
+    }
+    let missing: Vec<String> = failures
+        .iter()
+        .map(|failure| format!("the suites on a real {} server: {failure}", failure.kind))
+        .collect();
+    let how = "cargo xtask services up says more, and gets what it can";
+    Ok(Outcome::Skipped(format!("{}. To run them: {how}", missing.join("\nskipped: "))))
 }
 
 #[expect(clippy::disallowed_types, reason = "times a child process; no test pauses this clock")]
-fn timed(step: &fn() -> anyhow::Result<Outcome>) -> anyhow::Result<(Outcome, Duration)> {
+fn timed(
+    step: fn(&mut Surroundings) -> anyhow::Result<Outcome>,
+    with: &mut Surroundings,
+) -> anyhow::Result<(Outcome, Duration)> {
     let started = std::time::Instant::now();
-    Ok((step()?, started.elapsed()))
+    Ok((step(with)?, started.elapsed()))
 }
 
 fn spell(took: Duration) -> String {

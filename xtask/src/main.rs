@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::check::Outcome;
-use xtask::{crash_rounds, record};
+use xtask::{crash_rounds, record, services};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Chores of the Tidegate workspace")]
@@ -21,6 +21,9 @@ enum Chore {
     Page,
     /// Prints docs/METRICS.md as the sources say it should be: cargo xtask metrics > docs/METRICS.md
     Metrics,
+    /// NATS, Redis and a CQL server, for tests and for playing
+    #[command(subcommand)]
+    Services(services::Action),
     /// Kills the server under load again and again, and looks for every acknowledged message
     CrashRounds(crash_rounds::Arguments),
     /// Measures everything that the project claims, into bench-results/<date>-<name>
@@ -42,6 +45,7 @@ fn main() -> anyhow::Result<ExitCode> {
             print!("{}", xtask::inventory::document(&xtask::inventory::read()?));
             Ok(ExitCode::SUCCESS)
         }
+        Chore::Services(action) => services::main(&action),
         Chore::CrashRounds(arguments) => crash_rounds::main(&arguments),
         Chore::Record(arguments) => record::main(&arguments),
     }

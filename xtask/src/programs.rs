@@ -67,7 +67,7 @@ fn find(messages: &str, name: &str) -> anyhow::Result<PathBuf> {
 }
 
 /// The end of a log, for a message about a failure.
-fn tail(log: &Path) -> String {
+pub(crate) fn tail(log: &Path) -> String {
     let mut text = String::new();
     if let Ok(mut file) = std::fs::File::open(log) {
         // A log that cannot be read says nothing.
