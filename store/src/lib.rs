@@ -6,8 +6,8 @@
 //! ```
 //!
 //! **Guarantees.**
-//! - An append is all or nothing with its dedupe rows and its touched mark, and once answered `Ok` it is there for
-//!   ever. The same append again changes nothing.
+//! - An append is all or nothing with its dedupe rows, and once answered `Ok` it is there for ever, and so is its
+//!   touched mark. The same append again changes nothing.
 //! - What is told was verified: [`Verified`] has no other source than [`Store::verify`].
 //! - A conditional write ([`Store::claim`], [`Store::move_register`]) takes place only if its condition held at that
 //!   moment; `Unknown` allows no conclusion.
@@ -22,10 +22,12 @@
 //! `MEMBERS_PER_COMMAND_MAX` members.
 
 mod call;
+mod cql;
 mod directory;
 mod embedded;
 mod engine;
 mod error;
+mod fault;
 mod identity;
 mod log;
 mod memory;
@@ -34,15 +36,17 @@ mod snowflake;
 mod store;
 
 pub use call::{Call, Op};
+pub use cql::{Cql, CqlConfig, CqlCredentials, CqlError, CqlTls, Migration, Replication};
 pub use directory::{Cursor, GroupChange, GroupInfo, HeadRow, InboxRow, Member, Role};
 pub use embedded::{Embedded, EmbeddedConfig, OpenError};
 pub use error::{StoreError, VerifyError};
+pub use fault::{Fault, Gate, Rates, Rule};
 pub use identity::{
     Account, AccountStatus, Creation, LEASE_GUARD_MS, LeaseError, Login, Rotation, WorkerLease,
 };
 pub use log::{
     Batch, Bucket, Cas, Durable, IncarnationId, Level, Ownership, PageRange, Register, Row, Verified,
 };
-pub use memory::{Fault, Gate, Memory, Rates, Rule};
+pub use memory::Memory;
 pub use snowflake::{BORROW_MS_MAX, Refusal, Snowflake};
 pub use store::Store;

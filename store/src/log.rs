@@ -28,4 +28,5 @@ pub use rows::Row;
 pub(crate) use batch::write_batch;
 pub(crate) use entry_row::{decode_entry, encode_entry};
 pub(crate) use ownership::is_fenced;
-pub(crate) use segments::last_seq;
+pub(crate) use segments::{Segment, last_seq, segments_of};
+pub(crate) use seq_at::candidates;

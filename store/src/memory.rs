@@ -7,20 +7,15 @@
 //!
 //! **Limits.** One lock; for tests, not for load.
 
-mod fault;
-mod random;
 mod tables;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use fault::{Fault, Gate, Rule};
-pub use random::Rates;
-
-use self::fault::{Drawn, Faults};
 use self::tables::{Late, Tables};
 use crate::call::{Call, Op};
 use crate::directory::mark_touched;
 use crate::engine::{Table, Tx, View, Writer};
+use crate::fault::{Drawn, Fault, Faults, Rates, Rule};
 use crate::log::{is_fenced, write_batch};
 use crate::{Batch, Durable, IncarnationId, StoreError, Verified, VerifyError};
 

@@ -1,6 +1,8 @@
-//! What the embedded store counts.
+//! What the store counts.
 
 use metrics::{Counter, Gauge, Histogram};
+
+use crate::StoreError;
 
 /// Every metric of this crate: name, kind, meaning.
 pub const INVENTORY: &[(&str, &str, &str)] = &[
@@ -12,7 +14,22 @@ pub const INVENTORY: &[(&str, &str, &str)] = &[
     ("store_reads_total", "counter", "Reads of the embedded store."),
     ("store_read_seconds", "histogram", "Time of one read on its thread."),
     ("store_read_queue_requests", "gauge", "Reads waiting for a thread."),
+    ("store_cql_writes_in_flight", "gauge", "Writes sent to the cluster and not answered."),
+    ("store_cql_reads_in_flight", "gauge", "Reads sent to the cluster and not answered."),
+    ("store_cql_write_seconds", "histogram", "A call that writes to the cluster, its wait in line included."),
+    (
+        "store_cql_read_seconds",
+        "histogram",
+        "A call that reads from the cluster, its wait in line not included.",
+    ),
+    ("store_cql_unavailable_total", "counter", "Calls to the cluster that failed without an effect."),
+    ("store_cql_unknown_total", "counter", "Writes to the cluster whose outcome is unknown."),
 ];
+
+/// Registers all of them with the recorder that is installed now, whatever engine is in use.
+pub fn register() {
+    let _ = (Metrics::new(), CqlMetrics::new());
+}
 
 /// Handles, kept because looking one up costs more than using it.
 pub(crate) struct Metrics {
@@ -39,5 +56,54 @@ impl Metrics {
             read_seconds: metrics::histogram!("store_read_seconds"),
             read_queue_requests: metrics::gauge!("store_read_queue_requests"),
         }
+    }
+}
+
+/// Handles of the cluster's engine.
+pub(crate) struct CqlMetrics {
+    pub(crate) writes_in_flight: Gauge,
+    pub(crate) reads_in_flight: Gauge,
+    pub(crate) write_seconds: Histogram,
+    pub(crate) read_seconds: Histogram,
+    unavailable: Counter,
+    unknown: Counter,
+}
+
+impl CqlMetrics {
+    /// Registers them with the recorder that is installed now.
+    pub(crate) fn new() -> Self {
+        Self {
+            writes_in_flight: metrics::gauge!("store_cql_writes_in_flight"),
+            reads_in_flight: metrics::gauge!("store_cql_reads_in_flight"),
+            write_seconds: metrics::histogram!("store_cql_write_seconds"),
+            read_seconds: metrics::histogram!("store_cql_read_seconds"),
+            unavailable: metrics::counter!("store_cql_unavailable_total"),
+            unknown: metrics::counter!("store_cql_unknown_total"),
+        }
+    }
+
+    /// Counts a failure.
+    pub(crate) fn count(&self, error: Option<&StoreError>) {
+        match error {
+            Some(StoreError::Unavailable(_)) => self.unavailable.increment(1),
+            Some(StoreError::Unknown(_)) => self.unknown.increment(1),
+            Some(StoreError::Corrupt(_)) | None => {}
+        }
+    }
+}
+
+/// Counts one in a gauge as long as it lives.
+pub(crate) struct InFlight(Gauge);
+
+impl InFlight {
+    pub(crate) fn new(gauge: &Gauge) -> Self {
+        gauge.increment(1.0);
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::call::Call;
 use crate::engine::{Tx, View};
-use crate::{Embedded, Memory, StoreError};
+use crate::{Cql, Embedded, Memory, StoreError};
 
 /// The store. Cloning gives another handle to the same data.
 #[derive(Clone, Debug)]
@@ -13,6 +13,25 @@ pub enum Store {
     Memory(Arc<Memory>),
     /// In one process, on its disk.
     Embedded(Arc<Embedded>),
+    /// On a cluster, shared with other processes.
+    Cql(Arc<Cql>),
+}
+
+/// How a call reaches an engine.
+pub(crate) enum Engine<'a> {
+    /// As a function over ordered tables of bytes.
+    Tables(Tables<'a>),
+    /// As statements.
+    Cql(&'a Arc<Cql>),
+}
+
+/// The engines that are made of ordered tables of bytes.
+#[derive(Clone, Copy)]
+pub(crate) enum Tables<'a> {
+    /// In memory.
+    Memory(&'a Arc<Memory>),
+    /// On disk.
+    Embedded(&'a Arc<Embedded>),
 }
 
 impl Store {
@@ -27,9 +46,45 @@ impl Store {
         match self {
             Self::Memory(_) => {}
             Self::Embedded(embedded) => embedded.close().await,
+            Self::Cql(cql) => cql.close().await,
         }
     }
 
+    /// The engine behind this handle.
+    pub(crate) fn engine(&self) -> Engine<'_> {
+        match self {
+            Self::Memory(memory) => Engine::Tables(Tables::Memory(memory)),
+            Self::Embedded(embedded) => Engine::Tables(Tables::Embedded(embedded)),
+            Self::Cql(cql) => Engine::Cql(cql),
+        }
+    }
+
+    /// Runs a read of the directory where it may block.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        call: Call,
+        read: impl FnOnce(&dyn View) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        match self.engine() {
+            Engine::Tables(tables) => tables.read(call, read).await,
+            Engine::Cql(_) => Err(StoreError::Unavailable(format!("{} is not on a cluster", call.op.name()))),
+        }
+    }
+
+    /// Runs a transaction of the directory and answers once what it wrote is durable.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        call: Call,
+        write: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        match self.engine() {
+            Engine::Tables(tables) => tables.write(call, write).await,
+            Engine::Cql(_) => Err(StoreError::Unavailable(format!("{} is not on a cluster", call.op.name()))),
+        }
+    }
+}
+
+impl Tables<'_> {
     /// Runs a read where it may block.
     pub(crate) async fn read<T: Send + 'static>(
         &self,

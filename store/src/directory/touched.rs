@@ -10,12 +10,18 @@ use crate::engine::key::{KeyParts, Kind};
 use crate::engine::view::{Direction, after_prefix};
 use crate::engine::{Key, Reader, Table, Tx, View, Writer};
 use crate::log::last_seq;
+use crate::store::Engine;
 use crate::{Store, StoreError};
 
 impl Store {
     /// Conversations of a partition whose appends may lack projections: what a take-over must run again.
     pub async fn touched(&self, partition: Partition) -> Result<Vec<ConversationId>, StoreError> {
-        self.read(Call::at(Op::Touched, partition), move |view| read(view, partition)).await
+        match self.engine() {
+            Engine::Cql(cql) => cql.touched(partition).await,
+            Engine::Tables(tables) => {
+                tables.read(Call::at(Op::Touched, partition), move |view| read(view, partition)).await
+            }
+        }
     }
 
     /// Takes a mark away once the projections include everything up to `upto`; kept if a later append set it again.
@@ -25,14 +31,19 @@ impl Store {
         conversation: &ConversationId,
         upto: Seq,
     ) -> Result<(), StoreError> {
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.clear_touched(partition, conversation, upto).await,
+            Engine::Tables(tables) => tables,
+        };
         let key = touched_key(partition, conversation);
-        self.write(Call::on(Op::ClearTouched, conversation), move |tx| {
-            if marked(tx, &key)?.is_some_and(|seq| seq <= upto) {
-                tx.delete(Table::State, key);
-            }
-            Ok(())
-        })
-        .await
+        tables
+            .write(Call::on(Op::ClearTouched, conversation), move |tx| {
+                if marked(tx, &key)?.is_some_and(|seq| seq <= upto) {
+                    tx.delete(Table::State, key);
+                }
+                Ok(())
+            })
+            .await
     }
 }
 

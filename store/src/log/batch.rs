@@ -20,7 +20,7 @@ pub struct Batch {
     pub epoch: Epoch,
     /// What to append; at least one.
     pub entries: Vec<Entry>,
-    /// Mark the conversation in this partition: its projections may be behind. The mark is part of the same write.
+    /// Mark the conversation in this partition: its projections may be behind. Durable when the append is.
     pub touched: Option<Partition>,
 }
 
@@ -31,6 +31,7 @@ impl Store {
         match self {
             Self::Memory(memory) => memory.append(batch).await,
             Self::Embedded(embedded) => embedded.append(batch).await,
+            Self::Cql(cql) => cql.append(batch).await,
         }
     }
 
@@ -39,6 +40,7 @@ impl Store {
         match self {
             Self::Memory(memory) => memory.verify(me, durable).await,
             Self::Embedded(embedded) => embedded.verify(me, durable),
+            Self::Cql(cql) => cql.verify(me, durable).await,
         }
     }
 }

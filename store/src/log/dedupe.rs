@@ -10,6 +10,7 @@ use crate::call::{Call, Op};
 use crate::engine::key::KeyParts;
 use crate::engine::view::{Direction, after_prefix};
 use crate::engine::{Reader, Table};
+use crate::store::Engine;
 use crate::{Store, StoreError};
 
 impl Store {
@@ -21,18 +22,23 @@ impl Store {
         bucket: Bucket,
         id: ClientMessageId,
     ) -> Result<Vec<(Epoch, Seq)>, StoreError> {
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.dedupe(conversation, bucket, id).await,
+            Engine::Tables(tables) => tables,
+        };
         let prefix = dedupe_prefix(conversation, bucket).raw(&id.0);
-        self.read(Call::on(Op::Dedupe, conversation), move |view| {
-            let mut found = Vec::new();
-            let end = after_prefix(&prefix);
-            view.scan(Table::Log, &prefix, &end, Direction::Forward, &mut |key, value| {
-                let epoch = KeyParts::after(key, prefix.len()).u64();
-                let epoch = epoch.ok_or_else(|| StoreError::corrupt("dedupe"))?;
-                found.push((Epoch(epoch), Seq(Reader::new("dedupe", value.clone()).number()?)));
-                Ok(ControlFlow::Continue(()))
-            })?;
-            Ok(found)
-        })
-        .await
+        tables
+            .read(Call::on(Op::Dedupe, conversation), move |view| {
+                let mut found = Vec::new();
+                let end = after_prefix(&prefix);
+                view.scan(Table::Log, &prefix, &end, Direction::Forward, &mut |key, value| {
+                    let epoch = KeyParts::after(key, prefix.len()).u64();
+                    let epoch = epoch.ok_or_else(|| StoreError::corrupt("dedupe"))?;
+                    found.push((Epoch(epoch), Seq(Reader::new("dedupe", value.clone()).number()?)));
+                    Ok(ControlFlow::Continue(()))
+                })?;
+                Ok(found)
+            })
+            .await
     }
 }

@@ -9,6 +9,7 @@ use crate::call::{Call, Op};
 use crate::engine::key::{KeyParts, Kind};
 use crate::engine::view::{Direction, after_prefix};
 use crate::engine::{Key, Reader, Table, Tx, View, Writer};
+use crate::store::{Engine, Tables};
 use crate::{Level, Store, StoreError};
 
 /// One life of one router process: a random number, never used again.
@@ -40,34 +41,51 @@ impl Store {
     /// S2: writes `alive` for this incarnation. Must have succeeded before its first claim: an incarnation without a
     /// row cannot verify anything. Announcing again does no harm and never lifts a fence.
     pub async fn announce(&self, me: IncarnationId) -> Result<(), StoreError> {
-        if let Self::Embedded(embedded) = self {
-            embedded.announce(me);
-            return Ok(());
+        match self.engine() {
+            Engine::Cql(cql) => cql.announce(me).await,
+            Engine::Tables(Tables::Embedded(embedded)) => {
+                embedded.announce(me);
+                Ok(())
+            }
+            Engine::Tables(tables) => {
+                tables.write(Call::new(Op::Announce).of(me), move |tx| announce(tx, me)).await
+            }
         }
-        self.write(Call::new(Op::Announce).of(me), move |tx| announce(tx, me)).await
     }
 
     /// O1: marks an incarnation so that no check of its that starts later can pass, ever. Only `Ok` allows a claim.
     pub async fn fence(&self, other: IncarnationId) -> Result<(), StoreError> {
-        if let Self::Embedded(embedded) = self {
-            embedded.fence(other);
-            return Ok(());
+        match self.engine() {
+            Engine::Cql(cql) => cql.fence(other).await,
+            Engine::Tables(Tables::Embedded(embedded)) => {
+                embedded.fence(other);
+                Ok(())
+            }
+            Engine::Tables(tables) => {
+                tables.write(Call::new(Op::Fence).of(other), move |tx| fence(tx, other)).await
+            }
         }
-        self.write(Call::new(Op::Fence).of(other), move |tx| fence(tx, other)).await
     }
 
     /// S3: the owner row of a partition.
     pub async fn owner(&self, partition: Partition, level: Level) -> Result<Ownership, StoreError> {
-        let _ = level;
-        self.read(Call::at(Op::Owner, partition), move |view| {
-            read_owner(view.get(Table::State, &owner_key(partition))?)
-        })
-        .await
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.owner(partition, level).await,
+            Engine::Tables(tables) => tables,
+        };
+        tables
+            .read(Call::at(Op::Owner, partition), move |view| {
+                read_owner(view.get(Table::State, &owner_key(partition))?)
+            })
+            .await
     }
 
     /// The owner rows of all partitions that ever had an owner, in rising partition.
     pub async fn owners(&self) -> Result<Vec<(Partition, Ownership)>, StoreError> {
-        self.read(Call::new(Op::Owners), read_owners).await
+        match self.engine() {
+            Engine::Cql(cql) => cql.owners().await,
+            Engine::Tables(tables) => tables.read(Call::new(Op::Owners), read_owners).await,
+        }
     }
 
     /// S3, O1: makes `me` the owner with `expected.epoch + 1`, if the row is exactly `expected`. Unless
@@ -78,18 +96,26 @@ impl Store {
         expected: Ownership,
         me: IncarnationId,
     ) -> Cas<Ownership> {
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.claim(partition, expected, me).await,
+            Engine::Tables(tables) => tables,
+        };
         let next = Ownership { owner: Some(me), epoch: Epoch(expected.epoch.0 + 1) };
         let call = Call::at(Op::Claim, partition).of(me);
-        Cas::of(self.write(call, move |tx| swap_owner(tx, partition, expected, next)).await)
+        Cas::of(tables.write(call, move |tx| swap_owner(tx, partition, expected, next)).await)
     }
 
     /// O2: gives a partition back, keeping its epoch; only with nothing in flight. The epoch is dead for `me` from the
     /// moment of this call, whatever the answer.
     pub async fn release(&self, partition: Partition, me: IncarnationId, epoch: Epoch) -> Cas<Ownership> {
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.release(partition, me, epoch).await,
+            Engine::Tables(tables) => tables,
+        };
         let expected = Ownership { owner: Some(me), epoch };
         let next = Ownership { owner: None, epoch };
         let call = Call::at(Op::Release, partition).of(me);
-        Cas::of(self.write(call, move |tx| swap_owner(tx, partition, expected, next)).await)
+        Cas::of(tables.write(call, move |tx| swap_owner(tx, partition, expected, next)).await)
     }
 }
 

@@ -8,6 +8,7 @@ use super::segments::{Segment, segments, winners};
 use crate::call::{Call, Op};
 use crate::engine::View;
 use crate::engine::view::Direction;
+use crate::store::Engine;
 use crate::{Store, StoreError};
 
 /// What part of a log is wanted.
@@ -35,8 +36,12 @@ impl Store {
         conversation: &ConversationId,
         range: PageRange,
     ) -> Result<Vec<Entry>, StoreError> {
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.page(conversation, range).await,
+            Engine::Tables(tables) => tables,
+        };
         let wanted = conversation.clone();
-        self.read(Call::on(Op::Page, conversation), move |view| read_page(view, &wanted, range)).await
+        tables.read(Call::on(Op::Page, conversation), move |view| read_page(view, &wanted, range)).await
     }
 }
 

@@ -7,6 +7,7 @@ use crate::call::{Call, Op};
 use crate::engine::key::{KeyParts, Kind};
 use crate::engine::view::{Direction, after_prefix};
 use crate::engine::{Key, Reader, Table, Tx, View, Writer};
+use crate::store::Engine;
 use crate::{Store, StoreError};
 
 /// Names the last segment of a log: entries at `seq >= start` count only with `epoch`; all below are settled.
@@ -68,9 +69,12 @@ impl Store {
         conversation: &ConversationId,
         level: Level,
     ) -> Result<Option<Register>, StoreError> {
-        let _ = level;
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.register(conversation, level).await,
+            Engine::Tables(tables) => tables,
+        };
         let wanted = conversation.clone();
-        self.read(Call::on(Op::Register, conversation), move |view| read_register(view, &wanted)).await
+        tables.read(Call::on(Op::Register, conversation), move |view| read_register(view, &wanted)).await
     }
 
     /// S4: sets the register to `new`, if its version is `expected` (`None`: if there is none). `new.version` is
@@ -81,9 +85,13 @@ impl Store {
         expected: Option<u64>,
         new: Register,
     ) -> Cas<Register> {
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.move_register(conversation, expected, new).await,
+            Engine::Tables(tables) => tables,
+        };
         let wanted = conversation.clone();
         let call = Call::on(Op::MoveRegister, conversation);
-        Cas::of(self.write(call, move |tx| move_register(tx, &wanted, expected, new)).await)
+        Cas::of(tables.write(call, move |tx| move_register(tx, &wanted, expected, new)).await)
     }
 
     /// R1: records the first seq of a bucket that is being left. Write-once.
@@ -93,18 +101,27 @@ impl Store {
         bucket: Bucket,
         first: Seq,
     ) -> Result<(), StoreError> {
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.write_index(conversation, bucket, first).await,
+            Engine::Tables(tables) => tables,
+        };
         let key = index_prefix(conversation).raw(&(!bucket.0).to_be_bytes());
-        self.write(Call::on(Op::WriteIndex, conversation), move |tx| {
-            tx.put(Table::State, key, Writer::default().number(first.0).finish());
-            Ok(())
-        })
-        .await
+        tables
+            .write(Call::on(Op::WriteIndex, conversation), move |tx| {
+                tx.put(Table::State, key, Writer::default().number(first.0).finish());
+                Ok(())
+            })
+            .await
     }
 
     /// The buckets that were left, with their first seqs, newest first. D1: read the register before this.
     pub async fn index(&self, conversation: &ConversationId) -> Result<Vec<(Bucket, Seq)>, StoreError> {
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.index(conversation).await,
+            Engine::Tables(tables) => tables,
+        };
         let wanted = conversation.clone();
-        self.read(Call::on(Op::Index, conversation), move |view| read_index(view, &wanted)).await
+        tables.read(Call::on(Op::Index, conversation), move |view| read_index(view, &wanted)).await
     }
 }
 

@@ -9,6 +9,7 @@ use super::entry_row::{decode_row, entries_prefix};
 use crate::call::{Call, Op};
 use crate::engine::view::{Direction, after_prefix};
 use crate::engine::{Table, View};
+use crate::store::Engine;
 use crate::{Store, StoreError};
 
 /// An entry row: an entry and the epoch under which it was written. Which of several rows of one seq counts is for the
@@ -30,11 +31,16 @@ impl Store {
         from: Seq,
         limit: usize,
     ) -> Result<Vec<Row>, StoreError> {
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.bucket_rows(conversation, bucket, from, limit).await,
+            Engine::Tables(tables) => tables,
+        };
         let wanted = conversation.clone();
-        self.read(Call::on(Op::BucketRows, conversation), move |view| {
-            read_rows(view, &wanted, bucket, from, limit)
-        })
-        .await
+        tables
+            .read(Call::on(Op::BucketRows, conversation), move |view| {
+                read_rows(view, &wanted, bucket, from, limit)
+            })
+            .await
     }
 
     /// The rows of the last `seqs` seqs of a bucket, in the order of [`Self::bucket_rows`].
@@ -44,8 +50,13 @@ impl Store {
         bucket: Bucket,
         seqs: usize,
     ) -> Result<Vec<Row>, StoreError> {
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.bucket_tail(conversation, bucket, seqs).await,
+            Engine::Tables(tables) => tables,
+        };
         let wanted = conversation.clone();
-        self.read(Call::on(Op::BucketTail, conversation), move |view| read_tail(view, &wanted, bucket, seqs))
+        tables
+            .read(Call::on(Op::BucketTail, conversation), move |view| read_tail(view, &wanted, bucket, seqs))
             .await
     }
 }

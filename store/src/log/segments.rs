@@ -4,20 +4,20 @@ use std::ops::ControlFlow;
 
 use proto::{ConversationId, Entry, Seq};
 
-use super::Bucket;
 use super::entry_row::{decode_entry, entries_prefix, place};
 use super::register::{read_index, read_register};
+use super::{Bucket, Register};
 use crate::StoreError;
 use crate::engine::view::{Direction, after_prefix};
 use crate::engine::{Reader, Table, View};
 
 /// One bucket and the seqs it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Segment {
-    pub(super) bucket: Bucket,
-    pub(super) first: Seq,
+pub(crate) struct Segment {
+    pub(crate) bucket: Bucket,
+    pub(crate) first: Seq,
     /// Included; never past the told head.
-    pub(super) last: Seq,
+    pub(crate) last: Seq,
 }
 
 /// The buckets of a log in rising order, as far as `head`.
@@ -28,9 +28,13 @@ pub(super) fn segments(
 ) -> Result<Vec<Segment>, StoreError> {
     // The register first: the index then has every bucket before the register's.
     let Some(register) = read_register(view, conversation)? else { return Ok(Vec::new()) };
+    Ok(segments_of(&register, read_index(view, conversation)?, head))
+}
+
+/// The same from a register and an index that was read after it, newest first.
+pub(crate) fn segments_of(register: &Register, index: Vec<(Bucket, Seq)>, head: Seq) -> Vec<Segment> {
     let mut newest_first = vec![(register.bucket, register.bucket_first)];
-    newest_first
-        .extend(read_index(view, conversation)?.into_iter().filter(|(bucket, _)| *bucket < register.bucket));
+    newest_first.extend(index.into_iter().filter(|(bucket, _)| *bucket < register.bucket));
     let mut last = head;
     let mut segments = Vec::with_capacity(newest_first.len());
     for (bucket, first) in newest_first {
@@ -40,7 +44,7 @@ pub(super) fn segments(
         }
     }
     segments.reverse();
-    Ok(segments)
+    segments
 }
 
 /// The last seq in the newest bucket of a log, told or not; zero if there is none.

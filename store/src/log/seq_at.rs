@@ -6,6 +6,7 @@ use super::Bucket;
 use super::segments::{Segment, segments, winner};
 use crate::call::{Call, Op};
 use crate::engine::View;
+use crate::store::Engine;
 use crate::{Store, StoreError};
 
 impl Store {
@@ -17,8 +18,12 @@ impl Store {
         time: Timestamp,
         head: Seq,
     ) -> Result<Seq, StoreError> {
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.seq_at(conversation, time, head).await,
+            Engine::Tables(tables) => tables,
+        };
         let wanted = conversation.clone();
-        self.read(Call::on(Op::SeqAt, conversation), move |view| find(view, &wanted, time, head)).await
+        tables.read(Call::on(Op::SeqAt, conversation), move |view| find(view, &wanted, time, head)).await
     }
 }
 
@@ -45,7 +50,7 @@ fn find(
 
 /// The interval of seqs in buckets near the time's window: one more bucket on either side, because the bucket of an
 /// entry was chosen before its time was taken, and a full bucket splits within a window.
-fn candidates(segments: &[Segment], time: Timestamp) -> Option<(Seq, Seq)> {
+pub(crate) fn candidates(segments: &[Segment], time: Timestamp) -> Option<(Seq, Seq)> {
     let window = Bucket::at(time).window();
     let first = segments.partition_point(|segment| segment.bucket.window() < window).saturating_sub(1);
     let end = segments.partition_point(|segment| segment.bucket.window() <= window);

@@ -1,4 +1,6 @@
-//! Faults that a test programs: which calls, and what happens to them.
+//! Faults that a test programs, in memory or in front of a cluster: which calls, and what happens to them.
+
+mod random;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,7 +8,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::random::{Random, Rates};
+pub use self::random::Rates;
+
+use self::random::Random;
 use crate::call::{Call, Op};
 
 /// What happens to a call.
@@ -19,7 +23,7 @@ pub enum Fault {
     /// A write never takes place, and the answer is `Unknown`.
     UnknownNever,
     /// The answer is `Unknown`, and the write takes place at some later time, with its condition, if it has one, judged
-    /// then: when [`super::Memory::deliver_late`] is called, or by chance before later calls of a random plan.
+    /// then: when [`crate::Memory::deliver_late`] is called, or by chance before later calls of a random plan.
     UnknownLate,
     /// `verify` answers `Fenced`; other calls fail.
     Fenced,
@@ -116,15 +120,15 @@ impl Rule {
 
 /// What one call meets: a wait, an outcome, another wait.
 #[derive(Default)]
-pub(super) struct Drawn {
-    pub(super) before: Wait,
-    pub(super) fault: Option<Fault>,
-    pub(super) after: Wait,
+pub(crate) struct Drawn {
+    pub(crate) before: Wait,
+    pub(crate) fault: Option<Fault>,
+    pub(crate) after: Wait,
 }
 
 /// How long a call waits.
 #[derive(Default)]
-pub(super) enum Wait {
+pub(crate) enum Wait {
     #[default]
     No,
     Gate(Gate),
@@ -132,7 +136,7 @@ pub(super) enum Wait {
 }
 
 impl Wait {
-    pub(super) async fn wait(&self) {
+    pub(crate) async fn wait(&self) {
         match self {
             Self::No => {}
             Self::Gate(gate) => gate.pass().await,
@@ -143,36 +147,36 @@ impl Wait {
 
 /// All programmed faults.
 #[derive(Default)]
-pub(super) struct Faults {
+pub(crate) struct Faults {
     rules: Vec<Rule>,
     random: Option<Random>,
     calls: BTreeMap<Op, usize>,
 }
 
 impl Faults {
-    pub(super) fn program(&mut self, rule: Rule) {
+    pub(crate) fn program(&mut self, rule: Rule) {
         self.rules.push(rule);
     }
 
-    pub(super) fn program_random(&mut self, seed: u64, rates: Rates) {
+    pub(crate) fn program_random(&mut self, seed: u64, rates: Rates) {
         self.random = Some(Random::new(seed, rates));
     }
 
-    pub(super) fn heal(&mut self) {
+    pub(crate) fn heal(&mut self) {
         self.rules.clear();
         self.random = None;
     }
 
-    pub(super) fn calls(&self, op: Op) -> usize {
+    pub(crate) fn calls(&self, op: Op) -> usize {
         self.calls.get(&op).copied().unwrap_or(0)
     }
 
     /// Whether a late write arrives now; only random plans decide that by themselves.
-    pub(super) fn arrives(&mut self) -> bool {
+    pub(crate) fn arrives(&mut self) -> bool {
         self.random.as_mut().is_some_and(Random::arrives)
     }
 
-    pub(super) fn draw(&mut self, call: &Call) -> Drawn {
+    pub(crate) fn draw(&mut self, call: &Call) -> Drawn {
         *self.calls.entry(call.op).or_default() += 1;
         let ruled = self.rules.iter_mut().find_map(|rule| rule.takes(call).then(|| rule.fault.clone()));
         let fault = ruled.or_else(|| self.random.as_mut().and_then(|random| random.fault(call.op)));

@@ -1,0 +1,257 @@
+//! The tables, made by the program: versions in files, each applied once, whoever comes first.
+//!
+//! A version is claimed by a conditional write, so that of several programs that start at once one makes it and the
+//! others wait. Every statement is also harmless when repeated, so that a claim of a program that died can be taken
+//! over. All statements go to one node, the one with the lowest id: nodes of Cassandra that make the same table at the
+//! same time make two of one name.
+
+pub(super) mod options;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lifecycle::wall_clock_ms;
+use proto::stable_hash;
+use rand::RngExt as _;
+use scylla::client::execution_profile::{ExecutionProfile, ExecutionProfileHandle};
+use scylla::client::session::Session;
+use scylla::errors::{DbError, ExecutionError, RequestAttemptError};
+use scylla::policies::load_balancing::{NodeIdentifier, SingleTargetLoadBalancingPolicy};
+use scylla::policies::retry::FallthroughRetryPolicy;
+use scylla::serialize::row::SerializeRow;
+use scylla::statement::unprepared::Statement;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use self::options::Use;
+use super::config::CqlConfig;
+use super::error::CqlError;
+use super::server::{Server, check_replication};
+use super::session::Levels;
+
+/// What a migration did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Migration {
+    /// The version of the schema that was there; 0 for none.
+    pub from: u32,
+    /// The version that is there now.
+    pub to: u32,
+}
+
+/// The versions, from 1 on. A version that was released never changes; what comes later is a new file.
+const VERSIONS: &[&str] = &[include_str!("schema/0001_log.cql")];
+
+/// A claim is taken over from a program that has not finished in this time.
+const CLAIM_MS: u64 = 60_000;
+/// How long another program is waited for.
+const WAIT: Duration = Duration::from_secs(180);
+const POLL: Duration = Duration::from_millis(200);
+/// Tables take their time, more so on a busy cluster.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS migration \
+    (version int PRIMARY KEY, holder uuid, claimed_ms bigint, done boolean)";
+const READ: &str = "SELECT holder, claimed_ms, done FROM migration WHERE version = ?";
+const CLAIM: &str =
+    "INSERT INTO migration (version, holder, claimed_ms, done) VALUES (?, ?, ?, false) IF NOT EXISTS";
+const TAKE: &str =
+    "UPDATE migration SET holder = ?, claimed_ms = ? WHERE version = ? IF holder = ? AND done = false";
+const FINISH: &str = "UPDATE migration SET done = true WHERE version = ? IF holder = ?";
+
+/// The newest version that this program knows.
+pub(super) fn known() -> u32 {
+    u32::try_from(VERSIONS.len()).unwrap_or(u32::MAX)
+}
+
+/// A number that changes with any table: names of test keyspaces carry it.
+pub(super) fn fingerprint() -> u32 {
+    stable_hash(&VERSIONS.concat())
+}
+
+/// Makes what is missing.
+pub(super) async fn migrate(session: &Session, config: &CqlConfig) -> Result<Migration, CqlError> {
+    let server = Server::detect(session).await?;
+    let maker = Maker::new(session, Levels::of(config));
+    if !check_replication(session, config).await? {
+        let (name, replication) = (&config.keyspace, config.replication.cql());
+        let options = server.keyspace_options();
+        maker
+            .run(
+                format!("CREATE KEYSPACE IF NOT EXISTS {name} WITH replication = {replication}{options}"),
+                (),
+            )
+            .await?;
+        check_replication(session, config).await?;
+    }
+    use_keyspace(session, config).await?;
+    maker.run(TABLE, ()).await?;
+    let from = check_version(session, config).await?;
+    for (version, text) in (1..).zip(VERSIONS) {
+        if version > from {
+            maker.make(version, &statements(text, &server)).await?;
+        }
+    }
+    Ok(Migration { from, to: known() })
+}
+
+/// From now on, names of tables are of the keyspace.
+pub(super) async fn use_keyspace(session: &Session, config: &CqlConfig) -> Result<(), CqlError> {
+    session.use_keyspace(&config.keyspace, true).await.map_err(|error| CqlError::Config(error.to_string()))
+}
+
+/// The newest version that is complete; 0 for none. An error if it is newer than this program.
+pub(super) async fn check_version(session: &Session, config: &CqlConfig) -> Result<u32, CqlError> {
+    const STATEMENT: &str = "SELECT version, done FROM migration";
+    let answer = match session.query_unpaged(STATEMENT, ()).await {
+        Ok(answer) => answer,
+        // There is no such table.
+        Err(ExecutionError::LastAttemptError(RequestAttemptError::DbError(DbError::Invalid, _))) => {
+            return Ok(0);
+        }
+        Err(source) => return Err(CqlError::Statement { statement: STATEMENT.to_owned(), source }),
+    };
+    let rows = answer.into_rows_result().map_err(|_| CqlError::Answer(STATEMENT))?;
+    let mut newest = 0;
+    for row in rows.rows::<(i32, Option<bool>)>().map_err(|_| CqlError::Answer(STATEMENT))? {
+        let (version, done) = row.map_err(|_| CqlError::Answer(STATEMENT))?;
+        let version = version.unsigned_abs();
+        // Newer than this program counts as soon as someone began it.
+        if done == Some(true) || version > known() {
+            newest = newest.max(version);
+        }
+    }
+    if newest > known() {
+        let keyspace = config.keyspace.clone();
+        return Err(CqlError::NewerSchema { keyspace, found: newest, known: known() });
+    }
+    Ok(newest)
+}
+
+/// The statements of a file, with the options that the server understands.
+fn statements(text: &str, server: &Server) -> Vec<String> {
+    let mut text: String =
+        text.lines().filter(|line| !line.trim_start().starts_with("--")).collect::<Vec<_>>().join("\n");
+    for (name, kind) in Use::ALL {
+        text = text.replace(name, &kind.options(server));
+    }
+    text.split(';').map(str::trim).filter(|one| !one.is_empty()).map(str::to_owned).collect()
+}
+
+/// Who makes tables: one program, through one node.
+struct Maker<'a> {
+    session: &'a Session,
+    profile: ExecutionProfileHandle,
+    levels: Levels,
+    me: Uuid,
+}
+
+/// Where a version is.
+enum Claim {
+    Done,
+    Mine,
+    Others { holder: Option<Uuid>, since_ms: u64 },
+    Nobodys,
+}
+
+impl<'a> Maker<'a> {
+    fn new(session: &'a Session, levels: Levels) -> Self {
+        let mut profile = ExecutionProfile::builder()
+            .consistency(levels.plain)
+            .serial_consistency(Some(levels.serial))
+            .request_timeout(Some(STATEMENT_TIMEOUT))
+            .retry_policy(Arc::new(FallthroughRetryPolicy::new()));
+        let state = session.get_cluster_state();
+        let up = state.get_nodes_info().iter().filter(|node| node.is_connected());
+        if let Some(first) = up.map(|node| node.host_id).min() {
+            let target = SingleTargetLoadBalancingPolicy::new(NodeIdentifier::HostId(first), None);
+            profile = profile.load_balancing_policy(target);
+        }
+        let me = Uuid::from_u128(rand::rng().random());
+        Self { session, profile: profile.build().into_handle(), levels, me }
+    }
+
+    /// Makes one version, or waits for whoever does.
+    async fn make(&self, version: u32, statements: &[String]) -> Result<(), CqlError> {
+        let deadline = Instant::now() + WAIT;
+        let number = i32::try_from(version).unwrap_or(i32::MAX);
+        while Instant::now() < deadline {
+            let now_ms = i64::try_from(wall_clock_ms()).unwrap_or(i64::MAX);
+            match self.claim(number).await? {
+                Claim::Done => return Ok(()),
+                Claim::Nobodys => self.attempt(CLAIM, (number, self.me, now_ms)).await,
+                Claim::Mine => {
+                    for statement in statements {
+                        self.run(statement.as_str(), ()).await?;
+                    }
+                    self.attempt(FINISH, (number, self.me)).await;
+                }
+                Claim::Others { holder, since_ms } if since_ms + CLAIM_MS < wall_clock_ms() => {
+                    tracing::warn!(version, "a migration was begun and not finished: taking it over");
+                    self.attempt(TAKE, (self.me, now_ms, number, holder)).await;
+                }
+                Claim::Others { .. } => tokio::time::sleep(POLL).await,
+            }
+        }
+        Err(CqlError::MigrationHeld(version))
+    }
+
+    async fn claim(&self, version: i32) -> Result<Claim, CqlError> {
+        let mut read = self.statement(READ);
+        read.set_consistency(self.levels.serial_read);
+        let answer = self.session.query_unpaged(read, (version,)).await;
+        let answer = answer.map_err(|source| CqlError::Statement { statement: READ.to_owned(), source })?;
+        let rows = answer.into_rows_result().map_err(|_| CqlError::Answer(READ))?;
+        let row = rows
+            .maybe_first_row::<(Option<Uuid>, Option<i64>, Option<bool>)>()
+            .map_err(|_| CqlError::Answer(READ))?;
+        Ok(match row {
+            None => Claim::Nobodys,
+            Some((_, _, Some(true))) => Claim::Done,
+            Some((holder, ..)) if holder == Some(self.me) => Claim::Mine,
+            Some((holder, since_ms, _)) => {
+                Claim::Others { holder, since_ms: since_ms.unwrap_or(0).unsigned_abs() }
+            }
+        })
+    }
+
+    /// A conditional write, whatever comes of it: what is there is read again afterwards.
+    async fn attempt(&self, text: &'static str, values: impl SerializeRow) {
+        if let Err(error) = self.session.query_unpaged(self.statement(text), values).await {
+            tracing::debug!(%error, "conditional write of a migration failed");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    async fn run(&self, text: impl Into<String>, values: impl SerializeRow) -> Result<(), CqlError> {
+        let text = text.into();
+        let ran = self.session.query_unpaged(self.statement(&text), values).await;
+        ran.map_err(|source| CqlError::Statement { statement: text.chars().take(80).collect(), source })?;
+        Ok(())
+    }
+
+    fn statement(&self, text: &str) -> Statement {
+        let mut statement = Statement::new(text);
+        statement.set_execution_profile_handle(Some(self.profile.clone()));
+        statement
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_becomes_statements_that_may_be_repeated() {
+        for server in [Server::Cassandra(5), Server::Scylla(2025, 1)] {
+            for text in VERSIONS {
+                let statements = statements(text, &server);
+                assert!(!statements.is_empty());
+                for statement in statements {
+                    assert!(statement.contains("IF NOT EXISTS"), "{statement}");
+                    assert!(!statement.contains("--") && !statement.contains("{log}"), "{statement}");
+                    assert!(statement.contains("compaction"), "{statement}");
+                }
+            }
+        }
+    }
+}
