@@ -19,7 +19,7 @@ mod inbox;
 mod interest;
 mod local;
 pub mod metrics;
-mod nats;
+pub mod nats;
 mod queue;
 mod routing;
 pub mod subject;

@@ -13,6 +13,34 @@ pub const INVENTORY: &[(&str, &str, &str)] = &[
     ("bus_deliveries_total", "counter", "Deliveries put into node inboxes"),
     ("bus_deliveries_lost_total", "counter", "Deliveries dropped at a full inbox; its node resyncs"),
     ("bus_heartbeats_lost_total", "counter", "Heartbeats dropped at a full inbox"),
+    ("bus_interest_connected", "gauge", "Interest connections to NATS that are up"),
+    ("bus_interest_connects_total", "counter", "Interest connections that a NATS server accepted"),
+    ("bus_interest_connect_failures_total", "counter", "Attempts to make one that failed"),
+    (
+        "bus_interest_lost_total",
+        "counter",
+        "Interest connections that broke; everything wanted is subscribed again",
+    ),
+    ("bus_interest_subscriptions", "gauge", "Subscriptions that interest connections hold"),
+    ("bus_interest_waiting", "gauge", "Subscriptions that wait for their turn to be told to the server"),
+    (
+        "bus_interest_subscribes_total",
+        "counter",
+        "Subscriptions that servers were told, those after a reconnect among them",
+    ),
+    ("bus_interest_unsubscribes_total", "counter", "Subscriptions that servers were told to end"),
+    (
+        "bus_interest_refused_total",
+        "counter",
+        "Subscriptions that a server refused: see its permissions and limits",
+    ),
+    ("bus_interest_messages_total", "counter", "Messages received on interest connections"),
+    ("bus_interest_dropped_total", "counter", "Messages dropped because too many waited; told as a gap"),
+    (
+        "bus_interest_gaps_total",
+        "counter",
+        "Times a node was told that messages on its interest connection were lost",
+    ),
 ];
 
 /// Handles kept by the bus, so that no name is looked up on the path of a message.
@@ -33,5 +61,63 @@ impl Default for Meters {
             deliveries_lost: ::metrics::counter!("bus_deliveries_lost_total"),
             heartbeats_lost: ::metrics::counter!("bus_heartbeats_lost_total"),
         }
+    }
+}
+
+/// Handles kept by an interest connection.
+pub(crate) struct InterestMeters {
+    pub(crate) connected: Gauge,
+    pub(crate) connects: Counter,
+    pub(crate) connect_failures: Counter,
+    pub(crate) lost: Counter,
+    subscriptions: Gauge,
+    waiting: Gauge,
+    pub(crate) subscribes: Counter,
+    pub(crate) unsubscribes: Counter,
+    pub(crate) refused: Counter,
+    pub(crate) messages: Counter,
+    pub(crate) dropped: Counter,
+    pub(crate) gaps: Counter,
+}
+
+/// What one connection adds to the gauges at the moment.
+#[derive(Default)]
+pub(crate) struct InterestShown {
+    subscriptions: f64,
+    waiting: f64,
+}
+
+impl Default for InterestMeters {
+    fn default() -> Self {
+        Self {
+            connected: ::metrics::gauge!("bus_interest_connected"),
+            connects: ::metrics::counter!("bus_interest_connects_total"),
+            connect_failures: ::metrics::counter!("bus_interest_connect_failures_total"),
+            lost: ::metrics::counter!("bus_interest_lost_total"),
+            subscriptions: ::metrics::gauge!("bus_interest_subscriptions"),
+            waiting: ::metrics::gauge!("bus_interest_waiting"),
+            subscribes: ::metrics::counter!("bus_interest_subscribes_total"),
+            unsubscribes: ::metrics::counter!("bus_interest_unsubscribes_total"),
+            refused: ::metrics::counter!("bus_interest_refused_total"),
+            messages: ::metrics::counter!("bus_interest_messages_total"),
+            dropped: ::metrics::counter!("bus_interest_dropped_total"),
+            gaps: ::metrics::counter!("bus_interest_gaps_total"),
+        }
+    }
+}
+
+impl InterestMeters {
+    /// Several connections of one process share the gauges: each adds what changed.
+    pub(crate) fn show(&self, shown: &mut InterestShown, subscriptions: usize, waiting: usize) {
+        move_by(&self.subscriptions, &mut shown.subscriptions, subscriptions);
+        move_by(&self.waiting, &mut shown.waiting, waiting);
+    }
+}
+
+fn move_by(gauge: &Gauge, shown: &mut f64, now: usize) {
+    let now = f64::from(u32::try_from(now).unwrap_or(u32::MAX));
+    if now.to_bits() != shown.to_bits() {
+        gauge.increment(now - *shown);
+        *shown = now;
     }
 }

@@ -1,7 +1,8 @@
 //! The bus over NATS.
 
-pub(crate) mod config;
+pub mod config;
 pub(crate) mod connect;
 pub(crate) mod interest;
+pub mod multiplex;
 
 pub use connect::ConnectError;
