@@ -9,10 +9,12 @@
 
 pub mod browser;
 pub mod check;
+pub mod cluster;
 pub mod crash_rounds;
 pub mod inventory;
 pub mod machine;
 pub mod programs;
+pub mod proxy;
 pub mod record;
 pub mod rust_text;
 pub mod services;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::check::Outcome;
-use xtask::{crash_rounds, record, services};
+use xtask::{cluster, crash_rounds, record, services};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Chores of the Tidegate workspace")]
@@ -24,6 +24,8 @@ enum Chore {
     /// NATS, Redis and a CQL server, for tests and for playing
     #[command(subcommand)]
     Services(services::Action),
+    /// A cluster of the real program on this machine, until Ctrl-C
+    Cluster(cluster::Arguments),
     /// Kills the server under load again and again, and looks for every acknowledged message
     CrashRounds(crash_rounds::Arguments),
     /// Measures everything that the project claims, into bench-results/<date>-<name>
@@ -46,6 +48,7 @@ fn main() -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Chore::Services(action) => services::main(&action),
+        Chore::Cluster(arguments) => cluster::main(&arguments),
         Chore::CrashRounds(arguments) => crash_rounds::main(&arguments),
         Chore::Record(arguments) => record::main(&arguments),
     }

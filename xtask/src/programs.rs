@@ -1,7 +1,7 @@
 //! The two programs that measurements need, built and found: `tidegate` and `loadtest`.
 
 mod generator;
-mod server;
+pub(crate) mod server;
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -31,6 +31,16 @@ pub struct Programs {
 }
 
 impl Programs {
+    /// The program `tidegate`.
+    pub fn tidegate(&self) -> &Path {
+        &self.tidegate
+    }
+
+    /// The program `loadtest`.
+    pub fn loadtest(&self) -> &Path {
+        &self.loadtest
+    }
+
     /// Builds both, if they are not up to date.
     ///
     /// For [`Profile::Dev`] this is the whole of what `cargo test --workspace` builds: with it, there is nothing left to

@@ -14,6 +14,7 @@
 
 mod address;
 mod container;
+mod cql;
 mod downloads;
 mod kind;
 mod obtain;
@@ -29,10 +30,12 @@ use clap::Subcommand;
 
 use crate::machine::in_ci;
 
+pub use address::Ports;
+pub use cql::execute;
 pub use kind::Kind;
-pub use process::Running;
+pub use process::{Recipe, Running};
 pub use ready::answers;
-pub use set::{Failure, Services, Shown};
+pub use set::{Failure, Services, Shown, target_folder};
 pub use state::Starter;
 
 /// What can be done with the services.

@@ -96,7 +96,8 @@ fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0").context("a free port")?.local_addr()?)
 }
 
-fn is_ready(admin: SocketAddr) -> bool {
+/// Whether the server whose admin port that is takes traffic.
+pub(crate) fn is_ready(admin: SocketAddr) -> bool {
     let ask = || -> std::io::Result<String> {
         let mut stream = TcpStream::connect_timeout(&admin, Duration::from_secs(1))?;
         stream.set_read_timeout(Some(Duration::from_secs(1)))?;

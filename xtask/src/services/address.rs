@@ -6,6 +6,8 @@ use anyhow::Context as _;
 
 use super::kind::Kind;
 
+/// Where programs that want several ports begin.
+const FIRST_OF_MANY: u16 = 30_000;
 /// How many ports are tried, from the first one on.
 const TRIES: u16 = 200;
 
@@ -31,6 +33,33 @@ pub(super) fn free_port(first: u16) -> anyhow::Result<u16> {
     let mut ports = first..first.saturating_add(TRIES);
     let free = ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
     free.with_context(|| format!("no free port between {first} and {}", first.saturating_add(TRIES)))
+}
+
+/// Free ports for several programs, none twice, all below the range from which systems choose: they stay free while a
+/// program is stopped.
+#[derive(Debug)]
+pub struct Ports {
+    next: u16,
+}
+
+impl Ports {
+    /// Begins at a place that depends on this process.
+    pub fn new() -> Self {
+        Self { next: FIRST_OF_MANY + (std::process::id() % 100 * 20) as u16 }
+    }
+
+    /// The next one on loopback.
+    pub fn take(&mut self) -> anyhow::Result<SocketAddr> {
+        let port = free_port(self.next)?;
+        self.next = port + 1;
+        Ok(SocketAddr::from(([127, 0, 0, 1], port)))
+    }
+}
+
+impl Default for Ports {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A service's process: started so that it outlives this program, found again later, ended.
+//! A process: started so that it outlives this program, found again later, ended.
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
@@ -18,9 +18,12 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// How a service is started; it can be started again in the same way, on the same data.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Recipe {
+pub struct Recipe {
+    /// What is run.
     pub program: PathBuf,
+    /// With which words.
     pub arguments: Vec<String>,
+    /// Variables that it gets besides those of this program.
     pub environment: BTreeMap<String, String>,
     /// Its working folder, where its data and its `out.log` are.
     pub folder: PathBuf,
@@ -35,7 +38,7 @@ pub struct Running {
 
 impl Recipe {
     /// Starts it in a process group of its own, so that a Ctrl-C here does not reach it.
-    pub(super) fn start(&self) -> anyhow::Result<Running> {
+    pub fn start(&self) -> anyhow::Result<Running> {
         std::fs::create_dir_all(&self.folder).with_context(|| self.folder.display().to_string())?;
         let log = OpenOptions::new().create(true).append(true).open(self.log())?;
         let child = Command::new(&self.program)
@@ -53,12 +56,18 @@ impl Recipe {
     }
 
     /// Where it writes what it has to say.
-    pub(super) fn log(&self) -> PathBuf {
+    pub fn log(&self) -> PathBuf {
         self.folder.join("out.log")
     }
 }
 
 impl Running {
+    /// This program itself.
+    pub fn of_this_process() -> anyhow::Result<Self> {
+        let pid = i32::try_from(std::process::id()).context("a process id")?;
+        Ok(Self { pid, born: birth(pid).context("this process cannot be seen")? })
+    }
+
     /// Its number.
     pub fn pid(&self) -> i32 {
         self.pid
@@ -84,7 +93,7 @@ impl Running {
     /// SIGTERM, and after `patience` SIGKILL; returns when it is gone.
     pub fn end(&self, patience: Duration) {
         self.signal(Signal::TERM);
-        if !self.is_gone_within(patience) {
+        if !self.wait_until_gone(patience) {
             self.kill();
         }
     }
@@ -92,10 +101,11 @@ impl Running {
     /// SIGKILL; returns when it is gone.
     pub fn kill(&self) {
         self.signal(Signal::KILL);
-        self.is_gone_within(Duration::from_secs(10));
+        self.wait_until_gone(Duration::from_secs(10));
     }
 
-    fn is_gone_within(&self, patience: Duration) -> bool {
+    /// Waits for its end at most for `patience`; says whether it is gone.
+    pub fn wait_until_gone(&self, patience: Duration) -> bool {
         let began = Stopwatch::start();
         while self.is_alive() {
             if began.elapsed() > patience {

@@ -249,7 +249,7 @@ fn nats_server(state: &State, downloads: &Downloads) -> Option<PathBuf> {
 }
 
 /// Where cargo puts what it builds.
-fn target_folder() -> anyhow::Result<PathBuf> {
+pub fn target_folder() -> anyhow::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["metadata", "--no-deps", "--format-version", "1", "--offline"]);
