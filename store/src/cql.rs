@@ -29,6 +29,7 @@ mod schema;
 mod server;
 mod session;
 mod statements;
+mod testing;
 mod tls;
 mod touched;
 
@@ -43,6 +44,7 @@ use tokio::time::Instant;
 pub use config::{CqlConfig, CqlCredentials, CqlTls, Replication};
 pub use error::CqlError;
 pub use schema::Migration;
+pub use testing::{drop_test_keyspace, test_cluster, test_config};
 
 use self::detached::Detached;
 use self::faults::{Fate, Layer};
@@ -101,11 +103,6 @@ impl Cql {
             faults: Layer::default(),
             metrics,
         }))
-    }
-
-    /// A number that changes with the tables. For the names of keyspaces that tests make.
-    pub fn schema_fingerprint() -> u32 {
-        schema::fingerprint()
     }
 
     /// Waits for the writes under way; every later call is `Unavailable`.

@@ -36,7 +36,10 @@ mod snowflake;
 mod store;
 
 pub use call::{Call, Op};
-pub use cql::{Cql, CqlConfig, CqlCredentials, CqlError, CqlTls, Migration, Replication};
+pub use cql::{
+    Cql, CqlConfig, CqlCredentials, CqlError, CqlTls, Migration, Replication, drop_test_keyspace,
+    test_cluster, test_config,
+};
 pub use directory::{Cursor, GroupChange, GroupInfo, HeadRow, InboxRow, Member, Role};
 pub use embedded::{Embedded, EmbeddedConfig, OpenError};
 pub use error::{StoreError, VerifyError};

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lifecycle::wall_clock_ms;
-use proto::stable_hash;
 use rand::RngExt as _;
 use scylla::client::execution_profile::{ExecutionProfile, ExecutionProfileHandle};
 use scylla::client::session::Session;
@@ -61,11 +60,6 @@ const FINISH: &str = "UPDATE migration SET done = true WHERE version = ? IF hold
 /// The newest version that this program knows.
 pub(super) fn known() -> u32 {
     u32::try_from(VERSIONS.len()).unwrap_or(u32::MAX)
-}
-
-/// A number that changes with any table: names of test keyspaces carry it.
-pub(super) fn fingerprint() -> u32 {
-    stable_hash(&VERSIONS.concat())
 }
 
 /// Makes what is missing.

@@ -4,7 +4,7 @@ use proto::Timestamp;
 use store::{Account, AccountStatus, Creation, Store};
 
 use crate::engines::contract;
-use crate::samples::user;
+use crate::samples::{named, user};
 
 contract!(
     an_account_is_found_by_user_and_by_name,
@@ -16,7 +16,7 @@ contract!(
 fn account(id: &str, username: &str) -> Account {
     Account {
         user: user(id),
-        username: username.to_owned(),
+        username: named(username),
         nickname: "Bøb".to_owned(),
         email: Some("bob@example.com".to_owned()),
         password_hash: "$argon2id$…".to_owned(),
@@ -28,9 +28,9 @@ fn account(id: &str, username: &str) -> Account {
 async fn an_account_is_found_by_user_and_by_name(store: Store) {
     assert_eq!(store.create_account(account("1", "bob")).await.unwrap(), Creation::Created);
     assert_eq!(store.account(&user("1")).await.unwrap(), Some(account("1", "bob")));
-    assert_eq!(store.account_by_username("bob").await.unwrap(), Some(account("1", "bob")));
+    assert_eq!(store.account_by_username(&named("bob")).await.unwrap(), Some(account("1", "bob")));
     for other in ["bo", "bobb", "Bob", ""] {
-        assert_eq!(store.account_by_username(other).await.unwrap(), None);
+        assert_eq!(store.account_by_username(&named(other)).await.unwrap(), None);
     }
     assert_eq!(store.account(&user("2")).await.unwrap(), None);
 }
@@ -40,7 +40,7 @@ async fn a_username_has_one_account(store: Store) {
     assert_eq!(store.create_account(account("2", "bob")).await.unwrap(), Creation::NameTaken);
     assert_eq!(store.create_account(account("1", "carol")).await.unwrap(), Creation::NameTaken);
     assert_eq!(store.account(&user("2")).await.unwrap(), None, "nothing of it stays");
-    assert_eq!(store.account_by_username("carol").await.unwrap(), None);
+    assert_eq!(store.account_by_username(&named("carol")).await.unwrap(), None);
     let again = store.create_account(account("1", "bob")).await.unwrap();
     assert_eq!(again, Creation::Created, "the very same, as after a lost answer");
 }
@@ -62,8 +62,8 @@ async fn an_account_keeps_its_username_when_it_changes(store: Store) {
         status: AccountStatus::Disabled,
         ..account("1", "bob")
     };
-    let asked = Account { username: "robert".to_owned(), created: Timestamp(8), ..changed.clone() };
+    let asked = Account { username: named("robert"), created: Timestamp(8), ..changed.clone() };
     assert!(store.update_account(asked).await.unwrap());
-    assert_eq!(store.account_by_username("bob").await.unwrap(), Some(changed));
-    assert_eq!(store.account_by_username("robert").await.unwrap(), None);
+    assert_eq!(store.account_by_username(&named("bob")).await.unwrap(), Some(changed));
+    assert_eq!(store.account_by_username(&named("robert")).await.unwrap(), None);
 }

@@ -4,7 +4,7 @@ use proto::{LoginId, Timestamp};
 use store::{Login, Rotation, Store};
 
 use crate::engines::contract;
-use crate::samples::user;
+use crate::samples::{named, user};
 
 contract!(
     a_token_is_exchanged_for_the_next,
@@ -16,7 +16,7 @@ contract!(
 );
 
 fn id(name: &str) -> LoginId {
-    LoginId::parse(name).unwrap()
+    LoginId::parse(&named(name)).unwrap()
 }
 
 fn login(name: &str, owner: &str) -> Login {

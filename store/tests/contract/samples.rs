@@ -1,19 +1,79 @@
 //! Short ways to make what tests talk about.
 
+use std::cell::RefCell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 
 use proto::{
     Body, ClientMessageId, ConversationId, Entry, Epoch, GroupId, MessageId, Partition, Seq, Timestamp,
     UserId,
 };
-use store::{Batch, Bucket, Cas, Register, Store};
+use rand::RngExt as _;
+use store::{Batch, Bucket, Cas, IncarnationId, Register, Store};
+
+/// What tells the rows of this test from those of others in the same tables. A test has one thread.
+#[derive(Clone, Default)]
+struct World {
+    prefix: String,
+    number: u64,
+    partition: u16,
+}
+
+thread_local! {
+    static WORLD: RefCell<World> = RefCell::default();
+}
+
+/// In tables of its own, a test names things as it likes.
+pub fn names_begin_with(prefix: &str) {
+    let world = World { prefix: prefix.to_owned(), number: 0, partition: 1023 };
+    WORLD.with(|own| *own.borrow_mut() = world);
+}
+
+/// In shared tables, everything gets a new name.
+pub fn names_are_new() {
+    static TESTS: AtomicU64 = AtomicU64::new(1);
+    static PARTITIONS: AtomicU16 = AtomicU16::new(300);
+    let number = TESTS.fetch_add(1, Ordering::Relaxed);
+    let prefix = format!("{number}-{:x}-", rand::rng().random::<u32>());
+    let partition = PARTITIONS.fetch_add(1, Ordering::Relaxed);
+    WORLD.with(|own| *own.borrow_mut() = World { prefix, number, partition });
+}
+
+fn world() -> World {
+    WORLD.with(|own| own.borrow().clone())
+}
+
+/// A name, as this test spells it.
+pub fn named(name: &str) -> String {
+    world().prefix + name
+}
+
+/// A partition that no other test claims.
+pub fn partition() -> Partition {
+    Partition::new(world().partition).unwrap()
+}
+
+/// An incarnation that no other test has.
+pub fn incarnation(number: u64) -> IncarnationId {
+    IncarnationId(unlike_others(number) | 1 << 100)
+}
+
+/// A number that no other test has.
+pub fn unlike_others(number: u64) -> u128 {
+    u128::from(world().number) << 64 | u128::from(number)
+}
+
+/// A time after everything that an earlier test wrote.
+pub fn at(ms: u64) -> Timestamp {
+    Timestamp(world().number * 1_000_000_000 + ms)
+}
 
 pub fn user(name: &str) -> UserId {
-    UserId::parse(name).unwrap()
+    UserId::parse(&named(name)).unwrap()
 }
 
 pub fn group(name: &str) -> GroupId {
-    GroupId::parse(name).unwrap()
+    GroupId::parse(&named(name)).unwrap()
 }
 
 pub fn conversation(name: &str) -> ConversationId {
