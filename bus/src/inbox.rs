@@ -6,9 +6,17 @@ use proto::{Delivery, GroupId, NodeId, UserId};
 use tokio::sync::Notify;
 
 use crate::local::Local;
+use crate::nats::{Nats, NatsInbox};
 
 /// Receives deliveries for one node. Dropping it closes it and ends all its interest.
-pub struct NodeInbox {
+pub struct NodeInbox(Kind);
+
+enum Kind {
+    Local(LocalInbox),
+    Nats(NatsInbox),
+}
+
+struct LocalInbox {
     local: Arc<Local>,
     node: NodeId,
     index: usize,
@@ -58,43 +66,76 @@ impl InboxQueue {
 }
 
 impl NodeInbox {
-    pub(crate) fn new(local: Arc<Local>, node: NodeId) -> Self {
+    pub(crate) fn local(local: &Arc<Local>, node: NodeId) -> Self {
         let queue = Arc::new(InboxQueue::default());
         let index = local.open_inbox(node, Arc::clone(&queue));
-        Self { local, node, index, queue }
+        Self(Kind::Local(LocalInbox { local: Arc::clone(local), node, index, queue }))
+    }
+
+    pub(crate) fn nats(nats: &Arc<Nats>, node: NodeId) -> Self {
+        Self(Kind::Nats(nats.node(node)))
     }
 
     /// Whose inbox it is.
     pub fn node(&self) -> NodeId {
-        self.node
+        match &self.0 {
+            Kind::Local(inbox) => inbox.node,
+            Kind::Nats(inbox) => inbox.node(),
+        }
     }
 
-    /// From now on receives what is published to the user.
+    /// Receives what is published to the user, once in force: see [`Self::flush`].
     pub fn subscribe_user(&self, user: &UserId) {
-        self.local.interest.add_user(user, self.index);
+        match &self.0 {
+            Kind::Local(inbox) => inbox.local.interest.add_user(user, inbox.index),
+            Kind::Nats(inbox) => inbox.subscribe_user(user),
+        }
     }
 
-    /// No longer receives what is published to the user.
+    /// No longer receives what is published to the user. Over NATS what is on its way still comes.
     pub fn unsubscribe_user(&self, user: &UserId) {
-        self.local.interest.remove_user(user, self.index);
+        match &self.0 {
+            Kind::Local(inbox) => inbox.local.interest.remove_user(user, inbox.index),
+            Kind::Nats(inbox) => inbox.unsubscribe_user(user),
+        }
     }
 
-    /// From now on receives what is published to the group.
+    /// Receives what is published to the group, once in force: see [`Self::flush`].
     pub fn subscribe_group(&self, group: &GroupId) {
-        self.local.interest.add_group(group, self.index);
+        match &self.0 {
+            Kind::Local(inbox) => inbox.local.interest.add_group(group, inbox.index),
+            Kind::Nats(inbox) => inbox.subscribe_group(group),
+        }
     }
 
-    /// No longer receives what is published to the group.
+    /// No longer receives what is published to the group. Over NATS what is on its way still comes.
     pub fn unsubscribe_group(&self, group: &GroupId) {
-        self.local.interest.remove_group(group, self.index);
+        match &self.0 {
+            Kind::Local(inbox) => inbox.local.interest.remove_group(group, inbox.index),
+            Kind::Nats(inbox) => inbox.unsubscribe_group(group),
+        }
     }
 
-    /// Waits until every subscription made so far is in force. In one process that is at once; over a network it is
-    /// a round trip.
-    pub async fn flush(&self) {}
+    /// Waits until every subscription made so far is in force, the inbox's own among them. In one process that is at
+    /// once; over NATS it is a round trip, or as long as the server stays away. Cancel-safe.
+    pub async fn flush(&self) {
+        match &self.0 {
+            Kind::Local(_) => {}
+            Kind::Nats(inbox) => inbox.flush().await,
+        }
+    }
 
     /// Waits for deliveries and takes all there are, in order, replacing what is in `into`. Cancel-safe.
     pub async fn recv(&self, into: &mut Vec<Delivery>) -> Received {
+        match &self.0 {
+            Kind::Local(inbox) => inbox.recv(into).await,
+            Kind::Nats(inbox) => inbox.recv(into).await,
+        }
+    }
+}
+
+impl LocalInbox {
+    async fn recv(&self, into: &mut Vec<Delivery>) -> Received {
         into.clear();
         loop {
             let lost = {
@@ -111,7 +152,7 @@ impl NodeInbox {
     }
 }
 
-impl Drop for NodeInbox {
+impl Drop for LocalInbox {
     fn drop(&mut self) {
         self.local.close_inbox(self.node);
     }

@@ -1,4 +1,4 @@
-//! Carries envelopes: in one process now, over NATS in a cluster.
+//! Carries envelopes: in one process, or over NATS between the processes of a cluster.
 //!
 //! ```text
 //! node ──send_command──► queue of the worker that serves the partition ──recv──► router
@@ -8,9 +8,10 @@
 //! **Guarantees.** Commands of one node for one partition arrive in the order they were sent; deliveries of one
 //! publisher to one target arrive in the order they were published. Sending never waits: a full command queue gives
 //! the command back, a full inbox turns into one [`Received::Gap`] that says "something was lost, resync".
-//! A delivery published after `subscribe_…` returned is received.
+//! A delivery published after [`NodeInbox::flush`] returned is received by who subscribed before it. A command that anyone
+//! may have received is never sent again; over NATS one that certainly nobody received is, until its deadline.
 //!
-//! **Does not** keep anything: what nobody listens to is gone. The log heals.
+//! **Does not** keep anything: what nobody listens to is gone, and what a broken connection took with it. The log heals.
 //!
 //! **Limits.** [`Limits`].
 
@@ -34,13 +35,17 @@ use std::sync::Arc;
 
 use proto::{Command, Delivery, Epoch, Heartbeat, NodeId, Partition};
 
+use lifecycle::Tasks;
 use local::Local;
+use nats::Nats;
 
 /// The bus of a process. Cloning gives another handle to the same bus.
 #[derive(Clone)]
 pub enum Bus {
     /// Everything in one process.
     Local(Arc<Local>),
+    /// Processes that meet at NATS.
+    Nats(Arc<Nats>),
 }
 
 /// Bounds of the queues of a bus.
@@ -52,7 +57,8 @@ pub struct Limits {
     pub deliveries: usize,
 }
 
-/// The command queue is full, or nobody serves the partition: here is the command back.
+/// The command queue is full, nobody serves the partition (in one process), or there is no connection (over NATS): here
+/// is the command back.
 #[derive(Debug)]
 pub struct Busy(pub Box<Command>);
 
@@ -62,10 +68,16 @@ impl Bus {
         Self::Local(Arc::new(Local::new(limits)))
     }
 
-    /// Opens the inbox of a node. It is closed when dropped.
+    /// A bus over NATS. Its connections live on the current runtime, until the drain of `tasks` begins.
+    pub async fn nats(config: NatsConfig, limits: Limits, tasks: &Tasks) -> Result<Self, ConnectError> {
+        Ok(Self::Nats(Nats::connect(config, limits, tasks).await?))
+    }
+
+    /// Opens the inbox of a node. It is closed when dropped. Over NATS its connection lives on the current runtime.
     pub fn node(&self, node: NodeId) -> NodeInbox {
         match self {
-            Self::Local(local) => NodeInbox::new(Arc::clone(local), node),
+            Self::Local(local) => NodeInbox::local(local, node),
+            Self::Nats(nats) => NodeInbox::nats(nats, node),
         }
     }
 
@@ -73,14 +85,17 @@ impl Bus {
     pub fn send_command(&self, command: Command) -> Result<(), Busy> {
         match self {
             Self::Local(local) => local.send_command(command),
+            Self::Nats(nats) => nats.send_command(command),
         }
     }
 
-    /// Opens a command queue for the given partitions; a partition is served by the last queue that was opened for
-    /// it. Stops serving when dropped.
+    /// Opens a command queue for the given partitions. In one process a partition is served by the last queue that was
+    /// opened for it; over NATS each command goes to one of those who serve its partition at the time. Stops serving
+    /// when dropped. Over NATS its connection lives on the current runtime.
     pub fn serve(&self, partitions: impl IntoIterator<Item = Partition>) -> CommandQueue {
         match self {
-            Self::Local(local) => CommandQueue::open(Arc::clone(local), partitions),
+            Self::Local(local) => CommandQueue::local(local, partitions),
+            Self::Nats(nats) => CommandQueue::nats(nats, partitions),
         }
     }
 
@@ -88,6 +103,7 @@ impl Bus {
     pub fn publish(&self, deliveries: &mut Vec<Delivery>) {
         match self {
             Self::Local(local) => local.publish(deliveries),
+            Self::Nats(nats) => nats.publish(deliveries),
         }
     }
 
@@ -95,6 +111,7 @@ impl Bus {
     pub fn beat(&self, heartbeat: Heartbeat) {
         match self {
             Self::Local(local) => local.beat(heartbeat),
+            Self::Nats(nats) => nats.beat(&heartbeat),
         }
     }
 
@@ -102,6 +119,7 @@ impl Bus {
     pub fn heartbeats(&self) -> HeartbeatInbox {
         match self {
             Self::Local(local) => local.listeners.open(),
+            Self::Nats(nats) => nats.listeners.open(),
         }
     }
 
@@ -109,6 +127,7 @@ impl Bus {
     pub fn tell_epoch(&self, partition: Partition, epoch: Epoch) {
         match self {
             Self::Local(local) => local.routing.tell(partition, epoch),
+            Self::Nats(nats) => nats.routing.tell(partition, epoch),
         }
     }
 
@@ -116,6 +135,7 @@ impl Bus {
     pub fn epoch(&self, partition: Partition) -> Epoch {
         match self {
             Self::Local(local) => local.routing.epoch(partition),
+            Self::Nats(nats) => nats.routing.epoch(partition),
         }
     }
 }

@@ -41,6 +41,34 @@ pub const INVENTORY: &[(&str, &str, &str)] = &[
         "counter",
         "Times a node was told that messages on its interest connection were lost",
     ),
+    ("bus_connected", "gauge", "Whether a connection to NATS stands, by connection"),
+    ("bus_reconnects_total", "counter", "Connections to NATS that were made again, by connection"),
+    ("bus_slow_consumers_total", "counter", "Messages dropped at a full subscription, by connection"),
+    ("bus_commands_unserved", "gauge", "Commands that nobody received and that wait for one who serves them"),
+    ("bus_commands_unserved_total", "counter", "Commands that came back because nobody listened"),
+    ("bus_commands_unserved_lost_total", "counter", "Commands dropped because too many waited"),
+    (
+        "bus_commands_late_total",
+        "counter",
+        "Commands dropped at their deadline because nobody ever served them",
+    ),
+    (
+        "bus_commands_unsettled_lost_total",
+        "counter",
+        "Published commands forgotten too early to be tried again if nobody listened",
+    ),
+    ("bus_commands_misrouted_total", "counter", "Commands received for partitions that are not served here"),
+    (
+        "bus_commands_lost_total",
+        "counter",
+        "Times that received commands were lost to a full queue or a broken connection",
+    ),
+    (
+        "bus_publishes_lost_total",
+        "counter",
+        "Deliveries not published, without a connection or with a full queue",
+    ),
+    ("bus_malformed_total", "counter", "Received messages that are no envelope"),
 ];
 
 /// Handles kept by the bus, so that no name is looked up on the path of a message.
@@ -119,5 +147,53 @@ fn move_by(gauge: &Gauge, shown: &mut f64, now: usize) {
     if now.to_bits() != shown.to_bits() {
         gauge.increment(now - *shown);
         *shown = now;
+    }
+}
+
+/// Handles of the bus over NATS.
+pub(crate) struct NatsMeters {
+    pub(crate) commands_unserved: Gauge,
+    pub(crate) commands_came_back: Counter,
+    pub(crate) commands_unserved_lost: Counter,
+    pub(crate) commands_late: Counter,
+    pub(crate) commands_unsettled_lost: Counter,
+    pub(crate) commands_misrouted: Counter,
+    pub(crate) commands_lost: Counter,
+    pub(crate) publishes_lost: Counter,
+    pub(crate) malformed: Counter,
+    pub(crate) shared: Meters,
+}
+
+impl Default for NatsMeters {
+    fn default() -> Self {
+        Self {
+            commands_unserved: ::metrics::gauge!("bus_commands_unserved"),
+            commands_came_back: ::metrics::counter!("bus_commands_unserved_total"),
+            commands_unserved_lost: ::metrics::counter!("bus_commands_unserved_lost_total"),
+            commands_late: ::metrics::counter!("bus_commands_late_total"),
+            commands_unsettled_lost: ::metrics::counter!("bus_commands_unsettled_lost_total"),
+            commands_misrouted: ::metrics::counter!("bus_commands_misrouted_total"),
+            commands_lost: ::metrics::counter!("bus_commands_lost_total"),
+            publishes_lost: ::metrics::counter!("bus_publishes_lost_total"),
+            malformed: ::metrics::counter!("bus_malformed_total"),
+            shared: Meters::default(),
+        }
+    }
+}
+
+/// Handles of one connection to NATS.
+pub(crate) struct ConnectionMeters {
+    pub(crate) connected: Gauge,
+    pub(crate) reconnects: Counter,
+    pub(crate) slow_consumers: Counter,
+}
+
+impl ConnectionMeters {
+    pub(crate) fn of(connection: &'static str) -> Self {
+        Self {
+            connected: ::metrics::gauge!("bus_connected", "connection" => connection),
+            reconnects: ::metrics::counter!("bus_reconnects_total", "connection" => connection),
+            slow_consumers: ::metrics::counter!("bus_slow_consumers_total", "connection" => connection),
+        }
     }
 }

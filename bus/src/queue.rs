@@ -6,9 +6,17 @@ use proto::{Command, Partition};
 use tokio::sync::Notify;
 
 use crate::local::Local;
+use crate::nats::{Nats, NatsQueue};
 
 /// Commands for the partitions that one router worker serves.
-pub struct CommandQueue {
+pub struct CommandQueue(Kind);
+
+enum Kind {
+    Local(LocalQueue),
+    Nats(NatsQueue),
+}
+
+struct LocalQueue {
     local: Arc<Local>,
     queue: Arc<SharedQueue>,
 }
@@ -37,34 +45,53 @@ impl SharedQueue {
 }
 
 impl CommandQueue {
-    pub(crate) fn open(local: Arc<Local>, partitions: impl IntoIterator<Item = Partition>) -> Self {
-        let queue = Arc::new(SharedQueue::default());
-        for partition in partitions {
-            local.serve(partition, Some(&queue));
-        }
-        Self { local, queue }
+    pub(crate) fn local(local: &Arc<Local>, partitions: impl IntoIterator<Item = Partition>) -> Self {
+        let queue = LocalQueue { local: Arc::clone(local), queue: Arc::default() };
+        Self(Kind::Local(queue)).serving(partitions)
+    }
+
+    pub(crate) fn nats(nats: &Arc<Nats>, partitions: impl IntoIterator<Item = Partition>) -> Self {
+        Self(Kind::Nats(nats.queue())).serving(partitions)
+    }
+
+    fn serving(self, partitions: impl IntoIterator<Item = Partition>) -> Self {
+        partitions.into_iter().for_each(|partition| self.add(partition));
+        self
     }
 
     /// Serves one more partition.
     pub fn add(&self, partition: Partition) {
-        self.local.serve(partition, Some(&self.queue));
+        match &self.0 {
+            Kind::Local(queue) => queue.local.serve(partition, Some(&queue.queue)),
+            Kind::Nats(queue) => queue.add(partition),
+        }
     }
 
     /// Stops serving a partition; commands already queued stay.
     pub fn remove(&self, partition: Partition) {
-        self.local.serve(partition, None);
+        match &self.0 {
+            Kind::Local(queue) => queue.local.serve(partition, None),
+            Kind::Nats(queue) => queue.remove(partition),
+        }
     }
 
     /// Waits for commands and takes all there are, in order, replacing what is in `into`. Cancel-safe.
     pub async fn recv(&self, into: &mut Vec<Command>) {
+        match &self.0 {
+            Kind::Local(queue) => queue.recv(into).await,
+            Kind::Nats(queue) => queue.recv(into).await,
+        }
+    }
+}
+
+impl LocalQueue {
+    async fn recv(&self, into: &mut Vec<Command>) {
         into.clear();
         loop {
             std::mem::swap(&mut *self.queue.commands.lock().unwrap_or_else(PoisonError::into_inner), into);
             if !into.is_empty() {
-                self.local
-                    .meters
-                    .commands_queued
-                    .set(f64::from(u32::try_from(into.len()).unwrap_or(u32::MAX)));
+                let queued = f64::from(u32::try_from(into.len()).unwrap_or(u32::MAX));
+                self.local.meters.commands_queued.set(queued);
                 return;
             }
             self.queue.filled.notified().await;
@@ -72,7 +99,7 @@ impl CommandQueue {
     }
 }
 
-impl Drop for CommandQueue {
+impl Drop for LocalQueue {
     fn drop(&mut self) {
         self.local.stop_serving(&self.queue);
     }

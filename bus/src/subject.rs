@@ -7,6 +7,7 @@
 //! | `cmd.any` | commands whose partition nobody owns, for any router |
 //! | `user.<id>` `group.<id>` `node.<id>` | deliveries |
 //! | `router.heartbeat` | who owns what |
+//! | `unserved.<bus>.<number>` | a server's answer that nobody listens to a command |
 //!
 //! **Guarantees.** A subject has only ids in it, never a user's text; the `.` of an id is spelled `/`, which no id
 //! contains, so that an id is one token and different ids give different subjects. No id contains the wildcards
@@ -14,6 +15,8 @@
 
 #[cfg(test)]
 mod tests;
+
+use std::borrow::Cow;
 
 use proto::{Command, ConversationKind, GroupId, NodeId, Partition, Target, UserId};
 
@@ -46,15 +49,23 @@ impl Subjects {
         Ok(Self { prefix: format!("{prefix}.") })
     }
 
-    /// Where a command goes.
-    pub fn command(&self, command: &Command) -> String {
-        let (prefix, partition) = (&self.prefix, command.partition());
-        match command.conversation().map(|conversation| conversation.kind()) {
-            Some(ConversationKind::Group(group)) => {
+    /// The partition of a command, and where it goes.
+    pub fn command(&self, command: &Command) -> (Partition, String) {
+        let (prefix, user) = (&self.prefix, &command.origin.user);
+        let Some(conversation) = command.conversation() else {
+            let partition = Partition::of_user(user);
+            return (partition, format!("{prefix}cmd.{partition}.user.{}", token(user.as_str())));
+        };
+        let partition = Partition::of(&conversation);
+        let subject = match conversation.kind() {
+            ConversationKind::Group(group) => {
                 format!("{prefix}cmd.{partition}.group.{}", token(group.as_str()))
             }
-            _ => format!("{prefix}cmd.{partition}.user.{}", token(command.origin.user.as_str())),
-        }
+            ConversationKind::Direct(..) => {
+                format!("{prefix}cmd.{partition}.user.{}", token(user.as_str()))
+            }
+        };
+        (partition, subject)
     }
 
     /// What the owner of a partition listens to.
@@ -82,6 +93,11 @@ impl Subjects {
         format!("{}router.heartbeat", self.prefix)
     }
 
+    /// In front of a number and with a dot at the end: where a server tells one bus that nobody listens to a command.
+    pub fn unserved(&self, bus: u64) -> String {
+        format!("{}unserved.{bus:016x}.", self.prefix)
+    }
+
     /// Whom a delivery is for that was received on `subject`; `None` for what [`Self::delivery`] does not spell.
     pub fn target(&self, subject: &str) -> Option<Target> {
         let (kind, rest) = subject.strip_prefix(&self.prefix)?.split_once('.')?;
@@ -106,12 +122,12 @@ impl Subjects {
     }
 }
 
-fn token(id: &str) -> String {
-    id.replace('.', "/")
+fn token(id: &str) -> Cow<'_, str> {
+    if id.contains('.') { Cow::Owned(id.replace('.', "/")) } else { Cow::Borrowed(id) }
 }
 
-fn id(token: &str) -> String {
-    token.replace('/', ".")
+fn id(token: &str) -> Cow<'_, str> {
+    if token.contains('/') { Cow::Owned(token.replace('/', ".")) } else { Cow::Borrowed(token) }
 }
 
 /// Exactly what `NodeId` displays.

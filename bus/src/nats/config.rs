@@ -21,6 +21,9 @@ pub struct NatsConfig {
     pub ping_interval: Duration,
     /// The longest pause between two attempts; pauses begin at a few milliseconds, double, and are jittered.
     pub reconnect_pause_max: Duration,
+    /// Changes of the interest of one node that the server is told a second; the others wait for their turn. Bounds what
+    /// a node with many users asks of a server after a reconnect.
+    pub subscribes_per_second: u32,
 }
 
 /// Who we are for a NATS server.

@@ -1,11 +1,14 @@
 //! Connections of async-nats, made from a [`NatsConfig`].
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use async_nats::connection::State;
 use async_nats::{Client, ConnectOptions, Event, ServerAddr};
 
 use super::config::{NatsAuth, NatsConfig};
+use crate::metrics::ConnectionMeters;
 use crate::subject::PrefixError;
 
 /// Why there is no bus over NATS. Except for [`ConnectError::Unreachable`] it is ours to fix in the configuration.
@@ -38,25 +41,70 @@ pub enum ConnectError {
     /// No server answered, or one refused us.
     #[error("no NATS server took the connection")]
     Unreachable(#[source] async_nats::ConnectError),
+    /// The connection ended at once.
+    #[error("the connection to the NATS server ended at once")]
+    Subscribe(#[source] async_nats::SubscribeError),
 }
 
 /// The first pause between two attempts; the next ones are twice as long each.
 const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(10);
 
-/// Connects once; afterwards async-nats reconnects by itself, for ever.
+/// Connects once; afterwards async-nats reconnects by itself, for ever. `capacity`: messages that wait to be written.
 pub(crate) async fn connect(
     config: &NatsConfig,
-    name: &str,
+    connection: &'static str,
     capacity: usize,
-    on_event: impl Fn(Event) + Send + Sync + 'static,
 ) -> Result<Client, ConnectError> {
     let addresses = addresses(config)?;
-    let on_event = Arc::new(on_event);
-    let options = options(config)?.name(name).client_capacity(capacity).event_callback(move |event| {
-        let on_event = Arc::clone(&on_event);
-        async move { on_event(event) }
+    let watch = Arc::new(Watch::new(connection));
+    let options = options(config)?.name(format!("tidegate {connection}")).client_capacity(capacity);
+    let options = options.event_callback(move |event| {
+        let watch = Arc::clone(&watch);
+        async move { watch.on_event(&event) }
     });
-    options.connect(addresses).await.map_err(ConnectError::Unreachable)
+    // Connecting needs kilobytes of state, and only now.
+    Box::pin(options.connect(addresses)).await.map_err(ConnectError::Unreachable)
+}
+
+/// Whether messages go out now. Between a break and its discovery this is `true`.
+pub(crate) fn is_connected(client: &Client) -> bool {
+    client.connection_state() == State::Connected
+}
+
+/// Makes visible what happens to a connection.
+struct Watch {
+    connection: &'static str,
+    connected_before: AtomicBool,
+    meters: ConnectionMeters,
+}
+
+impl Watch {
+    fn new(connection: &'static str) -> Self {
+        let meters = ConnectionMeters::of(connection);
+        Self { connection, connected_before: AtomicBool::new(false), meters }
+    }
+
+    fn on_event(&self, event: &Event) {
+        let connection = self.connection;
+        match event {
+            Event::Connected => {
+                self.meters.connected.set(1.0);
+                if self.connected_before.swap(true, Ordering::Relaxed) {
+                    self.meters.reconnects.increment(1);
+                    tracing::info!(connection, "connected to nats again");
+                }
+            }
+            Event::Disconnected => {
+                self.meters.connected.set(0.0);
+                tracing::warn!(connection, "connection to nats lost, connecting again");
+            }
+            Event::SlowConsumer(_) => self.meters.slow_consumers.increment(1),
+            Event::LameDuckMode => tracing::info!(connection, "the nats server is about to stop"),
+            Event::ServerError(error) => tracing::warn!(connection, %error, "the nats server complains"),
+            Event::ClientError(error) => tracing::debug!(connection, %error, "no connection to nats yet"),
+            Event::Draining | Event::Closed => {}
+        }
+    }
 }
 
 /// The servers of the configuration.

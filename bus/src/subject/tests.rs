@@ -60,19 +60,22 @@ fn commands_go_to_the_owner_of_their_partition() {
     let group = GroupId::parse("team.a").unwrap();
     let partition = Partition::of(&ConversationId::group(&group));
     let join = command(Request::Group(group.clone(), GroupRequest::Join));
-    let subject = subjects.command(&join);
+    let (found, subject) = subjects.command(&join);
+    assert_eq!((found, join.partition()), (partition, partition));
     assert_eq!(subject, format!("chat.cmd.{partition}.group.team/a"));
     assert_eq!(subjects.partition(&subject), Some(partition));
     assert_eq!(subjects.commands_of(partition), format!("chat.cmd.{partition}.>"));
 
     let direct = command(Request::Typing(Recipient::User(user("bob"))));
-    let subject = subjects.command(&direct);
-    assert_eq!(subject, format!("chat.cmd.{}.user.anna/k@example/com", direct.partition()));
-    assert_eq!(subjects.partition(&subject), Some(direct.partition()));
+    let (partition, subject) = subjects.command(&direct);
+    assert_eq!(partition, direct.partition());
+    assert_eq!(subject, format!("chat.cmd.{partition}.user.anna/k@example/com"));
+    assert_eq!(subjects.partition(&subject), Some(partition));
 
     let own = command(Request::Sync(Sync::default()));
     let partition = Partition::of_user(&user("anna.k@example.com"));
-    assert_eq!(subjects.command(&own), format!("chat.cmd.{partition}.user.anna/k@example/com"));
+    let subject = format!("chat.cmd.{partition}.user.anna/k@example/com");
+    assert_eq!(subjects.command(&own), (partition, subject));
 }
 
 #[test]
@@ -108,6 +111,7 @@ fn foreign_subjects_are_not_taken_for_ours() {
     }
     assert_eq!(subjects.any_command(), "chat.cmd.any");
     assert_eq!(subjects.heartbeat(), "chat.router.heartbeat");
+    assert_eq!(subjects.unserved(0xab), "chat.unserved.00000000000000ab.");
 }
 
 #[test]

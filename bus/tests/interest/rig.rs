@@ -29,6 +29,7 @@ pub fn nats_config(urls: &[String]) -> NatsConfig {
         connect_timeout: Duration::from_secs(2),
         ping_interval: Duration::from_secs(2),
         reconnect_pause_max: Duration::from_millis(500),
+        subscribes_per_second: 10_000,
     }
 }
 

@@ -1,0 +1,82 @@
+//! The inbox of one node over NATS: one connection with all its interest.
+
+use std::sync::Arc;
+
+use proto::{Delivery, GroupId, NodeId, Target, UserId};
+
+use super::multiplex::{Message, Multiplex};
+use crate::Received;
+use crate::metrics::NatsMeters;
+use crate::subject::Subjects;
+
+/// Bytes that wait in one inbox.
+pub(crate) const INBOX_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// See [`crate::NodeInbox`].
+pub(crate) struct NatsInbox {
+    node: NodeId,
+    multiplex: Multiplex,
+    subjects: Subjects,
+    meters: Arc<NatsMeters>,
+}
+
+impl NatsInbox {
+    pub(super) fn new(
+        node: NodeId,
+        multiplex: Multiplex,
+        subjects: Subjects,
+        meters: Arc<NatsMeters>,
+    ) -> Self {
+        multiplex.subscribe(&subjects.delivery(&Target::Node(node)));
+        Self { node, multiplex, subjects, meters }
+    }
+
+    pub(crate) fn node(&self) -> NodeId {
+        self.node
+    }
+
+    pub(crate) fn subscribe_user(&self, user: &UserId) {
+        self.multiplex.subscribe_user(user);
+    }
+
+    pub(crate) fn unsubscribe_user(&self, user: &UserId) {
+        self.multiplex.unsubscribe_user(user);
+    }
+
+    pub(crate) fn subscribe_group(&self, group: &GroupId) {
+        self.multiplex.subscribe_group(group);
+    }
+
+    pub(crate) fn unsubscribe_group(&self, group: &GroupId) {
+        self.multiplex.unsubscribe_group(group);
+    }
+
+    pub(crate) async fn flush(&self) {
+        self.multiplex.flush().await;
+    }
+
+    pub(crate) async fn recv(&self, into: &mut Vec<Delivery>) -> Received {
+        into.clear();
+        let mut messages = Vec::new();
+        loop {
+            let received = self.multiplex.recv(&mut messages).await;
+            for message in messages.drain(..) {
+                if self.read(message, into).is_none() {
+                    self.meters.malformed.increment(1);
+                }
+            }
+            if received == Received::Gap || !into.is_empty() {
+                return received;
+            }
+        }
+    }
+
+    fn read(&self, message: Message, into: &mut Vec<Delivery>) -> Option<()> {
+        let target = self.subjects.target(std::str::from_utf8(&message.subject).ok()?)?;
+        let read = Delivery::read_all(&target, message.payload, into);
+        if let Err(error) = &read {
+            tracing::debug!(%error, "received what is no delivery");
+        }
+        read.ok()
+    }
+}
