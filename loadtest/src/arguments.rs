@@ -54,6 +54,9 @@ pub struct Common {
     /// The server
     #[arg(long, global = true, default_value = "ws://127.0.0.1:8080/ws")]
     pub url: String,
+    /// Where the HTTP API is, if not there: another process of a cluster
+    #[arg(long, global = true, value_name = "URL")]
+    pub api_url: Option<String>,
     /// How frames are written
     #[arg(long, global = true, value_enum, default_value = "json")]
     pub encoding: EncodingName,
@@ -93,6 +96,8 @@ pub enum Scenario {
     Dm(Dm),
     /// One group that everybody is in: deliveries per second, latency
     Group(Group),
+    /// Clients that never give up, while somebody breaks things: is everything there in the end?
+    Endure(Endure),
     /// A minute of all of them, with little load: does it work?
     Smoke,
     /// Looks for every message of a journal in the server's history
@@ -167,6 +172,35 @@ pub struct Load {
     #[arg(long, default_value = "25ms", value_parser = duration)]
     #[serde(serialize_with = "as_seconds")]
     pub lateness_max: Duration,
+}
+
+/// Settings of `endure`.
+#[derive(Args, Clone, Debug, Serialize)]
+pub struct Endure {
+    /// How many, each with one client; an even number
+    #[arg(long, default_value_t = 100)]
+    pub clients: usize,
+    /// Groups that they are in, each in one; 0 for direct messages alone
+    #[arg(long, default_value_t = 4)]
+    pub groups: usize,
+    /// Messages a second, over all; one of four goes to a group
+    #[arg(long, default_value_t = 100.0)]
+    pub rate: f64,
+    /// How long
+    #[arg(long, default_value = "60s", value_parser = duration)]
+    #[serde(serialize_with = "as_seconds")]
+    pub seconds: Duration,
+    /// How long to wait at the end for what is on its way
+    #[arg(long, default_value = "60s", value_parser = duration)]
+    #[serde(serialize_with = "as_seconds")]
+    pub grace: Duration,
+    /// Bytes of each text
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(18..=30_000))]
+    pub text_bytes: u16,
+    /// Writes the slowest acknowledgement and delivery of each tenth of a second
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub series: Option<PathBuf>,
 }
 
 /// Settings of `verify`.

@@ -1,6 +1,7 @@
 //! The scenarios, and what they share.
 
 mod dm;
+mod endure;
 mod group;
 mod idle;
 mod smoke;
@@ -33,6 +34,7 @@ pub fn run(scenario: &Scenario, common: &Common) -> Result {
         Scenario::Idle(idle) => idle::run(&context, idle),
         Scenario::Dm(dm) => dm::run(&context, dm),
         Scenario::Group(group) => group::run(&context, group),
+        Scenario::Endure(endure) => endure::run(&context, endure),
         Scenario::Smoke => smoke::run(&context),
         Scenario::Verify(verify) => verify::run(&context, verify),
     }

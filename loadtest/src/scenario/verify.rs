@@ -99,7 +99,7 @@ async fn check(context: &Context, written: &Written) -> anyhow::Result<Checked> 
     Ok(checked)
 }
 
-fn client_config(context: &Context, user: &UserId) -> ClientConfig {
+pub(super) fn client_config(context: &Context, user: &UserId) -> ClientConfig {
     let mut config =
         ClientConfig::new(context.common.url.clone(), TokenSource::fixed(context.tokens.issue(user)));
     config.encoding = context.common.encoding.into();
@@ -108,7 +108,7 @@ fn client_config(context: &Context, user: &UserId) -> ClientConfig {
 }
 
 /// The whole log of a conversation.
-async fn read(
+pub(super) async fn read(
     config: ClientConfig,
     tasks: &Tasks,
     conversation: &ConversationId,
@@ -131,7 +131,7 @@ async fn read(
 }
 
 /// Compares a log with what was acknowledged of it.
-fn compare(entries: &[Entry], acknowledged: &[Acknowledged]) -> Checked {
+pub(super) fn compare(entries: &[Entry], acknowledged: &[Acknowledged]) -> Checked {
     let mut checked = Checked {
         conversations: 1,
         entries: entries.len() as u64,
@@ -158,7 +158,8 @@ fn compare(entries: &[Entry], acknowledged: &[Acknowledged]) -> Checked {
     checked
 }
 
-fn stamp(entry: &Entry) -> Option<Stamp> {
+/// The mark of a message, if it is one of a run.
+pub(super) fn stamp(entry: &Entry) -> Option<Stamp> {
     match entry.body.to_wire().kind {
         Some(proto::wire::body::Kind::Text(text)) => Stamp::from_text(text.as_bytes()),
         _ => None,

@@ -1,0 +1,85 @@
+//! How slow the slowest was, for each tenth of a second in which messages were due.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+use crate::clock::{MILLISECOND, Nanos};
+
+/// What is looked at together.
+const STEP: Nanos = 100 * MILLISECOND;
+
+/// The messages that were due in one step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Step {
+    due: u32,
+    acked: u32,
+    /// The slowest acknowledgement, from due to known.
+    ack_max_ms: u32,
+    /// The slowest delivery, from due to shown.
+    delivery_max_ms: u32,
+}
+
+/// See the module.
+#[derive(Debug, Serialize)]
+pub(super) struct Series {
+    /// When the first step began, by the wall clock.
+    start_unix_ms: u64,
+    step_ms: u64,
+    steps: Vec<Step>,
+}
+
+impl Series {
+    /// Begins at the run's zero, which is `start_unix_ms`.
+    pub(super) fn new(start_unix_ms: u64) -> Self {
+        Self { start_unix_ms, step_ms: STEP / MILLISECOND, steps: Vec::new() }
+    }
+
+    pub(super) fn due(&mut self, due: Nanos) {
+        self.step(due).due += 1;
+    }
+
+    pub(super) fn acked(&mut self, due: Nanos, at: Nanos) {
+        let step = self.step(due);
+        step.acked += 1;
+        step.ack_max_ms = step.ack_max_ms.max(milliseconds(due, at));
+    }
+
+    pub(super) fn delivered(&mut self, due: Nanos, at: Nanos) {
+        let step = self.step(due);
+        step.delivery_max_ms = step.delivery_max_ms.max(milliseconds(due, at));
+    }
+
+    fn step(&mut self, due: Nanos) -> &mut Step {
+        let index = usize::try_from(due / STEP).unwrap_or(usize::MAX);
+        if index >= self.steps.len() {
+            self.steps.resize(index + 1, Step::default());
+        }
+        &mut self.steps[index]
+    }
+
+    pub(super) fn write(&self, path: &Path) -> anyhow::Result<()> {
+        std::fs::write(path, serde_json::to_string(self)? + "\n").with_context(|| path.display().to_string())
+    }
+}
+
+fn milliseconds(due: Nanos, at: Nanos) -> u32 {
+    u32::try_from(at.saturating_sub(due) / MILLISECOND).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slowest_of_a_step_is_kept_where_it_was_due() {
+        let mut series = Series::new(0);
+        for number in 0..3 {
+            series.due(250 * MILLISECOND);
+            series.acked(250 * MILLISECOND, (260 + number * 10) * MILLISECOND);
+        }
+        let expected = Step { due: 3, acked: 3, ack_max_ms: 30, delivery_max_ms: 0 };
+        assert_eq!(series.steps, [Step::default(), Step::default(), expected]);
+    }
+}
