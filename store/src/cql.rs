@@ -16,18 +16,30 @@
 //! **Limits.** `writes_in_flight_max` and `reads_in_flight_max`; past them callers wait in line. A call ends after
 //! `request_timeout` for each statement of it.
 
+mod accounts;
 mod config;
+mod copy;
+mod cursors;
+mod decide;
 mod detached;
 mod error;
 mod execute;
 mod faults;
+mod groups;
+mod heads;
+mod inbox;
+mod leases;
 mod log;
+mod logins;
+mod members;
 mod ownership;
 mod pages;
 mod register;
+mod scan;
 mod schema;
 mod server;
 mod session;
+mod several;
 mod statements;
 mod testing;
 mod tls;
@@ -46,6 +58,8 @@ pub use error::CqlError;
 pub use schema::Migration;
 pub use testing::{drop_test_keyspace, test_cluster, test_config};
 
+pub(crate) use copy::{CopyMark, CopyTarget};
+
 use self::detached::Detached;
 use self::faults::{Fate, Layer};
 use self::server::Server;
@@ -58,6 +72,7 @@ use crate::{Rates, Rule, StoreError};
 /// A connection to a cluster.
 pub struct Cql {
     session: Session,
+    levels: Levels,
     statements: Statements,
     detached: Detached,
     writes_max: usize,
@@ -81,6 +96,15 @@ impl Cql {
 
     /// Connects to a keyspace that was migrated. Writes under way are tasks of `tasks`, on the runtime of this call.
     pub async fn connect(config: &CqlConfig, tasks: &Tasks) -> Result<Arc<Self>, CqlError> {
+        let cql = Box::pin(Self::connect_to_copy(config, tasks)).await?;
+        if cql.is_half_copied().await? {
+            return Err(CqlError::HalfCopied { keyspace: config.keyspace.clone() });
+        }
+        Ok(cql)
+    }
+
+    /// The same for [`crate::copy`], which may find what it began before.
+    pub async fn connect_to_copy(config: &CqlConfig, tasks: &Tasks) -> Result<Arc<Self>, CqlError> {
         let session = session::connect(config).await?;
         let exists = server::check_replication(&session, config).await?;
         if exists {
@@ -92,10 +116,12 @@ impl Cql {
             return Err(CqlError::NotMigrated { keyspace, found, needed: schema::known() });
         }
         Server::detect(&session).await?.check_commit_log(&session).await;
-        let statements = Statements::prepare(&Preparer::new(&session, Levels::of(config))).await?;
+        let levels = Levels::of(config);
+        let statements = Box::pin(Statements::prepare(&Preparer::new(&session, levels))).await?;
         let metrics = CqlMetrics::new();
         Ok(Arc::new(Self {
             session,
+            levels,
             statements,
             detached: Detached::new(tasks, config.writes_in_flight_max, metrics.writes_in_flight.clone()),
             writes_max: config.writes_in_flight_max,

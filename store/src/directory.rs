@@ -15,4 +15,8 @@ pub use head::HeadRow;
 pub use inbox::InboxRow;
 pub use members::{Member, Role};
 
+pub(crate) use cursor::decode as decode_cursor;
+pub(crate) use group::{decode as decode_group, group_key};
+pub(crate) use head::decode as decode_head;
+pub(crate) use members::decode as decode_member;
 pub(crate) use touched::{decode_mark, encode_mark, mark_touched, read_marks, touched_key};

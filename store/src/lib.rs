@@ -22,6 +22,7 @@
 //! `MEMBERS_PER_COMMAND_MAX` members.
 
 mod call;
+mod copy;
 mod cql;
 mod directory;
 mod embedded;
@@ -36,6 +37,7 @@ mod snowflake;
 mod store;
 
 pub use call::{Call, Op};
+pub use copy::{Compared, CopyError, CopyProgress, CopyReport, Step, copy};
 pub use cql::{
     Cql, CqlConfig, CqlCredentials, CqlError, CqlTls, Migration, Replication, drop_test_keyspace,
     test_cluster, test_config,

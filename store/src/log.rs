@@ -26,7 +26,8 @@ pub use register::{Cas, Level, Register};
 pub use rows::Row;
 
 pub(crate) use batch::write_batch;
-pub(crate) use entry_row::{decode_entry, encode_entry};
-pub(crate) use ownership::is_fenced;
+pub(crate) use entry_row::{DEDUPE, ENTRY, decode_entry, decode_row, encode_entry};
+pub(crate) use ownership::{is_fenced, read_owner};
+pub(crate) use register::decode as decode_register;
 pub(crate) use segments::{Segment, last_seq, segments_of};
 pub(crate) use seq_at::candidates;

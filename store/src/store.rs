@@ -58,30 +58,6 @@ impl Store {
             Self::Cql(cql) => Engine::Cql(cql),
         }
     }
-
-    /// Runs a read of the directory where it may block.
-    pub(crate) async fn read<T: Send + 'static>(
-        &self,
-        call: Call,
-        read: impl FnOnce(&dyn View) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        match self.engine() {
-            Engine::Tables(tables) => tables.read(call, read).await,
-            Engine::Cql(_) => Err(StoreError::Unavailable(format!("{} is not on a cluster", call.op.name()))),
-        }
-    }
-
-    /// Runs a transaction of the directory and answers once what it wrote is durable.
-    pub(crate) async fn write<T: Send + 'static>(
-        &self,
-        call: Call,
-        write: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        match self.engine() {
-            Engine::Tables(tables) => tables.write(call, write).await,
-            Engine::Cql(_) => Err(StoreError::Unavailable(format!("{} is not on a cluster", call.op.name()))),
-        }
-    }
 }
 
 impl Tables<'_> {

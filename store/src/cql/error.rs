@@ -74,6 +74,14 @@ pub enum CqlError {
         /// The newest version that this program knows.
         known: u32,
     },
+    /// A copy into the keyspace was not completed: what is there must not be served.
+    #[error(
+        "keyspace `{keyspace}` holds an unfinished copy: run `tidegate copy` again, it goes on where it stopped"
+    )]
+    HalfCopied {
+        /// Its name.
+        keyspace: String,
+    },
     /// The keyspace is replicated otherwise than configured. Routers that read and write at different levels could
     /// miss each other's writes, so none starts: change the configuration, or the keyspace with all routers stopped.
     #[error("keyspace `{keyspace}` is replicated as {found:?}, configured is {configured:?}")]

@@ -1,5 +1,7 @@
 //! Sending statements and reading their answers. For the families of calls; each does so inside [`Cql::read`] or
 //! [`Cql::write`].
+//!
+//! The driver's futures take four kilobytes; boxed here, so that those made of them stay small.
 
 use std::ops::ControlFlow;
 
@@ -22,7 +24,7 @@ impl Cql {
         statement: &PreparedStatement,
         values: impl SerializeRow,
     ) -> Result<(), StoreError> {
-        let done = self.session.execute_unpaged(statement, values).await;
+        let done = Box::pin(self.session.execute_unpaged(statement, values)).await;
         done.map(drop).map_err(|failure| error::of_write(&failure))
     }
 
@@ -32,7 +34,7 @@ impl Cql {
         batch: &Batch,
         values: impl BatchValues,
     ) -> Result<(), StoreError> {
-        let done = self.session.batch(batch, values).await;
+        let done = Box::pin(self.session.batch(batch, values)).await;
         done.map(drop).map_err(|failure| error::of_write(&failure))
     }
 
@@ -42,7 +44,7 @@ impl Cql {
         statement: &PreparedStatement,
         values: impl SerializeRow,
     ) -> Result<Judged, StoreError> {
-        let done = self.session.execute_unpaged(statement, values).await;
+        let done = Box::pin(self.session.execute_unpaged(statement, values)).await;
         let answer = done.map_err(|failure| error::of_conditional(&failure))?;
         // It took place or not, but which of them cannot be read.
         Judged::read(answer).ok_or_else(|| {
@@ -56,7 +58,7 @@ impl Cql {
         statement: &PreparedStatement,
         values: impl SerializeRow,
     ) -> Result<Option<R>, StoreError> {
-        let answer = self.session.execute_unpaged(statement, values).await;
+        let answer = Box::pin(self.session.execute_unpaged(statement, values)).await;
         first_of(answer.map_err(|failure| error::of_read(&failure))?).map_err(|()| corrupt(statement))
     }
 
@@ -69,7 +71,7 @@ impl Cql {
     ) -> Result<(), StoreError> {
         let mut from = PagingState::start();
         loop {
-            let page = self.session.execute_single_page(statement, &values, from).await;
+            let page = Box::pin(self.session.execute_single_page(statement, &values, from)).await;
             let (answer, next) = page.map_err(|failure| error::of_read(&failure))?;
             let rows = answer.into_rows_result().map_err(|_| corrupt(statement))?;
             for row in rows.rows::<R>().map_err(|_| corrupt(statement))? {

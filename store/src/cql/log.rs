@@ -16,7 +16,7 @@ use crate::log::{decode_entry, encode_entry};
 use crate::{Batch, Bucket, Durable, Row, StoreError};
 
 /// Column `kind` of an entry row.
-const ENTRY: i8 = 0;
+pub(super) const ENTRY: i8 = 0;
 /// Column `kind` of a dedupe row.
 const DEDUPE: i8 = 1;
 /// Rows in one answer of a read that goes on: most reads end within the first.
@@ -95,7 +95,7 @@ impl Cql {
         .await
     }
 
-    async fn append_rows(&self, batch: &Batch) -> Result<(), StoreError> {
+    pub(super) async fn append_rows(&self, batch: &Batch) -> Result<(), StoreError> {
         let rows = row_values(batch);
         self.execute_batch(&batch_of(&self.statements.log.insert, rows.len()), rows).await
     }

@@ -38,7 +38,11 @@ pub struct Migration {
 }
 
 /// The versions, from 1 on. A version that was released never changes; what comes later is a new file.
-const VERSIONS: &[&str] = &[include_str!("schema/0001_log.cql")];
+const VERSIONS: &[&str] = &[
+    include_str!("schema/0001_log.cql"),
+    include_str!("schema/0002_directory.cql"),
+    include_str!("schema/0003_copy.cql"),
+];
 
 /// A claim is taken over from a program that has not finished in this time.
 const CLAIM_MS: u64 = 60_000;

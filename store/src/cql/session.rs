@@ -141,8 +141,7 @@ impl<'a> Preparer<'a> {
     async fn prepare(&self, text: &str) -> Result<PreparedStatement, CqlError> {
         let mut statement = Statement::new(text);
         statement.set_consistency(self.levels.plain);
-        self.session
-            .prepare(statement)
+        Box::pin(self.session.prepare(statement))
             .await
             .map_err(|source| CqlError::Prepare { statement: text.to_owned(), source })
     }

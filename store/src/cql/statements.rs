@@ -1,7 +1,15 @@
 //! Every statement, prepared once for a session. Each family of calls keeps its own in its own file.
 
+use super::accounts::AccountStatements;
+use super::cursors::CursorStatements;
 use super::error::CqlError;
+use super::groups::GroupStatements;
+use super::heads::HeadStatements;
+use super::inbox::InboxStatements;
+use super::leases::LeaseStatements;
 use super::log::LogStatements;
+use super::logins::LoginStatements;
+use super::members::MemberStatements;
 use super::ownership::OwnershipStatements;
 use super::register::RegisterStatements;
 use super::session::Preparer;
@@ -13,6 +21,14 @@ pub(super) struct Statements {
     pub(super) register: RegisterStatements,
     pub(super) log: LogStatements,
     pub(super) touched: TouchedStatements,
+    pub(super) groups: GroupStatements,
+    pub(super) members: MemberStatements,
+    pub(super) cursors: CursorStatements,
+    pub(super) heads: HeadStatements,
+    pub(super) inbox: InboxStatements,
+    pub(super) accounts: AccountStatements,
+    pub(super) logins: LoginStatements,
+    pub(super) leases: LeaseStatements,
 }
 
 impl Statements {
@@ -23,6 +39,14 @@ impl Statements {
             register: RegisterStatements::prepare(preparer).await?,
             log: LogStatements::prepare(preparer).await?,
             touched: TouchedStatements::prepare(preparer).await?,
+            groups: GroupStatements::prepare(preparer).await?,
+            members: MemberStatements::prepare(preparer).await?,
+            cursors: CursorStatements::prepare(preparer).await?,
+            heads: HeadStatements::prepare(preparer).await?,
+            inbox: InboxStatements::prepare(preparer).await?,
+            accounts: AccountStatements::prepare(preparer).await?,
+            logins: LoginStatements::prepare(preparer).await?,
+            leases: LeaseStatements::prepare(preparer).await?,
         })
     }
 }

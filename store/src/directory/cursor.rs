@@ -5,6 +5,7 @@ use proto::{ConversationId, Seq, UserId};
 use crate::call::{Call, Op};
 use crate::engine::key::Kind;
 use crate::engine::{Key, Reader, Table, Tx, View, Writer};
+use crate::store::Engine;
 use crate::{Store, StoreError};
 
 /// How far a user is in a conversation. Each field only ever grows.
@@ -26,14 +27,22 @@ impl Store {
         conversation: &ConversationId,
         to: Cursor,
     ) -> Result<(), StoreError> {
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.advance_cursor(user, conversation, to).await,
+            Engine::Tables(tables) => tables,
+        };
         let key = cursor_key(user, conversation);
-        self.write(Call::on(Op::AdvanceCursor, conversation), move |tx| advance(tx, key, to)).await
+        tables.write(Call::on(Op::AdvanceCursor, conversation), move |tx| advance(tx, key, to)).await
     }
 
     /// How far a user is; zero where nothing is known.
     pub async fn cursor(&self, user: &UserId, conversation: &ConversationId) -> Result<Cursor, StoreError> {
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.cursor(user, conversation).await,
+            Engine::Tables(tables) => tables,
+        };
         let key = cursor_key(user, conversation);
-        self.read(Call::on(Op::Cursors, conversation), move |view| read(view, &key)).await
+        tables.read(Call::on(Op::Cursors, conversation), move |view| read(view, &key)).await
     }
 
     /// How far a user is in each of several conversations, in their order.
@@ -42,8 +51,14 @@ impl Store {
         user: &UserId,
         conversations: &[ConversationId],
     ) -> Result<Vec<Cursor>, StoreError> {
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.cursors(user, conversations).await,
+            Engine::Tables(tables) => tables,
+        };
         let keys: Vec<Key> = conversations.iter().map(|id| cursor_key(user, id)).collect();
-        self.read(Call::new(Op::Cursors), move |view| keys.iter().map(|key| read(view, key)).collect()).await
+        tables
+            .read(Call::new(Op::Cursors), move |view| keys.iter().map(|key| read(view, key)).collect())
+            .await
     }
 }
 
@@ -66,7 +81,8 @@ fn advance(tx: &mut Tx<'_>, key: Key, to: Cursor) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn decode(value: bytes::Bytes) -> Result<Cursor, StoreError> {
+/// Reads the value of a row.
+pub(crate) fn decode(value: bytes::Bytes) -> Result<Cursor, StoreError> {
     let mut value = Reader::new("cursor", value);
     Ok(Cursor { read: Seq(value.number()?), read_counted: value.number()?, delivered: Seq(value.number()?) })
 }

@@ -7,6 +7,7 @@ use super::members::{delete_member, put_member};
 use crate::call::{Call, Op};
 use crate::engine::key::Kind;
 use crate::engine::{Key, Reader, Table, Tx, View, Writer};
+use crate::store::Engine;
 use crate::{Store, StoreError};
 
 /// A group as of an entry of its log.
@@ -42,14 +43,23 @@ pub struct GroupChange {
 impl Store {
     /// A group; `None` if there is none.
     pub async fn group(&self, group: &GroupId) -> Result<Option<GroupInfo>, StoreError> {
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.group(group).await,
+            Engine::Tables(tables) => tables,
+        };
         let group = group.clone();
-        self.read(Call::new(Op::Group), move |view| read_group(view, &group)).await
+        tables.read(Call::new(Op::Group), move |view| read_group(view, &group)).await
     }
 
-    /// Applies a change, members both ways, in one atomic write. Ignored when the stored group already includes a
-    /// later entry; applying the same change again changes nothing.
+    /// Applies a change, members both ways. Ignored when the stored group already includes a later entry; applying the
+    /// same change again changes nothing. One atomic write in one process; on a cluster the group itself is written last,
+    /// so that its watermark never includes what is not there.
     pub async fn apply_group(&self, change: GroupChange) -> Result<(), StoreError> {
-        self.write(Call::new(Op::ApplyGroup), move |tx| apply(tx, &change)).await
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.apply_group(change).await,
+            Engine::Tables(tables) => tables,
+        };
+        tables.write(Call::new(Op::ApplyGroup), move |tx| apply(tx, &change)).await
     }
 }
 
@@ -86,7 +96,8 @@ fn encode(info: &GroupInfo) -> bytes::Bytes {
         .finish()
 }
 
-fn decode(group: &GroupId, value: bytes::Bytes) -> Result<GroupInfo, StoreError> {
+/// Reads the value of a row.
+pub(crate) fn decode(group: &GroupId, value: bytes::Bytes) -> Result<GroupInfo, StoreError> {
     let mut value = Reader::new("group", value);
     Ok(GroupInfo {
         group: group.clone(),
@@ -99,6 +110,7 @@ fn decode(group: &GroupId, value: bytes::Bytes) -> Result<GroupInfo, StoreError>
     })
 }
 
-fn group_key(group: &GroupId) -> Key {
+/// The key of a group.
+pub(crate) fn group_key(group: &GroupId) -> Key {
     Key::of(Kind::Group).text(group.as_str())
 }

@@ -8,6 +8,7 @@ use crate::call::{Call, Op};
 use crate::engine::key::{KeyParts, Kind};
 use crate::engine::view::{Direction, after_prefix};
 use crate::engine::{Key, Reader, Table, Tx, View, Writer};
+use crate::store::Engine;
 use crate::{Store, StoreError};
 
 /// A conversation of a user.
@@ -33,8 +34,12 @@ impl Store {
         limit: usize,
         before: Option<(Timestamp, ConversationId)>,
     ) -> Result<Vec<InboxRow>, StoreError> {
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.inbox(user, since, limit, before).await,
+            Engine::Tables(tables) => tables,
+        };
         let user = user.clone();
-        self.read(Call::new(Op::Inbox), move |view| read(view, &user, since, limit, before)).await
+        tables.read(Call::new(Op::Inbox), move |view| read(view, &user, since, limit, before)).await
     }
 }
 

@@ -8,6 +8,7 @@ use crate::call::{Call, Op};
 use crate::engine::key::{KeyParts, Kind};
 use crate::engine::view::{Direction, after_prefix};
 use crate::engine::{Key, Reader, Table, Tx, View, Writer};
+use crate::store::Engine;
 use crate::{Store, StoreError};
 
 /// What a member may do.
@@ -38,12 +39,17 @@ pub struct Member {
 impl Store {
     /// One member; `None` if the user is not one.
     pub async fn member(&self, group: &GroupId, user: &UserId) -> Result<Option<Member>, StoreError> {
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.member(group, user).await,
+            Engine::Tables(tables) => tables,
+        };
         let (group, user) = (group.clone(), user.clone());
-        self.read(Call::new(Op::Member), move |view| {
-            let value = view.get(Table::State, &member_key(&group, &user))?;
-            value.map(|value| decode(user, value)).transpose()
-        })
-        .await
+        tables
+            .read(Call::new(Op::Member), move |view| {
+                let value = view.get(Table::State, &member_key(&group, &user))?;
+                value.map(|value| decode(user, value)).transpose()
+            })
+            .await
     }
 
     /// Members in order of their user ids, after the given one.
@@ -53,25 +59,36 @@ impl Store {
         after: Option<UserId>,
         limit: usize,
     ) -> Result<Vec<Member>, StoreError> {
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.members(group, after, limit).await,
+            Engine::Tables(tables) => tables,
+        };
         let group = group.clone();
-        self.read(Call::new(Op::Members), move |view| read_members(view, &group, after.as_ref(), limit)).await
+        tables
+            .read(Call::new(Op::Members), move |view| read_members(view, &group, after.as_ref(), limit))
+            .await
     }
 
     /// The groups of a user, in order of their ids.
     pub async fn groups_of(&self, user: &UserId) -> Result<Vec<GroupId>, StoreError> {
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.groups_of(user).await,
+            Engine::Tables(tables) => tables,
+        };
         let prefix = Key::of(Kind::GroupOfUser).text(user.as_str());
-        self.read(Call::new(Op::GroupsOf), move |view| {
-            let mut groups = Vec::new();
-            let end = after_prefix(&prefix);
-            view.scan(Table::State, &prefix, &end, Direction::Forward, &mut |key, _| {
-                let group =
-                    KeyParts::after(key, prefix.len()).text().and_then(|text| GroupId::parse(text).ok());
-                groups.push(group.ok_or_else(|| StoreError::corrupt("group of user"))?);
-                Ok(ControlFlow::Continue(()))
-            })?;
-            Ok(groups)
-        })
-        .await
+        tables
+            .read(Call::new(Op::GroupsOf), move |view| {
+                let mut groups = Vec::new();
+                let end = after_prefix(&prefix);
+                view.scan(Table::State, &prefix, &end, Direction::Forward, &mut |key, _| {
+                    let group =
+                        KeyParts::after(key, prefix.len()).text().and_then(|text| GroupId::parse(text).ok());
+                    groups.push(group.ok_or_else(|| StoreError::corrupt("group of user"))?);
+                    Ok(ControlFlow::Continue(()))
+                })?;
+                Ok(groups)
+            })
+            .await
     }
 }
 
@@ -110,7 +127,8 @@ fn read_members(
     Ok(members)
 }
 
-fn decode(user: UserId, value: bytes::Bytes) -> Result<Member, StoreError> {
+/// Reads the value of a row.
+pub(crate) fn decode(user: UserId, value: bytes::Bytes) -> Result<Member, StoreError> {
     let mut value = Reader::new("member", value);
     let role = match value.number()? {
         0 => Role::Member,

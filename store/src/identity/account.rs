@@ -5,6 +5,7 @@ use proto::{Timestamp, UserId};
 use crate::call::{Call, Op};
 use crate::engine::key::Kind;
 use crate::engine::{Key, Reader, Table, Tx, View, Writer};
+use crate::store::Engine;
 use crate::{Store, StoreError};
 
 /// Whether an account may be used.
@@ -59,38 +60,56 @@ pub enum Creation {
 impl Store {
     /// Makes an account, unless its username or user id is taken. The very same account again is `Created`.
     pub async fn create_account(&self, account: Account) -> Result<Creation, StoreError> {
-        self.write(Call::new(Op::CreateAccount), move |tx| create(tx, &account)).await
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.create_account(account).await,
+            Engine::Tables(tables) => tables,
+        };
+        tables.write(Call::new(Op::CreateAccount), move |tx| create(tx, &account)).await
     }
 
     /// The account that signs in with a username.
     pub async fn account_by_username(&self, username: &str) -> Result<Option<Account>, StoreError> {
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.account_by_username(username).await,
+            Engine::Tables(tables) => tables,
+        };
         let key = username_key(username);
-        self.read(Call::new(Op::Account), move |view| {
-            let Some(user) = view.get(Table::State, &key)? else { return Ok(None) };
-            let user = Reader::new("username", user).id(UserId::parse)?;
-            read(view, &user)
-        })
-        .await
+        tables
+            .read(Call::new(Op::Account), move |view| {
+                let Some(user) = view.get(Table::State, &key)? else { return Ok(None) };
+                let user = Reader::new("username", user).id(UserId::parse)?;
+                read(view, &user)
+            })
+            .await
     }
 
     /// The account of a user.
     pub async fn account(&self, user: &UserId) -> Result<Option<Account>, StoreError> {
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.account(user).await,
+            Engine::Tables(tables) => tables,
+        };
         let user = user.clone();
-        self.read(Call::new(Op::Account), move |view| read(view, &user)).await
+        tables.read(Call::new(Op::Account), move |view| read(view, &user)).await
     }
 
     /// Replaces an account, all but its username and the time it was made, which never change. `false` if there is
     /// none.
     pub async fn update_account(&self, account: Account) -> Result<bool, StoreError> {
-        self.write(Call::new(Op::UpdateAccount), move |tx| {
-            let key = account_key(&account.user);
-            let Some(stored) = tx.get(Table::State, &key)? else { return Ok(false) };
-            let stored = decode(&account.user, stored)?;
-            let updated = Account { username: stored.username, created: stored.created, ..account };
-            tx.put(Table::State, key, encode(&updated));
-            Ok(true)
-        })
-        .await
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.update_account(account).await,
+            Engine::Tables(tables) => tables,
+        };
+        tables
+            .write(Call::new(Op::UpdateAccount), move |tx| {
+                let key = account_key(&account.user);
+                let Some(stored) = tx.get(Table::State, &key)? else { return Ok(false) };
+                let stored = decode(&account.user, stored)?;
+                let updated = Account { username: stored.username, created: stored.created, ..account };
+                tx.put(Table::State, key, encode(&updated));
+                Ok(true)
+            })
+            .await
     }
 }
 
@@ -125,7 +144,8 @@ fn encode(account: &Account) -> bytes::Bytes {
         .finish()
 }
 
-fn decode(user: &UserId, value: bytes::Bytes) -> Result<Account, StoreError> {
+/// Reads the value of a row.
+pub(crate) fn decode(user: &UserId, value: bytes::Bytes) -> Result<Account, StoreError> {
     let mut value = Reader::new("account", value);
     let (username, nickname) = (value.text()?, value.text()?);
     let (has_email, email) = (value.flag()?, value.text()?);

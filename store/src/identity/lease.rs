@@ -6,6 +6,7 @@ use thiserror::Error;
 use crate::call::{Call, Op};
 use crate::engine::key::Kind;
 use crate::engine::{Key, Reader, Table, Tx, Writer};
+use crate::store::Engine;
 use crate::{Store, StoreError};
 
 /// How long after its end a lease is still nobody else's, in milliseconds: what clocks may differ by.
@@ -35,9 +36,10 @@ pub enum LeaseError {
 }
 
 /// Who has a worker number. Holder 0 is nobody, but the time counts all the same.
-struct Lease {
-    holder: u128,
-    until: Timestamp,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lease {
+    pub(crate) holder: u128,
+    pub(crate) until: Timestamp,
 }
 
 impl Store {
@@ -51,8 +53,13 @@ impl Store {
         now: Timestamp,
         ttl_ms: u64,
     ) -> Result<WorkerLease, LeaseError> {
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.lease_worker(holder, now, ttl_ms).await,
+            Engine::Tables(tables) => tables,
+        };
         let until = now.plus_ms(ttl_ms);
-        let leased = self.write(Call::new(Op::LeaseWorker), move |tx| lease(tx, holder, now, until)).await?;
+        let leased =
+            tables.write(Call::new(Op::LeaseWorker), move |tx| lease(tx, holder, now, until)).await?;
         leased.ok_or(LeaseError::NoneFree)
     }
 
@@ -64,8 +71,12 @@ impl Store {
         now: Timestamp,
         ttl_ms: u64,
     ) -> Result<WorkerLease, LeaseError> {
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.renew_worker(holder, worker, now, ttl_ms).await,
+            Engine::Tables(tables) => tables,
+        };
         let until = now.plus_ms(ttl_ms);
-        let renewed = self.write(Call::new(Op::RenewWorker), move |tx| match read(tx, worker)? {
+        let renewed = tables.write(Call::new(Op::RenewWorker), move |tx| match read(tx, worker)? {
             Some(lease) if lease.holder == holder => {
                 let until = until.max(lease.until);
                 Ok(Some(put(tx, worker, &Lease { holder, until })))
@@ -82,13 +93,18 @@ impl Store {
         worker: u16,
         last_used: Timestamp,
     ) -> Result<(), StoreError> {
-        self.write(Call::new(Op::ReleaseWorker), move |tx| {
-            if read(tx, worker)?.is_some_and(|lease| lease.holder == holder) {
-                put(tx, worker, &Lease { holder: 0, until: last_used.plus_ms(1) });
-            }
-            Ok(())
-        })
-        .await
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.release_worker(holder, worker, last_used).await,
+            Engine::Tables(tables) => tables,
+        };
+        tables
+            .write(Call::new(Op::ReleaseWorker), move |tx| {
+                if read(tx, worker)?.is_some_and(|lease| lease.holder == holder) {
+                    put(tx, worker, &Lease { holder: 0, until: last_used.plus_ms(1) });
+                }
+                Ok(())
+            })
+            .await
     }
 }
 
@@ -113,9 +129,13 @@ fn lease(
 }
 
 fn read(tx: &Tx<'_>, worker: u16) -> Result<Option<Lease>, StoreError> {
-    let Some(value) = tx.get(Table::State, &worker_key(worker))? else { return Ok(None) };
+    tx.get(Table::State, &worker_key(worker))?.map(decode).transpose()
+}
+
+/// Reads the value of a row.
+pub(crate) fn decode(value: bytes::Bytes) -> Result<Lease, StoreError> {
     let mut value = Reader::new("worker", value);
-    Ok(Some(Lease { holder: u128::from_be_bytes(value.raw()?), until: Timestamp(value.number()?) }))
+    Ok(Lease { holder: u128::from_be_bytes(value.raw()?), until: Timestamp(value.number()?) })
 }
 
 fn put(tx: &mut Tx<'_>, worker: u16, lease: &Lease) -> WorkerLease {

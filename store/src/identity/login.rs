@@ -8,6 +8,7 @@ use crate::call::{Call, Op};
 use crate::engine::key::{KeyParts, Kind};
 use crate::engine::view::{Direction, after_prefix};
 use crate::engine::{Key, Reader, Table, Tx, View, Writer};
+use crate::store::Engine;
 use crate::{Store, StoreError};
 
 /// One sign-in of a user, and the hash of its newest refresh token.
@@ -57,12 +58,17 @@ pub enum Rotation {
 impl Store {
     /// Stores a login; the very same again changes nothing.
     pub async fn create_login(&self, login: Login) -> Result<(), StoreError> {
-        self.write(Call::new(Op::CreateLogin), move |tx| {
-            tx.put(Table::State, of_user_key(&login.user, &login.login), bytes::Bytes::new());
-            tx.put(Table::State, login_key(&login.login), encode(&login));
-            Ok(())
-        })
-        .await
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.create_login(login).await,
+            Engine::Tables(tables) => tables,
+        };
+        tables
+            .write(Call::new(Op::CreateLogin), move |tx| {
+                tx.put(Table::State, of_user_key(&login.user, &login.login), bytes::Bytes::new());
+                tx.put(Table::State, login_key(&login.login), encode(&login));
+                Ok(())
+            })
+            .await
     }
 
     /// Exchanges the presented refresh token for the next, both given as hashes. Of two exchanges of one token at most
@@ -74,28 +80,41 @@ impl Store {
         next: [u8; 32],
         now: Timestamp,
     ) -> Result<Rotation, StoreError> {
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.rotate_login(login, presented, next, now).await,
+            Engine::Tables(tables) => tables,
+        };
         let login = login.clone();
-        self.write(Call::new(Op::RotateLogin), move |tx| rotate(tx, &login, presented, next, now)).await
+        tables.write(Call::new(Op::RotateLogin), move |tx| rotate(tx, &login, presented, next, now)).await
     }
 
     /// Ends a login and gives what it was; `None` if there was none.
     pub async fn end_login(&self, login: &LoginId) -> Result<Option<Login>, StoreError> {
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.end_login(login).await,
+            Engine::Tables(tables) => tables,
+        };
         let login = login.clone();
-        self.write(Call::new(Op::EndLogin), move |tx| {
-            let stored = tx.get(Table::State, &login_key(&login))?;
-            let ended = stored.map(|value| decode(&login, value)).transpose()?;
-            if let Some(ended) = &ended {
-                delete(tx, ended);
-            }
-            Ok(ended)
-        })
-        .await
+        tables
+            .write(Call::new(Op::EndLogin), move |tx| {
+                let stored = tx.get(Table::State, &login_key(&login))?;
+                let ended = stored.map(|value| decode(&login, value)).transpose()?;
+                if let Some(ended) = &ended {
+                    delete(tx, ended);
+                }
+                Ok(ended)
+            })
+            .await
     }
 
     /// The logins of a user, in order of their ids; also those whose time is over and that nobody ended.
     pub async fn logins(&self, user: &UserId) -> Result<Vec<Login>, StoreError> {
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.logins(user).await,
+            Engine::Tables(tables) => tables,
+        };
         let user = user.clone();
-        self.read(Call::new(Op::Logins), move |view| read_all(view, &user)).await
+        tables.read(Call::new(Op::Logins), move |view| read_all(view, &user)).await
     }
 }
 
@@ -157,7 +176,8 @@ fn encode(login: &Login) -> bytes::Bytes {
         .finish()
 }
 
-fn decode(login: &LoginId, value: bytes::Bytes) -> Result<Login, StoreError> {
+/// Reads the value of a row.
+pub(crate) fn decode(login: &LoginId, value: bytes::Bytes) -> Result<Login, StoreError> {
     let mut value = Reader::new("login", value);
     Ok(Login {
         login: login.clone(),

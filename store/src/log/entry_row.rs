@@ -19,8 +19,10 @@ use crate::StoreError;
 use crate::engine::key::KeyParts;
 use crate::engine::{Key, Reader, Writer};
 
-const ENTRY: u8 = b'e';
-const DEDUPE: u8 = b'd';
+/// What tells an entry row's key from a dedupe row's.
+pub(crate) const ENTRY: u8 = b'e';
+/// What tells a dedupe row's key from an entry row's.
+pub(crate) const DEDUPE: u8 = b'd';
 
 /// What the entry rows of one bucket have in common.
 pub(crate) fn entries_prefix(conversation: &ConversationId, bucket: Bucket) -> Key {

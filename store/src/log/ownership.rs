@@ -158,7 +158,8 @@ fn swap_owner(
     Ok(Ok(next))
 }
 
-fn read_owner(value: Option<bytes::Bytes>) -> Result<Ownership, StoreError> {
+/// Reads the value of an owner row.
+pub(crate) fn read_owner(value: Option<bytes::Bytes>) -> Result<Ownership, StoreError> {
     let Some(value) = value else { return Ok(Ownership::default()) };
     let mut value = Reader::new("owner", value);
     let owned = value.flag()?;

@@ -176,7 +176,8 @@ fn encode(register: &Register) -> bytes::Bytes {
         .finish()
 }
 
-fn decode(value: bytes::Bytes) -> Result<Register, StoreError> {
+/// Reads the value of a row.
+pub(crate) fn decode(value: bytes::Bytes) -> Result<Register, StoreError> {
     let mut value = Reader::new("register", value);
     Ok(Register {
         version: value.number()?,

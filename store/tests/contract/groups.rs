@@ -12,6 +12,9 @@ contract!(
     an_older_change_is_ignored,
     members_come_in_pages,
     a_member_that_left_is_gone_both_ways,
+    who_left_can_come_back,
+    a_change_in_parts_is_applied_whole,
+    many_members_come_in_pages,
     groups_do_not_mix,
 );
 
@@ -100,6 +103,43 @@ async fn a_member_that_left_is_gone_both_ways(store: Store) {
     assert_eq!(names(&store, "g").await, ["bobby"]);
     assert_eq!(store.member(&group("g"), &user("bob")).await.unwrap(), None);
     assert_eq!(store.groups_of(&user("bob")).await.unwrap(), [group("h")]);
+}
+
+async fn who_left_can_come_back(store: Store) {
+    for (watermark, joined, left) in [(1, true, false), (2, false, true), (3, true, false), (4, true, true)] {
+        let joined: &[&str] = if joined { &["bob"] } else { &[] };
+        let left: &[&str] = if left { &["bob"] } else { &[] };
+        store.apply_group(change("g", watermark, joined, left)).await.unwrap();
+        let groups = if joined.is_empty() { vec![] } else { vec![group("g")] };
+        assert_eq!(names(&store, "g").await, joined, "of one change, who left and joined is there");
+        assert_eq!(store.groups_of(&user("bob")).await.unwrap(), groups);
+    }
+}
+
+async fn a_change_in_parts_is_applied_whole(store: Store) {
+    store.apply_group(change("g", 1, &["bob"], &[])).await.unwrap();
+    for part in
+        [change("g", 5, &["carol"], &[]), change("g", 5, &["dave"], &[]), change("g", 5, &[], &["bob"])]
+    {
+        store.apply_group(part).await.unwrap();
+    }
+    assert_eq!(names(&store, "g").await, ["carol", "dave"], "parts have the same watermark");
+}
+
+async fn many_members_come_in_pages(store: Store) {
+    let all: Vec<String> = (0..2_500).map(|number| format!("user{number:04}")).collect();
+    for part in all.chunks(1_000) {
+        let joined: Vec<&str> = part.iter().map(String::as_str).collect();
+        store.apply_group(change("g", 1, &joined, &[])).await.unwrap();
+    }
+    let (mut seen, mut after): (Vec<String>, Option<UserId>) = (Vec::new(), None);
+    loop {
+        let page = store.members(&group("g"), after, 1_200).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(last.user.clone());
+        seen.extend(page.iter().map(|member| member.user.to_string()));
+    }
+    assert_eq!(seen, all.iter().map(|name| named(name)).collect::<Vec<_>>());
 }
 
 async fn groups_do_not_mix(store: Store) {

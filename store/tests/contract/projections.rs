@@ -13,7 +13,11 @@ contract!(
     an_inbox_row_never_moves_back,
     an_inbox_comes_in_pages,
     an_inbox_can_begin_at_a_time,
+    an_inbox_spans_days,
+    pages_of_an_inbox_have_no_hole_while_it_changes,
 );
+
+const DAY: u64 = 86_400_000;
 
 fn head(name: &str, seq: u64, text: &str) -> HeadRow {
     HeadRow { conversation: conversation(name), seq: Seq(seq), counted: seq * 2, last: entry(seq - 1, text) }
@@ -38,8 +42,8 @@ async fn a_head_never_moves_back(store: Store) {
         store.write_projection(vec![head("g", written, "x")], vec![]).await.unwrap();
         assert_eq!(store.heads(&[conversation("g")]).await.unwrap(), [Some(head("g", stored, "x"))]);
     }
-    store.write_projection(vec![head("g", 6, "shown otherwise")], vec![]).await.unwrap();
-    assert_eq!(store.heads(&[conversation("g")]).await.unwrap(), [Some(head("g", 6, "shown otherwise"))]);
+    store.write_projection(vec![head("g", 6, "x"), head("g", 5, "y")], vec![]).await.unwrap();
+    assert_eq!(store.heads(&[conversation("g")]).await.unwrap(), [Some(head("g", 6, "x"))], "the same again");
 }
 
 async fn heads_come_in_the_order_asked(store: Store) {
@@ -87,4 +91,51 @@ async fn an_inbox_can_begin_at_a_time(store: Store) {
     store.write_projection(vec![], (1..=9).map(|n| row(&format!("g{n}"), n * 10)).collect()).await.unwrap();
     let times: Vec<u64> = inbox(&store, 70, 100, None).await.iter().map(|row| row.time.0).collect();
     assert_eq!(times, [90, 80, 70], "that time included");
+}
+
+async fn an_inbox_spans_days(store: Store) {
+    let mut expected = Vec::new();
+    for n in 0..30 {
+        let name = format!("g{n:02}");
+        // Each conversation changed on several days, and the news of it arrives in any order.
+        let (first, last) = (row(&name, n * DAY / 3 + n), row(&name, (40 + n / 4) * DAY + n));
+        let between = row(&name, 20 * DAY + n);
+        let mut rows = vec![first, last.clone(), between];
+        rows.rotate_left(n as usize % 3);
+        for row in rows {
+            store.write_projection(vec![], vec![row]).await.unwrap();
+        }
+        expected.push(last);
+    }
+    expected.reverse();
+    for _ in 0..2 {
+        assert_eq!(inbox(&store, 0, 100, None).await, expected, "each once, also when it was read before");
+    }
+    assert_eq!(inbox(&store, 45 * DAY, 100, None).await, expected[..10], "from the beginning of a day");
+    let (mut seen, mut before) = (Vec::new(), None);
+    loop {
+        let page = inbox(&store, 0, 7, before).await;
+        let Some(last) = page.last() else { break };
+        before = Some((last.time.0, last.conversation.clone()));
+        seen.extend(page);
+    }
+    assert_eq!(seen, expected);
+    let old = InboxRow { left: true, ..row("g29", 30 * DAY) };
+    store.write_projection(vec![], vec![old]).await.unwrap();
+    assert_eq!(inbox(&store, 0, 100, None).await, expected, "a row of an earlier day is ignored");
+}
+
+async fn pages_of_an_inbox_have_no_hole_while_it_changes(store: Store) {
+    let rows: Vec<InboxRow> = (0..20).map(|n| row(&format!("g{n:02}"), (50 - n) * DAY / 2)).collect();
+    store.write_projection(vec![], rows.clone()).await.unwrap();
+    let first = inbox(&store, 0, 8, None).await;
+    assert_eq!(first, rows[..8]);
+    let last = first.last().map(|row| (row.time.0, row.conversation.clone()));
+    // One of each page moves to the front.
+    let moved = vec![row("g03", 60 * DAY), row("g11", 61 * DAY)];
+    store.write_projection(vec![], moved).await.unwrap();
+    let second = inbox(&store, 0, 8, last).await;
+    let expected: Vec<&InboxRow> =
+        rows[8..].iter().filter(|row| row.time.0 != 39 * DAY / 2).take(8).collect();
+    assert_eq!(second.iter().collect::<Vec<_>>(), expected);
 }

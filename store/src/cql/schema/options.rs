@@ -2,7 +2,8 @@
 //!
 //! Not set anywhere, because the servers' own values are right: `speculative_retry` (the coordinator asks another copy
 //! when one is slower than 99 % are; reads only, so harmless), `caching` (keys on Cassandra, rows on ScyllaDB),
-//! `compression` other than its chunk length, time to live (nothing ends by itself: retention drops whole buckets).
+//! `compression` other than its chunk length, time to live (nothing ends by itself but logins, whose writes say when:
+//! retention drops whole buckets).
 
 use super::Server;
 
@@ -15,7 +16,8 @@ pub(super) enum Use {
     Rows,
     /// Ranges of small rows, some of which are deleted again.
     Lists,
-    /// Ranges of small rows of which each is deleted soon, and whose return does no harm: touched marks.
+    /// Ranges of small rows of which many are deleted soon, and whose return does no harm: touched marks, rows of
+    /// inboxes, where the logins of a user are.
     Marks,
 }
 
@@ -70,7 +72,7 @@ impl Use {
 
     /// How long a deletion is remembered. A copy that was away longer without a repair brings the row back: fatal
     /// nowhere, wrong for lists (ten days, the servers' own value: repair weekly), nothing but work done twice
-    /// for marks, whose deletions would otherwise be read again by every take-over.
+    /// for marks, whose deletions would otherwise be read again by every take-over and every list.
     fn grace(self) -> &'static str {
         if matches!(self, Self::Marks) { " AND gc_grace_seconds = 3600" } else { "" }
     }
