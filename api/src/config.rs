@@ -25,8 +25,6 @@ pub struct ApiConfig {
     pub hash_workers: usize,
     /// Passwords waiting to be hashed; more are answered 503 `BUSY`.
     pub hash_queue_max: usize,
-    /// Addresses, and as many accounts, whose failed logins are remembered; the oldest are forgotten first.
-    pub backoff_entries_max: usize,
     /// Tickets that were given out and not used; more are answered 503 `BUSY`.
     pub tickets_max: usize,
     /// How long a ticket is good.

@@ -33,6 +33,11 @@ pub(crate) fn around(routes: Router, config: &ApiConfig) -> Router {
     }
 }
 
+pub(crate) fn elsewhere(words: &'static str) -> Router {
+    let answer = move || async move { Problem::new(Code::NotFound, words) };
+    Router::new().fallback(answer).layer(from_fn(with_headers)).layer(from_fn(counted))
+}
+
 async fn no_such_path() -> Problem {
     Problem::new(Code::NotFound, "there is nothing at this path; /docs lists what there is")
 }

@@ -13,7 +13,7 @@
 //! **Does not** take connections: the program hands requests to [`Api::router`]. Does not know an access token as
 //! revoked before it expires: a logout ends the login and its sockets, the token lives on for its few minutes.
 //!
-//! **Limits.** [`ApiConfig`]. Tickets are known to the process that gave them out.
+//! **Limits.** [`ApiConfig`]. Presence and tickets are as good as the [`Ephemeral`] that it is given.
 
 mod answers;
 mod backoff;
@@ -44,7 +44,7 @@ use auth::{Identity, Issuer, SharedVerifier};
 use bus::Bus;
 use lifecycle::{Tasks, wall_clock_ms};
 use proto::{Code, Timestamp};
-use store::Store;
+use store::{Ephemeral, Store};
 
 use backoff::Backoff;
 use commands::Commands;
@@ -53,6 +53,22 @@ use hashing::HashPool;
 /// The HTTP API of a process.
 pub struct Api {
     app: App,
+}
+
+/// What the API stands on.
+pub struct Foundation {
+    /// Accounts, logins, lists and logs.
+    pub store: Store,
+    /// The way to the routers.
+    pub bus: Bus,
+    /// Whose tokens are trusted; it must trust `issuer`.
+    pub verifier: SharedVerifier,
+    /// Makes tokens for logins.
+    pub issuer: Issuer,
+    /// Presence, and failed logins.
+    pub ephemeral: Ephemeral,
+    /// Given out here; redeemed by gateways that have another handle to the same.
+    pub tickets: Tickets,
 }
 
 /// What handlers share.
@@ -66,24 +82,19 @@ pub(crate) struct Shared {
     pub(crate) commands: Arc<Commands>,
     pub(crate) hashes: HashPool,
     pub(crate) backoff: Backoff,
+    pub(crate) ephemeral: Ephemeral,
     pub(crate) tickets: Tickets,
 }
 
 impl Api {
-    /// Opens an inbox on the bus and begins to receive; needs a runtime around it. `verifier` must trust `issuer`.
-    pub fn new(
-        config: ApiConfig,
-        store: Store,
-        bus: Bus,
-        verifier: SharedVerifier,
-        issuer: Issuer,
-        tasks: &Tasks,
-    ) -> Self {
+    /// Opens an inbox on the bus and begins to receive; needs a runtime around it.
+    pub fn new(config: ApiConfig, foundation: Foundation, tasks: &Tasks) -> Self {
+        let Foundation { store, bus, verifier, issuer, ephemeral, tickets } = foundation;
         let commands = Commands::start(bus, config.pending_commands_max, config.command_timeout, tasks);
         let hashes = HashPool::new(config.hash_workers, config.hash_queue_max);
-        let backoff = Backoff::new(config.backoff_entries_max);
-        let tickets = Tickets::new(config.tickets_max, config.ticket_ttl);
-        let shared = Shared { config, store, verifier, issuer, commands, hashes, backoff, tickets };
+        let backoff = Backoff::new(ephemeral.clone());
+        let shared =
+            Shared { config, store, verifier, issuer, commands, hashes, backoff, ephemeral, tickets };
         Self { app: Arc::new(shared) }
     }
 
@@ -93,15 +104,15 @@ impl Api {
         edge::around(routes::all().with_state(Arc::clone(&self.app)), &self.app.config)
     }
 
-    /// Where the gateways of this process redeem tickets.
-    pub fn tickets(&self) -> Tickets {
-        self.app.tickets.clone()
-    }
-
     /// The OpenAPI document, as `/openapi.json` gives it.
     pub fn document() -> String {
         openapi::document()
     }
+}
+
+/// What answers where the API, or something else, is served by another process: 404 to everything, with these words.
+pub fn elsewhere(words: &'static str) -> axum::Router {
+    edge::elsewhere(words)
 }
 
 impl Shared {

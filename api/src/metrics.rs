@@ -16,7 +16,7 @@ pub const INVENTORY: &[(&str, &str, &str)] = &[
     ("api_command_seconds", "histogram", "Time from sending a command to its reply."),
     ("api_commands_repeated_total", "counter", "Commands sent again because their reply was late."),
     ("api_commands_unanswered_total", "counter", "Commands whose reply did not come in time."),
-    ("api_tickets", "gauge", "Tickets given out and not yet redeemed."),
+    ("api_tickets", "gauge", "Tickets given out here whose time is not over."),
 ];
 
 /// Of the commands to routers.

@@ -6,6 +6,7 @@ mod history;
 mod login;
 mod members;
 mod messages;
+mod presence;
 mod receipts;
 mod refresh;
 mod register;
@@ -30,6 +31,8 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(users::me, users::change_me))
         .routes(routes!(users::user))
         .routes(routes!(users::find_users))
+        .routes(routes!(presence::user_presence))
+        .routes(routes!(presence::presence))
         .routes(routes!(groups::create_group, groups::list_groups))
         .routes(routes!(groups::group, groups::dismiss_group))
         .routes(routes!(members::list_members, members::add_members))

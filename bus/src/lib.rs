@@ -73,6 +73,14 @@ impl Bus {
         Ok(Self::Nats(Nats::connect(config, limits, tasks).await?))
     }
 
+    /// Whether what is sent now goes anywhere.
+    pub fn is_connected(&self) -> bool {
+        match self {
+            Self::Local(_) => true,
+            Self::Nats(nats) => nats.is_connected(),
+        }
+    }
+
     /// Opens the inbox of a node. It is closed when dropped. Over NATS its connection lives on the current runtime.
     pub fn node(&self, node: NodeId) -> NodeInbox {
         match self {

@@ -95,6 +95,11 @@ impl Nats {
         Ok(nats)
     }
 
+    /// Whether commands leave, and deliveries.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.uplink.is_connected() && self.downlink.is_connected()
+    }
+
     pub(crate) fn node(&self, node: NodeId) -> NatsInbox {
         let multiplex = self.multiplex(|config| MultiplexConfig {
             name: format!("tidegate node {node}"),

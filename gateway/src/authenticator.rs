@@ -1,12 +1,27 @@
 //! Who holds a proof: an access token or a one-time ticket.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use auth::{Identity, SharedVerifier, TokenError};
 use thiserror::Error;
 
-/// Redeems a one-time ticket; `None` when it is unknown, used or too old.
-pub type TicketRedeemer = Arc<dyn Fn(&str) -> Option<Identity> + Send + Sync>;
+/// Whose ticket it was, on its way: tickets may be known to another machine.
+pub type TicketFuture = Pin<Box<dyn Future<Output = Result<Identity, TicketRefusal>> + Send>>;
+
+/// Redeems a one-time ticket. The future is polled on a shard's thread.
+pub type TicketRedeemer = Arc<dyn Fn(&str) -> TicketFuture + Send + Sync>;
+
+/// Why a ticket opens nothing. The words go to the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum TicketRefusal {
+    /// The client's: another ticket helps.
+    #[error("the ticket is unknown, used or too old")]
+    Unknown,
+    /// The server's: a retry with another ticket, a little later, helps; so does a token.
+    #[error("tickets cannot be redeemed at the moment; use a token, or try again with a new ticket")]
+    Away,
+}
 
 /// Checks proofs. Cloning gives another handle to the same keys and tickets.
 #[derive(Clone)]
@@ -31,8 +46,8 @@ pub(crate) enum Proof<'a> {
 pub(crate) enum Refusal {
     #[error("the token is not valid")]
     Token(#[source] TokenError),
-    #[error("the ticket is unknown, used or too old")]
-    Ticket,
+    #[error(transparent)]
+    Ticket(TicketRefusal),
     #[error("the proof is for another user than the one asked for")]
     OtherUser,
 }
@@ -42,17 +57,15 @@ impl Refusal {
     pub(crate) fn words(&self) -> String {
         match self {
             Self::Token(cause) => format!("{self}: {cause}"),
-            Self::Ticket | Self::OtherUser => self.to_string(),
+            Self::Ticket(_) | Self::OtherUser => self.to_string(),
         }
     }
 }
 
 impl Authenticator {
-    pub(crate) fn identify(&self, proof: Proof<'_>) -> Result<Identity, Refusal> {
+    /// Whose token it is.
+    pub(crate) fn identify(&self, token: &str) -> Result<Identity, Refusal> {
         let now = lifecycle::wall_clock_ms() / 1_000;
-        match proof {
-            Proof::Token(token) => self.verifier.verify(token, now).map_err(Refusal::Token),
-            Proof::Ticket(ticket) => (self.tickets)(ticket).ok_or(Refusal::Ticket),
-        }
+        self.verifier.verify(token, now).map_err(Refusal::Token)
     }
 }

@@ -4,7 +4,7 @@
 //! ```text
 //! path? ──other──► fallback
 //!   └─ /ws ─► RFC 6455 §4.2 ─► Origin ─► proof, if one is shown ─► 101
-//!                  400, 405, 426    403       401
+//!                  400, 405, 426    403       401                 a ticket is redeemed first: 401, 503
 //! ```
 
 mod origin;
@@ -12,17 +12,17 @@ mod proof;
 mod query;
 
 use auth::Identity;
-use http::header::{HOST, ORIGIN, SEC_WEBSOCKET_PROTOCOL, WWW_AUTHENTICATE};
+use http::header::{HOST, ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_PROTOCOL, WWW_AUTHENTICATE};
 use http::{HeaderValue, Request, Response, StatusCode};
 use proto::{Encoding, UserId};
 
-use crate::authenticator::{Authenticator, Refusal};
+use crate::authenticator::{Authenticator, Proof, Refusal, TicketRefusal};
 use crate::config::Origins;
 use crate::metrics::count_handshake;
 use crate::websocket::handshake::{self as rfc6455, HandshakeError};
 
 /// The paths that are the socket.
-const PATHS: [&str; 3] = ["/ws", "/chat", "/api/v1/ws"];
+pub const SOCKET_PATHS: [&str; 3] = ["/ws", "/chat", "/api/v1/ws"];
 
 /// What a new socket is.
 pub(crate) struct Opening {
@@ -42,11 +42,13 @@ pub(crate) enum Decision {
     Refuse(Response<()>, String),
     /// Switch protocols.
     Open(Response<()>, Box<Opening>),
+    /// The same, once this ticket is redeemed and [`redeemed`] has looked whose it was.
+    Redeem(Response<()>, Box<Opening>, String),
 }
 
 /// Decides about a request.
 pub(crate) fn decide<B>(request: &Request<B>, origins: &Origins, authenticator: &Authenticator) -> Decision {
-    if !PATHS.contains(&request.uri().path()) {
+    if !SOCKET_PATHS.contains(&request.uri().path()) {
         return Decision::Elsewhere;
     }
     let headers = request.headers();
@@ -68,8 +70,8 @@ pub(crate) fn decide<B>(request: &Request<B>, origins: &Origins, authenticator: 
     let query = request.uri().query().unwrap_or_default();
     let shown = proof::shown(&offered, query);
     let opening = match prove(&shown, query, authenticator) {
-        Ok(opening) => opening,
-        Err(refusal) => return unauthenticated(&refusal),
+        Ok(opening) => Box::new(opening),
+        Err(refusal) => return refused(&refusal),
     };
     let mut response = checked.switching_protocols(None);
     if let Some(answer) = shown.answer {
@@ -78,7 +80,33 @@ pub(crate) fn decide<B>(request: &Request<B>, origins: &Origins, authenticator: 
         };
         response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, answer);
     }
-    Decision::Open(response, Box::new(opening))
+    match shown.proof() {
+        Some(Proof::Ticket(ticket)) => Decision::Redeem(response, opening, ticket.to_owned()),
+        Some(Proof::Token(_)) | None => Decision::Open(response, opening),
+    }
+}
+
+/// Decides again when it is known whose the ticket was.
+pub(crate) fn redeemed(
+    response: Response<()>,
+    mut opening: Box<Opening>,
+    ticket: Result<Identity, TicketRefusal>,
+) -> Decision {
+    match ticket.map_err(Refusal::Ticket).and_then(|identity| as_claimed(identity, opening.claimed.as_ref()))
+    {
+        Ok(identity) => {
+            opening.identity = Some(identity);
+            Decision::Open(response, opening)
+        }
+        Err(refusal) => refused(&refusal),
+    }
+}
+
+fn as_claimed(identity: Identity, claimed: Option<&UserId>) -> Result<Identity, Refusal> {
+    match claimed {
+        Some(claimed) if *claimed != identity.user => Err(Refusal::OtherUser),
+        _ => Ok(identity),
+    }
 }
 
 fn prove(shown: &proof::Shown<'_>, query: &str, authenticator: &Authenticator) -> Result<Opening, Refusal> {
@@ -87,14 +115,9 @@ fn prove(shown: &proof::Shown<'_>, query: &str, authenticator: &Authenticator) -
         None => None,
     };
     let identity = match shown.proof() {
-        Some(proof) => Some(authenticator.identify(proof)?),
-        None => None,
+        Some(Proof::Token(token)) => Some(as_claimed(authenticator.identify(token)?, claimed.as_ref())?),
+        Some(Proof::Ticket(_)) | None => None,
     };
-    if let (Some(identity), Some(claimed)) = (&identity, &claimed)
-        && identity.user != *claimed
-    {
-        return Err(Refusal::OtherUser);
-    }
     Ok(Opening { encoding: shown.encoding, identity, claimed })
 }
 
@@ -110,7 +133,14 @@ fn malformed(error: HandshakeError) -> Decision {
     Decision::Refuse(error.response(), error.to_string())
 }
 
-fn unauthenticated(refusal: &Refusal) -> Decision {
+fn refused(refusal: &Refusal) -> Decision {
+    if *refusal == Refusal::Ticket(TicketRefusal::Away) {
+        let mut decision = refuse("unavailable", StatusCode::SERVICE_UNAVAILABLE, refusal.words());
+        if let Decision::Refuse(response, _) = &mut decision {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        return decision;
+    }
     let mut decision = refuse("unauthenticated", StatusCode::UNAUTHORIZED, refusal.words());
     if let Decision::Refuse(response, _) = &mut decision {
         response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -17,6 +17,7 @@
 //! - A slow client costs its own mailbox and nothing else: nobody waits for it.
 //! - A command carries the identity of its session, never anything the client wrote about itself.
 //! - A `sync` is carried out after the session's interest is in force, so nothing falls between the two.
+//! - Every session's begin is told to the presence sink, and later its end.
 //! - Every socket ends with a close frame that says why, as far as the peer takes one.
 //!
 //! **Does not** decide, store or order anything, know other shards, or look at bodies.
@@ -36,6 +37,7 @@ mod interest;
 mod listener;
 mod mailbox;
 pub mod metrics;
+mod presence;
 mod rate;
 mod running;
 mod session;
@@ -43,10 +45,12 @@ mod shard;
 pub mod websocket;
 mod wheel;
 
-pub use authenticator::{Authenticator, TicketRedeemer};
+pub use authenticator::{Authenticator, TicketFuture, TicketRedeemer, TicketRefusal};
 pub use config::{
     AdmissionLimits, DrainPlan, GatewayConfig, MailboxLimits, Origins, SessionLimits, Timeouts,
 };
 pub use fallback::{FallbackFuture, HttpFallback, Peer, ResponseBody};
+pub use handshake::SOCKET_PATHS;
+pub use presence::{Attendance, PresenceSink};
 pub use running::{Gateway, Running, StartError};
 pub use shard::DrainReport;

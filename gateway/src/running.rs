@@ -13,6 +13,7 @@ use crate::authenticator::Authenticator;
 use crate::config::GatewayConfig;
 use crate::fallback::HttpFallback;
 use crate::listener;
+use crate::presence::PresenceSink;
 use crate::shard::{self, DrainReport, Start};
 
 /// Starts gateways.
@@ -50,6 +51,7 @@ impl Gateway {
         config: GatewayConfig,
         bus: &Bus,
         authenticator: &Authenticator,
+        presence: &PresenceSink,
         fallback: &HttpFallback,
         tasks: &Tasks,
     ) -> Result<Running, StartError> {
@@ -67,6 +69,7 @@ impl Gateway {
                 config: Arc::clone(&config),
                 bus: bus.clone(),
                 authenticator: authenticator.clone(),
+                presence: Arc::clone(presence),
                 fallback: Arc::clone(fallback),
                 admission: Arc::clone(&admission),
                 tasks: tasks.clone(),

@@ -44,6 +44,7 @@ use crate::connection::Upgraded;
 use crate::interest::{Interest, Subscriptions};
 use crate::mailbox::{Mailbox, Pool};
 use crate::metrics::{Metrics, Tally};
+use crate::presence::PresenceSink;
 use crate::rate::{Rate, RateMeter};
 use crate::session::{Flags, Pending, Phase, Session, SessionKey, Sessions};
 use crate::websocket::{Decoder, Limits};
@@ -60,6 +61,7 @@ pub(crate) struct Shard {
     bus: Bus,
     inbox: Rc<NodeInbox>,
     authenticator: Authenticator,
+    presence: PresenceSink,
     sessions: Sessions,
     /// Sessions with a user; the others are not told anything.
     authenticated: usize,
@@ -104,7 +106,12 @@ impl Subscriptions for NodeInbox {
 }
 
 impl Shard {
-    fn new(config: Arc<GatewayConfig>, bus: Bus, authenticator: Authenticator) -> Self {
+    fn new(
+        config: Arc<GatewayConfig>,
+        bus: Bus,
+        authenticator: Authenticator,
+        presence: PresenceSink,
+    ) -> Self {
         let inbox = bus.node(NodeId(rand::random()));
         let session = &config.session;
         let rate = Rate::new(session.commands_per_second, session.commands_burst, session.rate_strikes_max);
@@ -114,6 +121,7 @@ impl Shard {
             bus,
             inbox: Rc::new(inbox),
             authenticator,
+            presence,
             sessions: Sessions::default(),
             authenticated: 0,
             interest: Interest::default(),

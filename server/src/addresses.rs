@@ -7,25 +7,36 @@ use std::path::{Path, PathBuf};
 const FILE: &str = "addresses.json";
 
 /// The file, removed when the server stops in order.
-pub(crate) struct Addresses(PathBuf);
+pub(crate) struct Addresses {
+    path: PathBuf,
+    content: String,
+}
 
 impl Addresses {
-    /// Writes the file whole: a reader sees the old one or the new one.
-    pub(crate) fn write(data_dir: &Path, public: SocketAddr, admin: SocketAddr) -> std::io::Result<Self> {
-        let (path, beside) = (data_dir.join(FILE), data_dir.join(format!("{FILE}.new")));
+    /// Writes the file whole: a reader sees the old one or the new one. Without a public port that is `null`.
+    pub(crate) fn write(
+        data_dir: &Path,
+        public: Option<SocketAddr>,
+        admin: SocketAddr,
+    ) -> std::io::Result<Self> {
+        let (path, beside) = (data_dir.join(FILE), data_dir.join(format!("{FILE}.{}", std::process::id())));
         let content = serde_json::json!({
             "pid": std::process::id(),
-            "public": public.to_string(),
+            "public": public.map(|address| address.to_string()),
             "admin": admin.to_string(),
         });
-        std::fs::write(&beside, format!("{content:#}\n"))?;
+        let content = format!("{content:#}\n");
+        std::fs::write(&beside, &content)?;
         std::fs::rename(&beside, &path)?;
-        Ok(Self(path))
+        Ok(Self { path, content })
     }
 
-    /// Removes it: nobody listens there any more.
+    /// Removes it: nobody listens there any more. One that another process has written since stays.
     pub(crate) fn remove(self) {
-        if let Err(error) = std::fs::remove_file(&self.0) {
+        if !std::fs::read_to_string(&self.path).is_ok_and(|content| content == self.content) {
+            return tracing::debug!("addresses file is not ours any more");
+        }
+        if let Err(error) = std::fs::remove_file(&self.path) {
             tracing::debug!(%error, "addresses file was gone already");
         }
     }

@@ -21,6 +21,8 @@ use lifecycle::{MetricsPage, Phase, Phases, Tasks};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
+use crate::health::Health;
+
 /// Connections served at a time.
 const CONNECTIONS_MAX: usize = 32;
 /// How long a request may take to arrive.
@@ -33,6 +35,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Admin {
     pub(crate) phases: Phases,
     pub(crate) metrics: MetricsPage,
+    pub(crate) health: Health,
 }
 
 impl Admin {
@@ -90,12 +93,7 @@ impl Admin {
     async fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         match request.uri().path() {
             "/live" => text(StatusCode::OK, "text/plain", "alive\n".into()),
-            "/ready" => {
-                let phase = self.phases.now();
-                let status =
-                    if phase == Phase::Ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-                text(status, "text/plain", format!("{}\n", phase.name()))
-            }
+            "/ready" => self.ready().await,
             "/metrics" => {
                 let page = self.metrics.clone();
                 match tokio::task::spawn_blocking(move || page.render()).await {
@@ -107,6 +105,20 @@ impl Admin {
             }
             _ => text(StatusCode::NOT_FOUND, "text/plain", "here are /metrics, /live and /ready\n".into()),
         }
+    }
+}
+
+impl Admin {
+    /// Ready means that what this process does for others works: its phase, and what its roles stand on.
+    async fn ready(&self) -> Response<Full<Bytes>> {
+        let phase = self.phases.now();
+        let missing = if phase == Phase::Ready { self.health.missing().await } else { Vec::new() };
+        let status = match phase == Phase::Ready && missing.is_empty() {
+            true => StatusCode::OK,
+            false => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let words = if missing.is_empty() { phase.name().to_owned() } else { missing.join("\n") };
+        text(status, "text/plain", format!("{words}\n"))
     }
 }
 

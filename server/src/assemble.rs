@@ -1,28 +1,28 @@
-//! Makes every part and binds every port, in the order in which they need each other; the public port comes last, so that
-//! whoever is let in finds everything behind it.
+//! Makes every part that the roles of this process need, and binds every port, in the order in which the parts need each
+//! other; the public port comes last, so that whoever is let in finds everything behind it.
 //!
-//! **Guarantees.** Whatever can be refused is refused here, with words that say what to do.
+//! ```text
+//! admin port ─► signing key ─► bus ─► store ─► router (role router) ─► API (role api) ─► public port (gateway, or api alone)
+//! ```
+//!
+//! **Guarantees.** Whatever can be refused is refused here, with words that say what to do. A process opens nothing that its
+//! roles have no use for: a gateway has no store, a router no public port.
 
-use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
-use std::sync::Arc;
+use std::net::SocketAddr;
 
 use anyhow::Context;
-use auth::{Issuer, SharedVerifier};
-use bus::Bus;
-use gateway::{Authenticator, Gateway, HttpFallback, Running};
+use auth::Issuer;
 use lifecycle::{LogFormat, MetricsPage, Phase, Phases};
 use router::Router;
-use store::{Embedded, Store};
-use tokio::runtime::Handle;
 
 use crate::addresses::Addresses;
 use crate::admin::Admin;
 use crate::config::Config;
+use crate::front::Front;
 use crate::greeting::Greeting;
-use crate::issuers::Issuers;
+use crate::health::Health;
 use crate::stop::{Server, Stages, enter};
-use crate::{keys, open_files, public};
+use crate::{connect, front, keys};
 
 /// Makes the server and lets the world in.
 pub(crate) async fn assemble(
@@ -33,116 +33,63 @@ pub(crate) async fn assemble(
     let stages = Stages::default();
     metrics.keep_up(&stages.base);
     let data_made = keys::make_data_dir(&config.data_dir)?;
-    let admin = serve_admin(config, phases, metrics, &stages).await?;
+    let health = Health::default();
+    let admin = Admin { phases: phases.clone(), metrics: metrics.clone(), health: health.clone() };
+    let admin = serve_admin(config, admin, &stages).await?;
+    let key = keys::of_process(config)?;
 
-    let store = open_store(config, &stages).await?;
-    let key = keys::read_or_generate(&config.auth.signing_key_file)?;
-    let issuer = Issuer::new(key.key, &config.auth.issuer, &config.auth.audience);
-    let bus = Bus::local(config.bus);
-    Router::start(config.router.clone(), bus.clone(), store.clone(), stages.core.clone())
-        .await
-        .context("the router cannot start")?;
-
-    let verifier = trusted(config, &issuer, &stages).await;
-    let api = api::Api::new(config.api.clone(), store, bus.clone(), verifier.clone(), issuer, &stages.front);
-    let tickets = api.tickets();
-    let authenticator = Authenticator { verifier, tickets: Arc::new(move |ticket| tickets.redeem(ticket)) };
-    let fallback = public::fallback(api.router(), Handle::current(), stages.front.clone());
-    let public = open_public_port(config, &bus, &authenticator, &fallback, &stages)?;
+    let bus = connect::bus(config, &stages).await?;
+    health.watch_bus(bus.clone());
+    let store = match config.roles.needs_store() {
+        true => Some(connect::store(config, &stages).await?),
+        false => None,
+    };
+    if let Some(store) = &store {
+        health.watch_store(store.clone());
+    }
+    if let Some(store) = store.as_ref().filter(|_| config.roles.router) {
+        Router::start(config.router.clone(), bus.clone(), store.clone(), stages.core.clone())
+            .await
+            .context("the router cannot start")?;
+    }
+    let issuer =
+        key.as_ref().map(|key| Issuer::new(key.key.clone(), &config.auth.issuer, &config.auth.audience));
+    let public = front::open(config, Front { bus, store, issuer }, &stages).await?;
 
     let addresses = Addresses::write(&config.data_dir, public, admin)
         .with_context(|| format!("{} cannot be written", config.data_dir.display()))?;
     enter(phases, Phase::Ready);
-    tracing::info!(%public, %admin, data = %config.data_dir.display(), "ready");
-    let greeting = Greeting {
-        data_dir: &config.data_dir,
-        data_made,
-        key_file: &config.auth.signing_key_file,
-        key_generated: key.generated,
-        public,
-        admin,
-    };
+    tell(config, public, admin);
+    let key_generated = key.as_ref().map(|key| key.generated);
+    let greeting = Greeting { config, data_made, key_generated, public, admin };
     // Whoever asked for JSON lines reads both outputs with a program.
     let greeting = (config.log.format != LogFormat::Json).then(|| greeting.text());
     Ok(Server { stages, addresses, greeting })
 }
 
-async fn serve_admin(
-    config: &Config,
-    phases: &Phases,
-    metrics: &MetricsPage,
-    stages: &Stages,
-) -> anyhow::Result<SocketAddr> {
+async fn serve_admin(config: &Config, admin: Admin, stages: &Stages) -> anyhow::Result<SocketAddr> {
     let listener = tokio::net::TcpListener::bind(config.admin_listen)
         .await
-        .with_context(|| cannot_listen("admin", config.admin_listen))?;
+        .with_context(|| front::cannot_listen("admin", config.admin_listen))?;
     let address = listener.local_addr()?;
-    Admin { phases: phases.clone(), metrics: metrics.clone() }.serve(listener, &stages.base);
+    admin.serve(listener, &stages.base);
     Ok(address)
 }
 
-/// Opening reads the journal again after a crash, which may take a while.
-async fn open_store(config: &Config, stages: &Stages) -> anyhow::Result<Store> {
-    let (settings, tasks) = (config.store.clone(), stages.base.clone());
-    let embedded = tokio::task::spawn_blocking(move || Embedded::open(&settings, &tasks))
-        .await
-        .context("opening the store was interrupted")?
-        .with_context(|| cannot_open(&config.data_dir))?;
-    let (closing, base) = (Arc::clone(&embedded), stages.base.clone());
-    stages.base.spawn("store", async move {
-        base.draining().await;
-        closing.close().await;
-    });
-    Ok(Store::Embedded(embedded))
-}
-
-async fn trusted(config: &Config, own: &Issuer, stages: &Stages) -> SharedVerifier {
-    let auth = &config.auth;
-    let mut issuers = Issuers::new(own.clone(), auth.leeway, auth.jwks_refresh, &auth.issuers);
-    issuers.fetch().await;
-    let verifier = SharedVerifier::new(issuers.verifier());
-    issuers.keep_fresh(verifier.clone(), &stages.front);
-    verifier
-}
-
-fn open_public_port(
-    config: &Config,
-    bus: &Bus,
-    authenticator: &Authenticator,
-    fallback: &HttpFallback,
-    stages: &Stages,
-) -> anyhow::Result<SocketAddr> {
-    let listen = config.gateway.listen;
-    if listen.port() != 0 {
-        // The shards share their port (SO_REUSEPORT), and would share it with another server of the same user as well.
-        TcpListener::bind(listen).with_context(|| cannot_listen("public", listen))?;
+/// The same as the greeting, for whoever reads the log.
+fn tell(config: &Config, public: Option<SocketAddr>, admin: SocketAddr) {
+    let public = public.map_or_else(|| "none".to_owned(), |address| address.to_string());
+    for remark in config.remarks() {
+        tracing::info!(remark, "worth knowing");
     }
-    let mut gateway = config.gateway.clone();
-    gateway.admission.connections_max = open_files::connections_that_fit(gateway.admission.connections_max);
-    let running = Gateway::start(gateway, bus, authenticator, fallback, &stages.front)
-        .with_context(|| cannot_listen("public", listen))?;
-    let address = running.address();
-    stages.front.spawn("gateway report", report(running));
-    Ok(address)
-}
-
-/// Ends with the last shard, whose numbers are then in the log.
-async fn report(running: Running) {
-    running.drained().await;
-}
-
-fn cannot_listen(section: &str, address: SocketAddr) -> String {
-    format!(
-        "the {section} port {address} cannot be opened; stop what uses it, or choose another with {section}.listen \
-         (TIDEGATE_{}__LISTEN)",
-        section.to_uppercase()
-    )
-}
-
-fn cannot_open(data_dir: &Path) -> String {
-    format!(
-        "the data directory {} cannot be used; if another tidegate runs there, stop it or choose another directory \
-         with data.dir (TIDEGATE_DATA__DIR)",
-        data_dir.display()
-    )
+    tracing::info!(
+        roles = %config.roles,
+        public,
+        %admin,
+        bus = connect::bus_words(config),
+        store = connect::store_words(config),
+        ephemeral = connect::ephemeral_words(config),
+        data = %config.data_dir.display(),
+        "ready"
+    );
 }

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use proto::UserId;
 
 use crate::config::units;
+use crate::roles::Role;
 
 /// A chat server: sockets, groups, history, accounts, in one program.
 #[derive(Debug, Parser)]
@@ -21,6 +22,9 @@ pub(crate) struct Arguments {
         value_delimiter = ':'
     )]
     pub(crate) config: Vec<PathBuf>,
+    /// What this process does; several with commas, or given several times. All of them when not given
+    #[arg(long = "role", value_name = "ROLE", global = true, env = "TIDEGATE_ROLE", value_delimiter = ',')]
+    pub(crate) role: Vec<Role>,
     #[command(subcommand)]
     pub(crate) command: Option<Subject>,
 }
@@ -32,6 +36,10 @@ pub(crate) enum Subject {
     CheckConfig,
     /// Prints the configuration in force, secrets hidden; `tidegate print-config > my.toml` is a good beginning
     PrintConfig,
+    /// Makes the signing key if there is none, and says where it is; a cluster needs the same one at each gateway and API
+    Key,
+    /// Makes the tables of a CQL store, or brings them up to date; does no harm when repeated, or done by several at once
+    Migrate,
     /// Prints an access token, signed with this server's key
     Token {
         /// Whose: the `sub` claim. The user needs no account
@@ -57,13 +65,24 @@ const LONG_ABOUT: &str = "\
 A chat server: sockets, groups, history, accounts, in one program.
 
 Without arguments it serves everything: the page, the HTTP API and the sockets on port 8080, metrics and health on \
-127.0.0.1:9090, data in ./tidegate-data. A signing key is generated at the first start. An acknowledged message is on disk.";
+127.0.0.1:9090, data in ./tidegate-data. A signing key is generated at the first start. An acknowledged message is on disk.
+
+With --role it is one process of a cluster: gateways hold sockets, routers decide, API processes serve HTTP. NATS joins them \
+([bus.nats]), ScyllaDB or Cassandra keeps what is written ([store.cql]), Redis what may be lost ([redis]).";
 
 const AFTER_LONG_HELP: &str = "\
 First steps:
   tidegate                                    serve; prints the page's address and what to try
   tidegate token --user alice --ttl 1h        a token for a socket or the API, no account needed
   websocat 'ws://localhost:8080/ws?token=…'   then: {\"send\":{\"client_message_id\":\"<uuid>\",\"to_user\":\"bob\",\"body\":{\"text\":\"hi\"}}}
+
+A cluster, its settings in cluster.toml:
+  tidegate migrate --config cluster.toml      make the tables
+  tidegate key --config cluster.toml          make the signing key that all processes share
+  tidegate --role router --config cluster.toml
+  tidegate --role gateway --config cluster.toml
+  tidegate --role api --config cluster.toml
+  tidegate check-config --role api --config … what that process would find wrong, or worth knowing
 
 Configuration, each layer over the one before, key by key:
   1. the defaults                             tidegate print-config shows them with a comment on each

@@ -4,16 +4,20 @@
 //! it was written. Every default is in `config.default.toml` and nowhere else.
 
 mod api;
+pub(crate) mod bus;
 mod gateway;
 mod issuers;
 pub(crate) mod layers;
 mod near;
 mod print;
 pub(crate) mod reader;
+mod redis;
 mod router;
-mod store;
+mod secrets;
+pub(crate) mod store;
 #[cfg(test)]
 mod tests;
+mod together;
 pub(crate) mod units;
 
 use std::net::SocketAddr;
@@ -23,12 +27,15 @@ use std::time::Duration;
 use ::api::ApiConfig;
 use ::gateway::GatewayConfig;
 use ::router::RouterConfig;
-use ::store::EmbeddedConfig;
+use ::store::{LocalConfig, Others, RedisConfig};
 use lifecycle::{LogConfig, LogFormat};
 
 use crate::issuers::TrustedIssuer;
+use crate::roles::Roles;
+use bus::BusConfig;
 use layers::{Layers, Problem};
 use reader::Reader;
+use store::StoreConfig;
 
 pub(crate) use print::print;
 
@@ -37,17 +44,22 @@ pub(crate) const DEFAULTS: &str = include_str!("../config.default.toml");
 
 /// Everything the program is told before it starts.
 pub(crate) struct Config {
+    pub(crate) roles: Roles,
     pub(crate) data_dir: PathBuf,
     pub(crate) admin_listen: SocketAddr,
     pub(crate) log: LogConfig,
     pub(crate) worker_threads: usize,
     pub(crate) drain_timeout: Duration,
     pub(crate) auth: AuthConfig,
-    pub(crate) bus: bus::Limits,
+    pub(crate) bus: BusConfig,
     pub(crate) gateway: GatewayConfig,
     pub(crate) router: RouterConfig,
-    pub(crate) store: EmbeddedConfig,
+    pub(crate) store: StoreConfig,
+    pub(crate) local: LocalConfig,
+    pub(crate) redis: Option<RedisConfig>,
     pub(crate) api: ApiConfig,
+    /// Connections of the public port where no gateway holds it.
+    pub(crate) api_connections_max: usize,
 }
 
 /// Whose tokens are trusted, and what ours say.
@@ -73,24 +85,27 @@ pub(crate) fn layers(files: &[PathBuf], environment: impl Iterator<Item = (Strin
 
 impl Config {
     /// The configuration, or everything that is wrong with it.
-    pub(crate) fn load(layers: Layers) -> Result<Self, Vec<Problem>> {
+    pub(crate) fn load(layers: Layers, roles: Roles) -> Result<Self, Vec<Problem>> {
         let reader = Reader::new(layers);
-        let config = Self::read(&reader);
+        let config = Self::read(&reader, roles);
         let problems = reader.into_problems();
         if problems.is_empty() { Ok(config) } else { Err(problems) }
     }
 
-    fn read(reader: &Reader) -> Self {
+    fn read(reader: &Reader, roles: Roles) -> Self {
         let data_dir = PathBuf::from(reader.filled("data.dir"));
+        let bus = bus::read(reader);
+        let others = if bus.nats.is_some() { Others::Maybe } else { Others::None };
         let config = Self {
-            bus: bus::Limits {
-                commands: reader.whole("bus.commands_max", 64..=1 << 24),
-                deliveries: reader.whole("bus.deliveries_max", 64..=1 << 24),
-            },
+            roles,
+            bus,
             gateway: gateway::read(reader),
             router: router::read(reader),
             store: store::read(reader, &data_dir),
+            local: redis::local(reader, others),
+            redis: redis::read(reader),
             api: api::read(reader),
+            api_connections_max: reader.whole("api.connections_max", 1..=1_000_000),
             admin_listen: reader.address("admin.listen"),
             log: log(reader),
             worker_threads: reader.whole("runtime.worker_threads", 1..=1_024),
@@ -98,9 +113,7 @@ impl Config {
             auth: auth(reader, &data_dir),
             data_dir,
         };
-        if config.gateway.drain.timeout >= config.drain_timeout {
-            reader.conflict("drain.timeout", "gateway.drain_timeout", "must be longer than");
-        }
+        together::check(reader, &config);
         config
     }
 }

@@ -2,42 +2,75 @@
 
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
+
+use crate::config::Config;
+use crate::connect;
 
 /// What there is to tell.
 pub(crate) struct Greeting<'a> {
-    pub(crate) data_dir: &'a Path,
+    pub(crate) config: &'a Config,
     pub(crate) data_made: bool,
-    pub(crate) key_file: &'a Path,
-    pub(crate) key_generated: bool,
-    pub(crate) public: SocketAddr,
+    /// `None` where no key is needed.
+    pub(crate) key_generated: Option<bool>,
+    pub(crate) public: Option<SocketAddr>,
     pub(crate) admin: SocketAddr,
 }
 
 impl Greeting<'_> {
     /// As lines for a terminal.
     pub(crate) fn text(&self) -> String {
-        let (page, admin) = (url(self.public), url(self.admin));
-        let data = if self.data_made { "made just now" } else { "opened, with what was in it" };
-        let key = if self.key_generated { "generated just now, mode 0600" } else { "read" };
         let mut text = format!("Tidegate {} is ready.\n\n", env!("CARGO_PKG_VERSION"));
-        for (what, place, remark) in [
-            ("page", format!("{page}/"), "open it in two windows and chat"),
-            ("API", format!("{page}/docs"), "every call, to try out"),
-            ("data", self.data_dir.display().to_string(), data),
-            ("key", self.key_file.display().to_string(), key),
-            ("admin", format!("{admin}/metrics"), "also /live and /ready"),
-        ] {
-            let _ = writeln!(text, "  {what:<6} {place:<34} {remark}");
+        for (what, place, remark) in self.lines() {
+            let _ = writeln!(text, "{}", format!("  {what:<6} {place:<34} {remark}").trim_end());
         }
-        let _ = write!(
-            text,
-            "\nNext, in another terminal:\n\n  \
-             curl {page}/api/v1/auth/register -H 'content-type: application/json' \\\n       \
-             -d '{{\"username\":\"alice\",\"password\":\"123456\"}}'\n\n\
-             Ctrl-C stops it. `tidegate --help` tells the rest.\n"
-        );
+        for remark in self.config.remarks() {
+            let _ = writeln!(text, "\nNote: {remark}.");
+        }
+        if let Some(public) = self.public.filter(|_| self.config.roles.api) {
+            let page = url(public);
+            let _ = write!(
+                text,
+                "\nNext, in another terminal:\n\n  \
+                 curl {page}/api/v1/auth/register -H 'content-type: application/json' \\\n       \
+                 -d '{{\"username\":\"alice\",\"password\":\"123456\"}}'\n"
+            );
+        }
+        text.push_str("\nCtrl-C stops it. `tidegate --help` tells the rest.\n");
         text
+    }
+
+    /// What, where, and a remark.
+    fn lines(&self) -> Vec<(&'static str, String, &'static str)> {
+        let (config, roles) = (self.config, self.config.roles);
+        let mut lines = Vec::new();
+        if !roles.is_all() {
+            lines.push(("role", roles.to_string(), ""));
+        }
+        if let Some(public) = self.public {
+            let page = url(public);
+            if roles.api {
+                lines.push(("page", format!("{page}/"), "open it in two windows and chat"));
+                lines.push(("API", format!("{page}/docs"), "every call, to try out"));
+            }
+            if roles.gateway && !roles.api {
+                lines.push(("socket", format!("{}/ws", page.replacen("http", "ws", 1)), ""));
+            }
+        }
+        if config.bus.nats.is_some() {
+            lines.push(("NATS", connect::bus_words(config), "joins the processes"));
+            lines.push(("store", connect::store_words(config), ""));
+        }
+        if config.redis.is_some() && roles.has_front() {
+            lines.push(("Redis", connect::ephemeral_words(config), "for what may be lost"));
+        }
+        let data = if self.data_made { "made just now" } else { "opened, with what was in it" };
+        lines.push(("data", config.data_dir.display().to_string(), data));
+        if let Some(generated) = self.key_generated {
+            let key = if generated { "generated just now, mode 0600" } else { "read" };
+            lines.push(("key", config.auth.signing_key_file.display().to_string(), key));
+        }
+        lines.push(("admin", format!("{}/metrics", url(self.admin)), "also /live and /ready"));
+        lines
     }
 }
 

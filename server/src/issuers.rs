@@ -38,15 +38,20 @@ pub(crate) enum IssuerKeys {
 
 /// Everyone whose tokens are trusted, and their keys as they are known now.
 pub(crate) struct Issuers {
-    own: Issuer,
+    own: Option<Issuer>,
     leeway: Duration,
     refresh: Duration,
     trusted: Vec<(TrustedIssuer, Vec<VerifyingKey>)>,
 }
 
 impl Issuers {
-    /// Ours and the given ones; key sets are empty until [`Self::fetch`].
-    pub(crate) fn new(own: Issuer, leeway: Duration, refresh: Duration, trusted: &[TrustedIssuer]) -> Self {
+    /// Ours, if there is a key for it, and the given ones; key sets are empty until [`Self::fetch`].
+    pub(crate) fn new(
+        own: Option<Issuer>,
+        leeway: Duration,
+        refresh: Duration,
+        trusted: &[TrustedIssuer],
+    ) -> Self {
         let with_keys = |issuer: &TrustedIssuer| match &issuer.keys {
             IssuerKeys::Fixed(keys) => (issuer.clone(), keys.clone()),
             IssuerKeys::Jwks(_) => (issuer.clone(), Vec::new()),
@@ -56,7 +61,11 @@ impl Issuers {
 
     /// The verifier of what is known now.
     pub(crate) fn verifier(&self) -> Verifier {
-        let own = self.own.trusted_by(Verifier::new(self.leeway.as_secs()));
+        let nobody = Verifier::new(self.leeway.as_secs());
+        let own = match &self.own {
+            Some(own) => own.trusted_by(nobody),
+            None => nobody,
+        };
         self.trusted
             .iter()
             .fold(own, |verifier, (issuer, keys)| verifier.trusting(issuer.trust.clone(), keys.clone()))

@@ -1,4 +1,5 @@
-//! The signing key's file: generated at the first start, readable by its owner alone.
+//! The signing key's file: readable by its owner alone. A process alone generates it at its first start; processes of a
+//! cluster must all have the same one, so there it is only read.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
@@ -8,10 +9,65 @@ use std::path::Path;
 use anyhow::Context;
 use auth::SigningKey;
 
+use crate::config::Config;
+
 /// A key, and whether it was made just now.
 pub(crate) struct KeyFile {
     pub(crate) key: SigningKey,
     pub(crate) generated: bool,
+}
+
+/// The key as a process with these roles needs it: `None` when it can do without.
+pub(crate) fn of_process(config: &Config) -> anyhow::Result<Option<KeyFile>> {
+    let (path, roles) = (&config.auth.signing_key_file, config.roles);
+    if !roles.has_front() {
+        return Ok(None);
+    }
+    if config.bus.nats.is_none() {
+        return read_or_generate(path).map(Some);
+    }
+    match existing(path)? {
+        Some(key) => Ok(Some(key)),
+        // Whom it trusts then is said in the configuration, and tokens of this server's own are not among it.
+        None if !roles.api && !config.auth.issuers.is_empty() => Ok(None),
+        None => Err(missing(config)),
+    }
+}
+
+/// The key for a command that signs something.
+pub(crate) fn for_signing(config: &Config) -> anyhow::Result<SigningKey> {
+    let path = &config.auth.signing_key_file;
+    if config.bus.nats.is_none() {
+        make_data_dir(&config.data_dir)?;
+        return Ok(read_or_generate(path)?.key);
+    }
+    Ok(existing(path)?.ok_or_else(|| missing(config))?.key)
+}
+
+/// `tidegate key`: makes the key if there is none; says where it is.
+pub(crate) fn make(config: &Config) -> anyhow::Result<String> {
+    let path = &config.auth.signing_key_file;
+    if path.parent() == Some(config.data_dir.as_path()) {
+        make_data_dir(&config.data_dir)?;
+    }
+    let made = if read_or_generate(path)?.generated { "generated just now" } else { "was there already" };
+    Ok(format!(
+        "{}: {made}; give the same file, mode 0600, to each gateway and API process (auth.signing_key_file)",
+        path.display()
+    ))
+}
+
+/// A key of its own would make every token of the others invalid here, and the other way round.
+fn missing(config: &Config) -> anyhow::Error {
+    let other_way = if config.roles.api {
+        ""
+    } else {
+        "; a gateway can do without when [[auth.issuers]] names whose tokens to trust instead"
+    };
+    anyhow::anyhow!(
+        "there is no signing key at {}: the processes of a cluster share one; make it once with `tidegate key`, and give the          same file to each gateway and API process with auth.signing_key_file (TIDEGATE_AUTH__SIGNING_KEY_FILE){other_way}",
+        config.auth.signing_key_file.display()
+    )
 }
 
 /// Makes the data directory when it is missing, for its owner alone. Says whether it did.
@@ -30,10 +86,17 @@ pub(crate) fn make_data_dir(dir: &Path) -> anyhow::Result<bool> {
 }
 
 /// Reads the key, or generates it when there is none. Two processes that do so at once get the same key.
-pub(crate) fn read_or_generate(path: &Path) -> anyhow::Result<KeyFile> {
+fn read_or_generate(path: &Path) -> anyhow::Result<KeyFile> {
+    match existing(path)? {
+        Some(key) => Ok(key),
+        None => generate(path),
+    }
+}
+
+fn existing(path: &Path) -> anyhow::Result<Option<KeyFile>> {
     match std::fs::read_to_string(path) {
-        Ok(text) => read(path, &text),
-        Err(error) if error.kind() == ErrorKind::NotFound => generate(path),
+        Ok(text) => read(path, &text).map(Some),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| {
             format!(
                 "the signing key {} cannot be read; it must belong to the user that runs tidegate",

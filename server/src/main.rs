@@ -9,14 +9,20 @@ mod admin;
 mod assemble;
 mod cli;
 mod config;
+mod connect;
 mod exit;
+mod front;
 mod greeting;
+mod health;
+mod http_port;
 mod issuers;
 mod keys;
 mod metrics;
+mod migrate;
 mod open_files;
 mod page;
 mod public;
+mod roles;
 mod stop;
 mod token;
 
@@ -25,10 +31,12 @@ use std::time::Duration;
 
 use clap::Parser;
 use lifecycle::{MetricsPage, Phases, StopSignals};
+use tokio::runtime::Runtime;
 
 use cli::{Arguments, Subject};
 use config::Config;
 use exit::Exit;
+use roles::Roles;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -42,7 +50,7 @@ fn main() -> ExitCode {
     if matches!(arguments.command, Some(Subject::PrintConfig)) {
         print!("{}", config::print(&layers));
     }
-    let config = match Config::load(layers) {
+    let config = match Config::load(layers, Roles::of(&arguments.role)) {
         Ok(config) => config,
         Err(problems) => {
             problems.iter().for_each(|problem| eprintln!("{problem}"));
@@ -54,8 +62,17 @@ fn main() -> ExitCode {
         Some(Subject::PrintConfig) => Ok(Exit::Done),
         Some(Subject::CheckConfig) => {
             println!("the configuration is valid");
+            config.remarks().iter().for_each(|remark| println!("note: {remark}"));
             Ok(Exit::Done)
         }
+        Some(Subject::Key) => keys::make(&config).map(|words| {
+            println!("{words}");
+            Exit::Done
+        }),
+        Some(Subject::Migrate) => migrate::migrate(config).map(|words| {
+            println!("{words}");
+            Exit::Done
+        }),
         Some(Subject::Token { user, ttl, scope }) => token::issue(&config, &user, ttl, &scope).map(|token| {
             println!("{token}");
             Exit::Done
@@ -70,14 +87,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(config: Config) -> anyhow::Result<Exit> {
-    config.log.install()?;
-    let metrics = MetricsPage::install(metrics::ALL)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+/// The runtime of everything that has no thread of its own.
+fn main_runtime(config: &Config) -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.worker_threads)
         .thread_name("main")
         .enable_all()
-        .build()?;
+        .build()
+}
+
+fn serve(config: Config) -> anyhow::Result<Exit> {
+    config.log.install()?;
+    let metrics = MetricsPage::install(metrics::ALL)?;
+    let runtime = main_runtime(&config)?;
     let exit = runtime.block_on(async {
         let mut signals = StopSignals::install()?;
         let phases = Phases::default();

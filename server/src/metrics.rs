@@ -3,6 +3,7 @@
 /// Every metric of this crate: name, kind, help.
 pub(crate) const INVENTORY: &[(&str, &str, &str)] = &[
     ("server_admin_connections", "gauge", "Connections of the admin port"),
+    ("server_http_connections", "gauge", "Connections of the public port where no gateway holds it"),
     ("server_key_sets_fetched_total", "counter", "Key sets of other issuers fetched"),
     ("server_key_set_failures_total", "counter", "Key sets that could not be fetched; the last one stays"),
     ("server_phase", "gauge", "Phase of the process: 0 starting, 1 ready, 2 draining, 3 stopped"),

@@ -1,8 +1,8 @@
 //! The public port's HTTP: the page from memory, everything else from the API on the main runtime.
 //!
 //! ```text
-//! gateway shard ──not /ws──► page? ──yes──► answered at once, on the shard
-//!                              └──no──► the API's router, on the main runtime
+//! gateway shard, or the port of an API alone ──not /ws──► page? ──yes──► answered at once
+//!                                                             └──no──► the API's router, on the main runtime
 //! ```
 //!
 //! **Limits.** One request at a time on each connection, so the gateway's bound of connections is a bound here too; the API has
@@ -24,8 +24,8 @@ use tower::{Service, ServiceExt};
 
 use crate::page;
 
-/// What the gateway hands requests to that are not for a socket.
-pub(crate) fn fallback<S, B>(api: S, runtime: Handle, tasks: Tasks) -> HttpFallback
+/// Answers requests that are not for a socket: with the page, or by the API.
+pub(crate) fn with_page<S, B>(api: S, runtime: Handle, tasks: Tasks) -> HttpFallback
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
     S::Future: Send,
@@ -38,6 +38,17 @@ where
         }
         on_main_runtime(api.clone(), &runtime, &tasks, request)
     })
+}
+
+/// The same where there is no page.
+pub(crate) fn without_page<S, B>(api: S, runtime: Handle, tasks: Tasks) -> HttpFallback
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    Arc::new(move |request| on_main_runtime(api.clone(), &runtime, &tasks, request))
 }
 
 fn on_main_runtime<S, B>(

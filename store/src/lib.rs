@@ -27,6 +27,7 @@ mod cql;
 mod directory;
 mod embedded;
 mod engine;
+mod ephemeral;
 mod error;
 mod fault;
 mod identity;
@@ -44,6 +45,10 @@ pub use cql::{
 };
 pub use directory::{Cursor, GroupChange, GroupInfo, HeadRow, InboxRow, Member, Role};
 pub use embedded::{Embedded, EmbeddedConfig, OpenError};
+pub use ephemeral::{
+    Attempt, AttemptRule, Away, Counted, DevicePresence, DeviceState, Ephemeral, LocalConfig, Others,
+    Presence, PresenceConfig, RedisConfig, RedisUrlError,
+};
 pub use error::{StoreError, VerifyError};
 pub use fault::{Fault, Gate, Rates, Rule};
 pub use identity::{

@@ -3,6 +3,7 @@
 use metrics::{Counter, Gauge, Histogram};
 
 use crate::StoreError;
+use crate::ephemeral::meters::{PresenceMetrics, RedisMetrics};
 
 /// Every metric of this crate: name, kind, meaning.
 pub const INVENTORY: &[(&str, &str, &str)] = &[
@@ -24,11 +25,28 @@ pub const INVENTORY: &[(&str, &str, &str)] = &[
     ),
     ("store_cql_unavailable_total", "counter", "Calls to the cluster that failed without an effect."),
     ("store_cql_unknown_total", "counter", "Writes to the cluster whose outcome is unknown."),
+    (
+        "store_presence_devices",
+        "gauge",
+        "Devices with a session in this process, or whose leaving is not written yet.",
+    ),
+    ("store_presence_waiting", "gauge", "Changes of presence that wait to be written."),
+    ("store_presence_written_total", "counter", "Changes of presence written to Redis."),
+    (
+        "store_presence_refused_total",
+        "counter",
+        "Devices that do not show as online because there are too many.",
+    ),
+    ("store_redis_connected", "gauge", "1 while Redis is connected."),
+    ("store_redis_requests", "gauge", "Requests to Redis under way."),
+    ("store_redis_seconds", "histogram", "Time of one request to Redis, answered or given up."),
+    ("store_redis_failures_total", "counter", "Requests to Redis without a usable answer in time."),
+    ("store_redis_refused_total", "counter", "Requests to Redis not made because too many were under way."),
 ];
 
 /// Registers all of them with the recorder that is installed now, whatever engine is in use.
 pub fn register() {
-    let _ = (Metrics::new(), CqlMetrics::new());
+    let _ = (Metrics::new(), CqlMetrics::new(), PresenceMetrics::new(), RedisMetrics::new());
 }
 
 /// Handles, kept because looking one up costs more than using it.

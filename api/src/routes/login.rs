@@ -45,18 +45,24 @@ pub(crate) async fn login(
 ) -> Result<Json<Tokens>, Problem> {
     // A name that no account can have takes the same way as one that none has.
     let username = profile::username(&body.username).unwrap_or_else(|_| "?".to_owned());
-    app.backoff.admit(&username, address).inspect_err(|_| metrics::login("backoff"))?;
+    app.backoff.admit(&username, address).await.inspect_err(|_| metrics::login("backoff"))?;
     let account = app.store.account_by_username(&username).await?;
     let (password, hash) = (body.password, account.as_ref().map(|account| account.password_hash.clone()));
     let right = app.hashes.run(move || passwords::verify(&password, hash.as_deref()));
     // What was not even tried has not failed.
-    let right = right.await.inspect_err(|_| app.backoff.succeeded(&username))?;
+    let right = match right.await {
+        Ok(right) => right,
+        Err(problem) => {
+            app.backoff.succeeded(&username).await;
+            return Err(problem);
+        }
+    };
     let Some(account) = account.filter(|_| right) else {
-        app.backoff.failed(address);
+        app.backoff.failed(address).await;
         metrics::login("wrong");
         return Err(Problem::new(Code::BadCredentials, "wrong username or password"));
     };
-    app.backoff.succeeded(&username);
+    app.backoff.succeeded(&username).await;
     if account.status == AccountStatus::Disabled {
         metrics::login("disabled");
         return Err(Problem::new(Code::Forbidden, "the account is disabled"));

@@ -34,7 +34,7 @@ pub(crate) async fn issue_ticket(
     State(app): State<App>,
     caller: Caller,
 ) -> Result<(StatusCode, Json<Ticket>), Problem> {
-    let ticket = app.tickets.issue(caller.0)?;
+    let ticket = app.tickets.issue(&caller.0).await?;
     let expires_in = app.config.ticket_ttl.as_secs();
     Ok((StatusCode::CREATED, Json(Ticket { ticket, expires_in })))
 }

@@ -141,6 +141,9 @@ async fn documented_examples_work_in_the_order_of_a_first_visit() {
     let found = reader.try_it("find_users", &laptop.access, &[]).await;
     assert_eq!(found["users"][0]["user_id"], Value::from(alice.id.as_str()));
 
+    reader.try_it("user_presence", &laptop.access, &[("user_id", &alice.id)]).await;
+    reader.try_it("presence", &laptop.access, &[]).await;
+
     let token = server.token("alice", "");
     reader.try_it("create_group", &token, &[]).await;
     reader.try_it("list_groups", &token, &[]).await;

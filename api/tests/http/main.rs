@@ -8,6 +8,7 @@ mod documented_examples_work;
 mod failed_logins_wait;
 mod groups;
 mod history;
+mod presence;
 mod refusals;
 mod sending;
 mod server;

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use api::{Api, ApiConfig, ClientAddress, Registration};
+use api::{Api, ApiConfig, ClientAddress, Foundation, Registration, Tickets};
 use auth::{Issuer, Scopes, SharedVerifier, SigningKey, Verifier};
 use axum::body::Body;
 use bus::{Bus, Limits};
@@ -14,14 +14,15 @@ use lifecycle::{Tasks, wall_clock_ms};
 use proto::{Delivery, NodeId, UserId};
 use router::{GroupRules, History, Router, RouterConfig};
 use serde_json::{Value, json};
-use store::Store;
+use store::{Ephemeral, LocalConfig, Others, PresenceConfig, Store};
 use tower::ServiceExt as _;
 
 /// Longer than anything here takes.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct Server {
-    pub api: Api,
+    pub ephemeral: Ephemeral,
+    pub tickets: Tickets,
     pub bus: Bus,
     pub store: Store,
     pub issuer: Issuer,
@@ -59,11 +60,21 @@ pub fn config() -> ApiConfig {
         pending_commands_max: 1_000,
         hash_workers: 2,
         hash_queue_max: 100,
-        backoff_entries_max: 1_000,
         tickets_max: 100,
         ticket_ttl: Duration::from_secs(30),
         cors_origins: Vec::new(),
     }
+}
+
+fn ephemeral_config() -> LocalConfig {
+    let presence = PresenceConfig {
+        writes_per_second: 1_000,
+        devices_max: 1_000,
+        beat: Duration::from_secs(5),
+        silent_after: Duration::from_secs(15),
+        retention: Duration::from_secs(3_600),
+    };
+    LocalConfig { presence, attempts_max: 1_000, others: Others::None }
 }
 
 fn router_config() -> RouterConfig {
@@ -105,8 +116,18 @@ impl Server {
             (Bus::local(Limits { commands: 10_000, deliveries: 10_000 }), Store::memory(), Tasks::default());
         let issuer = Issuer::new(SigningKey::generate(), "tidegate", "tidegate");
         let verifier = SharedVerifier::new(issuer.trusted_by(Verifier::new(5)));
-        let api = Api::new(config, store.clone(), bus.clone(), verifier.clone(), issuer.clone(), &tasks);
-        Self { http: api.router(), api, bus, store, issuer, verifier, tasks }
+        let ephemeral = Ephemeral::local(ephemeral_config());
+        let tickets = Tickets::new(ephemeral.clone(), config.tickets_max, config.ticket_ttl);
+        let foundation = Foundation {
+            store: store.clone(),
+            bus: bus.clone(),
+            verifier: verifier.clone(),
+            issuer: issuer.clone(),
+            ephemeral: ephemeral.clone(),
+            tickets: tickets.clone(),
+        };
+        let api = Api::new(config, foundation, &tasks);
+        Self { http: api.router(), ephemeral, tickets, bus, store, issuer, verifier, tasks }
     }
 
     /// A token for a user without an account.

@@ -11,9 +11,9 @@ async fn ticket_is_redeemed_once_for_its_user() {
     let answer = server.post_nothing("/api/v1/tickets", &alice.access).await.expect(201);
     assert_eq!(answer["expires_in"], json!(30));
     let ticket = answer["ticket"].as_str().unwrap();
-    let identity = server.api.tickets().redeem(ticket).unwrap();
+    let identity = server.tickets.redeem(ticket).await.unwrap().unwrap();
     assert_eq!(identity.user.as_str(), alice.id);
     assert!(identity.login.is_some());
-    assert_eq!(server.api.tickets().redeem(ticket), None);
+    assert_eq!(server.tickets.redeem(ticket).await, Ok(None));
     server.post_nothing("/api/v1/tickets", "").await.problem(401, "UNAUTHENTICATED");
 }

@@ -34,6 +34,10 @@ impl Downlink {
         Self { client, heartbeat: subjects.heartbeat().into(), subjects, meters }
     }
 
+    pub(super) fn is_connected(&self) -> bool {
+        is_connected(&self.client)
+    }
+
     pub(super) fn publish(&self, deliveries: &mut Vec<Delivery>) {
         if !is_connected(&self.client) {
             self.meters.publishes_lost.increment(deliveries.len() as u64);

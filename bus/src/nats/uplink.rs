@@ -105,6 +105,10 @@ impl Uplink {
         Ok(uplink)
     }
 
+    pub(super) fn is_connected(&self) -> bool {
+        is_connected(&self.client)
+    }
+
     /// Publishes a command, or queues it behind others that wait for the same partition.
     pub(super) fn send(&self, command: Command) -> Result<(), Busy> {
         if !is_connected(&self.client) {

@@ -20,7 +20,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::admission::Admitted;
 use crate::fallback::{Peer, ResponseBody};
-use crate::handshake::{Decision, Opening, decide, too_many};
+use crate::handshake::{Decision, Opening, decide, redeemed, too_many};
 use crate::metrics::count_handshake;
 use crate::shard::Context;
 
@@ -91,7 +91,7 @@ impl Http {
         let exchange = Rc::new(Exchange { context, peer, crowded, state: RefCell::new(state) });
         let service = {
             let exchange = Rc::clone(&exchange);
-            service_fn(move |request| exchange.answer(request))
+            service_fn(move |request| Exchange::answer(&exchange, request))
         };
         let mut connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -127,7 +127,7 @@ impl Http {
 }
 
 impl Exchange {
-    fn answer(&self, mut request: Request<Incoming>) -> AnswerFuture {
+    fn answer(self: &Rc<Self>, mut request: Request<Incoming>) -> AnswerFuture {
         self.state.borrow_mut().handshake = None;
         if self.crowded {
             let (response, words) = too_many("too many connections from this address");
@@ -140,9 +140,21 @@ impl Exchange {
                 let answer = (self.context.fallback)(request);
                 Box::pin(async move { Ok(answer.await) })
             }
-            Decision::Refuse(response, words) => now(refused(response, words)),
-            Decision::Open(..) if self.context.tasks.is_draining() => now(restarting()),
-            Decision::Open(response, opening) => now(self.open(response, *opening)),
+            Decision::Redeem(response, opening, ticket) => {
+                let (exchange, redeem) = (Rc::clone(self), (self.context.authenticator.tickets)(&ticket));
+                Box::pin(async move { Ok(exchange.switch(redeemed(response, opening, redeem.await))) })
+            }
+            decided => now(self.switch(decided)),
+        }
+    }
+
+    /// Carries out what was decided about a request for a socket.
+    fn switch(&self, decision: Decision) -> Response<ResponseBody> {
+        match decision {
+            Decision::Refuse(response, words) => refused(response, words),
+            Decision::Open(..) if self.context.tasks.is_draining() => restarting(),
+            Decision::Open(response, opening) => self.open(response, *opening),
+            Decision::Elsewhere | Decision::Redeem(..) => unreachable!("these are answered before"),
         }
     }
 

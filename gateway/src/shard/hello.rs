@@ -6,13 +6,14 @@ use proto::server_frame::{Limits, Nack, Welcome};
 use proto::{CloseCode, Code, ServerFrame, limits};
 
 use super::Shard;
-use crate::authenticator::{Proof, Refusal};
+use crate::authenticator::Refusal;
+use crate::presence::Attendance;
 use crate::session::{Flags, Phase, SessionKey};
 
 impl Shard {
     /// The first frame of a session without a proof must bring one.
     pub(super) fn first_hello(&mut self, key: SessionKey, hello: Hello) {
-        let identity = match self.authenticator.identify(Proof::Token(&hello.auth)) {
+        let identity = match self.authenticator.identify(&hello.auth) {
             Ok(identity) => identity,
             Err(refusal) => return self.close(key, CloseCode::Auth, &refusal.words()),
         };
@@ -38,18 +39,25 @@ impl Shard {
         if !hello.auth.is_empty() {
             self.renew(key, &hello.auth);
         }
-        let Some(session) = self.sessions.get_mut(key) else { return };
         if let Some(device) = hello.device {
-            session.device = device;
+            self.rename(key, device);
         }
         if let Some(resume) = hello.resume {
             self.on_sync(key, resume);
         }
     }
 
+    fn rename(&mut self, key: SessionKey, device: proto::DeviceId) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        let before = std::mem::replace(&mut session.device, device);
+        if let Some(user) = session.user.as_ref().filter(|_| before != session.device) {
+            (self.presence)(user, Attendance::Renamed { from: &before, to: &session.device });
+        }
+    }
+
     /// A token that is not valid does no harm to the session; it lives until its present one ends.
     fn renew(&mut self, key: SessionKey, token: &str) {
-        let checked = self.authenticator.identify(Proof::Token(token));
+        let checked = self.authenticator.identify(token);
         let Some(session) = self.sessions.get_mut(key) else { return };
         let identity = match checked {
             Ok(identity) if session.user.as_ref() == Some(&identity.user) => identity,
@@ -79,6 +87,7 @@ impl Shard {
             pending.claimed = None;
         }
         self.authenticated += 1;
+        (self.presence)(&identity.user, Attendance::Came(&session.device));
         self.interest.add_session(&*self.inbox, &identity.user, key.slot);
         self.connecting.push(key);
         self.interest_changed.notify_one();

@@ -10,6 +10,7 @@ use proto::{Command, DeviceId, GroupId, LoginId, Request, UserId};
 use super::Shard;
 use super::write::resync;
 use crate::interest::Awaited;
+use crate::presence::Attendance;
 use crate::session::{Flags, Pending, Session, SessionKey};
 use crate::wheel::Tick;
 
@@ -137,6 +138,7 @@ impl Shard {
     pub(super) fn lose_interest(&mut self, key: SessionKey, left: Leaving) {
         let Some(user) = left.user else { return };
         self.authenticated -= 1;
+        (self.presence)(&user, Attendance::Left(&left.device));
         if self.interest.remove_session(&user, key.slot) {
             let linger = self.config.timeouts.interest_linger;
             if linger.is_zero() {

@@ -19,6 +19,7 @@ use crate::admission::Admission;
 use crate::authenticator::Authenticator;
 use crate::config::GatewayConfig;
 use crate::fallback::HttpFallback;
+use crate::presence::PresenceSink;
 use crate::wheel::TICK;
 
 /// What a shard is made of.
@@ -26,6 +27,7 @@ pub(crate) struct Start {
     pub(crate) config: Arc<GatewayConfig>,
     pub(crate) bus: Bus,
     pub(crate) authenticator: Authenticator,
+    pub(crate) presence: PresenceSink,
     pub(crate) fallback: HttpFallback,
     pub(crate) admission: Arc<Admission>,
     pub(crate) tasks: Tasks,
@@ -53,7 +55,7 @@ const RESYNC_SLICE: usize = 256;
 
 /// Runs a shard until it has drained.
 pub(crate) async fn run(start: Start) {
-    let Start { config, bus, authenticator, fallback, admission, tasks, listener, report } = start;
+    let Start { config, bus, authenticator, presence, fallback, admission, tasks, listener, report } = start;
     let listener = match TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => {
@@ -61,7 +63,7 @@ pub(crate) async fn run(start: Start) {
             return tasks.drain();
         }
     };
-    let shard = Shard::new(Arc::clone(&config), bus, authenticator.clone());
+    let shard = Shard::new(Arc::clone(&config), bus, authenticator.clone(), presence);
     let (inbox, interest_changed) = (Rc::clone(&shard.inbox), Rc::clone(&shard.interest_changed));
     let shard: SharedShard = Rc::new(RefCell::new(shard));
     let requests = Cell::new(0);

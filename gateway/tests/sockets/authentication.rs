@@ -1,6 +1,6 @@
 //! The ways to prove who one is.
 
-use crate::bench::{Bench, user};
+use crate::bench::{Bench, TICKET_WHILE_AWAY, user};
 use crate::client::{Client, Refused};
 
 fn refused(result: Result<Client, Refused>) -> Refused {
@@ -48,6 +48,21 @@ fn a_ticket_works_once() {
     let mut client = Client::open(bench.address, &path, &[]).unwrap_or_else(|_| panic!("refused"));
     assert_eq!(client.expect_welcome().user, user("alice"));
     assert_eq!(refused(Client::open(bench.address, &path, &[])).status, 401);
+}
+
+#[test]
+fn a_ticket_is_for_its_user_alone() {
+    let bench = Bench::start();
+    let path = format!("/ws?ticket={}&userId=bob", bench.ticket("alice"));
+    assert_eq!(refused(Client::open(bench.address, &path, &[])).status, 401);
+}
+
+#[test]
+fn while_nobody_knows_tickets_that_is_said() {
+    let bench = Bench::start();
+    let refused = refused(Client::open(bench.address, &format!("/ws?ticket={TICKET_WHILE_AWAY}"), &[]));
+    assert_eq!(refused.status, 503);
+    assert!(refused.words.contains("at the moment"), "{}", refused.words);
 }
 
 #[test]

@@ -10,8 +10,9 @@ use auth::{Identity, Issuer, Scopes, SharedVerifier, SigningKey, Verifier};
 use bus::{Bus, CommandQueue};
 use bytes::Bytes;
 use gateway::{
-    AdmissionLimits, Authenticator, DrainPlan, DrainReport, Gateway, GatewayConfig, HttpFallback,
-    MailboxLimits, Origins, Peer, ResponseBody, Running, SessionLimits, Timeouts,
+    AdmissionLimits, Attendance, Authenticator, DrainPlan, DrainReport, Gateway, GatewayConfig, HttpFallback,
+    MailboxLimits, Origins, Peer, PresenceSink, ResponseBody, Running, SessionLimits, TicketRefusal,
+    Timeouts,
 };
 use http_body_util::{BodyExt as _, Full};
 use lifecycle::{Tasks, wall_clock_ms};
@@ -36,7 +37,11 @@ pub struct Bench {
     tickets: Arc<Mutex<HashMap<String, Identity>>>,
     groups: Arc<Mutex<HashMap<UserId, Vec<GroupId>>>>,
     commands: Receiver<Command>,
+    attendance: Receiver<String>,
 }
+
+/// A ticket that is asked for while nobody knows tickets.
+pub const TICKET_WHILE_AWAY: &str = "ticket-while-away";
 
 pub fn user(name: &str) -> UserId {
     UserId::parse(name).unwrap()
@@ -52,6 +57,21 @@ pub fn direct(one: &str, other: &str) -> ConversationId {
 
 fn now_seconds() -> u64 {
     wall_clock_ms() / 1_000
+}
+
+/// Writes down who comes and leaves.
+fn attendance() -> (PresenceSink, Receiver<String>) {
+    let (told, heard) = sync_channel(1_000);
+    let sink: PresenceSink = Arc::new(move |user, attendance| {
+        let line = match attendance {
+            Attendance::Came(device) => format!("{user} came as {device}"),
+            Attendance::Renamed { from, to } => format!("{user} is not {from} but {to}"),
+            Attendance::Left(device) => format!("{user} left as {device}"),
+        };
+        // Tests that do not listen have more than a thousand sockets.
+        let _ = told.try_send(line);
+    });
+    (sink, heard)
 }
 
 /// Generous limits and short times; tests change what they are about.
@@ -134,9 +154,14 @@ impl Bench {
         let redeem = Arc::clone(&tickets);
         let authenticator = Authenticator {
             verifier: SharedVerifier::new(issuer.trusted_by(Verifier::new(0))),
-            tickets: Arc::new(move |ticket| redeem.lock().unwrap().remove(ticket)),
+            tickets: Arc::new(move |ticket| {
+                let found = redeem.lock().unwrap().remove(ticket).ok_or(TicketRefusal::Unknown);
+                let away = ticket == TICKET_WHILE_AWAY;
+                Box::pin(async move { if away { Err(TicketRefusal::Away) } else { found } })
+            }),
         };
-        let running = Gateway::start(config, &bus, &authenticator, &fallback(), &tasks).unwrap();
+        let (sink, attendance) = attendance();
+        let running = Gateway::start(config, &bus, &authenticator, &sink, &fallback(), &tasks).unwrap();
         let (told, commands) = sync_channel(100_000);
         let groups: Arc<Mutex<HashMap<UserId, Vec<GroupId>>>> = Arc::default();
         let queue = bus.serve(Partition::all());
@@ -149,7 +174,10 @@ impl Bench {
             }
         };
         let address = running.address();
-        (Self { bus, address, tasks, running, issuer, tickets, groups, commands }, Box::new(backend))
+        (
+            Self { bus, address, tasks, running, issuer, tickets, groups, commands, attendance },
+            Box::new(backend),
+        )
     }
 
     pub fn token(&self, name: &str, ttl_seconds: u64) -> String {
@@ -175,6 +203,11 @@ impl Bench {
         };
         self.tickets.lock().unwrap().insert(ticket.clone(), identity);
         ticket
+    }
+
+    /// The next word of who came or left.
+    pub fn attendance(&self) -> String {
+        self.attendance.recv_timeout(PATIENCE).expect("somebody comes or leaves")
     }
 
     /// The groups that the backend answers for a user.

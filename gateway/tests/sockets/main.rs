@@ -12,6 +12,7 @@ mod heartbeat_closes_vanished_peers;
 mod interest_follows_groups;
 mod origins_are_checked;
 mod other_requests_reach_the_fallback;
+mod presence_is_told;
 mod session_limits;
 mod slow_client_does_not_slow_others;
 mod sync_waits_for_interest;

@@ -20,7 +20,6 @@ pub(super) fn read(reader: &Reader) -> ApiConfig {
         pending_commands_max: reader.whole("api.pending_commands_max", 1..=1 << 20),
         hash_workers: reader.whole("api.hash_workers", 1..=256),
         hash_queue_max: reader.whole("api.hash_queue_max", 1..=1 << 16),
-        backoff_entries_max: reader.whole("api.backoff_entries_max", 16..=1 << 24),
         tickets_max: reader.whole("api.tickets_max", 16..=1 << 24),
         ticket_ttl: reader.duration("api.ticket_ttl", seconds(1)..=seconds(600)),
         cors_origins: reader.texts("api.cors_origins"),

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use super::near;
 
-/// Begins the name of every setting in the environment: `TIDEGATE_<SECTION>__<KEY>`.
+/// Begins the name of every setting in the environment: `TIDEGATE_<SECTION>__<KEY>`, with two underscores for each dot.
 const PREFIX: &str = "TIDEGATE_";
 
 /// Something wrong with the configuration: ours to refuse, the operator's to mend.
@@ -31,7 +31,7 @@ impl std::fmt::Display for Problem {
 pub(crate) struct Layers {
     /// Sections of settings, complete: the defaults name them all.
     pub(crate) settings: Table,
-    /// `section.key` of what a layer over the defaults set, and which.
+    /// The paths of what a layer over the defaults set, and which.
     pub(crate) origins: BTreeMap<String, String>,
     /// What could not be taken over.
     pub(crate) problems: Vec<Problem>,
@@ -52,7 +52,7 @@ impl Layers {
                 Err(error) => self.problem(&origin, format!("cannot be read: {error}"), "--config"),
                 Ok(text) => match text.parse::<Table>() {
                     Err(error) => self.problem(&origin, format!("is not TOML: {error}"), "--config"),
-                    Ok(layer) => self.lay(layer, &origin),
+                    Ok(layer) => layer.into_iter().for_each(|(key, value)| self.lay(&key, value, &origin)),
                 },
             }
         }
@@ -63,18 +63,17 @@ impl Layers {
     pub(crate) fn with_environment(mut self, variables: impl Iterator<Item = (String, String)>) -> Self {
         for (name, text) in variables {
             let Some(rest) = name.strip_prefix(PREFIX) else { continue };
-            match rest.to_lowercase().split_once("__") {
-                Some((section, key)) => {
-                    let value = match self.default_of(section, key) {
-                        Some(default) => parse_like(default, &text),
-                        // The name is wrong whatever the value is; laying it says so.
-                        None => Value::String(String::new()),
-                    };
-                    let layer = Table::from_iter([(section.to_owned(), one(key, value))]);
-                    self.lay(layer, &format!("environment variable {name}"));
-                }
-                None => self.refuse_single_underscore(&name, rest),
+            let path = rest.to_lowercase().replace("__", ".");
+            if !path.contains('.') {
+                self.refuse_single_underscore(&name, rest);
+                continue;
             }
+            let value = match find(&self.settings, &path) {
+                Some(default) => parse_like(default, &text),
+                // The name is wrong whatever the value is; laying it says so.
+                None => Value::String(String::new()),
+            };
+            self.lay(&path, value, &format!("environment variable {name}"));
         }
         self
     }
@@ -82,52 +81,56 @@ impl Layers {
     /// A variable such as `TIDEGATE_LOG_FILTER` would be ignored silently; it can only mean a setting.
     fn refuse_single_underscore(&mut self, name: &str, rest: &str) {
         let flat = |path: &str| path.replace('.', "_").to_uppercase();
-        let meant = self.names().find(|path| flat(path) == rest.to_uppercase());
+        let meant = self.names().into_iter().find(|path| flat(path) == rest.to_uppercase());
         if let Some(path) = meant {
-            let right = format!("{PREFIX}{}", path.replacen('.', "__", 1).to_uppercase());
-            self.problem(&path, format!("is written {right}, with two underscores"), name);
+            self.problem(&path, format!("is written {}, with two underscores", variable(&path)), name);
         }
     }
 
-    fn lay(&mut self, layer: Table, origin: &str) {
-        for (section, content) in layer {
-            let Value::Table(content) = content else {
-                let advice = near::advice(&section, self.settings.keys().map(String::as_str));
-                self.problem(&section, format!("settings belong into a [section]{advice}"), origin);
-                continue;
-            };
-            for (key, value) in content {
-                self.set(&section, &key, value, origin);
+    /// Lays a value over the one at `path`; a table goes down to its settings.
+    fn lay(&mut self, path: &str, value: Value, origin: &str) {
+        let is_section = find(&self.settings, path).map(Value::is_table);
+        match value {
+            Value::Table(content) if is_section != Some(false) => {
+                for (key, value) in content {
+                    self.lay(&format!("{path}.{key}"), value, origin);
+                }
             }
+            _ if is_section == Some(true) => {
+                let text = format!("is a section: write [{path}] and its settings below");
+                self.problem(path, text, origin);
+            }
+            _ if !path.contains('.') => {
+                let advice = near::advice(path, self.settings.keys().map(String::as_str));
+                self.problem(path, format!("settings belong into a [section]{advice}"), origin);
+            }
+            value => self.set(path, value, origin),
         }
     }
 
-    fn set(&mut self, section: &str, key: &str, value: Value, origin: &str) {
-        let path = format!("{section}.{key}");
-        let Some(default) = self.default_of(section, key) else {
-            let names: Vec<_> = self.names().collect();
-            let advice = near::advice(&path, names.iter().map(String::as_str));
-            return self.problem(&path, format!("there is no such setting{advice}"), origin);
+    fn set(&mut self, path: &str, value: Value, origin: &str) {
+        let Some(default) = find(&self.settings, path) else {
+            let names = self.names();
+            let advice = near::advice(path, names.iter().map(String::as_str));
+            return self.problem(path, format!("there is no such setting{advice}"), origin);
         };
         if !default.same_type(&value) {
             let expected = expected(default);
-            return self.problem(&path, format!("must be {expected}, not {}", value.type_str()), origin);
+            return self.problem(path, format!("must be {expected}, not {}", value.type_str()), origin);
         }
-        if let Some(Value::Table(section)) = self.settings.get_mut(section) {
+        if let Some((section, key)) = path.rsplit_once('.')
+            && let Some(Value::Table(section)) = find_mut(&mut self.settings, section)
+        {
             section.insert(key.to_owned(), value);
         }
-        self.origins.insert(path, origin.to_owned());
+        self.origins.insert(path.to_owned(), origin.to_owned());
     }
 
-    fn default_of(&self, section: &str, key: &str) -> Option<&Value> {
-        self.settings.get(section)?.get(key)
-    }
-
-    fn names(&self) -> impl Iterator<Item = String> {
-        self.settings.iter().flat_map(|(section, content)| {
-            let keys = content.as_table().into_iter().flat_map(Table::keys);
-            keys.map(move |key| format!("{section}.{key}"))
-        })
+    /// The paths of all settings.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        collect_names(&self.settings, "", &mut names);
+        names
     }
 
     fn problem(&mut self, path: &str, text: String, origin: &str) {
@@ -135,8 +138,33 @@ impl Layers {
     }
 }
 
-fn one(key: &str, value: Value) -> Value {
-    Value::Table(Table::from_iter([(key.to_owned(), value)]))
+/// The name of a setting in the environment.
+pub(crate) fn variable(path: &str) -> String {
+    format!("{PREFIX}{}", path.replace('.', "__").to_uppercase())
+}
+
+/// The setting or section at a path such as `store.cql.nodes`.
+pub(crate) fn find<'a>(settings: &'a Table, path: &str) -> Option<&'a Value> {
+    let mut keys = path.split('.');
+    let first = settings.get(keys.next()?)?;
+    keys.try_fold(first, |section, key| section.as_table()?.get(key))
+}
+
+fn find_mut<'a>(settings: &'a mut Table, path: &str) -> Option<&'a mut Value> {
+    let mut keys = path.split('.');
+    let first = settings.get_mut(keys.next()?)?;
+    keys.try_fold(first, |section, key| section.as_table_mut()?.get_mut(key))
+}
+
+/// The paths of all settings: of everything that is no section.
+fn collect_names(section: &Table, path: &str, names: &mut Vec<String>) {
+    for (key, value) in section {
+        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        match value {
+            Value::Table(inner) => collect_names(inner, &path, names),
+            _ => names.push(path),
+        }
+    }
 }
 
 /// A variable's text as a value of the default's type; as a string when it is none, which is then refused.

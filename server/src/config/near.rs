@@ -18,6 +18,12 @@ const CALLED_HERE: &[(&str, &str)] = &[
     ("gateway.ping_interval", "gateway.ping_after"),
     ("store.path", "data.dir"),
     ("data.path", "data.dir"),
+    ("nats.url", "bus.nats.urls"),
+    ("nats.urls", "bus.nats.urls"),
+    ("cassandra.nodes", "store.cql.nodes"),
+    ("scylla.nodes", "store.cql.nodes"),
+    ("redis.addr", "redis.url"),
+    ("redis.host", "redis.url"),
 ];
 
 /// What to write instead of an unknown name, as the end of a sentence; empty when nothing is close.
@@ -78,8 +84,7 @@ mod tests {
     fn replacements_exist() {
         let defaults: toml::Table = crate::config::DEFAULTS.parse().unwrap();
         for (_, here) in CALLED_HERE {
-            let (section, key) = here.split_once('.').unwrap();
-            assert!(defaults[section].get(key).is_some(), "{here}");
+            assert!(super::super::layers::find(&defaults, here).is_some(), "{here}");
         }
     }
 }

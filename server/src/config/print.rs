@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use toml::{Table, Value};
 
-use super::layers::Layers;
+use super::layers::{Layers, find};
 
 const HIDDEN: &str = "(hidden)";
 
@@ -17,7 +17,7 @@ pub(crate) fn print(layers: &Layers) -> String {
             name.clone_into(&mut section);
         }
         let key = line.split_once(" = ").map(|(key, _)| key).filter(|key| !key.starts_with('#'));
-        let setting = key.and_then(|key| Some((key, layers.settings.get(&section)?.get(key)?)));
+        let setting = key.and_then(|key| Some((key, find(&layers.settings, &format!("{section}.{key}"))?)));
         let Some((key, value)) = setting else {
             let _ = writeln!(printed, "{line}");
             continue;
@@ -32,9 +32,7 @@ pub(crate) fn print(layers: &Layers) -> String {
 /// The value in one line, with every secret in it replaced.
 fn without_secrets(key: &str, value: &Value) -> Value {
     match value {
-        Value::String(_) if key == "secret" || key.ends_with("_secret") || key.ends_with("password") => {
-            Value::from(HIDDEN)
-        }
+        Value::String(text) if !text.is_empty() && is_secret(key) => Value::from(HIDDEN),
         Value::String(text) => Value::from(without_credentials(text)),
         Value::Array(items) => Value::Array(items.iter().map(|item| without_secrets(key, item)).collect()),
         Value::Table(table) => {
@@ -43,6 +41,11 @@ fn without_secrets(key: &str, value: &Value) -> Value {
         }
         other => other.clone(),
     }
+}
+
+/// Settings that hold a secret end with one of these words; what ends with `_file` only says where one is.
+fn is_secret(key: &str) -> bool {
+    ["secret", "password", "token", "seed"].iter().any(|word| key.ends_with(word))
 }
 
 /// A URL without the name and password that may stand before its host.

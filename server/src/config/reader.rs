@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::Value;
 
-use super::layers::{Layers, Problem};
+use super::layers::{Layers, Problem, find};
 use super::units;
 
 /// Reads from layers. A value that is wrong is noted, and the smallest allowed one given in its place, so that one run finds
@@ -62,10 +63,7 @@ impl Reader {
     /// Any setting. That it exists and has the default's type was seen to when the layers were laid.
     pub(crate) fn value(&self, path: &str) -> &Value {
         self.read.borrow_mut().insert(path.to_owned());
-        let (section, key) = path.split_once('.').unwrap_or((path, ""));
-        self.settings.get(section).and_then(|content| content.get(key)).unwrap_or_else(|| {
-            unreachable!("{path} is read and has no default");
-        })
+        find(&self.settings, path).unwrap_or_else(|| unreachable!("{path} is read and has no default"))
     }
 
     /// A text as it is.
@@ -146,6 +144,27 @@ impl Reader {
             );
             SocketAddr::from(([127, 0, 0, 1], 0))
         })
+    }
+
+    /// A file; `None` when the text is empty.
+    pub(crate) fn path(&self, path: &str) -> Option<PathBuf> {
+        let text = self.text(path);
+        (!text.is_empty()).then(|| PathBuf::from(text))
+    }
+
+    /// One word of letters, digits, `-` and `_`, as names of subjects and keys are made of.
+    pub(crate) fn word(&self, path: &str) -> String {
+        let text = self.text(path);
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if text.is_empty() || text.len() > 32 || !text.bytes().all(fits) {
+            self.problem(path, "must be up to 32 letters, digits, \"-\" and \"_\"");
+        }
+        text
+    }
+
+    /// True or false.
+    pub(crate) fn flag(&self, path: &str) -> bool {
+        self.value(path).as_bool().unwrap_or_default()
     }
 
     /// A list of texts.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::layers::Layers;
 use super::reader::Reader;
 use super::{Config, DEFAULTS, layers, print};
+use crate::roles::{Role, Roles};
 
 fn with_file(text: &str) -> Layers {
     let dir = tempfile::tempdir().expect("a folder");
@@ -14,7 +15,7 @@ fn with_file(text: &str) -> Layers {
 }
 
 fn problems(layers: Layers) -> Vec<String> {
-    let found = Config::load(layers).err().unwrap_or_default();
+    let found = Config::load(layers, Roles::ALL).err().unwrap_or_default();
     found.into_iter().map(|problem| format!("{}: {}", problem.path, problem.text)).collect()
 }
 
@@ -25,13 +26,9 @@ fn variable(name: &str, value: &str) -> impl Iterator<Item = (String, String)> +
 #[test]
 fn the_defaults_are_valid_and_every_one_is_read() {
     let reader = Reader::new(Layers::defaults());
-    Config::read(&reader);
+    Config::read(&reader, Roles::ALL);
     let read = reader.paths_read();
-    let defaults: toml::Table = DEFAULTS.parse().unwrap();
-    let named = defaults.iter().flat_map(|(section, keys)| {
-        keys.as_table().unwrap().keys().map(move |key| format!("{section}.{key}"))
-    });
-    let idle: Vec<_> = named.filter(|path| !read.contains(path)).collect();
+    let idle: Vec<_> = Layers::defaults().names().into_iter().filter(|path| !read.contains(path)).collect();
     assert_eq!(idle, Vec::<String>::new(), "settings that nothing reads");
     assert!(reader.into_problems().is_empty());
 }
@@ -80,14 +77,92 @@ fn settings_that_do_not_go_together_are_a_problem() {
 }
 
 #[test]
+fn sections_within_sections_are_named_with_dots_everywhere() {
+    let text = "[store.cql]\nnodes = [\"a:1\"]\nkeyspace = \"Chat\"\n[bus]\nnats.prefix = \"a b\"\n[store.cqll]\nx = 1\n";
+    let found = problems(with_file(text));
+    for expected in [
+        "store.cql.keyspace: must be up to 48",
+        "bus.nats.prefix: a subject prefix has",
+        "store.cqll.x: there is no such setting",
+    ] {
+        assert!(found.iter().any(|problem| problem.starts_with(expected)), "{expected} in {found:#?}");
+    }
+    assert_eq!(found.len(), 3, "{found:#?}");
+    let wrong = problems(layers(&[], variable("TIDEGATE_STORE__CQL", "x")));
+    assert_eq!(wrong, ["store.cql: is a section: write [store.cql] and its settings below"]);
+    let nodes = Config::load(layers(&[], variable("TIDEGATE_STORE__CQL__NODES", "a:1,b:2")), Roles::ALL);
+    assert!(nodes.is_ok());
+    let typo = problems(layers(&[], variable("TIDEGATE_STORE_CQL_NODES", "a:1")));
+    assert_eq!(typo, ["store.cql.nodes: is written TIDEGATE_STORE__CQL__NODES, with two underscores"]);
+}
+
+#[test]
+fn roles_that_cannot_work_alone_are_a_problem() {
+    let found = |roles: &[Role], text: &str| -> Vec<String> {
+        let found = Config::load(with_file(text), Roles::of(roles)).err().unwrap_or_default();
+        found.into_iter().map(|problem| format!("{}: {}", problem.path, problem.text)).collect()
+    };
+    let joined = "[bus.nats]\nurls = [\"nats://h:4222\"]\n";
+    let cql = "[store]\nkind = \"cql\"\n[store.cql]\nnodes = [\"h:9042\"]\n";
+    let alone = found(&[Role::Gateway], "");
+    assert!(alone[0].starts_with("bus.nats.urls: must name a NATS server: with --role gateway"), "{alone:?}");
+    assert_eq!(found(&[Role::Gateway], joined), Vec::<String>::new());
+    assert_eq!(found(&[Role::Router], joined), Vec::<String>::new(), "the only router may be embedded");
+    assert_eq!(found(&[Role::Router, Role::Api], joined), Vec::<String>::new());
+    let api = found(&[Role::Api], joined);
+    assert!(api.len() == 1 && api[0].starts_with("store.kind: must be \"cql\""), "{api:?}");
+    assert_eq!(found(&[Role::Api], &format!("{joined}{cql}")), Vec::<String>::new());
+    let no_nodes = found(&[], "[store]\nkind = \"cql\"\n");
+    assert!(no_nodes[0].starts_with("store.cql.nodes: must name a node"), "{no_nodes:?}");
+}
+
+#[test]
+fn secrets_come_from_one_place_and_are_never_printed() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "from-a-file\n").unwrap();
+    let path = file.path().display();
+    let both = format!("[redis]\nurl = \"redis://h\"\npassword = \"written\"\npassword_file = \"{path}\"\n");
+    assert_eq!(
+        problems(with_file(&both)),
+        ["redis.password: is given twice, here and by redis.password_file"]
+    );
+    let one = format!("[redis]\nurl = \"redis://me:in-the-url@h:1/0\"\npassword_file = \"{path}\"\n");
+    let config = Config::load(with_file(&one), Roles::ALL).ok().unwrap();
+    assert_eq!(config.redis.unwrap().password.as_deref(), Some("from-a-file"));
+
+    let nats = "[bus.nats]\nurls = [\"nats://u:secret-1@h:4222\"]\nuser = \"u\"\npassword = \"secret-2\"\ntoken = \"secret-3\"\n";
+    let found = problems(with_file(nats));
+    assert!(found.len() == 2 && !found.concat().contains("secret"), "{found:?}");
+    let printed = print(&with_file(&format!("{nats}{one}[store.cql]\npassword = \"secret-4\"\n")));
+    assert!(!printed.contains("secret-") && !printed.contains("in-the-url"), "{printed}");
+    let missing = problems(with_file("[bus.nats]\ncredentials_file = \"/nowhere.creds\"\n"));
+    assert!(
+        missing[0].starts_with("bus.nats.credentials_file: /nowhere.creds cannot be read"),
+        "{missing:?}"
+    );
+}
+
+#[test]
+fn presence_settings_go_together() {
+    let found = problems(with_file("[presence]\nbeat = \"10s\"\n[redis]\nurl = \"http://h\"\n"));
+    assert_eq!(
+        found,
+        [
+            "presence.silent_after: must be at least twice presence.beat",
+            "redis.url: this is no URL of a Redis server; write for example \"redis://10.0.0.1:6379\""
+        ]
+    );
+}
+
+#[test]
 fn a_later_layer_wins_key_by_key() {
     let dir = tempfile::tempdir().unwrap();
     let (first, second) = (dir.path().join("1.toml"), dir.path().join("2.toml"));
     std::fs::write(&first, "[bus]\ncommands_max = 100\ndeliveries_max = 100\n").unwrap();
     std::fs::write(&second, "[bus]\ncommands_max = 200\n").unwrap();
     let layers = layers(&[first, second], variable("TIDEGATE_BUS__DELIVERIES_MAX", "300"));
-    let config = Config::load(layers).ok().unwrap();
-    assert_eq!((config.bus.commands, config.bus.deliveries), (200, 300));
+    let config = Config::load(layers, Roles::ALL).ok().unwrap();
+    assert_eq!((config.bus.limits.commands, config.bus.limits.deliveries), (200, 300));
 }
 
 #[test]

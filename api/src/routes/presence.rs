@@ -1,0 +1,152 @@
+//! Who is online.
+
+use axum::Json;
+use axum::extract::State;
+use proto::{Code, UserId};
+use serde::{Deserialize, Serialize};
+use store::{DevicePresence, DeviceState, Presence};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::App;
+use crate::caller::Caller;
+use crate::extract::{PathOf, QueryOf};
+use crate::numbers::Wide;
+use crate::problem::{Problem, ProblemBody};
+
+/// Users in one question.
+const USERS_MAX: usize = 100;
+
+/// Whether somebody is online.
+#[derive(Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Status {
+    /// With a session now.
+    Online,
+    /// Without.
+    Offline,
+    /// Nobody knows at the moment.
+    Unknown,
+}
+
+/// A user, online or not.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct UserPresence {
+    /// Who.
+    #[schema(example = "alice")]
+    user: String,
+    /// Of the devices together.
+    status: Status,
+    /// When the last device left, in Unix milliseconds; `null` while online, and where it is not known.
+    #[schema(example = "1790000000000")]
+    last_seen: Option<Wide>,
+    /// The devices of which something is known.
+    devices: Vec<Device>,
+}
+
+/// A device, online or not.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Device {
+    /// As its client names it.
+    #[schema(example = "phone")]
+    device: String,
+    /// Never `unknown`.
+    status: Status,
+    /// When it came, in Unix milliseconds; `null` while it is offline.
+    #[schema(example = "1790000000000")]
+    online_since: Option<Wide>,
+    /// When it left, in Unix milliseconds; `null` while it is online.
+    #[schema(example = "1790000000000")]
+    last_seen: Option<Wide>,
+}
+
+/// About whom to ask.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PresenceOf {
+    /// Up to 100 user ids with commas between them.
+    #[param(example = "alice,bob")]
+    users: String,
+}
+
+/// Several users, online or not.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PresenceList {
+    /// In the order asked.
+    users: Vec<UserPresence>,
+}
+
+/// Whether a user is online.
+#[utoipa::path(
+    get, path = "/api/v1/users/{user_id}/presence", tag = "users",
+    params(("user_id" = String, Path, description = "Whom.", example = "alice")),
+    responses(
+        (status = 200, description = "Online, offline, or unknown.", body = UserPresence),
+        (status = "default", description = "A problem.", body = ProblemBody,
+            content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn user_presence(
+    State(app): State<App>,
+    _: Caller,
+    PathOf(user): PathOf<String>,
+) -> Result<Json<UserPresence>, Problem> {
+    let user = UserId::parse(&user).map_err(|error| Problem::field("user_id", error))?;
+    let found = app.ephemeral.presence(std::slice::from_ref(&user)).await.pop();
+    Ok(Json(UserPresence::of(user, found.unwrap_or(Presence::Unknown))))
+}
+
+/// Whether several users are online.
+#[utoipa::path(
+    get, path = "/api/v1/presence", tag = "users", params(PresenceOf),
+    responses(
+        (status = 200, description = "Each online, offline, or unknown.", body = PresenceList),
+        (status = "default", description = "A problem.", body = ProblemBody,
+            content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn presence(
+    State(app): State<App>,
+    _: Caller,
+    QueryOf(query): QueryOf<PresenceOf>,
+) -> Result<Json<PresenceList>, Problem> {
+    if query.users.split(',').count() > USERS_MAX {
+        return Err(Problem::new(Code::TooLarge, format!("users: at most {USERS_MAX}")));
+    }
+    let users: Result<Vec<UserId>, _> =
+        query.users.split(',').map(|user| UserId::parse(user.trim())).collect();
+    let users = users.map_err(|error| Problem::field("users", error))?;
+    let found = app.ephemeral.presence(&users).await;
+    let users = users.into_iter().zip(found).map(|(user, found)| UserPresence::of(user, found)).collect();
+    Ok(Json(PresenceList { users }))
+}
+
+impl UserPresence {
+    fn of(user: UserId, found: Presence) -> Self {
+        let user = user.to_string();
+        let Presence::Known(found) = found else {
+            return Self { user, status: Status::Unknown, last_seen: None, devices: Vec::new() };
+        };
+        let is_online = |device: &DevicePresence| matches!(device.state, DeviceState::Online(_));
+        let status = if found.iter().any(is_online) { Status::Online } else { Status::Offline };
+        let left = found.iter().filter_map(|device| match device.state {
+            DeviceState::Offline(when) if matches!(status, Status::Offline) => Some(when.0),
+            DeviceState::Offline(_) | DeviceState::Online(_) => None,
+        });
+        Self {
+            user,
+            status,
+            last_seen: left.max().map(Wide),
+            devices: found.into_iter().map(Device::of).collect(),
+        }
+    }
+}
+
+impl Device {
+    fn of(found: DevicePresence) -> Self {
+        let (status, online_since, last_seen) = match found.state {
+            DeviceState::Online(since) => (Status::Online, Some(Wide(since.0)), None),
+            DeviceState::Offline(when) => (Status::Offline, None, Some(Wide(when.0))),
+        };
+        Self { device: found.device.to_string(), status, online_since, last_seen }
+    }
+}

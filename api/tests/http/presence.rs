@@ -1,0 +1,57 @@
+//! Who is online, over HTTP.
+
+use proto::{DeviceId, UserId};
+use serde_json::{Value, json};
+
+use super::server::Server;
+
+fn names(user: &str, device: &str) -> (UserId, DeviceId) {
+    (UserId::parse(user).unwrap(), DeviceId::parse(device).unwrap())
+}
+
+async fn presence(server: &Server, user: &str) -> Value {
+    server.get(&format!("/api/v1/users/{user}/presence"), &server.token("bob", "")).await.expect(200)
+}
+
+#[tokio::test]
+async fn devices_come_and_leave() {
+    let server = Server::without_router(super::server::config());
+    let never = presence(&server, "alice").await;
+    assert_eq!(never, json!({"user": "alice", "status": "offline", "last_seen": null, "devices": []}));
+
+    let ((alice, phone), (_, web)) = (names("alice", "phone"), names("alice", "web"));
+    server.ephemeral.came(&alice, &phone);
+    server.ephemeral.came(&alice, &web);
+    server.ephemeral.left(&alice, &phone);
+    let now = presence(&server, "alice").await;
+    assert_eq!((&now["status"], &now["last_seen"]), (&json!("online"), &Value::Null));
+    let devices = now["devices"].as_array().unwrap();
+    assert_eq!((&devices[0]["device"], &devices[0]["status"]), (&json!("phone"), &json!("offline")));
+    assert!(devices[0]["last_seen"].is_string() && devices[0]["online_since"].is_null(), "{now}");
+    assert_eq!((&devices[1]["device"], &devices[1]["status"]), (&json!("web"), &json!("online")));
+    assert!(devices[1]["last_seen"].is_null() && devices[1]["online_since"].is_string(), "{now}");
+
+    server.ephemeral.left(&alice, &web);
+    let later = presence(&server, "alice").await;
+    assert_eq!(later["status"], "offline");
+    assert_eq!(later["last_seen"], later["devices"][1]["last_seen"]);
+}
+
+#[tokio::test]
+async fn several_are_asked_in_one_question_with_a_bound() {
+    let server = Server::without_router(super::server::config());
+    let (alice, phone) = names("alice", "phone");
+    server.ephemeral.came(&alice, &phone);
+    let token = server.token("bob", "");
+    let found = server.get("/api/v1/presence?users=carol,alice", &token).await.expect(200);
+    let statuses: Vec<_> =
+        found["users"].as_array().unwrap().iter().map(|user| (&user["user"], &user["status"])).collect();
+    assert_eq!(statuses, [(&json!("carol"), &json!("offline")), (&json!("alice"), &json!("online"))]);
+
+    let many = vec!["alice"; 101].join(",");
+    server.get(&format!("/api/v1/presence?users={many}"), &token).await.problem(413, "TOO_LARGE");
+    server.get("/api/v1/presence?users=a/b", &token).await.problem(400, "BAD_FIELD");
+    server.get("/api/v1/presence?users=", &token).await.problem(400, "BAD_FIELD");
+    server.get("/api/v1/users/a%20b/presence", &token).await.problem(400, "BAD_FIELD");
+    server.get("/api/v1/presence?users=alice", "").await.problem(401, "UNAUTHENTICATED");
+}

@@ -1,0 +1,152 @@
+//! What clients talk to: the gateway with the API behind it, either of them alone, or neither.
+//!
+//! ```text
+//! gateway, api   one port: /ws on the shards, everything else handed to the API
+//! gateway        the same port: everything but /ws is answered with a problem that says where the API is
+//! api            a listener of its own on the same port: /ws is answered with a problem that says where the gateways are
+//! router         no public port
+//! ```
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use anyhow::Context;
+use api::{Api, Foundation, Tickets};
+use auth::{Issuer, SharedVerifier};
+use bus::Bus;
+use gateway::{
+    Attendance, Authenticator, Gateway, HttpFallback, PresenceSink, Running, TicketRedeemer, TicketRefusal,
+};
+use store::{Away, Ephemeral, Store};
+use tokio::runtime::Handle;
+
+use crate::config::Config;
+use crate::http_port::HttpPort;
+use crate::issuers::Issuers;
+use crate::stop::Stages;
+use crate::{connect, open_files, public};
+
+/// What it stands on.
+pub(crate) struct Front {
+    pub(crate) bus: Bus,
+    /// There is one for the role api.
+    pub(crate) store: Option<Store>,
+    /// There is one for the role api; a gateway may do without.
+    pub(crate) issuer: Option<Issuer>,
+}
+
+/// Opens the public port, if the roles have a use for it.
+pub(crate) async fn open(
+    config: &Config,
+    front: Front,
+    stages: &Stages,
+) -> anyhow::Result<Option<SocketAddr>> {
+    if !config.roles.has_front() {
+        return Ok(None);
+    }
+    let Front { bus, store, issuer } = front;
+    let verifier = trusted(config, issuer.clone(), stages).await;
+    let ephemeral = connect::ephemeral(config, stages)?;
+    let tickets = Tickets::new(ephemeral.clone(), config.api.tickets_max, config.api.ticket_ttl);
+    let api = match (store, issuer) {
+        (Some(store), Some(issuer)) if config.roles.api => {
+            let (bus, verifier) = (bus.clone(), verifier.clone());
+            let (ephemeral, tickets) = (ephemeral.clone(), tickets.clone());
+            let foundation = Foundation { store, bus, verifier, issuer, ephemeral, tickets };
+            Some(Api::new(config.api.clone(), foundation, &stages.front))
+        }
+        _ => None,
+    };
+    let fallback = match &api {
+        Some(api) => public::with_page(api.router(), Handle::current(), stages.front.clone()),
+        None => public::without_page(api::elsewhere(API_ELSEWHERE), Handle::current(), stages.front.clone()),
+    };
+    if !config.roles.gateway {
+        let elsewhere = api::elsewhere(SOCKETS_ELSEWHERE);
+        let sockets = public::without_page(elsewhere, Handle::current(), stages.front.clone());
+        let port = HttpPort { api: fallback, sockets, connections_max: config.api_connections_max };
+        let address = config.gateway.listen;
+        let listening = port.listen(address, config.gateway.timeouts.handshake, &stages.front).await;
+        return listening.map(Some).with_context(|| cannot_listen("public", address));
+    }
+    let door = Door { authenticator: Authenticator { verifier, tickets: redeemer(tickets) }, fallback };
+    open_gateway(config, &bus, &door, &sink(ephemeral), stages).map(Some)
+}
+
+/// What a gateway needs to know to let somebody in, or to answer otherwise.
+struct Door {
+    authenticator: Authenticator,
+    fallback: HttpFallback,
+}
+
+/// The gateway knows no store: tickets reach it as a closure.
+fn redeemer(tickets: Tickets) -> TicketRedeemer {
+    Arc::new(move |ticket| {
+        let (tickets, ticket) = (tickets.clone(), ticket.to_owned());
+        Box::pin(async move {
+            match tickets.redeem(&ticket).await {
+                Ok(Some(identity)) => Ok(identity),
+                Ok(None) => Err(TicketRefusal::Unknown),
+                Err(Away) => Err(TicketRefusal::Away),
+            }
+        })
+    })
+}
+
+/// And so does presence leave it.
+fn sink(ephemeral: Ephemeral) -> PresenceSink {
+    Arc::new(move |user, attendance| match attendance {
+        Attendance::Came(device) => ephemeral.came(user, device),
+        Attendance::Renamed { from, to } => ephemeral.renamed(user, from, to),
+        Attendance::Left(device) => ephemeral.left(user, device),
+    })
+}
+
+const API_ELSEWHERE: &str = "this process is a gateway and has only the socket at /ws; the HTTP API and the page are served by \
+                             the processes with the role api";
+const SOCKETS_ELSEWHERE: &str =
+    "this process serves the HTTP API and has no sockets; open them at the processes with the role gateway";
+
+async fn trusted(config: &Config, own: Option<Issuer>, stages: &Stages) -> SharedVerifier {
+    let auth = &config.auth;
+    let mut issuers = Issuers::new(own, auth.leeway, auth.jwks_refresh, &auth.issuers);
+    issuers.fetch().await;
+    let verifier = SharedVerifier::new(issuers.verifier());
+    issuers.keep_fresh(verifier.clone(), &stages.front);
+    verifier
+}
+
+fn open_gateway(
+    config: &Config,
+    bus: &Bus,
+    door: &Door,
+    presence: &PresenceSink,
+    stages: &Stages,
+) -> anyhow::Result<SocketAddr> {
+    let listen = config.gateway.listen;
+    if listen.port() != 0 {
+        // The shards share their port (SO_REUSEPORT), and would share it with another server of the same user as well.
+        TcpListener::bind(listen).with_context(|| cannot_listen("public", listen))?;
+    }
+    let mut gateway = config.gateway.clone();
+    gateway.admission.connections_max = open_files::connections_that_fit(gateway.admission.connections_max);
+    let running = Gateway::start(gateway, bus, &door.authenticator, presence, &door.fallback, &stages.front)
+        .with_context(|| cannot_listen("public", listen))?;
+    let address = running.address();
+    stages.front.spawn("gateway report", report(running));
+    Ok(address)
+}
+
+/// Ends with the last shard, whose numbers are then in the log.
+async fn report(running: Running) {
+    running.drained().await;
+}
+
+/// Why a port is not ours, and what to do.
+pub(crate) fn cannot_listen(section: &str, address: SocketAddr) -> String {
+    format!(
+        "the {section} port {address} cannot be opened; stop what uses it, or choose another with {section}.listen \
+         (TIDEGATE_{}__LISTEN)",
+        section.to_uppercase()
+    )
+}

@@ -1,0 +1,287 @@
+//! The devices with a session in this process, and which of them changed since it was last written down.
+//!
+//! **Guarantees.** A device is in line once, however often it comes and goes; what is taken from the line is its state of that
+//! moment. A device that left stays until its change was taken.
+//!
+//! **Limits.** `devices_max` devices, online or in line. Above it a device that comes is not taken in, and does not show.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use hashbrown::HashMap;
+use lifecycle::wall_clock_ms;
+use proto::{DeviceId, Timestamp, UserId};
+
+use super::meters::PresenceMetrics;
+use super::presence::{DevicePresence, DeviceState};
+
+/// See the module.
+pub(super) struct Roster {
+    inner: Mutex<Inner>,
+    devices_max: usize,
+    metrics: PresenceMetrics,
+}
+
+#[derive(Default)]
+struct Inner {
+    users: HashMap<UserId, Vec<Device>>,
+    devices: usize,
+    line: VecDeque<(UserId, DeviceId)>,
+}
+
+struct Device {
+    device: DeviceId,
+    sessions: u32,
+    in_line: bool,
+    /// When it came; when it left, once it has no session; `None` when it has none and was never really there.
+    since: Option<Timestamp>,
+}
+
+/// A device in a state that was not written yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Change {
+    pub(super) user: UserId,
+    pub(super) device: DeviceId,
+    /// `None`: there was no such device, after all.
+    pub(super) state: Option<DeviceState>,
+}
+
+impl Roster {
+    pub(super) fn new(devices_max: usize) -> Self {
+        Self { inner: Mutex::default(), devices_max, metrics: PresenceMetrics::new() }
+    }
+
+    pub(super) fn came(&self, user: &UserId, device: &DeviceId) {
+        let mut inner = self.lock();
+        if inner.find(user, device).is_none() {
+            if inner.devices >= self.devices_max {
+                return self.metrics.not_taken_in.increment(1);
+            }
+            inner.insert(user, device);
+        }
+        let Some(found) = inner.find(user, device) else { return };
+        found.sessions += 1;
+        if found.sessions == 1 {
+            found.since = Some(Timestamp(wall_clock_ms()));
+            inner.into_line(user, device);
+        }
+        self.show(&inner);
+    }
+
+    pub(super) fn left(&self, user: &UserId, device: &DeviceId) {
+        self.leave(user, device, Some(Timestamp(wall_clock_ms())));
+    }
+
+    pub(super) fn renamed(&self, user: &UserId, from: &DeviceId, to: &DeviceId) {
+        self.came(user, to);
+        self.leave(user, from, None);
+    }
+
+    fn leave(&self, user: &UserId, device: &DeviceId, when: Option<Timestamp>) {
+        let mut inner = self.lock();
+        // One that was not taken in is not here to leave.
+        let Some(found) = inner.find(user, device).filter(|found| found.sessions > 0) else { return };
+        found.sessions -= 1;
+        if found.sessions == 0 {
+            found.since = when;
+            inner.into_line(user, device);
+        }
+        self.show(&inner);
+    }
+
+    /// The devices of a user that have a session here.
+    pub(super) fn online(&self, user: &UserId) -> Vec<DevicePresence> {
+        let inner = self.lock();
+        let devices = inner.users.get(user).into_iter().flatten().filter(|device| device.sessions > 0);
+        let state =
+            |device: &Device| Some(DevicePresence { device: device.device.clone(), state: device.state()? });
+        devices.filter_map(state).collect()
+    }
+
+    /// Takes up to `max` changes from the line.
+    pub(super) fn take(&self, max: usize) -> Vec<Change> {
+        let mut inner = self.lock();
+        let mut changes = Vec::new();
+        while changes.len() < max {
+            let Some((user, device)) = inner.line.pop_front() else { break };
+            let Some(found) = inner.find(&user, &device) else { continue };
+            found.in_line = false;
+            let (state, gone) = (found.state(), found.sessions == 0);
+            if gone {
+                inner.remove(&user, &device);
+            }
+            changes.push(Change { user, device, state });
+        }
+        self.show(&inner);
+        changes
+    }
+
+    /// So many changes were written.
+    pub(super) fn written(&self, changes: usize) {
+        self.metrics.written.increment(changes as u64);
+    }
+
+    /// Changes that could not be written wait again. What happened meanwhile counts more.
+    pub(super) fn put_back(&self, changes: Vec<Change>) {
+        let mut inner = self.lock();
+        for Change { user, device, state } in changes {
+            if inner.find(&user, &device).is_none() {
+                let since = match state {
+                    Some(DeviceState::Online(_)) => continue,
+                    Some(DeviceState::Offline(since)) => Some(since),
+                    None => None,
+                };
+                inner.insert(&user, &device);
+                if let Some(found) = inner.find(&user, &device) {
+                    found.since = since;
+                }
+            }
+            inner.into_line(&user, &device);
+        }
+        self.show(&inner);
+    }
+
+    /// Everything that was ever written is forgotten: every device waits again.
+    pub(super) fn put_all_back(&self) {
+        let mut inner = self.lock();
+        let all: Vec<_> = inner
+            .users
+            .iter()
+            .flat_map(|(user, devices)| devices.iter().map(|device| (user.clone(), device.device.clone())))
+            .collect();
+        all.iter().for_each(|(user, device)| inner.into_line(user, device));
+        self.show(&inner);
+    }
+
+    fn show(&self, inner: &Inner) {
+        self.metrics.devices.set(inner.devices as f64);
+        self.metrics.waiting.set(inner.line.len() as f64);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn find(&mut self, user: &UserId, device: &DeviceId) -> Option<&mut Device> {
+        self.users.get_mut(user)?.iter_mut().find(|known| known.device == *device)
+    }
+
+    fn insert(&mut self, user: &UserId, device: &DeviceId) {
+        let new = Device { device: device.clone(), sessions: 0, in_line: false, since: None };
+        self.users.entry_ref(user).or_insert_with(|| Vec::with_capacity(1)).push(new);
+        self.devices += 1;
+    }
+
+    fn remove(&mut self, user: &UserId, device: &DeviceId) {
+        let Some(devices) = self.users.get_mut(user) else { return };
+        devices.retain(|known| known.device != *device);
+        self.devices -= 1;
+        if devices.is_empty() {
+            self.users.remove(user);
+            // A crowd that left must not keep its table.
+            if self.users.len() * 8 < self.users.capacity() {
+                self.users.shrink_to(self.users.len() * 2);
+            }
+        }
+    }
+
+    fn into_line(&mut self, user: &UserId, device: &DeviceId) {
+        let Some(found) = self.find(user, device).filter(|found| !found.in_line) else { return };
+        found.in_line = true;
+        self.line.push_back((user.clone(), device.clone()));
+    }
+}
+
+impl Device {
+    fn state(&self) -> Option<DeviceState> {
+        match self.sessions {
+            0 => self.since.map(DeviceState::Offline),
+            _ => self.since.map(DeviceState::Online),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(user: &str, device: &str) -> (UserId, DeviceId) {
+        (UserId::parse(user).unwrap(), DeviceId::parse(device).unwrap())
+    }
+
+    fn is_online(change: &Change) -> bool {
+        matches!(change.state, Some(DeviceState::Online(_)))
+    }
+
+    #[test]
+    fn only_the_last_of_many_changes_is_taken() {
+        let roster = Roster::new(10);
+        let (alice, phone) = names("alice", "phone");
+        for _ in 0..5 {
+            roster.came(&alice, &phone);
+            roster.left(&alice, &phone);
+        }
+        roster.came(&alice, &phone);
+        let changes = roster.take(10);
+        assert_eq!(changes.len(), 1);
+        assert!(is_online(&changes[0]));
+        roster.came(&alice, &phone);
+        roster.left(&alice, &phone);
+        assert_eq!(roster.take(10), [], "a second session of the device changes nothing");
+        roster.left(&alice, &phone);
+        assert!(!is_online(&roster.take(10)[0]));
+        assert_eq!((roster.take(10), roster.lock().devices), (vec![], 0));
+    }
+
+    #[test]
+    fn a_change_that_was_not_written_waits_again_and_newer_ones_count_more() {
+        let roster = Roster::new(10);
+        let (alice, phone) = names("alice", "phone");
+        let (bob, web) = names("bob", "web");
+        roster.came(&alice, &phone);
+        roster.came(&bob, &web);
+        roster.take(10);
+        roster.left(&alice, &phone);
+        roster.left(&bob, &web);
+        let lost = roster.take(10);
+        roster.came(&alice, &phone);
+        roster.put_back(lost.clone());
+        let again = roster.take(10);
+        assert_eq!(again.len(), 2);
+        assert!(is_online(&again[0]) && again[0].user == alice);
+        assert_eq!(again[1], lost[1]);
+    }
+
+    #[test]
+    fn a_device_that_was_named_late_leaves_no_trace_of_its_first_name() {
+        let roster = Roster::new(10);
+        let (alice, unnamed) = names("alice", "default");
+        let (_, phone) = names("alice", "phone");
+        roster.came(&alice, &unnamed);
+        roster.renamed(&alice, &unnamed, &phone);
+        let changes = roster.take(10);
+        assert_eq!((changes.len(), &changes[0].state, &changes[0].device), (2, &None, &unnamed));
+        assert!(is_online(&changes[1]) && changes[1].device == phone);
+        assert_eq!(roster.online(&alice).len(), 1);
+    }
+
+    #[test]
+    fn who_does_not_fit_is_not_shown_and_does_not_disturb() {
+        let roster = Roster::new(1);
+        let (alice, phone) = names("alice", "phone");
+        let (bob, web) = names("bob", "web");
+        roster.came(&alice, &phone);
+        roster.came(&bob, &web);
+        roster.left(&bob, &web);
+        assert_eq!((roster.online(&alice).len(), roster.online(&bob).len()), (1, 0));
+        roster.left(&alice, &phone);
+        roster.take(10);
+        roster.came(&bob, &web);
+        assert_eq!(roster.online(&bob).len(), 1);
+        roster.take(10);
+        roster.put_all_back();
+        assert_eq!(roster.take(10).len(), 1);
+    }
+}
