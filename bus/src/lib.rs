@@ -81,6 +81,14 @@ impl Bus {
         }
     }
 
+    /// Whether other processes may be on it.
+    pub fn is_shared(&self) -> bool {
+        match self {
+            Self::Local(_) => false,
+            Self::Nats(_) => true,
+        }
+    }
+
     /// Opens the inbox of a node. It is closed when dropped. Over NATS its connection lives on the current runtime.
     pub fn node(&self, node: NodeId) -> NodeInbox {
         match self {
@@ -89,7 +97,7 @@ impl Bus {
         }
     }
 
-    /// Sends a command to whoever serves its partition.
+    /// Sends a command to whoever serves its partition, or else to one who accepts any.
     pub fn send_command(&self, command: Command) -> Result<(), Busy> {
         match self {
             Self::Local(local) => local.send_command(command),

@@ -22,6 +22,8 @@ pub struct Local {
     pub(crate) listeners: Listeners,
     pub(crate) meters: Meters,
     serving: RwLock<Vec<Option<Arc<SharedQueue>>>>,
+    /// Who takes commands of partitions that nobody serves.
+    any: RwLock<Vec<Arc<SharedQueue>>>,
     nodes: RwLock<Nodes>,
 }
 
@@ -41,6 +43,7 @@ impl Local {
             listeners: Listeners::default(),
             meters: Meters::default(),
             serving: RwLock::new(vec![None; usize::from(PARTITIONS)]),
+            any: RwLock::default(),
             nodes: RwLock::default(),
         }
     }
@@ -49,22 +52,51 @@ impl Local {
         let partition = usize::from(command.partition().number());
         let serving = self.serving.read().unwrap_or_else(PoisonError::into_inner);
         let refused = match &serving[partition] {
-            Some(queue) => match queue.push(command, self.limits.commands) {
-                None => return Ok(()),
-                Some(refused) => refused,
-            },
-            None => command,
+            Some(queue) => queue.push(command, self.limits.commands),
+            None => {
+                let any = self.any.read().unwrap_or_else(PoisonError::into_inner);
+                // Those of one partition wait in one queue, so that they stay in order.
+                match any.get(partition % any.len().max(1)) {
+                    Some(queue) => queue.push(command, self.limits.commands),
+                    None => Some(command),
+                }
+            }
         };
-        self.meters.commands_refused.increment(1);
-        Err(Busy(Box::new(refused)))
+        match refused {
+            None => Ok(()),
+            Some(refused) => {
+                self.meters.commands_refused.increment(1);
+                Err(Busy(Box::new(refused)))
+            }
+        }
     }
 
-    pub(crate) fn serve(&self, partition: Partition, queue: Option<&Arc<SharedQueue>>) {
+    pub(crate) fn serve(&self, partition: Partition, queue: &Arc<SharedQueue>) {
         let mut serving = self.serving.write().unwrap_or_else(PoisonError::into_inner);
-        serving[usize::from(partition.number())] = queue.cloned();
+        serving[usize::from(partition.number())] = Some(Arc::clone(queue));
+    }
+
+    /// Nobody serves the partition from now on, unless it is another queue's by now.
+    pub(crate) fn stop_serving_one(&self, partition: Partition, queue: &Arc<SharedQueue>) {
+        let mut serving = self.serving.write().unwrap_or_else(PoisonError::into_inner);
+        let slot = &mut serving[usize::from(partition.number())];
+        if slot.as_ref().is_some_and(|served| Arc::ptr_eq(served, queue)) {
+            *slot = None;
+        }
+    }
+
+    pub(crate) fn accept_any(&self, queue: &Arc<SharedQueue>) {
+        self.refuse_any(queue);
+        self.any.write().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(queue));
+    }
+
+    pub(crate) fn refuse_any(&self, queue: &Arc<SharedQueue>) {
+        let mut any = self.any.write().unwrap_or_else(PoisonError::into_inner);
+        any.retain(|accepting| !Arc::ptr_eq(accepting, queue));
     }
 
     pub(crate) fn stop_serving(&self, queue: &Arc<SharedQueue>) {
+        self.refuse_any(queue);
         let mut serving = self.serving.write().unwrap_or_else(PoisonError::into_inner);
         for slot in serving.iter_mut() {
             if slot.as_ref().is_some_and(|served| Arc::ptr_eq(served, queue)) {

@@ -62,7 +62,7 @@ impl CommandQueue {
     /// Serves one more partition.
     pub fn add(&self, partition: Partition) {
         match &self.0 {
-            Kind::Local(queue) => queue.local.serve(partition, Some(&queue.queue)),
+            Kind::Local(queue) => queue.local.serve(partition, &queue.queue),
             Kind::Nats(queue) => queue.add(partition),
         }
     }
@@ -70,8 +70,23 @@ impl CommandQueue {
     /// Stops serving a partition; commands already queued stay.
     pub fn remove(&self, partition: Partition) {
         match &self.0 {
-            Kind::Local(queue) => queue.local.serve(partition, None),
+            Kind::Local(queue) => queue.local.stop_serving_one(partition, &queue.queue),
             Kind::Nats(queue) => queue.remove(partition),
+        }
+    }
+
+    /// From now on also receives commands of partitions that nobody serves, if several queues do then its share of them.
+    /// Over NATS these wait in the bus, at one who serves something.
+    pub fn accept_any(&self) {
+        if let Kind::Local(queue) = &self.0 {
+            queue.local.accept_any(&queue.queue);
+        }
+    }
+
+    /// No longer receives commands of partitions that nobody serves.
+    pub fn refuse_any(&self) {
+        if let Kind::Local(queue) = &self.0 {
+            queue.local.refuse_any(&queue.queue);
         }
     }
 

@@ -58,3 +58,28 @@ async fn in_one_process_a_partition_that_nobody_serves_gives_the_command_back() 
     drop(queue);
     bus.send_command(command("alice", 0)).expect_err("nobody serves any more");
 }
+
+#[tokio::test]
+async fn in_one_process_a_partition_that_nobody_serves_goes_to_one_who_accepts_any() {
+    let bus = Bus::local(LIMITS);
+    let partition = Partition::of_user(&user("alice"));
+    let (other, queue) = (bus.serve([]), bus.serve([]));
+    queue.accept_any();
+    bus.send_command(command("alice", 0)).expect("accepted");
+    other.add(partition);
+    bus.send_command(command("alice", 1)).expect("served");
+    assert_eq!(take_from_both(&queue, &other, 2).await, [vec![0], vec![1]]);
+    other.remove(partition);
+    queue.refuse_any();
+    bus.send_command(command("alice", 2)).expect_err("nobody accepts it any more");
+}
+
+#[tokio::test]
+async fn one_that_stops_serving_does_not_stop_its_successor() {
+    let bus = Bus::local(LIMITS);
+    let partition = Partition::of_user(&user("alice"));
+    let (first, second) = (bus.serve([partition]), bus.serve([]));
+    second.add(partition);
+    first.remove(partition);
+    bus.send_command(command("alice", 0)).expect("the second serves it");
+}
