@@ -27,6 +27,13 @@ const NODE: NodeId = NodeId(1);
 fn config(workers: usize) -> RouterConfig {
     RouterConfig {
         workers,
+        heartbeat_interval: Duration::from_millis(100),
+        suspect_after: Duration::from_millis(500),
+        listen: Duration::ZERO,
+        steady_after: Duration::from_secs(1),
+        grace: Duration::from_secs(3),
+        claims_max: 128,
+        commands_kept_max: 4_096,
         group: GroupRules { members_max: 500, history: History::Whole },
         bucket_entries_max: 100_000,
         bucket_bytes_max: 50 << 20,

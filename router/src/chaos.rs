@@ -1,6 +1,8 @@
-//! Two routers that take the same partitions from each other again and again, on a store that fails, delays, answers
-//! "unknown" and applies writes late; clients that resend until they are acknowledged; and a record of everything that
-//! was ever told.
+//! Routers on a store that fails, delays, answers "unknown" and applies writes late; clients that resend until they are
+//! acknowledged; and a record of everything that was ever told. Two kinds of worlds:
+//!
+//! - apart: two routers that never hear each other take the same partitions from each other again and again;
+//! - together: three that do, of which each sleeps, is killed and stopped in order, and starts again, at random.
 //!
 //! Checked at the end, on the whole log: what was acknowledged is there, at its place; seqs are contiguous; no client
 //! message id is there twice; a sender's messages are in the order of their `after`; nothing shown ever changed. Each
@@ -8,6 +10,7 @@
 
 mod clients;
 mod record;
+mod together;
 
 use std::time::Duration;
 
@@ -26,6 +29,13 @@ use clients::Clients;
 fn config(random: &mut StdRng) -> RouterConfig {
     RouterConfig {
         workers: 1,
+        heartbeat_interval: Duration::from_millis(100),
+        suspect_after: Duration::from_millis(random.random_range(250..700)),
+        listen: Duration::from_millis(random.random_range(0..700)),
+        steady_after: Duration::from_millis(random.random_range(0..1_500)),
+        grace: Duration::from_millis(random.random_range(0..1_000)),
+        claims_max: random.random_range(1..4),
+        commands_kept_max: random.random_range(0..50),
         group: GroupRules { members_max: 100, history: History::Whole },
         bucket_entries_max: random.random_range(3..40),
         bucket_bytes_max: 1 << 20,
@@ -58,7 +68,7 @@ fn rates(random: &mut StdRng) -> Rates {
 }
 
 /// Runs one world; an error says what was violated.
-async fn world(seed: u64) -> Result<u64, String> {
+async fn apart(seed: u64) -> Result<u64, String> {
     let mut random = StdRng::seed_from_u64(seed);
     let store = Store::memory();
     let Store::Memory(memory) = &store else { return Err("not in memory".into()) };
@@ -68,8 +78,9 @@ async fn world(seed: u64) -> Result<u64, String> {
         (0..2).map(|_| Bus::local(Limits { commands: 1_000, deliveries: 100_000 })).collect();
     let mut clients = Clients::new(buses.clone(), StdRng::seed_from_u64(seed ^ 0x5eed));
     let workers = buses.iter().enumerate().map(|(number, bus)| {
-        let worker = Worker::new(0, config(&mut random), bus.clone(), store.clone(), tasks.clone());
-        let worker = worker.only(clients.partitions());
+        let router = number as u64;
+        let worker = Worker::new(0, router, config(&mut random), bus.clone(), store.clone(), tasks.clone());
+        let worker = worker.only(clients.partitions()).seeded(seed ^ router << 32);
         let late = Duration::from_millis(random.random_range(0..500) * number as u64);
         async move {
             tokio::time::sleep(late).await;
@@ -90,13 +101,23 @@ async fn world(seed: u64) -> Result<u64, String> {
     clients.check(&store).await
 }
 
-fn run(seed: u64) -> Result<u64, String> {
+/// A kind of world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Apart,
+    Together,
+}
+
+fn run(kind: Kind, seed: u64) -> Result<u64, String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .map_err(|error| error.to_string())?;
-    runtime.block_on(world(seed))
+    match kind {
+        Kind::Apart => runtime.block_on(apart(seed)),
+        Kind::Together => runtime.block_on(together::world(seed)),
+    }
 }
 
 /// How many worlds fit a test run; `ROUTER_WORLDS` asks for more.
@@ -104,23 +125,33 @@ fn worlds(default: u64) -> u64 {
     std::env::var("ROUTER_WORLDS").ok().and_then(|worlds| worlds.parse().ok()).unwrap_or(default)
 }
 
-#[test]
-fn nothing_acknowledged_is_lost_doubled_reordered_or_changed() {
+fn nothing_is_violated(kind: Kind) {
     let mut acknowledged = 0;
     for seed in 0..worlds(60) {
-        match run(seed) {
+        match run(kind, seed) {
             Ok(acks) => acknowledged += acks,
-            Err(violation) => panic!("seed {seed}: {violation}"),
+            Err(violation) => panic!("{kind:?}, seed {seed}: {violation}"),
         }
     }
     assert!(acknowledged > 1_000, "the worlds did not do much: {acknowledged} acknowledged");
 }
 
+#[test]
+fn nothing_acknowledged_is_lost_doubled_reordered_or_changed_by_routers_apart() {
+    nothing_is_violated(Kind::Apart);
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_doubled_reordered_or_changed_by_routers_together() {
+    nothing_is_violated(Kind::Together);
+}
+
 /// The first seed at which a broken rule shows as one of these violations.
 fn noticed(mutation: Mutation, violations: &[&str]) -> Option<u64> {
     break_rule(Some(mutation));
-    let shows =
-        |seed: &u64| run(*seed).is_err_and(|error| violations.iter().any(|part| error.contains(part)));
+    let shows = |seed: &u64| {
+        run(Kind::Apart, *seed).is_err_and(|error| violations.iter().any(|part| error.contains(part)))
+    };
     let seed = (0..300).find(shows);
     break_rule(None);
     seed

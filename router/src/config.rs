@@ -2,14 +2,29 @@
 
 use std::time::Duration;
 
+use crate::peers::PeerRules;
 use crate::rules::membership::GroupRules;
 use crate::turn::Rules;
 
 /// Settings of a router. The sizes are per worker, so memory grows with `workers`.
 #[derive(Clone, Debug)]
 pub struct RouterConfig {
-    /// Threads; worker `i` of `n` owns the partitions `p % n == i`. At least 1, at most 64.
+    /// Threads, each a member of its own among all workers of all routers. At least 1, at most 64.
     pub workers: usize,
+    /// Time between two heartbeats.
+    pub heartbeat_interval: Duration,
+    /// Silence after which another incarnation is suspected: its partitions are taken.
+    pub suspect_after: Duration,
+    /// How long a new incarnation listens for others before it claims or fences. Zero where there are no other processes.
+    pub listen: Duration,
+    /// How long another must be heard before partitions are given to it.
+    pub steady_after: Duration,
+    /// After this incarnation heard nobody, not even itself, the others may be silent for so much longer.
+    pub grace: Duration,
+    /// Claims and releases of a worker under way at the same time.
+    pub claims_max: usize,
+    /// Commands kept for partitions whose owner is not known yet; more are refused with `BUSY`.
+    pub commands_kept_max: usize,
     /// Groups: members, and what a new one may read.
     pub group: GroupRules,
     /// Entries after which a bucket of a log is left. Small values are for tests.
@@ -44,6 +59,17 @@ pub struct RouterConfig {
 }
 
 impl RouterConfig {
+    /// For the view of others.
+    pub(crate) fn peer_rules(&self) -> PeerRules {
+        PeerRules {
+            beat_ms: millis(self.heartbeat_interval),
+            suspect_ms: millis(self.suspect_after),
+            listen_ms: millis(self.listen),
+            steady_ms: millis(self.steady_after),
+            grace_ms: millis(self.grace),
+        }
+    }
+
     /// For the state machines.
     pub(crate) fn rules(&self) -> Rules {
         Rules {

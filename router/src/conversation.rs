@@ -106,6 +106,11 @@ impl Conversation {
         &self.id
     }
 
+    /// Which one it belongs to.
+    pub fn partition(&self) -> Partition {
+        self.partition
+    }
+
     /// Whether it waits for [`Self::begin_load`].
     pub fn is_waiting(&self) -> bool {
         matches!(self.phase, Phase::Waiting)

@@ -1,7 +1,7 @@
 //! Decides: membership, order, dedupe, receipts. Commands in, deliveries out.
 //!
 //! ```text
-//! bus ──commands──► worker (one thread, partitions p % N == i)
+//! bus ──commands──► worker (one thread, its share of the partitions)
 //!                     │  conversation: a state machine without io ──work──► store: append, verify, read
 //! bus ◄─deliveries────┘◄──────────── told only with leave of `Verified` ◄──── answers
 //! ```
@@ -24,6 +24,7 @@ mod conversation;
 pub mod metrics;
 mod mutation;
 mod ownership;
+mod peers;
 mod reader;
 mod router;
 mod rules;

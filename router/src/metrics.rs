@@ -28,6 +28,12 @@ pub const INVENTORY: &[(&str, &str, &str)] = &[
     ("router_projection_failures_total", "counter", "Writes of projections that failed and are repeated"),
     ("router_projections_owed", "gauge", "Conversations left to recover after a claim"),
     ("router_partitions_owned", "gauge", "Partitions that are claimed and served"),
+    ("router_peers", "gauge", "Other incarnations that are heard"),
+    ("router_suspicions_total", "counter", "Incarnations suspected because they were silent"),
+    ("router_fences_total", "counter", "Incarnations fenced in order to take their partitions"),
+    ("router_partitions_released_total", "counter", "Partitions given back, to others or at the end"),
+    ("router_commands_kept", "gauge", "Commands kept until it is known who serves their partition"),
+    ("router_commands_forwarded_total", "counter", "Commands sent on to whoever serves their partition"),
     ("router_incarnations_total", "counter", "Lives begun by workers; more than workers means take-overs"),
 ];
 
@@ -54,6 +60,12 @@ pub(crate) struct Metrics {
     pub projections_owed: Gauge,
     pub partitions: Gauge,
     pub incarnations: Counter,
+    pub peers: Gauge,
+    pub suspicions: Counter,
+    pub fences: Counter,
+    pub released: Counter,
+    pub kept: Gauge,
+    pub forwarded: Counter,
     nacks: HashMap<Code, Counter>,
     commands: [Counter; KINDS.len()],
 }
@@ -105,6 +117,12 @@ impl Metrics {
             projections_owed: gauge("router_projections_owed"),
             partitions: gauge("router_partitions_owned"),
             incarnations: metrics::counter!("router_incarnations_total"),
+            peers: gauge("router_peers"),
+            suspicions: metrics::counter!("router_suspicions_total"),
+            fences: metrics::counter!("router_fences_total"),
+            released: metrics::counter!("router_partitions_released_total"),
+            kept: gauge("router_commands_kept"),
+            forwarded: metrics::counter!("router_commands_forwarded_total"),
             nacks: Code::ALL.iter().map(nack).collect(),
             commands: KINDS.map(|kind| metrics::counter!("router_commands_total", "kind" => kind)),
         }

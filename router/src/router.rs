@@ -28,8 +28,9 @@ pub enum StartError {
 }
 
 impl Router {
-    /// Spawns the workers and waits until every partition is claimed and served. On drain they take no more commands,
-    /// finish what is in flight, write what projections lack and release their partitions.
+    /// Spawns the workers and waits until every partition that should be theirs is claimed and served; those that other
+    /// routers serve follow later. On drain they take no more commands, finish what is in flight, write what projections
+    /// lack and release their partitions, to others if there are any.
     pub async fn start(
         config: RouterConfig,
         bus: Bus,
@@ -39,11 +40,13 @@ impl Router {
         if !(1..=64).contains(&config.workers) {
             return Err(StartError::Workers(config.workers));
         }
+        let router = rand::random();
         let mut waiting = Vec::with_capacity(config.workers);
         for number in 0..config.workers {
             let (ready, is_ready) = oneshot::channel();
             waiting.push(is_ready);
-            let worker = Worker::new(number, config.clone(), bus.clone(), store.clone(), tasks.clone());
+            let worker =
+                Worker::new(number, router, config.clone(), bus.clone(), store.clone(), tasks.clone());
             let run = move || async move { worker.run(ready).await };
             tasks.thread_with_runtime(&format!("router-{number}"), run).map_err(StartError::Thread)?;
         }

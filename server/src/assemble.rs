@@ -9,6 +9,7 @@
 //! roles have no use for: a gateway has no store, a router no public port.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::Context;
 use auth::Issuer;
@@ -48,7 +49,12 @@ pub(crate) async fn assemble(
         health.watch_store(store.clone());
     }
     if let Some(store) = store.as_ref().filter(|_| config.roles.router) {
-        Router::start(config.router.clone(), bus.clone(), store.clone(), stages.core.clone())
+        let mut router = config.router.clone();
+        if !bus.is_shared() {
+            // Nobody else can be there to listen for.
+            router.listen = Duration::ZERO;
+        }
+        Router::start(router, bus.clone(), store.clone(), stages.core.clone())
             .await
             .context("the router cannot start")?;
     }

@@ -80,6 +80,13 @@ fn ephemeral_config() -> LocalConfig {
 fn router_config() -> RouterConfig {
     RouterConfig {
         workers: 1,
+        heartbeat_interval: Duration::from_millis(100),
+        suspect_after: Duration::from_millis(500),
+        listen: Duration::ZERO,
+        steady_after: Duration::from_secs(1),
+        grace: Duration::from_secs(3),
+        claims_max: 128,
+        commands_kept_max: 4_096,
         group: GroupRules { members_max: 2_000, history: History::FromJoining },
         bucket_entries_max: 50,
         bucket_bytes_max: 50 << 20,

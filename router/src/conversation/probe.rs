@@ -40,6 +40,13 @@ impl Probe {
 }
 
 impl Conversation {
+    /// The conversation leaves memory before its probes were due: one now instead.
+    pub fn probe_now(&mut self, turn: &mut Turn<'_>) {
+        if self.is_serving() && self.is_probing() {
+            self.publish_head(turn);
+        }
+    }
+
     pub(super) fn probe_head(&mut self, turn: &mut Turn<'_>) {
         if self.is_serving() && self.log.head > Seq::ZERO && self.probe.take(turn.now) {
             self.publish_head(turn);

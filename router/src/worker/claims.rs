@@ -1,100 +1,185 @@
-//! Claiming partitions at the start, giving them back at the end.
+//! Owning partitions: those that should be this incarnation's are claimed, others are left alone or given back.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proto::{ConversationId, Partition};
-use store::{Ownership, StoreError};
+use store::{IncarnationId, Ownership, StoreError};
 
 use super::incarnation::Incarnation;
 use super::ops::{self, Done};
 use super::wheel::TICK_MS;
-use crate::config::millis;
-use crate::conversation::Urgency;
 use crate::ownership::{Ask, Owner};
+use crate::peers::Hands;
 use crate::rules::backoff::pause_ms;
 
 impl Incarnation<'_> {
-    /// S2, then all owner rows at once: `alive` is written and awaited before the first claim. `false`: the drain came
-    /// first.
+    /// S2: `alive` is written and awaited before anything is claimed, and before others hear of this incarnation.
+    /// `false`: the drain came first.
     pub(super) async fn begin(&mut self) -> bool {
         let tasks = self.tasks.clone();
         tokio::select! {
             () = tasks.draining() => false,
-            owners = self.announce() => {
-                let mut owners: BTreeMap<Partition, Ownership> = owners.into_iter().collect();
-                let mut fences = BTreeMap::new();
-                for partition in self.partitions.clone() {
-                    let row = owners.remove(&partition).unwrap_or_default();
-                    let mut owner = Owner::reading(self.me);
-                    match owner.read(Ok(row), 0) {
-                        Some(Ask::Fence(other)) => fences.entry(other).or_insert_with(Vec::new).push(partition),
-                        Some(ask) => self.ops.push(ops::own(self.store, self.me, partition, ask)),
-                        None => {}
-                    }
-                    self.owners.insert(partition, owner);
-                }
-                self.owners_waiting = self.partitions.len();
-                for (other, partitions) in fences {
-                    // One fence for all partitions whose rows were read before it begins.
-                    let store = self.store.clone();
-                    self.ops.push(Box::pin(async move { Done::Fenced(partitions, store.fence(other).await) }));
-                }
-                true
-            }
+            () = self.announce() => true,
         }
     }
 
-    async fn announce(&self) -> Vec<(Partition, Ownership)> {
+    async fn announce(&self) {
         let mut failures = 0;
-        loop {
-            let begun: Result<_, StoreError> = async {
-                self.store.announce(self.me).await?;
-                self.store.owners().await
+        while let Err(error) = self.store.announce(self.me).await {
+            failures += 1;
+            if failures == 1 {
+                tracing::warn!(%error, "store does not answer, waiting for it");
             }
-            .await;
-            match begun {
-                Ok(owners) => return owners,
-                Err(error) => {
-                    failures += 1;
-                    if failures == 1 {
-                        tracing::warn!(%error, "store does not answer, waiting for it");
-                    }
-                    tokio::time::sleep(Duration::from_millis(pause_ms(failures))).await;
-                }
+            tokio::time::sleep(Duration::from_millis(pause_ms(failures))).await;
+        }
+    }
+
+    /// Compares what is owned with what should be.
+    pub(super) fn plan(&mut self) {
+        let now_ms = self.now.steady_ms;
+        self.planned_ms = now_ms;
+        let hands = if self.unclaimed.is_empty() { Hands::Free } else { Hands::Full };
+        let owners = &self.owners;
+        let owns = |partition| owners.get(&partition).is_some_and(|owner| owner.epoch().is_some());
+        let plan = self.peers.plan(&self.partitions, owns, hands, now_ms);
+        self.unclaimed.retain(|partition| {
+            let is_wanted = plan.claim.binary_search(partition).is_ok();
+            // Owned, but not served yet.
+            is_wanted || (owns(*partition) && !self.serving.contains_key(partition))
+        });
+        for (partition, owner) in &mut self.owners {
+            let is_wanted = plan.claim.binary_search(partition).is_ok();
+            owner.set_wanted(is_wanted);
+            if is_wanted {
+                self.unclaimed.insert(*partition);
             }
+        }
+        self.give_up(&plan.give_up);
+        if self.owners.values().any(Owner::awaits_row) {
+            self.read_rows();
+        }
+        self.is_planned |= self.peers.is_settled(now_ms);
+    }
+
+    /// All owner rows at once, for those that are wanted.
+    fn read_rows(&mut self) {
+        if std::mem::replace(&mut self.reading_rows, true) {
+            return;
+        }
+        let (store, pause) = (self.store.clone(), self.row_failures);
+        self.ops.push(Box::pin(async move {
+            if pause > 0 {
+                tokio::time::sleep(Duration::from_millis(pause_ms(pause))).await;
+            }
+            Done::Owners(store.owners().await)
+        }));
+    }
+
+    fn found_rows(&mut self, rows: Result<Vec<(Partition, Ownership)>, StoreError>) {
+        self.reading_rows = false;
+        let mut rows: BTreeMap<Partition, Ownership> = match rows {
+            Ok(rows) => rows.into_iter().collect(),
+            Err(_) => {
+                self.row_failures += 1;
+                return;
+            }
+        };
+        let (peers, now_ms) = (&self.peers, self.now.steady_ms);
+        let mut fences: BTreeMap<IncarnationId, Vec<Partition>> = BTreeMap::new();
+        let mut asks = Vec::new();
+        for (partition, owner) in self.owners.iter_mut().filter(|(_, owner)| owner.awaits_row()) {
+            let row = rows.remove(partition).unwrap_or_default();
+            match owner.read(Ok(row), |other| peers.may_fence(other, now_ms), now_ms) {
+                Some(Ask::Fence(other)) => fences.entry(other).or_default().push(*partition),
+                Some(ask) => asks.push((*partition, ask)),
+                None => {}
+            }
+        }
+        // Where commands wait already, first.
+        asks.sort_by_key(|(partition, _)| !self.kept.has(*partition));
+        self.asks.extend(asks);
+        if fences.is_empty() {
+            self.row_failures = 0;
+        }
+        for (other, partitions) in fences {
+            self.fence(other, partitions);
+        }
+        self.ask_store();
+    }
+
+    /// One fence for all partitions whose rows were read before it begins.
+    fn fence(&mut self, other: IncarnationId, partitions: Vec<Partition>) {
+        tracing::info!(incarnation = %self.me, %other, partitions = partitions.len(), "fencing");
+        self.metrics.fences.increment(1);
+        self.peers.bury(other);
+        let store = self.store.clone();
+        self.ops.push(Box::pin(async move { Done::Fenced(partitions, store.fence(other).await) }));
+    }
+
+    /// As many questions about partitions as may be under way.
+    fn ask_store(&mut self) {
+        while self.asking < self.config.claims_max {
+            let Some((partition, ask)) = self.asks.pop_front() else { return };
+            self.asking += 1;
+            self.ops.push(ops::own(self.store, self.me, partition, ask));
         }
     }
 
     pub(super) fn own_done(&mut self, done: Done) {
         let now_ms = self.now.steady_ms;
         match done {
-            Done::Owner(partition, row) => self.own(partition, |owner| owner.read(row, now_ms)),
-            Done::Fenced(partitions, result) => {
+            Done::Owners(rows) => return self.found_rows(rows),
+            Done::Fenced(mut partitions, result) => {
+                self.row_failures = if result.is_ok() { 0 } else { self.row_failures + 1 };
+                partitions.sort_by_key(|partition| !self.kept.has(*partition));
                 for partition in partitions {
-                    self.own(partition, |owner| owner.fenced(&result, now_ms));
+                    self.own(partition, |owner, _| owner.fenced(&result));
                 }
             }
-            Done::Claimed(partition, claimed) => self.own(partition, |owner| owner.claimed(claimed, now_ms)),
-            Done::Released(partition, released) => self.own(partition, |owner| {
-                owner.released(&released, now_ms);
-                None
-            }),
+            Done::Owner(partition, row) => {
+                self.asking -= 1;
+                self.own(partition, |owner, may_fence| owner.read(row, may_fence, now_ms));
+            }
+            Done::Claimed(partition, claimed) => {
+                self.asking -= 1;
+                self.own(partition, |owner, may_fence| owner.claimed(claimed, may_fence, now_ms));
+            }
+            Done::Released(partition, released) => {
+                self.asking -= 1;
+                self.beat_due = true;
+                self.own(partition, |owner, _| {
+                    owner.released(&released, now_ms);
+                    None
+                });
+            }
             Done::Touched(partition, touched) => self.found_touched(partition, touched),
             _ => {}
         }
+        self.ask_store();
     }
 
     /// Gives the owner machine of a partition an input; once it owns, what a dead owner left is read before anything
     /// is served.
-    fn own(&mut self, partition: Partition, input: impl FnOnce(&mut Owner) -> Option<Ask>) {
+    fn own(
+        &mut self,
+        partition: Partition,
+        input: impl FnOnce(&mut Owner, &dyn Fn(IncarnationId) -> bool) -> Option<Ask>,
+    ) {
         let Some(owner) = self.owners.get_mut(&partition) else { return };
+        let (peers, now_ms) = (&self.peers, self.now.steady_ms);
         let owned_before = owner.epoch().is_some();
-        let ask = input(owner);
-        if let Some(ask) = ask {
-            self.ops.push(ops::own(self.store, self.me, partition, ask));
+        let ask = input(owner, &|other| peers.may_fence(other, now_ms));
+        let owned = owner.epoch().is_some();
+        match ask {
+            Some(Ask::Fence(other)) => self.fence(other, vec![partition]),
+            Some(ask) => self.asks.push_back((partition, ask)),
+            None => {}
         }
-        if !owned_before && owner.epoch().is_some() {
+        if !owned_before && owned {
+            self.unclaimed.insert(partition);
+            self.beat_due = true;
+            self.asking += 1;
             self.read_touched(partition, 0);
         }
     }
@@ -110,88 +195,43 @@ impl Incarnation<'_> {
     }
 
     fn found_touched(&mut self, partition: Partition, touched: Result<Vec<ConversationId>, StoreError>) {
-        let Some(epoch) = self.owners.get(&partition).and_then(Owner::epoch) else { return };
-        match touched {
-            Err(_) => self.read_touched(partition, pause_ms(4)),
-            Ok(touched) => {
-                self.touched.extend(touched.iter().cloned());
-                self.touched_queue.extend(touched);
-                self.serving.insert(partition, epoch);
-                self.owners_waiting = self.owners_waiting.saturating_sub(1);
-                if self.draining.is_none() {
-                    self.bus.tell_epoch(partition, epoch);
-                    self.queue.add(partition);
-                }
-                self.metrics.partitions.set(self.serving.len() as f64);
-                if self.owners_waiting == 0 {
-                    let (partitions, touched) = (self.serving.len(), self.touched.len());
-                    tracing::info!(partitions, touched, "partitions claimed");
-                }
-            }
+        let Some(epoch) = self.owners.get(&partition).and_then(Owner::epoch) else {
+            self.asking -= 1;
+            return;
+        };
+        let Ok(touched) = touched else {
+            self.read_touched(partition, pause_ms(4));
+            return;
+        };
+        self.asking -= 1;
+        self.touched.extend(touched.iter().cloned());
+        self.touched_queue.extend(touched);
+        self.serving.insert(partition, epoch);
+        self.unclaimed.remove(&partition);
+        self.opened.push(partition);
+        self.metrics.partitions.set(self.serving.len() as f64);
+        if self.unclaimed.is_empty() {
+            let (partitions, touched) = (self.serving.len(), self.touched.len());
+            tracing::info!(incarnation = %self.me, partitions, touched, "partitions claimed");
         }
     }
 
     pub(super) fn own_timers(&mut self) {
-        if self.owners_waiting == 0 && self.draining.is_none() {
+        let now_ms = self.now.steady_ms;
+        if now_ms < self.own_timers_ms + TICK_MS / 2 {
             return;
         }
-        let now_ms = self.now.steady_ms;
+        self.own_timers_ms = now_ms;
         for (partition, owner) in &mut self.owners {
             if let Some(ask) = owner.timer(now_ms) {
-                self.ops.push(ops::own(self.store, self.me, *partition, ask));
+                self.asks.push_back((*partition, ask));
             }
         }
+        self.ask_store();
     }
 
+    /// Everything that should be its own is served.
     pub(super) fn is_serving_all(&self) -> bool {
-        self.owners_waiting == 0 && self.ids.has_lease()
-    }
-
-    /// No more commands from now on; what is queued already is still taken.
-    pub(super) fn begin_drain(&mut self) {
-        for partition in &self.partitions {
-            self.queue.remove(*partition);
-        }
-        self.draining = Some(self.now.steady_ms + millis(self.config.drain_timeout));
-        self.touched_queue.clear();
-    }
-
-    /// While draining: write what is owed, and once nothing is in flight give the partitions back (O2).
-    pub(super) fn drain_further(&mut self) {
-        if self.draining.is_none() || self.now.steady_ms < self.drain_swept_ms + TICK_MS {
-            return;
-        }
-        self.drain_swept_ms = self.now.steady_ms;
-        for key in self.table.keys() {
-            self.flush_now(key, Urgency::AllAtOnce);
-        }
-        if !self.table.iter().all(crate::conversation::Conversation::is_at_rest) || self.flushes > 0 {
-            return;
-        }
-        for (partition, owner) in &mut self.owners {
-            if let Some(ask) = owner.release() {
-                self.ops.push(ops::own(self.store, self.me, *partition, ask));
-            }
-        }
-    }
-
-    /// Everything is given back, or the time for it is over.
-    pub(super) fn is_drained(&self) -> bool {
-        let Some(until) = self.draining else { return false };
-        let at_rest = self.table.iter().all(crate::conversation::Conversation::is_at_rest);
-        let given_back = self.owners.values().all(Owner::is_unowned) && self.reads == 0;
-        if at_rest && given_back {
-            return true;
-        }
-        let late = self.now.steady_ms >= until;
-        if late {
-            let released = self.owners.values().filter(|owner| owner.is_released()).count();
-            tracing::warn!(
-                released,
-                of = self.owners.len(),
-                "drain took too long, the next start takes over"
-            );
-        }
-        late
+        self.is_planned && self.unclaimed.is_empty() && self.ids.has_lease()
     }
 }

@@ -17,6 +17,12 @@ impl Incarnation<'_> {
     pub(super) fn dispatch(&mut self, commands: &mut Vec<Command>) {
         for command in commands.drain(..) {
             self.metrics.command(&command.request);
+            // What concerns a user alone can be read anywhere.
+            let of = command.conversation().map(|id| Partition::of(&id));
+            if of.is_some_and(|partition| !self.serving.contains_key(&partition)) {
+                self.keep(command);
+                continue;
+            }
             match &command.request {
                 Request::Send(_) | Request::Group(..) => self.write_command(command),
                 _ => self.read(command),
@@ -29,10 +35,6 @@ impl Incarnation<'_> {
         let Some(id) = command.conversation() else { return };
         if let Some(key) = self.table.find(&id) {
             self.with(key, |conversation, turn| conversation.enqueue(command, turn));
-            return;
-        }
-        if !self.serving.contains_key(&Partition::of(&id)) {
-            self.refuse(&command, Code::Busy, "the partition is served elsewhere or not yet");
             return;
         }
         if !id.is_group() && id.peer_of(&command.origin.user).is_none() {
@@ -200,7 +202,7 @@ impl Incarnation<'_> {
         }
     }
 
-    fn refuse(&mut self, command: &Command, code: Code, text: &'static str) {
+    pub(super) fn refuse(&mut self, command: &Command, code: Code, text: &'static str) {
         self.metrics.nack(code);
         let delivery: Delivery = match &command.request {
             Request::Send(send) => {

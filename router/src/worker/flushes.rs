@@ -39,13 +39,22 @@ impl Incarnation<'_> {
         }
     }
 
-    /// Writes everything that one conversation owes.
-    pub(super) fn flush_now(&mut self, key: Key, urgency: Urgency) {
-        if self.flushes < 64 * WRITES_MAX
-            && let Some(Some(flush)) =
-                self.with(key, |conversation, turn| conversation.begin_flush(urgency, turn))
-        {
-            self.write(vec![(key, flush)]);
+    /// Writes everything that these conversations owe.
+    pub(super) fn flush_all(&mut self, keys: &[Key]) {
+        for keys in keys.chunks(BATCH) {
+            if self.flushes >= 16 * WRITES_MAX {
+                return;
+            }
+            let mut batch: Vec<(Key, Arc<Flush>)> = Vec::new();
+            for key in keys {
+                let flush = |c: &mut Conversation, turn: &mut crate::turn::Turn<'_>| {
+                    c.begin_flush(Urgency::AllAtOnce, turn)
+                };
+                if let Some(Some(flush)) = self.with(*key, flush) {
+                    batch.push((*key, flush));
+                }
+            }
+            self.write(batch);
         }
     }
 

@@ -3,30 +3,32 @@
 //! A turn takes what is there (commands, answers of the store, timers), lets the state machines have it, then asks the
 //! store for what they want and publishes once. Nothing in a turn waits.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
-use bus::{Bus, CommandQueue};
+use bus::{Bus, CommandQueue, HeartbeatInbox};
 use futures_util::StreamExt as _;
 use futures_util::future::FutureExt as _;
 use futures_util::stream::FuturesUnordered;
 use hashbrown::{HashMap, HashSet};
 use lifecycle::{Tasks, wall_clock_ms};
-use proto::{Command, ConversationId, Delivery, Epoch, Partition, Timestamp};
-use store::{Durable, IncarnationId, Store, Verified, VerifyError};
+use proto::{Command, ConversationId, Delivery, Epoch, Heartbeat, Partition, Timestamp};
+use store::{Durable, IncarnationId, Store};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::Worker;
 use super::ids::Ids;
+use super::kept::Kept;
 use super::ops::{self, Done, Op};
 use super::table::{Key, Table};
 use super::wheel::{TICK_MS, Wheel};
 use crate::config::{BUSY_OPS, RouterConfig, millis};
 use crate::conversation::Conversation;
 use crate::metrics::Metrics;
-use crate::ownership::Owner;
-use crate::told;
+use crate::ownership::{Ask, Owner};
+use crate::peers::Peers;
 use crate::turn::{Death, Now, Rules, Turn, Work};
 
 /// Answers taken in one turn at most, so that commands are not kept waiting.
@@ -59,8 +61,27 @@ pub struct Incarnation<'a> {
     pub(super) queue: CommandQueue,
     // Ownership.
     pub(super) owners: BTreeMap<Partition, Owner>,
-    pub(super) owners_waiting: usize,
+    pub(super) own_timers_ms: u64,
+    /// Wanted and not served yet.
+    pub(super) unclaimed: BTreeSet<Partition>,
+    pub(super) is_planned: bool,
+    pub(super) planned_ms: u64,
+    pub(super) reading_rows: bool,
+    pub(super) row_failures: u32,
+    pub(super) asks: VecDeque<(Partition, Ask)>,
+    pub(super) asking: usize,
     pub(super) serving: HashMap<Partition, Epoch>,
+    /// Served since this turn, and not open to commands yet.
+    pub(super) opened: Vec<Partition>,
+    pub(super) giving: HashSet<Partition>,
+    pub(super) swept_ms: u64,
+    // Others.
+    pub(super) router: u64,
+    pub(super) peers: Peers,
+    pub(super) heartbeats: HeartbeatInbox,
+    pub(super) beat_ms: Option<u64>,
+    pub(super) beat_due: bool,
+    pub(super) kept: Kept,
     pub(super) touched: HashSet<ConversationId>,
     pub(super) touched_queue: Vec<ConversationId>,
     // Bounded work.
@@ -75,21 +96,22 @@ pub struct Incarnation<'a> {
     pub(super) durable: Vec<Durable>,
     pub(super) unchecked: Option<(Vec<Durable>, u64)>,
     pub(super) verify_failures: u32,
+    pub(super) checked_ms: u64,
     // Effects of the turn.
     pub(super) changed: Vec<Key>,
     pub(super) deliveries: Vec<Delivery>,
     pub(super) work: Vec<Work>,
     pub(super) death: Option<Death>,
     pub(super) draining: Option<u64>,
-    pub(super) drain_swept_ms: u64,
 }
 
 impl<'a> Incarnation<'a> {
     pub fn new(worker: &'a Worker) -> Self {
         let started = Instant::now();
         let now = Now { wall: Timestamp(wall_clock_ms()), steady_ms: 0 };
+        let me = worker.draw();
         Self {
-            me: IncarnationId(rand::random()),
+            me,
             config: &worker.config,
             rules: worker.config.rules(),
             bus: &worker.bus,
@@ -104,9 +126,25 @@ impl<'a> Incarnation<'a> {
             wheel: Wheel::new(0),
             ops: FuturesUnordered::new(),
             queue: worker.bus.serve([]),
-            owners: BTreeMap::new(),
-            owners_waiting: 0,
+            owners: worker.partitions.iter().map(|partition| (*partition, Owner::new(me))).collect(),
+            own_timers_ms: 0,
+            unclaimed: BTreeSet::new(),
+            is_planned: false,
+            planned_ms: 0,
+            reading_rows: false,
+            row_failures: 0,
+            asks: VecDeque::new(),
+            asking: 0,
             serving: HashMap::new(),
+            opened: Vec::new(),
+            giving: HashSet::new(),
+            swept_ms: 0,
+            router: worker.router,
+            peers: Peers::new(me, worker.router, worker.config.workers, worker.config.peer_rules()),
+            heartbeats: worker.bus.heartbeats(),
+            beat_ms: None,
+            beat_due: true,
+            kept: Kept::default(),
             touched: HashSet::new(),
             touched_queue: Vec::new(),
             load_queue: VecDeque::new(),
@@ -119,12 +157,12 @@ impl<'a> Incarnation<'a> {
             durable: Vec::new(),
             unchecked: None,
             verify_failures: 0,
+            checked_ms: 0,
             changed: Vec::new(),
             deliveries: Vec::new(),
             work: Vec::new(),
             death: None,
             draining: None,
-            drain_swept_ms: 0,
         }
     }
 
@@ -133,27 +171,38 @@ impl<'a> Incarnation<'a> {
         if !self.begin().await {
             return End::Drained;
         }
+        self.queue.accept_any();
+        self.look_at_clocks();
+        self.beat();
         let tasks = self.tasks.clone();
         let draining = std::pin::pin!(tasks.draining());
         let mut draining = draining.fuse();
         let mut tick = tokio::time::interval(Duration::from_millis(TICK_MS));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut commands: Vec<Command> = Vec::new();
+        let mut beats: Vec<Arc<Heartbeat>> = Vec::new();
         loop {
             let mut first = None;
             tokio::select! {
                 biased;
                 () = &mut draining => self.begin_drain(),
                 Some(done) = self.ops.next(), if !self.ops.is_empty() => first = Some(done),
-                () = self.queue.recv(&mut commands) => {}
+                () = self.heartbeats.recv(&mut beats) => {}
+                () = self.queue.recv(&mut commands), if commands.is_empty() => {}
                 _ = tick.tick() => {}
             }
             self.look_at_clocks();
             self.take_answers(first);
+            if beats.is_empty() {
+                let _ = self.heartbeats.recv(&mut beats).now_or_never();
+            }
+            self.look_around(&mut beats);
             if commands.is_empty() {
                 let _ = self.queue.recv(&mut commands).now_or_never();
             }
-            self.dispatch(&mut commands);
+            if self.is_awake() && self.death.is_none() {
+                self.dispatch(&mut commands);
+            }
             self.turn();
             // A check that needed no waiting, as in one process, is answered already: what it covers is told now.
             if self.take_answers(None) {
@@ -161,9 +210,11 @@ impl<'a> Incarnation<'a> {
             }
             self.metrics.publish_deliveries.record(self.deliveries.len() as f64);
             if let Some(death) = self.death {
+                self.say_goodbye();
                 return End::Died(death);
             }
             self.bus.publish(&mut self.deliveries);
+            self.beat();
             if self.is_serving_all()
                 && let Some(ready) = ready.take()
             {
@@ -171,6 +222,7 @@ impl<'a> Incarnation<'a> {
                 let _ = ready.send(());
             }
             if self.is_drained() {
+                self.say_goodbye();
                 self.ids.release(self.store).await;
                 return End::Drained;
             }
@@ -227,7 +279,7 @@ impl<'a> Incarnation<'a> {
         if let Some(op) = self.ids.due(self.store, self.now.wall, self.now.steady_ms) {
             self.ops.push(op);
         }
-        self.drain_further();
+        self.hand_over();
         self.evict_idle();
         self.metrics.conversations.set(self.table.len() as f64);
     }
@@ -318,54 +370,6 @@ impl<'a> Incarnation<'a> {
             }
             Done::Leased(answer) => self.ids.leased(answer, self.now.steady_ms),
             done => self.own_done(done),
-        }
-    }
-
-    /// Starts a check for everything that is durable by now, unless one is under way: that one started too early.
-    fn begin_verify(&mut self) {
-        if !self.verifying.is_empty() {
-            return;
-        }
-        if let Some((_, at)) = &self.unchecked {
-            if *at > self.now.steady_ms {
-                return;
-            }
-            let again = self.unchecked.take().map(|(durable, _)| durable);
-            self.durable.splice(0..0, again.unwrap_or_default());
-        }
-        if self.durable.is_empty() {
-            return;
-        }
-        self.metrics.verifies.increment(1);
-        self.verifying = std::mem::take(&mut self.durable_keys);
-        let (store, me, durable) = (self.store.clone(), self.me, std::mem::take(&mut self.durable));
-        let kept = durable.clone();
-        self.unchecked = Some((kept, u64::MAX));
-        self.ops.push(Box::pin(async move { Done::Verified(store.verify(me, durable).await) }));
-    }
-
-    fn verified(&mut self, verified: Result<Verified, VerifyError>) {
-        let keys = std::mem::take(&mut self.verifying);
-        match verified {
-            Ok(verified) => {
-                self.unchecked = None;
-                self.verify_failures = 0;
-                for (key, told) in keys.into_iter().zip(told::each(&verified)) {
-                    self.with(key, |conversation, turn| conversation.told(&told, turn));
-                }
-            }
-            Err(VerifyError::Fenced) => self.death = Some(Death::Fenced),
-            Err(VerifyError::Unknown(error)) => {
-                self.verify_failures += 1;
-                if self.verify_failures == 1 {
-                    tracing::debug!(%error, "check of the own fence failed, asking again");
-                }
-                let at = self.now.steady_ms + crate::rules::backoff::pause_ms(self.verify_failures);
-                if let Some((_, again)) = &mut self.unchecked {
-                    *again = at;
-                }
-                self.durable_keys.splice(0..0, keys);
-            }
         }
     }
 }

@@ -24,6 +24,8 @@ pub enum Done {
     Flushed(Vec<Key>, Result<(), StoreError>),
     /// A read was answered.
     Answered(Vec<Delivery>),
+    /// All owner rows.
+    Owners(Result<Vec<(Partition, Ownership)>, StoreError>),
     /// The owner row of a partition.
     Owner(Partition, Result<Ownership, StoreError>),
     /// A fence, for the partitions whose claims wait for it.

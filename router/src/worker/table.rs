@@ -78,12 +78,10 @@ impl Table {
         Some(slot.conversation)
     }
 
-    pub fn keys(&self) -> Vec<Key> {
-        self.slots.iter().map(|(index, slot)| Key { index, generation: slot.generation }).collect()
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = &Conversation> {
-        self.slots.iter().map(|(_, slot)| &slot.conversation)
+    /// All conversations for which this holds.
+    pub fn keys_where(&self, holds: impl Fn(&Conversation) -> bool) -> Vec<Key> {
+        let found = self.slots.iter().filter(|(_, slot)| holds(&slot.conversation));
+        found.map(|(index, slot)| Key { index, generation: slot.generation }).collect()
     }
 
     /// Looks at the next `count` places, in turn over all calls, for conversations that may go.

@@ -79,7 +79,8 @@ async fn a_roll_over_of_unknown_outcome_is_asked_again() {
 #[tokio::test]
 async fn what_a_dead_router_left_unprojected_is_found_by_the_next() {
     for (store, _keep) in stores().await {
-        let slow = router::RouterConfig { flush_interval: Duration::from_secs(3_600), ..config() };
+        let hour = Duration::from_secs(3_600);
+        let slow = router::RouterConfig { flush_interval: hour, restart_pause: hour, ..config() };
         let mut first = Stand::start(store.clone(), slow).await;
         // The first write of projections is at once; what follows is owed for an hour.
         first.send("alice", to_user("bob"), "one").await;
@@ -91,9 +92,8 @@ async fn what_a_dead_router_left_unprojected_is_found_by_the_next() {
         tokio::time::timeout(Duration::from_secs(20), written).await.unwrap();
         first.send("alice", to_user("bob"), "two").await;
         assert_eq!(store.heads(&[direct("alice", "bob")]).await.unwrap()[0].as_ref().unwrap().seq, Seq(1));
-        // It is left running, like a process that hangs: the next one fences it.
-        let mut second = Stand::start(store.clone(), config()).await;
-        second.listen_user("bob");
+        // It is left running, like a process that hangs, and neither hears the other: the next one fences it.
+        let mut second = Stand::start_listening(store.clone(), config(), &["bob"]).await;
         let head = |frame: &ServerFrame| match frame {
             ServerFrame::Head(head) => Some(head.last),
             _ => None,

@@ -33,6 +33,13 @@ pub fn direct(one: &str, other: &str) -> ConversationId {
 pub fn config() -> RouterConfig {
     RouterConfig {
         workers: 2,
+        heartbeat_interval: Duration::from_millis(100),
+        suspect_after: Duration::from_millis(500),
+        listen: Duration::ZERO,
+        steady_after: Duration::from_secs(1),
+        grace: Duration::from_secs(3),
+        claims_max: 128,
+        commands_kept_max: 4_096,
         group: GroupRules { members_max: 5, history: History::Whole },
         bucket_entries_max: 100_000,
         bucket_bytes_max: 50 << 20,
@@ -93,9 +100,15 @@ pub struct Stand {
 
 impl Stand {
     pub async fn start(store: Store, config: RouterConfig) -> Self {
+        Self::start_listening(store, config, &[]).await
+    }
+
+    /// Listens for these users from before the router's first word.
+    pub async fn start_listening(store: Store, config: RouterConfig, users: &[&str]) -> Self {
         let bus = Bus::local(Limits { commands: 10_000, deliveries: 100_000 });
         let tasks = Tasks::default();
         let inbox = bus.node(NodeId(7));
+        users.iter().for_each(|name| inbox.subscribe_user(&user(name)));
         Router::start(config, bus.clone(), store.clone(), tasks.clone()).await.unwrap();
         Self { bus, store, tasks, inbox, received: VecDeque::new(), next_session: 1 }
     }

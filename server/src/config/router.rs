@@ -14,6 +14,13 @@ pub(super) fn read(reader: &Reader) -> RouterConfig {
     };
     RouterConfig {
         workers: reader.whole("router.workers", 1..=64),
+        heartbeat_interval: reader.duration("router.heartbeat_interval", milliseconds(10)..=seconds(10)),
+        suspect_after: reader.duration("router.suspect_after", milliseconds(50)..=seconds(60)),
+        listen: reader.duration("router.listen", milliseconds(0)..=seconds(60)),
+        steady_after: reader.duration("router.steady_after", milliseconds(0)..=seconds(60)),
+        grace: reader.duration("router.grace", milliseconds(0)..=seconds(600)),
+        claims_max: reader.whole("router.claims_max", 1..=1024),
+        commands_kept_max: reader.whole("router.commands_kept_max", 1..=1 << 20),
         group,
         bucket_entries_max: reader.whole("router.bucket_entries_max", 64..=10_000_000),
         bucket_bytes_max: reader.bytes("router.bucket_bytes_max", MIB..=1024 * MIB),
