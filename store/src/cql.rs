@@ -65,6 +65,7 @@ use self::faults::{Fate, Layer};
 use self::server::Server;
 use self::session::{Levels, Preparer};
 use self::statements::Statements;
+use crate::cache::Cache;
 use crate::call::{Call, Op};
 use crate::metrics::{CqlMetrics, InFlight};
 use crate::{Rates, Rule, StoreError};
@@ -78,6 +79,7 @@ pub struct Cql {
     writes_max: usize,
     reads: Semaphore,
     faults: Layer,
+    cache: Cache,
     metrics: CqlMetrics,
 }
 
@@ -127,6 +129,7 @@ impl Cql {
             writes_max: config.writes_in_flight_max,
             reads: Semaphore::new(config.reads_in_flight_max.clamp(1, Semaphore::MAX_PERMITS)),
             faults: Layer::default(),
+            cache: Cache::new(usize::try_from(config.pages_bytes).unwrap_or(usize::MAX)),
             metrics,
         }))
     }
@@ -160,6 +163,11 @@ impl Cql {
     /// For tests: sends all writes that are late, in the order in which they were asked for; says how many.
     pub async fn deliver_late(&self) -> usize {
         self.faults.deliver_late().await
+    }
+
+    /// Pages in memory.
+    pub(crate) fn cache(&self) -> &Cache {
+        &self.cache
     }
 
     /// Runs a call that changes nothing.

@@ -42,6 +42,7 @@ use self::memtables::Memtables;
 use self::readers::Readers;
 use self::tables::Fjall;
 use self::writer::Writer;
+use crate::cache::Cache;
 use crate::directory::read_marks;
 use crate::engine::{Tx, View};
 use crate::metrics::Metrics;
@@ -63,7 +64,7 @@ pub struct EmbeddedConfig {
     pub reader_threads: usize,
     /// Reads waiting for a thread; when it is full, callers wait.
     pub read_queue_max: usize,
-    /// Memory for blocks of files that were read.
+    /// Memory for blocks of files that were read, and half as much for pages.
     pub cache_bytes: u64,
     /// Memory for rows that are not in a sorted file yet, for each of the two tables; twice as much while one is
     /// being written out. A directory keeps the figure with which it was made.
@@ -86,6 +87,7 @@ pub struct Embedded {
     readers: Readers,
     memtables: Memtables,
     fences: Fences,
+    cache: Cache,
     ended: watch::Receiver<()>,
     metrics: Arc<Metrics>,
 }
@@ -118,6 +120,7 @@ impl Embedded {
             readers,
             memtables,
             fences: Fences::default(),
+            cache: Cache::new(usize::try_from(config.cache_bytes / 2).unwrap_or(usize::MAX)),
             ended: on_end,
             metrics,
         }))
@@ -131,6 +134,11 @@ impl Embedded {
         self.memtables.close();
         // Nothing is ever sent: this ends with the last thread.
         let _ = self.ended.clone().changed().await;
+    }
+
+    /// Pages in memory.
+    pub(crate) fn cache(&self) -> &Cache {
+        &self.cache
     }
 
     pub(crate) async fn append(&self, batch: Arc<Batch>) -> Result<Durable, StoreError> {

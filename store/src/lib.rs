@@ -21,6 +21,7 @@
 //! **Limits.** Those of `proto::limits` for entries and appends; a change of a group names at most
 //! `MEMBERS_PER_COMMAND_MAX` members.
 
+mod cache;
 mod call;
 mod copy;
 mod cql;

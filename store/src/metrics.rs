@@ -15,6 +15,10 @@ pub const INVENTORY: &[(&str, &str, &str)] = &[
     ("store_reads_total", "counter", "Reads of the embedded store."),
     ("store_read_seconds", "histogram", "Time of one read on its thread."),
     ("store_read_queue_requests", "gauge", "Reads waiting for a thread."),
+    ("store_pages_hits_total", "counter", "Pages answered from memory."),
+    ("store_pages_misses_total", "counter", "Pages for which the engine was asked."),
+    ("store_pages_shared_total", "counter", "Misses that waited for the read of another."),
+    ("store_pages_bytes", "gauge", "Memory for entries of pages, about."),
     ("store_cql_writes_in_flight", "gauge", "Writes sent to the cluster and not answered."),
     ("store_cql_reads_in_flight", "gauge", "Reads sent to the cluster and not answered."),
     ("store_cql_write_seconds", "histogram", "A call that writes to the cluster, its wait in line included."),
@@ -46,7 +50,8 @@ pub const INVENTORY: &[(&str, &str, &str)] = &[
 
 /// Registers all of them with the recorder that is installed now, whatever engine is in use.
 pub fn register() {
-    let _ = (Metrics::new(), CqlMetrics::new(), PresenceMetrics::new(), RedisMetrics::new());
+    let _ =
+        (Metrics::new(), PageMetrics::new(), CqlMetrics::new(), PresenceMetrics::new(), RedisMetrics::new());
 }
 
 /// Handles, kept because looking one up costs more than using it.
@@ -73,6 +78,26 @@ impl Metrics {
             reads: metrics::counter!("store_reads_total"),
             read_seconds: metrics::histogram!("store_read_seconds"),
             read_queue_requests: metrics::gauge!("store_read_queue_requests"),
+        }
+    }
+}
+
+/// Handles of the pages in memory.
+pub(crate) struct PageMetrics {
+    pub(crate) hits: Counter,
+    pub(crate) misses: Counter,
+    pub(crate) shared: Counter,
+    pub(crate) bytes: Gauge,
+}
+
+impl PageMetrics {
+    /// Registers them with the recorder that is installed now.
+    pub(crate) fn new() -> Self {
+        Self {
+            hits: metrics::counter!("store_pages_hits_total"),
+            misses: metrics::counter!("store_pages_misses_total"),
+            shared: metrics::counter!("store_pages_shared_total"),
+            bytes: metrics::gauge!("store_pages_bytes"),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::cache::Cache;
 use crate::call::Call;
 use crate::engine::{Tx, View};
 use crate::{Cql, Embedded, Memory, StoreError};
@@ -47,6 +48,15 @@ impl Store {
             Self::Memory(_) => {}
             Self::Embedded(embedded) => embedded.close().await,
             Self::Cql(cql) => cql.close().await,
+        }
+    }
+
+    /// The pages in memory, if the engine has some in front of it.
+    pub(crate) fn cache(&self) -> Option<&Cache> {
+        match self {
+            Self::Memory(_) => None,
+            Self::Embedded(embedded) => Some(embedded.cache()),
+            Self::Cql(cql) => Some(cql.cache()),
         }
     }
 

@@ -28,6 +28,8 @@ pub struct CqlConfig {
     pub request_timeout: Duration,
     /// Connections to each shard of a ScyllaDB node, or to each Cassandra node.
     pub connections: NonZeroUsize,
+    /// Memory for pages of hot conversations: about 20 KB for each.
+    pub pages_bytes: u64,
     /// Writes under way at once; more wait in line.
     pub writes_in_flight_max: usize,
     /// Reads under way at once; more wait in line.

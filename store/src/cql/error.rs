@@ -5,10 +5,7 @@
 //! not: a server may answer it to a conditional write whose value was accepted already, and the driver sends plain
 //! writes again, so that the last error says nothing of the first try.
 
-use scylla::errors::{
-    DbError, ExecutionError, MetadataError, NewSessionError, PrepareError, RequestAttemptError,
-    SchemaAgreementError,
-};
+use scylla::errors::{DbError, ExecutionError, NewSessionError, PrepareError, RequestAttemptError};
 use thiserror::Error;
 
 use super::config::Replication;
@@ -22,7 +19,7 @@ pub enum CqlError {
     Config(String),
     /// The cluster's fault, or the network's; a retry can help.
     #[error("no connection to the cluster")]
-    Connect(#[from] NewSessionError),
+    Connect(#[source] Box<NewSessionError>),
     /// A statement at the start failed; a retry can help.
     #[error("the cluster refused `{statement}`")]
     Statement {
@@ -41,12 +38,6 @@ pub enum CqlError {
         #[source]
         source: PrepareError,
     },
-    /// The nodes did not agree on the schema in time; a retry can help.
-    #[error("the nodes do not agree on the schema")]
-    Agreement(#[from] SchemaAgreementError),
-    /// The driver could not read the cluster's metadata; a retry can help.
-    #[error("the cluster's metadata could not be read")]
-    Metadata(#[from] MetadataError),
     /// An answer had another shape than expected.
     #[error("the cluster's answer to `{0}` has an unexpected shape")]
     Answer(&'static str),

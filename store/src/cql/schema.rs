@@ -94,13 +94,15 @@ pub(super) async fn migrate(session: &Session, config: &CqlConfig) -> Result<Mig
 
 /// From now on, names of tables are of the keyspace.
 pub(super) async fn use_keyspace(session: &Session, config: &CqlConfig) -> Result<(), CqlError> {
-    session.use_keyspace(&config.keyspace, true).await.map_err(|error| CqlError::Config(error.to_string()))
+    Box::pin(session.use_keyspace(&config.keyspace, true))
+        .await
+        .map_err(|error| CqlError::Config(error.to_string()))
 }
 
 /// The newest version that is complete; 0 for none. An error if it is newer than this program.
 pub(super) async fn check_version(session: &Session, config: &CqlConfig) -> Result<u32, CqlError> {
     const STATEMENT: &str = "SELECT version, done FROM migration";
-    let answer = match session.query_unpaged(STATEMENT, ()).await {
+    let answer = match Box::pin(session.query_unpaged(STATEMENT, ())).await {
         Ok(answer) => answer,
         // There is no such table.
         Err(ExecutionError::LastAttemptError(RequestAttemptError::DbError(DbError::Invalid, _))) => {
@@ -196,7 +198,7 @@ impl<'a> Maker<'a> {
     async fn claim(&self, version: i32) -> Result<Claim, CqlError> {
         let mut read = self.statement(READ);
         read.set_consistency(self.levels.serial_read);
-        let answer = self.session.query_unpaged(read, (version,)).await;
+        let answer = Box::pin(self.session.query_unpaged(read, (version,))).await;
         let answer = answer.map_err(|source| CqlError::Statement { statement: READ.to_owned(), source })?;
         let rows = answer.into_rows_result().map_err(|_| CqlError::Answer(READ))?;
         let row = rows
@@ -214,7 +216,7 @@ impl<'a> Maker<'a> {
 
     /// A conditional write, whatever comes of it: what is there is read again afterwards.
     async fn attempt(&self, text: &'static str, values: impl SerializeRow) {
-        if let Err(error) = self.session.query_unpaged(self.statement(text), values).await {
+        if let Err(error) = Box::pin(self.session.query_unpaged(self.statement(text), values)).await {
             tracing::debug!(%error, "conditional write of a migration failed");
             tokio::time::sleep(POLL).await;
         }
@@ -222,7 +224,7 @@ impl<'a> Maker<'a> {
 
     async fn run(&self, text: impl Into<String>, values: impl SerializeRow) -> Result<(), CqlError> {
         let text = text.into();
-        let ran = self.session.query_unpaged(self.statement(&text), values).await;
+        let ran = Box::pin(self.session.query_unpaged(self.statement(&text), values)).await;
         ran.map_err(|source| CqlError::Statement { statement: text.chars().take(80).collect(), source })?;
         Ok(())
     }

@@ -24,7 +24,7 @@ impl Server {
         const SCYLLA: &str = "SELECT version FROM system.versions WHERE key = 'local'";
         const CASSANDRA: &str = "SELECT release_version FROM system.local WHERE key = 'local'";
         // Only ScyllaDB has the table.
-        match session.query_unpaged(SCYLLA, ()).await {
+        match Box::pin(session.query_unpaged(SCYLLA, ())).await {
             Ok(answer) => {
                 let version = text_of(answer.into_rows_result().ok());
                 let (major, minor) = numbers(&version.unwrap_or_default());
@@ -33,7 +33,7 @@ impl Server {
             Err(ExecutionError::LastAttemptError(RequestAttemptError::DbError(DbError::Invalid, _))) => {}
             Err(source) => return Err(CqlError::Statement { statement: SCYLLA.to_owned(), source }),
         }
-        let answer = session.query_unpaged(CASSANDRA, ()).await;
+        let answer = Box::pin(session.query_unpaged(CASSANDRA, ())).await;
         let answer =
             answer.map_err(|source| CqlError::Statement { statement: CASSANDRA.to_owned(), source })?;
         let version = text_of(answer.into_rows_result().ok()).ok_or(CqlError::Answer(CASSANDRA))?;
@@ -56,7 +56,7 @@ impl Server {
             Self::Cassandra(_) => "SELECT value FROM system_views.settings WHERE name = 'commitlog_sync'",
             Self::Scylla(..) => "SELECT value FROM system.config WHERE name = 'commitlog_sync'",
         };
-        let answer = session.query_unpaged(statement, ()).await;
+        let answer = Box::pin(session.query_unpaged(statement, ())).await;
         let value = answer.ok().and_then(|answer| text_of(answer.into_rows_result().ok()));
         // ScyllaDB shows values as JSON.
         match value.as_deref().map(|value| value.trim_matches('"')) {
@@ -84,7 +84,7 @@ pub(super) async fn check_replication(session: &Session, config: &CqlConfig) -> 
             return Err(CqlError::SimpleAcrossDatacenters(centres.len()));
         }
     }
-    let answer = session.query_unpaged(STATEMENT, (&config.keyspace,)).await;
+    let answer = Box::pin(session.query_unpaged(STATEMENT, (&config.keyspace,))).await;
     let answer = answer.map_err(|source| CqlError::Statement { statement: STATEMENT.to_owned(), source })?;
     let rows = answer.into_rows_result().map_err(|_| CqlError::Answer(STATEMENT))?;
     let row =

@@ -81,11 +81,11 @@ pub(super) async fn connect(config: &CqlConfig) -> Result<Session, CqlError> {
         .keyspaces_to_fetch([config.keyspace.clone()])
         // DDL waits for agreement where it is used, and says which statement did not get it.
         .schema_agreement_timeout(Duration::from_secs(30))
-        .tls_context(config.tls.as_ref().map(tls::client).transpose()?);
+        .tls_context(config.tls.as_ref().map(tls::client).transpose().map_err(CqlError::Config)?);
     if let Some(credentials) = &config.credentials {
         builder = builder.user(&credentials.user, &credentials.password);
     }
-    Ok(builder.build().await?)
+    Box::pin(builder.build()).await.map_err(|error| CqlError::Connect(Box::new(error)))
 }
 
 /// Prepares statements, each with the levels and the answer to failure that its kind needs.

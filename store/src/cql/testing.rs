@@ -45,6 +45,7 @@ pub fn test_config(what: &str) -> Option<CqlConfig> {
         // Other tests keep the cluster busy.
         request_timeout: Duration::from_secs(10),
         connections: NonZeroUsize::MIN,
+        pages_bytes: 16 << 20,
         writes_in_flight_max: 256,
         reads_in_flight_max: 256,
     })
@@ -54,7 +55,7 @@ pub fn test_config(what: &str) -> Option<CqlConfig> {
 pub async fn test_cluster(config: &CqlConfig, tasks: &Tasks) -> Result<Arc<Cql>, CqlError> {
     take_away_stale(&session::connect(config).await?).await?;
     Cql::migrate(config).await?;
-    Cql::connect(config, tasks).await
+    Box::pin(Cql::connect(config, tasks)).await
 }
 
 /// Takes a test keyspace away, at the end of a test that had it for itself.
@@ -64,7 +65,7 @@ pub async fn drop_test_keyspace(config: &CqlConfig) -> Result<(), CqlError> {
 
 async fn take_away_stale(session: &Session) -> Result<(), CqlError> {
     const STATEMENT: &str = "SELECT keyspace_name FROM system_schema.keyspaces";
-    let answer = session.query_unpaged(STATEMENT, ()).await;
+    let answer = Box::pin(session.query_unpaged(STATEMENT, ())).await;
     let answer = answer.map_err(|source| CqlError::Statement { statement: STATEMENT.to_owned(), source })?;
     let rows = answer.into_rows_result().map_err(|_| CqlError::Answer(STATEMENT))?;
     let names = rows.rows::<(String,)>().map_err(|_| CqlError::Answer(STATEMENT))?;
@@ -82,7 +83,7 @@ async fn drop_keyspace(session: &Session, name: &str) -> Result<(), CqlError> {
         return Err(CqlError::Config(format!("`{name}` is not the keyspace of a test")));
     }
     let statement = format!("DROP KEYSPACE IF EXISTS {name}");
-    let dropped = session.query_unpaged(statement.as_str(), ()).await;
+    let dropped = Box::pin(session.query_unpaged(statement.as_str(), ())).await;
     dropped.map(drop).map_err(|source| CqlError::Statement { statement, source })
 }
 

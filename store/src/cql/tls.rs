@@ -10,11 +10,10 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 
 use super::config::CqlTls;
-use super::error::CqlError;
 
-/// What the driver needs to connect with TLS.
-pub(super) fn client(config: &CqlTls) -> Result<Arc<ClientConfig>, CqlError> {
-    build(config).map(Arc::new).map_err(CqlError::Config)
+/// What the driver needs to connect with TLS; an error says what of the configuration cannot be used.
+pub(super) fn client(config: &CqlTls) -> Result<Arc<ClientConfig>, String> {
+    build(config).map(Arc::new)
 }
 
 fn build(config: &CqlTls) -> Result<ClientConfig, String> {

@@ -30,18 +30,32 @@ impl Store {
     pub async fn append(&self, batch: Arc<Batch>) -> Result<Durable, StoreError> {
         match self {
             Self::Memory(memory) => memory.append(batch).await,
-            Self::Embedded(embedded) => embedded.append(batch).await,
-            Self::Cql(cql) => cql.append(batch).await,
+            Self::Embedded(embedded) => {
+                let durable = embedded.append(Arc::clone(&batch)).await?;
+                embedded.cache().appended(&batch);
+                Ok(durable)
+            }
+            Self::Cql(cql) => {
+                let durable = cql.append(Arc::clone(&batch)).await?;
+                cql.cache().appended(&batch);
+                Ok(durable)
+            }
         }
     }
 
     /// A3: reads the fence of `me`, after all of `durable` became so, and says what may be told.
     pub async fn verify(&self, me: IncarnationId, durable: Vec<Durable>) -> Result<Verified, VerifyError> {
-        match self {
+        let checked = match self {
             Self::Memory(memory) => memory.verify(me, durable).await,
             Self::Embedded(embedded) => embedded.verify(me, durable),
             Self::Cql(cql) => cql.verify(me, durable).await,
+        };
+        match (&checked, self.cache()) {
+            (Ok(verified), Some(cache)) => cache.verified(verified),
+            (Err(VerifyError::Fenced), Some(cache)) => cache.fenced(),
+            _ => {}
         }
+        checked
     }
 }
 

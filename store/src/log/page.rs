@@ -36,12 +36,27 @@ impl Store {
         conversation: &ConversationId,
         range: PageRange,
     ) -> Result<Vec<Entry>, StoreError> {
-        let tables = match self.engine() {
-            Engine::Cql(cql) => return cql.page(conversation, range).await,
-            Engine::Tables(tables) => tables,
+        let Some(cache) = self.cache() else { return self.page_of_engine(conversation, range).await };
+        let read = |range| {
+            let (store, wanted) = (self.clone(), conversation.clone());
+            async move { store.page_of_engine(&wanted, range).await }
         };
-        let wanted = conversation.clone();
-        tables.read(Call::on(Op::Page, conversation), move |view| read_page(view, &wanted, range)).await
+        cache.page(conversation, range, read).await
+    }
+
+    async fn page_of_engine(
+        &self,
+        conversation: &ConversationId,
+        range: PageRange,
+    ) -> Result<Vec<Entry>, StoreError> {
+        match self.engine() {
+            Engine::Cql(cql) => cql.page(conversation, range).await,
+            Engine::Tables(tables) => {
+                let wanted = conversation.clone();
+                let call = Call::on(Op::Page, conversation);
+                tables.read(call, move |view| read_page(view, &wanted, range)).await
+            }
+        }
     }
 }
 

@@ -63,14 +63,15 @@ pub async fn cql_alone() -> Option<Fresh> {
 async fn connect() -> Option<Store> {
     let config = store::test_config("the contract on a CQL cluster")?;
     let (answer, connected) = tokio::sync::oneshot::channel();
-    std::thread::spawn(move || {
-        let runtime = Runtime::new().unwrap();
-        runtime.block_on(async {
+    let tasks = Tasks::default();
+    let runtime = move || {
+        Runtime::new().unwrap().block_on(async {
             let cql = store::test_cluster(&config, &Tasks::default()).await.unwrap();
             let _ = answer.send(Store::Cql(cql));
             std::future::pending::<()>().await;
         });
-    });
+    };
+    tasks.thread("cluster", runtime).unwrap();
     Some(connected.await.unwrap())
 }
 
