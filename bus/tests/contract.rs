@@ -14,6 +14,8 @@ mod messages;
 mod nats_server;
 #[path = "contract/outages.rs"]
 mod outages;
+#[path = "contract/permissions.rs"]
+mod permissions;
 #[path = "contract/stand.rs"]
 mod stand;
 #[path = "contract/unserved.rs"]

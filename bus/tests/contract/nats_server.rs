@@ -9,6 +9,7 @@ use std::time::Duration;
 pub struct NatsServer {
     program: PathBuf,
     arguments: Vec<String>,
+    environment: &'static [(&'static str, &'static str)],
     address: SocketAddr,
     child: Option<Child>,
 }
@@ -16,14 +17,14 @@ pub struct NatsServer {
 impl NatsServer {
     /// On a free port; `None`, said in one line, where there is no program.
     pub async fn start() -> Option<Self> {
-        Self::start_with(&[]).await
+        Self::start_with(&[], &[]).await
     }
 
-    pub async fn start_with(arguments: &[&str]) -> Option<Self> {
+    pub async fn start_with(arguments: &[&str], environment: &'static [(&str, &str)]) -> Option<Self> {
         let program = program()?;
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = free_address();
         let arguments = arguments.iter().map(ToString::to_string).collect();
-        let mut server = Self { program, arguments, address, child: None };
+        let mut server = Self { program, arguments, environment, address, child: None };
         server.run().await;
         Some(server)
     }
@@ -38,12 +39,15 @@ impl NatsServer {
         let child = Command::new(&self.program)
             .args(["-a", "127.0.0.1", "-p", &port])
             .args(&self.arguments)
+            .envs(self.environment.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
         self.child = Some(child);
         while TcpStream::connect(self.address).is_err() {
+            let ended = self.child.as_mut().and_then(|child| child.try_wait().unwrap());
+            assert!(ended.is_none(), "the NATS server ended: {ended:?}");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -60,6 +64,16 @@ impl NatsServer {
 impl Drop for NatsServer {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// Below the ports that the system gives to connections: whoever tries to connect to one of those may meet himself.
+fn free_address() -> SocketAddr {
+    loop {
+        let address = SocketAddr::from(([127, 0, 0, 1], rand::random_range(15_000..30_000)));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
     }
 }
 

@@ -49,3 +49,53 @@ async fn a_restart_of_the_server_is_told_as_a_gap_and_everything_goes_on() {
     router.publish(&mut vec![delivery(Target::User(user("alice")), 3)]);
     assert_eq!(receive(&inbox).await, (Received::Deliveries, vec![3]), "a gap is told once");
 }
+
+#[tokio::test]
+async fn what_a_node_hears_after_a_gap_is_complete() {
+    let Some(mut server) = NatsServer::start().await else { return };
+    let stand = Stand::over_nats(&server.url(), LIMITS).await;
+    let router = stand.other_process().await;
+    let inbox = stand.bus.node(NodeId(1));
+    inbox.subscribe_user(&user("alice"));
+    inbox.flush().await;
+    // A number each millisecond, through two restarts of the server.
+    let publish = async {
+        let mut number = 0;
+        loop {
+            router.publish(&mut vec![delivery(Target::User(user("alice")), number)]);
+            number += 1;
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let restart = async {
+        for _ in 0..2 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            server.kill();
+            until_busy(&router, true).await;
+            server.run().await;
+            until_busy(&router, false).await;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    let mut received: Vec<(Received, Vec<u64>)> = Vec::new();
+    let listen = async {
+        loop {
+            received.push(receive(&inbox).await);
+        }
+    };
+    tokio::select! {
+        () = publish => unreachable!("it publishes for ever"),
+        () = listen => unreachable!("it listens for ever"),
+        () = restart => {}
+    }
+    let gaps = received.iter().filter(|(kind, _)| *kind == Received::Gap).count();
+    assert_eq!(gaps, 2, "one for each restart: {received:?}");
+    let numbers: Vec<u64> = received.iter().flat_map(|(_, numbers)| numbers.iter().copied()).collect();
+    assert!(numbers.is_sorted(), "in the order of publishing: {numbers:?}");
+    let last = received.iter().rposition(|(kind, _)| *kind == Received::Gap).unwrap();
+    // The batch of the gap may begin before it.
+    let after: Vec<u64> =
+        received[last + 1..].iter().flat_map(|(_, numbers)| numbers.iter().copied()).collect();
+    assert!(after.len() > 10, "deliveries go on: {received:?}");
+    assert!(after.windows(2).all(|two| two[1] == two[0] + 1), "nothing is missing: {after:?}");
+}
