@@ -68,6 +68,7 @@ fn cql(reader: &Reader) -> CqlConfig {
         request_timeout: reader.duration("store.cql.request_timeout", milliseconds(100)..=seconds(60)),
         connections: NonZeroUsize::new(reader.whole("store.cql.connections", 1..=64))
             .unwrap_or(NonZeroUsize::MIN),
+        pages_bytes: reader.bytes("store.cql.pages_bytes", (1 << 20)..=(1 << 40)),
         writes_in_flight_max: reader.whole("store.cql.writes_in_flight_max", 16..=1 << 20),
         reads_in_flight_max: reader.whole("store.cql.reads_in_flight_max", 16..=1 << 20),
     }
