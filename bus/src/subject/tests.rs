@@ -121,3 +121,31 @@ fn prefixes_that_would_change_the_meaning_of_a_subject_are_refused() {
         assert_eq!(Subjects::new(prefix), Err(PrefixError), "{prefix}");
     }
 }
+
+#[test]
+fn the_backend_document_spells_them_the_same() {
+    let document = include_str!("../../../docs/BACKEND.md");
+    let subjects = Subjects::new("").unwrap();
+    let (_, own) = subjects.command(&command(Request::Sync(Sync::default())));
+    let group = GroupId::parse("team").unwrap();
+    let (_, of_group) = subjects.command(&command(Request::Group(group.clone(), GroupRequest::Join)));
+    let spelled = [
+        own,
+        of_group,
+        subjects.any_command(),
+        subjects.delivery(&Target::User(user("bob"))),
+        subjects.delivery(&Target::Group(group)),
+        subjects.delivery(&Target::Node(NodeId(1))),
+        subjects.heartbeat(),
+        format!("{}7", subjects.unserved(1)),
+        format!("{}mark", subjects.unserved(1)),
+    ];
+    let rows = document.lines().filter(|line| line.starts_with("| `") && line.matches('|').count() == 5);
+    let documented: Vec<_> = rows.map(|line| line.split('`').nth(1).unwrap()).take(spelled.len()).collect();
+    for (spelled, documented) in spelled.iter().zip(&documented) {
+        let fits = |(token, pattern): (&str, &str)| pattern.starts_with('<') || token == pattern;
+        assert_eq!(spelled.split('.').count(), documented.split('.').count(), "{spelled} {documented}");
+        assert!(spelled.split('.').zip(documented.split('.')).all(fits), "{spelled} is {documented}");
+    }
+    assert_eq!(documented.len(), spelled.len());
+}
