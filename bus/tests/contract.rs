@@ -8,6 +8,8 @@ mod commands;
 mod deliveries;
 #[path = "contract/heartbeats.rs"]
 mod heartbeats;
+#[path = "contract/identities.rs"]
+mod identities;
 #[path = "contract/messages.rs"]
 mod messages;
 #[path = "contract/nats_server.rs"]

@@ -1,5 +1,8 @@
 //! Connections of async-nats, made from a [`NatsConfig`].
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -117,7 +120,9 @@ pub(crate) fn addresses(config: &NatsConfig) -> Result<Vec<ServerAddr>, ConnectE
 
 fn address(url: &str) -> Result<ServerAddr, ConnectError> {
     let address: Option<ServerAddr> = url.parse().ok();
-    let address = address.filter(|address| matches!(address.scheme(), "nats" | "tls"));
+    let is_ours =
+        |address: &ServerAddr| matches!(address.scheme(), "nats" | "tls") && !address.host().is_empty();
+    let address = address.filter(is_ours);
     let address = address.ok_or_else(|| ConnectError::Address {
         // What stands before an @ may be a password.
         url: url.rsplit('@').next().unwrap_or_default().to_owned(),

@@ -1,5 +1,8 @@
 //! Commands that were published and may still come back, because nobody listened.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 
 use super::Outgoing;

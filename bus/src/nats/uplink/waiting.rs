@@ -10,6 +10,9 @@
 //!
 //! No io, no clock: inputs in, commands to publish out.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
