@@ -29,7 +29,7 @@ pub fn nats_config(urls: &[String]) -> NatsConfig {
         connect_timeout: Duration::from_secs(2),
         ping_interval: Duration::from_secs(2),
         reconnect_pause_max: Duration::from_millis(500),
-        subscribes_per_second: 10_000,
+        subscribes_per_second: 100_000,
     }
 }
 
@@ -86,7 +86,7 @@ pub struct Publisher(pub async_nats::Client);
 
 impl Publisher {
     pub async fn connect(url: &str) -> Self {
-        Self(async_nats::connect(url).await.unwrap())
+        Self(Box::pin(async_nats::connect(url)).await.unwrap())
     }
 
     /// Publishes, and waits until the server has it.

@@ -4,7 +4,9 @@ use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// See the module.
 pub struct Server {
@@ -84,9 +86,14 @@ impl Server {
 
     /// Sends it a signal by the name that the program knows it under.
     pub fn signal(&self, name: &str) {
-        let process = self.child.as_ref().unwrap().id();
+        let process = self.process();
         let sent = Command::new(&self.program).arg("--signal").arg(format!("{name}={process}")).status();
         assert!(sent.unwrap().success());
+    }
+
+    /// Its process id.
+    pub fn process(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
     }
 
     /// Stops it in the middle of whatever it does.
@@ -100,7 +107,7 @@ impl Server {
     }
 
     fn kernel(&self, signal: &str) {
-        let process = self.child.as_ref().unwrap().id().to_string();
+        let process = self.process().to_string();
         assert!(Command::new("kill").args([signal, &process]).status().unwrap().success());
     }
 

@@ -121,6 +121,14 @@ impl Writer {
         self.pinged = now;
     }
 
+    /// Ends subscriptions, and asks for a `PONG` behind the last of their messages.
+    pub(super) fn end(&mut self, sids: &[u64], now: Instant) {
+        for sid in sids {
+            self.out.extend_from_slice(format!("UNSUB {sid}\r\n").as_bytes());
+        }
+        self.ping(now, 0);
+    }
+
     /// How many changes the server will have heard of when it has answered all that it was asked; `None` when nothing is
     /// asked.
     pub(super) fn asked(&self) -> Option<u64> {

@@ -178,6 +178,9 @@ impl Decoder {
         }
         self.scanned = 0;
         let text = self.buffer[..bytes].strip_suffix(END).ok_or(ProtocolError::NoEnd)?;
+        if memchr(b'\r', text).is_some() {
+            return Err(ProtocolError::NoEnd);
+        }
         Ok(Some((bytes, Line::parse(text, self.message_bytes_max)?)))
     }
 

@@ -192,7 +192,7 @@ impl<'a> Driver<'a> {
         }
         self.again = match self.again {
             Again::Told(1) => {
-                self.handover.finish();
+                self.handover.finish(Instant::now());
                 self.shared.inbound.gap();
                 tracing::info!(server = %self.connection.server, "all subscriptions are in force again");
                 Again::Done

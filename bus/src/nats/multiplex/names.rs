@@ -118,6 +118,11 @@ impl<K: Clone + Eq + Hash> Names<K> {
         self.slots() - 1
     }
 
+    /// Slots of which the server was told.
+    pub(super) fn told(&self) -> impl Iterator<Item = u32> {
+        (0..self.slots()).filter(|slot| self.flags(*slot).has(Flags::TOLD))
+    }
+
     pub(super) fn name(&self, slot: u32) -> &K {
         &self.names[slot as usize]
     }

@@ -194,6 +194,14 @@ impl Subscriptions {
         slot.is_some_and(|slot| self.subjects.flags(slot).has(Flags::TOLD))
     }
 
+    /// The numbers of all subscriptions that the server was told of.
+    pub(super) fn told_sids(&self) -> Vec<u64> {
+        let sids = |kind: Kind| move |at: u32| Slot::new(kind, at).sid();
+        let (users, groups) = (self.users.told(), self.groups.told());
+        let names = users.map(sids(Kind::User)).chain(groups.map(sids(Kind::Group)));
+        self.subjects.told().map(sids(Kind::Subject)).chain(names).collect()
+    }
+
     /// There will be another connection, whose server knows nothing: walks over all names again. What waited in the queue is
     /// part of that, and counts as told.
     pub(super) fn forget_told(&mut self) {

@@ -77,6 +77,7 @@ fn what_no_server_says_is_refused() {
         (b"\r\n", E::UnknownOperation),
         (b"ping\r\n", E::UnknownOperation),
         (b"PING\n", E::NoEnd),
+        (b"MSG a\rb 7 0\r\n", E::NoEnd),
         (b"MSG a.b 7\r\n", E::MalformedMessage),
         (b"MSG a.b 7 r 5 5\r\n", E::MalformedMessage),
         (b"MSG a b c d e f g\r\n", E::MalformedMessage),

@@ -4,6 +4,9 @@
 //! INFO ldm ─► a random while ─► connect to another ─► tell it everything, paced ─► gap, close the old one
 //!                                                    (the old one is listened to for what the new one was not told yet)
 //! ```
+//!
+//! In a queue group a message goes to one of the two connections: then everything that the old one sends counts, and it is
+//! closed when the server has sent the last of it.
 
 use std::future::{Future, pending};
 use std::ops::ControlFlow;
@@ -25,6 +28,7 @@ use crate::nats::multiplex::greeting::ServerInfo;
 use crate::nats::multiplex::inbound::Message;
 use crate::nats::multiplex::reconnect::{Pauses, try_all};
 use crate::nats::multiplex::servers::{Server, Servers};
+use crate::nats::multiplex::subscriptions::Subscriptions;
 
 /// When there is no other server: how soon to look again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -40,7 +44,16 @@ pub(super) enum Handover {
     /// Another one is being connected to.
     Dialling(Pin<Box<dyn Future<Output = Dialled> + Send>>),
     /// The connection to it, which is listened to until the other one was told everything.
-    Leaving(Box<Connection>),
+    Leaving(Box<Leaving>),
+}
+
+/// A connection that is being left.
+pub(super) struct Leaving {
+    connection: Connection,
+    /// In a queue group, the subscriptions to end before it is closed.
+    sids: Vec<u64>,
+    /// Whether the server was told to end them.
+    ending: bool,
 }
 
 /// What [`Handover::next`] came to.
@@ -66,9 +79,14 @@ impl Handover {
     }
 
     /// The new server was told everything.
-    pub(super) fn finish(&mut self) {
-        if matches!(self, Self::Leaving(_)) {
-            *self = Self::None;
+    pub(super) fn finish(&mut self, now: Instant) {
+        match self {
+            Self::Leaving(leaving) if !leaving.sids.is_empty() => {
+                leaving.ending = true;
+                leaving.connection.writer.end(&std::mem::take(&mut leaving.sids), now);
+            }
+            Self::Leaving(_) => *self = Self::None,
+            Self::None | Self::Due(_) | Self::Dialling(_) => {}
         }
     }
 
@@ -92,10 +110,15 @@ impl Handover {
                 *self = Self::None;
                 Moved::To(Box::new(dialled))
             }
-            Self::Leaving(old) => match old.reader.read().await {
-                Ok(_) => Moved::Heard,
-                Err(_) => Moved::Gone,
-            },
+            Self::Leaving(leaving) => {
+                let Connection { reader, writer, .. } = &mut leaving.connection;
+                tokio::select! {
+                    read = reader.read() => read.map_or(Moved::Gone, |_| Moved::Heard),
+                    written = writer.write(), if writer.has_work() => {
+                        written.map_or(Moved::Gone, |()| Moved::Nothing)
+                    }
+                }
+            }
         }
     }
 }
@@ -121,7 +144,8 @@ impl Driver<'_> {
             Moved::Nothing => {}
             Moved::To(dialled) => self.move_to(*dialled),
             Moved::Heard => {
-                if self.take_of_old().is_err() {
+                // Malformed or done: either way there is nothing more to hear.
+                if !matches!(self.take_of_old(), Ok(More::Yes)) {
                     self.handover = Handover::None;
                 }
             }
@@ -134,29 +158,58 @@ impl Driver<'_> {
         self.shared.meters.connects.increment(1);
         self.servers.hear(&dialled.info.connect_urls, &dialled.server);
         let old = std::mem::replace(&mut self.connection, Connection::new(dialled, Instant::now()));
-        self.shared.wishes().subscriptions.forget_told();
+        let sids = {
+            let mut wishes = self.shared.wishes();
+            let shares = self.shared.config.queue_group.is_some();
+            let sids = if shares { wishes.subscriptions.told_sids() } else { Vec::new() };
+            wishes.subscriptions.forget_told();
+            sids
+        };
         self.again = Again::Telling;
         self.next_batch = None;
-        self.handover = Handover::Leaving(Box::new(old));
+        self.handover = Handover::Leaving(Box::new(Leaving { connection: old, sids, ending: false }));
     }
 
     /// Takes what the old server sends to subscriptions that the new one was not told of.
-    fn take_of_old(&mut self) -> Result<(), super::Lost> {
-        let Handover::Leaving(old) = &mut self.handover else { return Ok(()) };
+    fn take_of_old(&mut self) -> Result<More, super::Lost> {
+        let Handover::Leaving(leaving) = &mut self.handover else { return Ok(More::No) };
+        let Connection { reader, writer, .. } = &mut leaving.connection;
         let wishes = self.shared.wishes();
-        let wanted = &wishes.subscriptions;
-        while let Some(op) = old.reader.decoder.next_op()? {
-            let Op::Message(message) = op else { continue };
-            let told = match self.shared.config.subjects.target(message.subject) {
-                Some(target @ (Target::User(_) | Target::Group(_))) => wanted.is_told(&target),
-                _ => wanted.is_told_subject(message.subject),
-            };
-            if !told {
-                self.received.push(Message::new(message.subject, message.payload));
+        while let Some(op) = reader.decoder.next_op()? {
+            match op {
+                Op::Message(message) if !self.shared.is_told(&wishes.subscriptions, message.subject) => {
+                    self.received.push(Message::new(message.subject, message.payload));
+                }
+                Op::Ping => writer.pong(),
+                Op::Pong => {
+                    writer.answered();
+                }
+                Op::Message(_) | Op::Info(_) | Op::Ok | Op::Error(_) => {}
             }
         }
         drop(wishes);
+        let more = if leaving.ending && writer.unanswered() == 0 { More::No } else { More::Yes };
         self.hand_out();
-        Ok(())
+        Ok(more)
+    }
+}
+
+/// Whether the old server may still send something that counts.
+#[derive(PartialEq, Eq)]
+enum More {
+    Yes,
+    No,
+}
+
+impl Shared {
+    /// Whether the new server sends what is published to the subject, so that the old one need not be heard.
+    fn is_told(&self, wanted: &Subscriptions, subject: &str) -> bool {
+        if self.config.queue_group.is_some() {
+            return false;
+        }
+        match self.config.subjects.target(subject) {
+            Some(target @ (Target::User(_) | Target::Group(_))) => wanted.is_told(&target),
+            _ => wanted.is_told_subject(subject),
+        }
     }
 }
