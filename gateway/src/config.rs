@@ -97,8 +97,10 @@ pub struct Timeouts {
     pub close: Duration,
     /// `auth_expiring` goes out this long before the token ends.
     pub auth_warning: Duration,
-    /// How long the interest in a user outlives the last session.
-    pub interest_linger: Duration,
+    /// How long the interest in a user outlives the last session at least.
+    pub interest_linger_min: Duration,
+    /// And at most; each time a random part of what is between. Zero: it ends with the session.
+    pub interest_linger_max: Duration,
     /// Without any answer for this long, unanswered commands count as lost.
     pub unanswered: Duration,
     /// `Connected` is sent again after this.

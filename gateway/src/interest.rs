@@ -2,7 +2,7 @@
 //! subscribes to on the bus.
 //!
 //! ```text
-//! session of a user ──► user.<id>          while the user has a session here (and a little longer)
+//! session of a user ──► user.<id>          while the user has a session here, and lingers after the last one
 //! groups of the user ──► group.<id>        while a user here is a member; fan-out walks its sorted slots
 //! ```
 //!
@@ -11,14 +11,17 @@
 //!
 //! **Does not** know sessions beyond their slot numbers.
 //!
-//! **Limits.** 40 bytes a user with one session and no group, 4 bytes a session and group.
+//! **Limits.** 40 bytes a user with one session and no group, 4 bytes a session and group; [`Lingering`] has its own.
 
+mod lingering;
 mod user;
 
 use hashbrown::HashMap;
 use proto::server_frame::Head;
 use proto::{ConversationId, GroupId, Seq, UserId};
 
+use crate::wheel::Tick;
+pub(crate) use lingering::Lingering;
 use user::User;
 
 /// Where subscriptions are made; the bus's inbox, or a list in tests.
@@ -34,6 +37,8 @@ pub(crate) trait Subscriptions {
 pub(crate) struct Interest {
     users: HashMap<UserId, User>,
     groups: HashMap<GroupId, Group>,
+    /// Users without a session.
+    lingering: usize,
 }
 
 #[derive(Default)]
@@ -60,6 +65,7 @@ impl Interest {
     /// A session of the user began.
     pub(crate) fn add_session(&mut self, bus: &impl Subscriptions, user: &UserId, slot: u32) {
         if let Some(known) = self.users.get_mut(user) {
+            self.lingering -= usize::from(known.lingers_until().is_some());
             known.add_slot(slot);
         } else {
             bus.subscribe_user(user);
@@ -67,24 +73,40 @@ impl Interest {
         }
     }
 
-    /// A session of the user ended. Tells whether it was the last one; the user is kept until [`Self::forget`].
-    pub(crate) fn remove_session(&mut self, user: &UserId, slot: u32) -> bool {
+    /// A session of the user ended, and with it the wait for its answer. Tells whether it was the last one: then the user
+    /// lingers until the tick, to be forgotten by [`Self::forget`].
+    pub(crate) fn remove_session(&mut self, user: &UserId, slot: u32, until: Tick, more: Awaited) -> bool {
         let Some(known) = self.users.get_mut(user) else { return false };
-        known.remove_slot(slot);
+        if known.lingers_until().is_some() {
+            return false;
+        }
+        known.remove_slot(slot, until);
+        if more == Awaited::Nothing {
+            known.end_replay();
+        }
         for group in known.groups() {
             if let Some(group) = self.groups.get_mut(group) {
                 group.remove(slot);
             }
         }
-        known.slots().is_empty()
+        let last = known.lingers_until().is_some();
+        self.lingering += usize::from(last);
+        last
     }
 
-    /// Ends the interest in a user, unless a session began in the meantime.
-    pub(crate) fn forget(&mut self, bus: &impl Subscriptions, user: &UserId) {
-        if self.users.get(user).is_none_or(|known| !known.slots().is_empty()) {
+    /// Users without a session who are not forgotten yet.
+    pub(crate) fn lingering(&self) -> usize {
+        self.lingering
+    }
+
+    /// Ends the interest in a user who has lingered long enough by `now`, and has not come back.
+    pub(crate) fn forget(&mut self, bus: &impl Subscriptions, user: &UserId, now: Tick) {
+        let until = self.users.get(user).and_then(User::lingers_until);
+        if until.is_none_or(|until| until > now) {
             return;
         }
         let Some(mut known) = self.users.remove(user) else { return };
+        self.lingering -= 1;
         bus.unsubscribe_user(user);
         for group in known.set_groups(Vec::new()).left {
             self.leave(bus, &group, &[]);

@@ -4,6 +4,11 @@
 /// Every metric of this crate: name, kind, help.
 pub const INVENTORY: &[(&str, &str, &str)] = &[
     ("gateway_sessions", "gauge", "authenticated sessions"),
+    (
+        "gateway_users_lingering",
+        "gauge",
+        "users without a session whose subscriptions are kept for their return",
+    ),
     ("gateway_connections_total", "counter", "connections accepted"),
     ("gateway_accept_errors_total", "counter", "failed accepts"),
     ("gateway_handshakes_total", "counter", "requests for a socket, by outcome"),
@@ -91,28 +96,45 @@ tally! {
 /// The handles of one shard.
 pub(crate) struct Metrics {
     counters: Counters,
-    sessions: metrics::Gauge,
-    sessions_told: usize,
+    sessions: Level,
+    lingering: Level,
+}
+
+/// A gauge that is shared by all shards: each moves it by what changed.
+struct Level {
+    gauge: metrics::Gauge,
+    told: usize,
+}
+
+impl Level {
+    fn of(gauge: metrics::Gauge) -> Self {
+        Self { gauge, told: 0 }
+    }
+
+    fn tell(&mut self, now: usize) {
+        if now > self.told {
+            self.gauge.increment((now - self.told) as f64);
+        } else if now < self.told {
+            self.gauge.decrement((self.told - now) as f64);
+        }
+        self.told = now;
+    }
 }
 
 impl Metrics {
     pub(crate) fn register() -> Self {
         Self {
             counters: Counters::register(),
-            sessions: metrics::gauge!("gateway_sessions"),
-            sessions_told: 0,
+            sessions: Level::of(metrics::gauge!("gateway_sessions")),
+            lingering: Level::of(metrics::gauge!("gateway_users_lingering")),
         }
     }
 
-    /// Hands over what was counted. The gauge is shared by all shards, so it is moved by the difference.
-    pub(crate) fn hand_over(&mut self, tally: &mut Tally, sessions: usize) {
+    /// Hands over what was counted, and how many sessions and lingering users there are.
+    pub(crate) fn hand_over(&mut self, tally: &mut Tally, sessions: usize, lingering: usize) {
         self.counters.add(tally);
-        if sessions > self.sessions_told {
-            self.sessions.increment((sessions - self.sessions_told) as f64);
-        } else if sessions < self.sessions_told {
-            self.sessions.decrement((self.sessions_told - sessions) as f64);
-        }
-        self.sessions_told = sessions;
+        self.sessions.tell(sessions);
+        self.lingering.tell(lingering);
     }
 }
 

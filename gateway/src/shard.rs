@@ -41,7 +41,7 @@ use tokio::sync::Notify;
 use crate::authenticator::Authenticator;
 use crate::config::GatewayConfig;
 use crate::connection::Upgraded;
-use crate::interest::{Interest, Subscriptions};
+use crate::interest::{Interest, Lingering, Subscriptions};
 use crate::mailbox::{Mailbox, Pool};
 use crate::metrics::{Metrics, Tally};
 use crate::presence::PresenceSink;
@@ -81,8 +81,8 @@ pub(crate) struct Shard {
     connecting: Vec<SessionKey>,
     answered: Vec<SessionKey>,
     interest_changed: Rc<Notify>,
-    /// Users without a session whose interest ends at the tick.
-    lingering: std::collections::VecDeque<(Tick, UserId)>,
+    /// Users without a session, by when they are forgotten.
+    lingering: Lingering,
 }
 
 /// Bytes of the read buffer: a burst of small frames, or half a large one, in one read.
@@ -136,7 +136,7 @@ impl Shard {
             connecting: Vec::new(),
             answered: Vec::new(),
             interest_changed: Rc::default(),
-            lingering: std::collections::VecDeque::new(),
+            lingering: Lingering::new(),
         }
     }
 

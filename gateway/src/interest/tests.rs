@@ -1,5 +1,7 @@
 //! The tables of users and groups, against a list of subscriptions.
 
+mod orders;
+
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
@@ -38,6 +40,9 @@ impl Subscriptions for Recorder {
     }
 }
 
+/// When those who left are forgotten.
+const LATER: Tick = Tick(9);
+
 fn user(name: &str) -> UserId {
     UserId::parse(name).unwrap()
 }
@@ -59,12 +64,12 @@ fn a_user_is_subscribed_while_there_is_a_session() {
     connect(&mut interest, &bus, "alice", 1, &[]);
     connect(&mut interest, &bus, "alice", 2, &[]);
     assert_eq!(interest.of_user(&user("alice")), [1, 2]);
-    assert!(!interest.remove_session(&user("alice"), 1));
-    interest.forget(&bus, &user("alice"));
+    assert!(!interest.remove_session(&user("alice"), 1, LATER, Awaited::Nothing));
+    interest.forget(&bus, &user("alice"), LATER);
     assert_eq!(bus.now(), ["user.alice"], "a session is left");
-    assert!(interest.remove_session(&user("alice"), 2));
+    assert!(interest.remove_session(&user("alice"), 2, LATER, Awaited::Nothing));
     assert_eq!(bus.now(), ["user.alice"], "interest lingers until it is forgotten");
-    interest.forget(&bus, &user("alice"));
+    interest.forget(&bus, &user("alice"), LATER);
     assert!(bus.now().is_empty());
     assert!(interest.users.is_empty());
 }
@@ -76,9 +81,9 @@ fn a_group_is_subscribed_while_a_member_is_here() {
     connect(&mut interest, &bus, "bob", 3, &["g", "h"]);
     assert_eq!(bus.now(), ["group.g", "group.h", "user.alice", "user.bob"]);
     assert_eq!(interest.of_group(&group("g")), [3, 5]);
-    interest.remove_session(&user("bob"), 3);
+    interest.remove_session(&user("bob"), 3, LATER, Awaited::Nothing);
     assert_eq!(interest.of_group(&group("g")), [5]);
-    interest.forget(&bus, &user("bob"));
+    interest.forget(&bus, &user("bob"), LATER);
     assert_eq!(bus.now(), ["group.g", "user.alice"]);
     interest.left(&bus, &user("alice"), &group("g"));
     assert_eq!(bus.now(), ["user.alice"]);
@@ -118,9 +123,9 @@ fn a_late_answer_does_not_undo_a_join_or_leave() {
 fn a_returning_user_finds_the_groups_of_the_lingering_interest() {
     let (mut interest, bus) = (Interest::default(), Recorder::default());
     connect(&mut interest, &bus, "alice", 1, &["g"]);
-    interest.remove_session(&user("alice"), 1);
+    interest.remove_session(&user("alice"), 1, LATER, Awaited::Nothing);
     connect(&mut interest, &bus, "alice", 9, &["g"]);
-    interest.forget(&bus, &user("alice"));
+    interest.forget(&bus, &user("alice"), LATER);
     assert_eq!(interest.of_group(&group("g")), [9]);
     assert_eq!(interest.of_user(&user("alice")), [9]);
 }

@@ -3,6 +3,8 @@
 use proto::server_frame::Head;
 use proto::{ConversationId, GroupId, Seq};
 
+use crate::wheel::Tick;
+
 /// See the module.
 pub(super) struct User {
     slots: Slots,
@@ -12,6 +14,8 @@ pub(super) struct User {
 
 /// Most users have one session.
 enum Slots {
+    /// None; what is known about the user may be forgotten at the tick.
+    Lingering(Tick),
     One(u32),
     #[expect(clippy::box_collection, reason = "one word, for the rare user with several sessions")]
     Many(Box<Vec<u32>>),
@@ -50,6 +54,7 @@ impl User {
 
     pub(super) fn slots(&self) -> &[u32] {
         match &self.slots {
+            Slots::Lingering(_) => &[],
             Slots::One(slot) => std::slice::from_ref(slot),
             Slots::Many(slots) => slots,
         }
@@ -57,22 +62,31 @@ impl User {
 
     pub(super) fn add_slot(&mut self, slot: u32) {
         match &mut self.slots {
+            Slots::Lingering(_) => self.slots = Slots::One(slot),
             Slots::One(other) => self.slots = Slots::Many(Box::new(vec![*other, slot])),
-            Slots::Many(slots) if slots.is_empty() => self.slots = Slots::One(slot),
             Slots::Many(slots) => slots.push(slot),
         }
     }
 
-    pub(super) fn remove_slot(&mut self, slot: u32) {
+    /// Takes a session's slot off; after the last one the user lingers until the tick.
+    pub(super) fn remove_slot(&mut self, slot: u32, until: Tick) {
         match &mut self.slots {
-            Slots::One(other) if *other == slot => self.slots = Slots::Many(Box::default()),
-            Slots::One(_) => {}
+            Slots::One(other) if *other == slot => self.slots = Slots::Lingering(until),
+            Slots::One(_) | Slots::Lingering(_) => {}
             Slots::Many(slots) => {
                 slots.retain(|other| *other != slot);
                 if let [last] = slots[..] {
                     self.slots = Slots::One(last);
                 }
             }
+        }
+    }
+
+    /// Until when a user without a session is remembered; `None` for one with a session.
+    pub(super) fn lingers_until(&self) -> Option<Tick> {
+        match self.slots {
+            Slots::Lingering(until) => Some(until),
+            Slots::One(_) | Slots::Many(_) => None,
         }
     }
 

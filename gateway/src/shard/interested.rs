@@ -73,17 +73,23 @@ impl Shard {
         let Some(session) = self.sessions.get_mut(key) else { return };
         let (Some(pending), Some(user)) = (&mut session.pending, session.user.clone()) else { return };
         pending.retry = Tick::NEVER;
-        let others = self.interest.of_user(&user).iter().filter(|slot| **slot != key.slot);
-        let mut awaited = Awaited::Nothing;
-        for slot in others {
-            let waits = self.sessions.at(*slot).and_then(|other| other.pending.as_ref());
-            if waits.is_some_and(|pending| pending.retry != Tick::NEVER) {
-                awaited = Awaited::Another;
-            }
-        }
+        let awaited = self.awaited_beside(&user, key.slot);
         self.interest.groups_answered(&*self.inbox, &user, groups, awaited);
         self.answered.push(key);
         self.interest_changed.notify_one();
+    }
+
+    /// Whether a session of the user, other than the one at the slot, waits for its answer.
+    fn awaited_beside(&mut self, user: &UserId, slot: u32) -> Awaited {
+        let mut others = self.interest.of_user(user).iter().filter(|other| **other != slot);
+        let waits = |session: &mut Session| {
+            session.pending.as_ref().is_some_and(|pending| pending.retry != Tick::NEVER)
+        };
+        if others.any(|other| self.sessions.at(*other).is_some_and(waits)) {
+            Awaited::Another
+        } else {
+            Awaited::Nothing
+        }
     }
 
     fn become_interested(&mut self, key: SessionKey) {
@@ -139,12 +145,15 @@ impl Shard {
         let Some(user) = left.user else { return };
         self.authenticated -= 1;
         (self.presence)(&user, Attendance::Left(&left.device));
-        if self.interest.remove_session(&user, key.slot) {
-            let linger = self.config.timeouts.interest_linger;
-            if linger.is_zero() {
-                self.interest.forget(&*self.inbox, &user);
+        let (now, timeouts) = (self.clock.tick(), &self.config.timeouts);
+        let (least, most) = (timeouts.interest_linger_min, timeouts.interest_linger_max);
+        let until = self.lingering.until(now, least, most, &mut self.random);
+        let awaited = self.awaited_beside(&user, key.slot);
+        if self.interest.remove_session(&user, key.slot, until, awaited) {
+            if until == now {
+                self.interest.forget(&*self.inbox, &user, now);
             } else {
-                self.lingering.push_back((self.clock.tick().after(linger), user.clone()));
+                self.lingering.left(user.clone(), until);
             }
         }
         if left.connected {
@@ -156,10 +165,8 @@ impl Shard {
 
     pub(super) fn end_lingering(&mut self) {
         let now = self.clock.tick();
-        while self.lingering.front().is_some_and(|(until, _)| *until <= now) {
-            if let Some((_, user)) = self.lingering.pop_front() {
-                self.interest.forget(&*self.inbox, &user);
-            }
+        for (_, user) in self.lingering.due(now) {
+            self.interest.forget(&*self.inbox, &user, now);
         }
     }
 

@@ -81,7 +81,7 @@ impl Shard {
             self.arm_next(key);
         }
         self.end_lingering();
-        self.metrics.hand_over(&mut self.tally, self.authenticated);
+        self.metrics.hand_over(&mut self.tally, self.authenticated, self.interest.lingering());
     }
 
     fn on_timer(&mut self, key: SessionKey) {

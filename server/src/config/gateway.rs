@@ -59,17 +59,27 @@ fn session(reader: &Reader) -> SessionLimits {
 
 fn timeouts(reader: &Reader) -> Timeouts {
     let timeout = |path| reader.duration(path, milliseconds(100)..=seconds(3_600));
-    Timeouts {
+    let linger = |path| reader.duration(path, seconds(0)..=seconds(3_600));
+    let timeouts = Timeouts {
         handshake: timeout("gateway.handshake_timeout"),
         hello: timeout("gateway.hello_timeout"),
         ping_after: timeout("gateway.ping_after"),
         pong: timeout("gateway.pong_timeout"),
         close: timeout("gateway.close_timeout"),
         auth_warning: timeout("gateway.auth_warning"),
-        interest_linger: timeout("gateway.interest_linger"),
+        interest_linger_min: linger("gateway.interest_linger_min"),
+        interest_linger_max: linger("gateway.interest_linger_max"),
         unanswered: timeout("gateway.unanswered_timeout"),
         connected_retry: timeout("gateway.connected_retry"),
+    };
+    if timeouts.interest_linger_min > timeouts.interest_linger_max {
+        reader.conflict(
+            "gateway.interest_linger_min",
+            "gateway.interest_linger_max",
+            "must not be longer than",
+        );
     }
+    timeouts
 }
 
 fn origins(reader: &Reader) -> Origins {
