@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use auth::{Identity, Issuer, Scopes, SharedVerifier, SigningKey, Verifier};
-use bus::{Bus, CommandQueue};
+use bus::{Bus, CommandQueue, NatsAuth, NatsConfig, NatsTls};
 use bytes::Bytes;
 use gateway::{
     AdmissionLimits, Attendance, Authenticator, DrainPlan, DrainReport, Gateway, GatewayConfig, HttpFallback,
@@ -17,7 +18,7 @@ use gateway::{
 use http_body_util::{BodyExt as _, Full};
 use lifecycle::{Tasks, wall_clock_ms};
 use proto::delivery::{Class, Fanout};
-use proto::server_frame::Event;
+use proto::server_frame::{Event, Head};
 use proto::{
     Body, ClientMessageId, Command, ConversationId, Delivery, Entry, GroupId, LoginId, MessageId, Partition,
     Payload, Reply, Request, Seq, ServerFrame, SessionRef, SharedFrame, Target, Timestamp, TraceId, UserId,
@@ -38,6 +39,16 @@ pub struct Bench {
     groups: Arc<Mutex<HashMap<UserId, Vec<GroupId>>>>,
     commands: Receiver<Command>,
     attendance: Receiver<String>,
+    heads: Arc<Heads>,
+    /// What the bus runs on, when it is not in this process.
+    _runtime: Option<tokio::runtime::Runtime>,
+}
+
+/// The head of the one conversation of a test that publishes by itself.
+#[derive(Default)]
+struct Heads {
+    /// Zero while the test answers each `sync` itself.
+    told: AtomicU64,
 }
 
 /// A ticket that is asked for while nobody knows tickets.
@@ -135,6 +146,70 @@ impl Bench {
         Self::with_bus(bus::Limits { commands: 10_000, deliveries: 100_000 }, change)
     }
 
+    /// A gateway whose backend also answers each `sync`, with the head of what [`Self::publisher`] has published.
+    pub fn keeping_heads(change: impl FnOnce(&mut GatewayConfig)) -> Self {
+        let bench = Self::with(change);
+        bench.heads.told.store(1, Ordering::SeqCst);
+        bench
+    }
+
+    /// The same with everything on a NATS server; `None`, said in one line, where there is none.
+    pub fn over_nats(change: impl FnOnce(&mut GatewayConfig)) -> Option<Self> {
+        let Ok(url) = std::env::var("TIDEGATE_TEST_NATS_URL") else {
+            let why = "no NATS server (set TIDEGATE_TEST_NATS_URL, or cargo xtask services up)";
+            assert!(std::env::var_os("CI").is_none(), "{why}");
+            eprintln!("skipped: {why}");
+            return None;
+        };
+        let config = NatsConfig {
+            urls: vec![url],
+            prefix: format!("test-{:016x}", rand::random::<u64>()),
+            auth: NatsAuth::None,
+            tls: NatsTls::default(),
+            connect_timeout: Duration::from_secs(5),
+            ping_interval: Duration::from_secs(5),
+            reconnect_pause_max: Duration::from_secs(1),
+            // So few that who does not wait for a subscription to be in force is found out.
+            subscribes_per_second: 200,
+        };
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let tasks = Tasks::default();
+        let limits = bus::Limits { commands: 10_000, deliveries: 100_000 };
+        let bus = runtime.block_on(Box::pin(Bus::nats(config, limits, &tasks))).unwrap();
+        let (mut bench, backend) = {
+            let _on = runtime.enter();
+            Self::on(bus, tasks, change)
+        };
+        bench.tasks.thread_with_runtime("backend", backend).unwrap();
+        bench._runtime = Some(runtime);
+        bench.heads.told.store(1, Ordering::SeqCst);
+        Some(bench)
+    }
+
+    /// What makes one more event of alice's conversation with bob durable, publishes it to alice and gives its seq.
+    pub fn publisher(&self) -> impl Fn() -> u64 + Send + use<> {
+        let (bus, heads, conversation) = (self.bus.clone(), Arc::clone(&self.heads), direct("alice", "bob"));
+        move || {
+            let seq = heads.told.fetch_add(1, Ordering::SeqCst);
+            let fanout = Fanout {
+                frame: Arc::new(SharedFrame::new(event_frame(&conversation, seq, "hi"))),
+                class: Class::Event,
+                conversation: conversation.clone(),
+                seq: Seq(seq),
+                except: None,
+            };
+            let (target, payload) = (Target::User(user("alice")), Payload::Fanout(fanout));
+            bus.publish(&mut vec![Delivery { target, payload, trace: TraceId::default() }]);
+            seq
+        }
+    }
+
+    /// The seq of the newest durable event.
+    pub fn persisted(&self) -> u64 {
+        self.heads.told.load(Ordering::SeqCst) - 1
+    }
+
     pub fn with_bus(limits: bus::Limits, change: impl FnOnce(&mut GatewayConfig)) -> Self {
         let bench = Self::without_backend(limits, change);
         bench.0.tasks.thread_with_runtime("backend", bench.1).unwrap();
@@ -142,14 +217,13 @@ impl Bench {
     }
 
     /// A gateway whose commands nobody takes until the returned backend is run.
-    #[expect(clippy::type_complexity, reason = "only for the few tests without a backend")]
-    pub fn without_backend(
-        limits: bus::Limits,
-        change: impl FnOnce(&mut GatewayConfig),
-    ) -> (Self, Box<dyn FnOnce() -> std::pin::Pin<Box<dyn Future<Output = ()>>> + Send>) {
+    pub fn without_backend(limits: bus::Limits, change: impl FnOnce(&mut GatewayConfig)) -> (Self, Backend) {
+        Self::on(Bus::local(limits), Tasks::default(), change)
+    }
+
+    fn on(bus: Bus, tasks: Tasks, change: impl FnOnce(&mut GatewayConfig)) -> (Self, Backend) {
         let mut config = config();
         change(&mut config);
-        let (bus, tasks) = (Bus::local(limits), Tasks::default());
         let issuer = Issuer::new(SigningKey::generate(), "tests", "tests");
         let tickets: Arc<Mutex<HashMap<String, Identity>>> = Arc::default();
         let redeem = Arc::clone(&tickets);
@@ -166,19 +240,27 @@ impl Bench {
         let (told, commands) = sync_channel(100_000);
         let groups: Arc<Mutex<HashMap<UserId, Vec<GroupId>>>> = Arc::default();
         let queue = bus.serve(Partition::all());
-        let backend = {
-            let (bus, groups, tasks) = (bus.clone(), Arc::clone(&groups), tasks.clone());
-            move || {
-                let backend: std::pin::Pin<Box<dyn Future<Output = ()>>> =
-                    Box::pin(backend(queue, bus, groups, told, tasks));
-                backend
-            }
+        let heads: Arc<Heads> = Arc::default();
+        let backend: Backend = {
+            let (bus, groups, heads) = (bus.clone(), Arc::clone(&groups), Arc::clone(&heads));
+            let tasks = tasks.clone();
+            Box::new(move || Box::pin(backend(queue, bus, groups, heads, told, tasks)))
         };
         let address = running.address();
-        (
-            Self { bus, address, tasks, running, issuer, tickets, groups, commands, attendance },
-            Box::new(backend),
-        )
+        let bench = Self {
+            bus,
+            address,
+            tasks,
+            running,
+            issuer,
+            tickets,
+            groups,
+            commands,
+            attendance,
+            heads,
+            _runtime: None,
+        };
+        (bench, backend)
     }
 
     pub fn token(&self, name: &str, ttl_seconds: u64) -> String {
@@ -281,6 +363,9 @@ impl Bench {
     }
 }
 
+/// Runs the backend of a bench, on a thread of its own.
+pub type Backend = Box<dyn FnOnce() -> std::pin::Pin<Box<dyn Future<Output = ()>>> + Send>;
+
 pub fn event_frame(conversation: &ConversationId, seq: u64, text: &str) -> ServerFrame {
     let entry = Entry {
         seq: Seq(seq),
@@ -299,6 +384,7 @@ async fn backend(
     queue: CommandQueue,
     bus: Bus,
     groups: Arc<Mutex<HashMap<UserId, Vec<GroupId>>>>,
+    heads: Arc<Heads>,
     told: SyncSender<Command>,
     tasks: Tasks,
 ) {
@@ -310,17 +396,29 @@ async fn backend(
         }
         for command in batch.drain(..) {
             let origin = command.origin.session;
-            match command.request {
+            let next_seq = heads.told.load(Ordering::SeqCst);
+            let reply = match command.request {
                 Request::Connected => {
                     let known = groups.lock().unwrap().get(&command.origin.user).cloned().unwrap_or_default();
-                    let payload = Payload::Reply(origin.session, Reply::Groups(known));
-                    let target = Target::Node(origin.node);
-                    bus.publish(&mut vec![Delivery { target, payload, trace: command.trace }]);
+                    Reply::Groups(known)
                 }
-                Request::Disconnected => {}
-                // The test may have ended.
-                _ => drop(told.try_send(command)),
-            }
+                Request::Sync(_) if next_seq > 0 => {
+                    let (conversation, last) = (direct("alice", "bob"), Seq(next_seq - 1));
+                    Reply::Frame(ServerFrame::Head(Head { conversation, last }))
+                }
+                Request::Disconnected => continue,
+                _ => {
+                    // The test may have ended.
+                    drop(told.try_send(command));
+                    continue;
+                }
+            };
+            let payload = Payload::Reply(origin.session, reply);
+            bus.publish(&mut vec![Delivery {
+                target: Target::Node(origin.node),
+                payload,
+                trace: command.trace,
+            }]);
         }
     }
 }

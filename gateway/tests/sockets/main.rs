@@ -8,6 +8,7 @@ mod bus_gap_makes_sessions_resync;
 mod busy_uplink_is_told;
 mod client;
 mod drain_tells_then_closes;
+mod every_order_of_connect_publish_disconnect;
 mod heartbeat_closes_vanished_peers;
 mod interest_follows_groups;
 mod origins_are_checked;
