@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use proto::UserId;
 
 use crate::config::units;
+use crate::copy::{CopyFrom, CopyTo};
 use crate::roles::Role;
 
 /// A chat server: sockets, groups, history, accounts, in one program.
@@ -40,6 +41,16 @@ pub(crate) enum Subject {
     Key,
     /// Makes the tables of a CQL store, or brings them up to date; does no harm when repeated, or done by several at once
     Migrate,
+    /// Copies the store of a stopped server into an empty keyspace of a CQL cluster, and compares both; interrupted, it
+    /// goes on where it stopped. Copies, passwords and TLS are those of [store.cql]
+    Copy {
+        /// The data directory: embedded:DIR
+        #[arg(long, value_name = "embedded:DIR")]
+        from: CopyFrom,
+        /// The cluster: cql://HOST:PORT/KEYSPACE, several nodes with commas between them
+        #[arg(long, value_name = "cql://NODE/KEYSPACE")]
+        to: CopyTo,
+    },
     /// Prints an access token, signed with this server's key
     Token {
         /// Whose: the `sub` claim. The user needs no account
@@ -83,6 +94,8 @@ A cluster, its settings in cluster.toml:
   tidegate --role gateway --config cluster.toml
   tidegate --role api --config cluster.toml
   tidegate check-config --role api --config … what that process would find wrong, or worth knowing
+  tidegate copy --from embedded:./tidegate-data --to cql://10.0.0.1:9042/tidegate --config cluster.toml
+                                              what a single server kept, before the cluster starts
 
 Configuration, each layer over the one before, key by key:
   1. the defaults                             tidegate print-config shows them with a comment on each

@@ -27,7 +27,7 @@ use std::time::Duration;
 use ::api::ApiConfig;
 use ::gateway::GatewayConfig;
 use ::router::RouterConfig;
-use ::store::{LocalConfig, Others, RedisConfig};
+use ::store::{CqlConfig, LocalConfig, Others, RedisConfig};
 use lifecycle::{LogConfig, LogFormat};
 
 use crate::issuers::TrustedIssuer;
@@ -55,6 +55,8 @@ pub(crate) struct Config {
     pub(crate) gateway: GatewayConfig,
     pub(crate) router: RouterConfig,
     pub(crate) store: StoreConfig,
+    /// For `tidegate copy`; the store's own settings are in `store`.
+    pub(crate) cluster: CqlConfig,
     pub(crate) local: LocalConfig,
     pub(crate) redis: Option<RedisConfig>,
     pub(crate) api: ApiConfig,
@@ -96,12 +98,14 @@ impl Config {
         let data_dir = PathBuf::from(reader.filled("data.dir"));
         let bus = bus::read(reader);
         let others = if bus.nats.is_some() { Others::Maybe } else { Others::None };
+        let (store, cluster) = store::read(reader, &data_dir);
         let config = Self {
             roles,
             bus,
             gateway: gateway::read(reader),
             router: router::read(reader),
-            store: store::read(reader, &data_dir),
+            store,
+            cluster,
             local: redis::local(reader, others),
             redis: redis::read(reader),
             api: api::read(reader),

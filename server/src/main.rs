@@ -10,6 +10,7 @@ mod assemble;
 mod cli;
 mod config;
 mod connect;
+mod copy;
 mod exit;
 mod front;
 mod greeting;
@@ -70,6 +71,10 @@ fn main() -> ExitCode {
             Exit::Done
         }),
         Some(Subject::Migrate) => migrate::migrate(config).map(|words| {
+            println!("{words}");
+            Exit::Done
+        }),
+        Some(Subject::Copy { from, to }) => copy::copy(config, &from, to).map(|words| {
             println!("{words}");
             Exit::Done
         }),

@@ -21,11 +21,12 @@ enum Kind {
     Cql,
 }
 
-pub(super) fn read(reader: &Reader, data_dir: &Path) -> StoreConfig {
+/// The store, and the cluster's settings whether they are those of the store or not.
+pub(super) fn read(reader: &Reader, data_dir: &Path) -> (StoreConfig, CqlConfig) {
     let kind = reader.choice("store.kind", &[("embedded", Kind::Embedded), ("cql", Kind::Cql)]);
     let (embedded, cql) = (embedded(reader, data_dir), cql(reader));
     if kind == Kind::Embedded {
-        return StoreConfig::Embedded(embedded);
+        return (StoreConfig::Embedded(embedded), cql);
     }
     if cql.nodes.is_empty() {
         reader.problem(
@@ -33,7 +34,7 @@ pub(super) fn read(reader: &Reader, data_dir: &Path) -> StoreConfig {
             "must name a node, such as [\"10.0.0.1:9042\"], when store.kind is \"cql\"",
         );
     }
-    StoreConfig::Cql(cql)
+    (StoreConfig::Cql(cql.clone()), cql)
 }
 
 fn embedded(reader: &Reader, data_dir: &Path) -> EmbeddedConfig {

@@ -3,6 +3,7 @@
 mod commands;
 mod first_five_minutes;
 mod http;
+mod moves_to_a_cluster;
 mod process;
 mod refuses_with_advice;
 mod secrets_stay_out_of_logs;

@@ -31,7 +31,8 @@ pub fn login(number: u64) -> LoginId {
 }
 
 pub fn conversations() -> Vec<ConversationId> {
-    let direct = (0..DIRECT).map(|number| ConversationId::direct(&user(number), &user((number + 11) % USERS)));
+    let direct =
+        (0..DIRECT).map(|number| ConversationId::direct(&user(number), &user((number + 11) % USERS)));
     direct.chain((0..GROUPS).map(|number| ConversationId::group(&group(number)))).collect()
 }
 
@@ -125,7 +126,7 @@ async fn log(store: &Store, number: u64, conversation: &ConversationId) {
     let taken = Register { epoch: Epoch(2), ..register(2, buckets, first, first - 30) };
     assert!(matches!(store.move_register(conversation, version, taken).await, Cas::Applied(_)));
     let said = (first..first + 5).map(|seq| entry(seq, "said")).collect();
-    let touched = (number % 4 == 0).then(|| Partition::of(conversation));
+    let touched = number.is_multiple_of(4).then(|| Partition::of(conversation));
     let last = Batch { touched, ..batch(conversation, small(buckets), Epoch(2), said) };
     store.append(Arc::new(last)).await.unwrap();
 }
