@@ -17,7 +17,9 @@ mod node;
 mod remembered;
 mod settings;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -27,6 +29,7 @@ use clap::Args;
 use crate::programs::{Profile, Programs};
 use crate::proxy::{Front, Proxy, Route};
 use crate::services::{Kind, Services, Terms};
+use crate::stop::{Stop, Waited};
 pub use local::{Cluster, Plan};
 pub use node::{Node, Role};
 pub use settings::Links;
@@ -49,6 +52,9 @@ pub struct Arguments {
     /// Built as it is shipped, for measurements
     #[arg(long)]
     pub release: bool,
+    /// Builds nothing: the programs are in this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub programs: Option<PathBuf>,
     /// Where the front listens, which serves page, API and sockets at one address
     #[arg(long, default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
@@ -67,21 +73,21 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         bail!("a cluster needs one process of each role at least");
     }
     let remembered = remembered::begin()?;
-    let stop = Stop::install()?;
+    let mut stop = Stop::install()?;
     let services = Services::of_this_checkout()?;
     let failures = services.up(&Terms::of_a_person())?;
     if !failures.is_empty() {
         failures.iter().for_each(|failure| eprintln!("services: {failure}"));
         return Ok(ExitCode::FAILURE);
     }
-    eprintln!("cluster: building");
     let profile = if arguments.release { Profile::Release } else { Profile::Dev };
-    let programs = Programs::build(profile)?;
+    let programs = Programs::find_or_build(arguments.programs.as_deref(), profile)?;
     let folder = tempfile::Builder::new().prefix("tidegate-cluster-").tempdir()?;
     let links = Links {
         nats: services.url(Kind::Nats)?,
         redis: services.url(Kind::Redis)?,
         cql: services.url(Kind::Cql)?,
+        environment: BTreeMap::new(),
     };
     let plan = Plan { gateways: arguments.gateways, routers: arguments.routers, apis: arguments.apis };
     let cluster = Cluster::start(&programs, folder.path(), &plan, &|_| Ok(links.clone()))?;
@@ -89,14 +95,17 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let front = Front::new(cluster.public(Role::Gateway), cluster.public(Role::Api));
     let front = Proxy::start(arguments.listen, Route::Front(front))?;
     println!("{}", shown(&cluster, &programs, front.address()));
-    let ended = stop.wait_while(|| cluster.first_dead().is_none());
-    if !ended && let Some(name) = cluster.first_dead() {
-        println!("cluster: {name} ended by itself; its log:\n{}", cluster.last_words(&name));
+    let mut dead = None;
+    while dead.is_none() && stop.wait(LOOK) == Waited::Whole {
+        dead = cluster.first_dead();
+    }
+    if let Some(name) = &dead {
+        println!("cluster: {name} ended by itself; its log:\n{}", cluster.last_words(name));
     }
     println!("cluster: ending");
     drop(front);
     cluster.end();
-    Ok(if ended { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if dead.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// How to reach what runs.
@@ -121,39 +130,4 @@ fn shown(cluster: &Cluster, programs: &Programs, front: SocketAddr) -> String {
         "Ctrl-C here, or cargo xtask cluster --down, ends it".to_owned(),
     ]);
     lines.join("\n")
-}
-
-/// SIGINT and SIGTERM, as an order to end.
-struct Stop {
-    runtime: tokio::runtime::Runtime,
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
-
-impl Stop {
-    fn install() -> anyhow::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (interrupt, terminate) = runtime.block_on(async {
-            anyhow::Ok((signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?))
-        })?;
-        Ok(Self { runtime, interrupt, terminate })
-    }
-
-    /// Waits for one of them, as long as `goes_on` says so; says whether there was one.
-    fn wait_while(self, mut goes_on: impl FnMut() -> bool) -> bool {
-        let Self { runtime, mut interrupt, mut terminate } = self;
-        runtime.block_on(async {
-            loop {
-                tokio::select! {
-                    _ = interrupt.recv() => return true,
-                    _ = terminate.recv() => return true,
-                    () = tokio::time::sleep(LOOK) => {}
-                }
-                if !goes_on() {
-                    return false;
-                }
-            }
-        })
-    }
 }

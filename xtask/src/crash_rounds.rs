@@ -26,6 +26,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::programs::{Profile, Programs};
+use crate::random::Random;
 use crate::stopwatch::Stopwatch;
 use round::{Journal, Round};
 
@@ -135,7 +136,7 @@ pub fn run(programs: &Programs, settings: &Settings, folder: &Path) -> anyhow::R
     let seed = settings.seed.unwrap_or(clock);
     println!("crash-rounds: {} rounds, seed {seed}", settings.rounds);
     let began = Stopwatch::start();
-    let mut random = Random(seed | 1);
+    let mut random = Random::of_seed(seed);
     let mut total = Found::default();
     let (mut rounds, mut last) = (Vec::new(), Value::Null);
     for number in 1..=settings.rounds {
@@ -173,36 +174,4 @@ pub fn run(programs: &Programs, settings: &Settings, folder: &Path) -> anyhow::R
         "rounds": rounds,
     });
     Ok(Series { total, rounds: kills as u32, report })
-}
-
-/// Xorshift (Marsaglia 2003): repeatable, and good enough to choose moments.
-struct Random(u64);
-
-impl Random {
-    fn between(&mut self, least: Duration, most: Duration) -> Duration {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        let range = u64::try_from(most.saturating_sub(least).as_micros()).unwrap_or(u64::MAX);
-        least + Duration::from_micros((self.0 >> 11) % (range + 1))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn moments_are_spread_over_the_range_and_repeatable() {
-        let (least, most) = (Duration::from_millis(200), Duration::from_millis(2000));
-        let draw = || {
-            let mut random = Random(7);
-            (0..100).map(|_| random.between(least, most)).collect::<Vec<_>>()
-        };
-        let moments = draw();
-        assert_eq!(moments, draw());
-        assert!(moments.iter().all(|moment| (least..=most).contains(moment)));
-        assert!(moments.iter().any(|moment| *moment < Duration::from_millis(600)));
-        assert!(moments.iter().any(|moment| *moment > Duration::from_millis(1600)));
-    }
 }

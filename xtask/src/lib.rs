@@ -8,6 +8,7 @@
 //! **Limits.** Reads the sources as text: a scanner for strings and comments, no parser of Rust.
 
 pub mod browser;
+pub mod chaos;
 pub mod check;
 pub mod cluster;
 pub mod crash_rounds;
@@ -15,8 +16,10 @@ pub mod inventory;
 pub mod machine;
 pub mod programs;
 pub mod proxy;
+pub mod random;
 pub mod record;
 pub mod rust_text;
 pub mod services;
+pub mod stop;
 pub mod stopwatch;
 pub mod tree;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::check::Outcome;
-use xtask::{cluster, crash_rounds, record, services};
+use xtask::{chaos, cluster, crash_rounds, record, services};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Chores of the Tidegate workspace")]
@@ -28,6 +28,8 @@ enum Chore {
     Cluster(cluster::Arguments),
     /// Kills the server under load again and again, and looks for every acknowledged message
     CrashRounds(crash_rounds::Arguments),
+    /// Breaks a cluster under load, thing by thing, and looks for every acknowledged message
+    Chaos(chaos::Arguments),
     /// Measures everything that the project claims, into bench-results/<date>-<name>
     Record(record::Arguments),
 }
@@ -50,6 +52,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Services(action) => services::main(&action),
         Chore::Cluster(arguments) => cluster::main(&arguments),
         Chore::CrashRounds(arguments) => crash_rounds::main(&arguments),
+        Chore::Chaos(arguments) => chaos::main(&arguments),
         Chore::Record(arguments) => record::main(&arguments),
     }
 }

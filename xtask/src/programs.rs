@@ -41,6 +41,19 @@ impl Programs {
         &self.loadtest
     }
 
+    /// Those in `folder`; without one, builds them.
+    pub fn find_or_build(folder: Option<&Path>, profile: Profile) -> anyhow::Result<Self> {
+        let Some(folder) = folder else {
+            eprintln!("building tidegate and loadtest");
+            return Self::build(profile);
+        };
+        let find = |name: &str| {
+            let program = folder.join(name).canonicalize();
+            program.with_context(|| format!("{} has no {name}", folder.display()))
+        };
+        Ok(Self { tidegate: find("tidegate")?, loadtest: find("loadtest")? })
+    }
+
     /// Builds both, if they are not up to date.
     ///
     /// For [`Profile::Dev`] this is the whole of what `cargo test --workspace` builds: with it, there is nothing left to

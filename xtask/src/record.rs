@@ -18,7 +18,7 @@ mod page;
 mod plan;
 mod summary;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -94,7 +94,7 @@ impl Encoding {
 /// Measures, writes it all down and says what was missed.
 pub fn main(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let plan = Plan::of(arguments);
-    let folder = folder(arguments)?;
+    let folder = folder(&arguments.name, arguments.out.as_deref())?;
     println!("record: building");
     let programs = Programs::build(Profile::Release)?;
     let mut summary = Summary::begin(typed(), arguments.quick);
@@ -127,11 +127,12 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(if summary.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn folder(arguments: &Arguments) -> anyhow::Result<PathBuf> {
-    let folder = match &arguments.out {
-        Some(folder) => folder.clone(),
+/// A folder for a record that is not there yet: `out`, or one in bench-results with today's date and a name.
+pub fn folder(name: &str, out: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let folder = match out {
+        Some(folder) => folder.to_owned(),
         None => {
-            let name = format!("{}-{}", calendar::today(), arguments.name);
+            let name = format!("{}-{name}", calendar::today());
             tree::root().join("bench-results").join(name)
         }
     };

@@ -21,6 +21,7 @@ mod obtain;
 mod process;
 mod ready;
 mod recipes;
+pub mod redis;
 mod set;
 mod state;
 
@@ -30,7 +31,7 @@ use clap::Subcommand;
 
 use crate::machine::in_ci;
 
-pub use address::Ports;
+pub use address::{Ports, of_url as address_of};
 pub use cql::execute;
 pub use kind::Kind;
 pub use process::{Recipe, Running};

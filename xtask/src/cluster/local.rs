@@ -22,6 +22,19 @@ pub struct Plan {
     pub apis: usize,
 }
 
+impl Plan {
+    /// The names of all, in the order in which they are started.
+    pub fn names(&self) -> Vec<String> {
+        let named =
+            |(role, count): (Role, usize)| (1..=count).map(move |number| format!("{}-{number}", role.name()));
+        self.roles().into_iter().flat_map(named).collect()
+    }
+
+    fn roles(&self) -> [(Role, usize); 3] {
+        [(Role::Router, self.routers), (Role::Api, self.apis), (Role::Gateway, self.gateways)]
+    }
+}
+
 /// A running cluster. Dropping it kills it.
 #[derive(Debug)]
 pub struct Cluster {
@@ -47,20 +60,14 @@ impl Cluster {
         for word in ["migrate", "key"] {
             prepare(programs.tidegate(), &config, folder, word)?;
         }
-        let roles = [(Role::Router, plan.routers), (Role::Api, plan.apis), (Role::Gateway, plan.gateways)];
         let mut ports = Ports::new();
-        for (role, count) in roles {
+        for (role, count) in plan.roles() {
             for number in 1..=count {
                 let links = links(&format!("{}-{number}", role.name()))?;
                 let config = cluster.shared.text(&links);
-                cluster.nodes.push(Node::new(
-                    role,
-                    number,
-                    programs.tidegate(),
-                    folder,
-                    &config,
-                    &mut ports,
-                )?);
+                let mut node = Node::new(role, number, programs.tidegate(), folder, &config, &mut ports)?;
+                node.recipe().environment.extend(links.environment);
+                cluster.nodes.push(node);
             }
         }
         for node in &mut cluster.nodes {

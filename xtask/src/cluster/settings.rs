@@ -1,5 +1,6 @@
 //! What the processes of one cluster are told.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Where a process finds the services: for each its own, so that a proxy can stand in between.
@@ -11,6 +12,8 @@ pub struct Links {
     pub redis: String,
     /// `cql://host:port`.
     pub cql: String,
+    /// Variables that it gets besides.
+    pub environment: BTreeMap<String, String>,
 }
 
 /// What all processes of a cluster share.
@@ -66,7 +69,12 @@ mod tests {
 
     #[test]
     fn the_file_is_toml_and_names_what_it_was_given() {
-        let links = Links { nats: "nats://n:1".into(), redis: "redis://r:2".into(), cql: "cql://c:3".into() };
+        let links = Links {
+            nats: "nats://n:1".into(),
+            redis: "redis://r:2".into(),
+            cql: "cql://c:3".into(),
+            environment: BTreeMap::new(),
+        };
         let shared = Shared::in_folder(Path::new("/tmp/x"));
         let file: toml::Table = shared.text(&links).parse().unwrap();
         assert_eq!(file["bus"]["nats"]["urls"][0].as_str(), Some("nats://n:1"));

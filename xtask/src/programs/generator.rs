@@ -40,15 +40,31 @@ impl Programs {
         name: &str,
         arguments: &[&str],
     ) -> anyhow::Result<Generator> {
+        let pid = server.id().to_string();
+        let arguments = [arguments, &["--server-pid", &pid]].concat();
+        self.generator_at(&server.url(), &server.key_file(), folder, name, &arguments)
+    }
+
+    /// As [`Self::generator`], against whatever listens at `url` and takes tokens of the key in `key_file`.
+    pub fn generator_at(
+        &self,
+        url: &str,
+        key_file: &Path,
+        folder: &Path,
+        name: &str,
+        arguments: &[&str],
+    ) -> anyhow::Result<Generator> {
         let (log, report) = (folder.join(format!("{name}.log")), folder.join(format!("{name}.json")));
         // What an earlier run left there says nothing about this one.
         let _ = std::fs::remove_file(&report);
+        // Without what only this run has.
+        let shown: Vec<&str> = arguments.iter().copied().take_while(|word| *word != "--server-pid").collect();
         let process = Command::new(&self.loadtest)
             // Its report names the commit that is checked out here.
             .current_dir(tree::root())
             .args(arguments)
-            .args(["--url", &server.url(), "--server-pid", &server.id().to_string(), "--key-file"])
-            .arg(server.key_file())
+            .args(["--url", url, "--key-file"])
+            .arg(key_file)
             .arg("--json")
             .arg(&report)
             .stdin(Stdio::null())
@@ -56,7 +72,7 @@ impl Programs {
             .stderr(File::create(&log).with_context(|| log.display().to_string())?)
             .spawn()
             .with_context(|| self.loadtest.display().to_string())?;
-        Ok(Generator { process, log, report, command: format!("loadtest {}", arguments.join(" ")) })
+        Ok(Generator { process, log, report, command: format!("loadtest {}", shown.join(" ")) })
     }
 }
 

@@ -27,7 +27,18 @@ impl Programs {
     /// Starts a server on the data in `folder` and waits until it is ready. `settings` are variables of its
     /// environment.
     pub fn server(&self, folder: &Path, settings: &[(&str, &str)]) -> anyhow::Result<Server> {
-        let (public, admin) = (free_address()?, free_address()?);
+        self.server_at(folder, settings, None)
+    }
+
+    /// As [`Self::server`], at an address of the caller's choice.
+    pub fn server_at(
+        &self,
+        folder: &Path,
+        settings: &[(&str, &str)],
+        public: Option<SocketAddr>,
+    ) -> anyhow::Result<Server> {
+        let public = public.map_or_else(free_address, Ok)?;
+        let admin = free_address()?;
         let (data, log) = (folder.join("data"), folder.join("tidegate.log"));
         let log_file = OpenOptions::new().create(true).append(true).open(&log).context("the log file")?;
         let process = Command::new(&self.tidegate)
@@ -65,6 +76,16 @@ impl Server {
     /// The key that signs its tokens.
     pub fn key_file(&self) -> PathBuf {
         self.data.join("signing.key")
+    }
+
+    /// Where clients come.
+    pub fn public(&self) -> SocketAddr {
+        self.public
+    }
+
+    /// Whether it goes on.
+    pub fn is_running(&mut self) -> anyhow::Result<bool> {
+        Ok(self.process.try_wait()?.is_none())
     }
 
     /// Its process.

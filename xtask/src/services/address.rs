@@ -12,7 +12,7 @@ const FIRST_OF_MANY: u16 = 30_000;
 const TRIES: u16 = 200;
 
 /// The address that `url` names.
-pub(super) fn of_url(kind: Kind, url: &str) -> anyhow::Result<SocketAddr> {
+pub fn of_url(kind: Kind, url: &str) -> anyhow::Result<SocketAddr> {
     let host = host_and_port(kind, url);
     let mut addresses = host.to_socket_addrs().with_context(|| format!("{url} is no address"))?;
     addresses.next().with_context(|| format!("{url} has no address"))

@@ -1,0 +1,107 @@
+//! How long sends and deliveries were disturbed by each fault, from what the generator wrote down of every tenth of a second.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use serde::Deserialize;
+
+use super::fault::Happened;
+
+/// Slower than this is disturbed.
+const SLOW_MS: u64 = 500;
+
+/// As `loadtest endure --series` writes it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Series {
+    start_unix_ms: u64,
+    step_ms: u64,
+    steps: Vec<Step>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct Step {
+    due: u64,
+    acked: u64,
+    ack_max_ms: u64,
+    delivery_max_ms: u64,
+}
+
+impl Series {
+    pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        serde_json::from_str(&text).with_context(|| path.display().to_string())
+    }
+
+    /// The steps of a time, each with its beginning.
+    fn between(&self, from: u64, until: u64) -> impl Iterator<Item = (u64, &Step)> {
+        let begins = |index: usize| self.start_unix_ms + index as u64 * self.step_ms;
+        let all = self.steps.iter().enumerate().map(move |(index, step)| (begins(index), step));
+        // A message that was due just before may suffer, too.
+        all.filter(move |(begin, _)| begin + 2 * self.step_ms > from && *begin < until)
+    }
+}
+
+/// Fills in what each fault disturbed: of the messages that were due from its beginning to that of the next one.
+pub(super) fn judge(happened: &mut [Happened], series: &Series) {
+    for index in 0..happened.len() {
+        let until = happened.get(index + 1).map_or(u64::MAX, |next| next.from_unix_ms);
+        let from = happened[index].from_unix_ms;
+        let steps = || series.between(from, until);
+        let sends = steps().map(|(begin, step)| {
+            let unanswered = step.acked < step.due;
+            (begin, if unanswered { u64::MAX } else { step.ack_max_ms })
+        });
+        let fault = &mut happened[index];
+        (fault.sends_disturbed_ms, fault.send_worst_ms) = disturbed(sends, series.step_ms);
+        let deliveries = steps().map(|(begin, step)| (begin, step.delivery_max_ms));
+        (fault.deliveries_disturbed_ms, fault.delivery_worst_ms) = disturbed(deliveries, series.step_ms);
+    }
+}
+
+/// From the first to the last slow step, and the slowest.
+fn disturbed(steps: impl Iterator<Item = (u64, u64)>, step_ms: u64) -> (u64, u64) {
+    let (mut first, mut last, mut worst) = (None, 0, 0);
+    for (begin, slowest) in steps {
+        worst = worst.max(slowest);
+        if slowest > SLOW_MS {
+            first.get_or_insert(begin);
+            last = begin;
+        }
+    }
+    (first.map_or(0, |first| last - first + step_ms), worst)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(from: u64) -> Happened {
+        Happened {
+            sort: "test",
+            fault: String::new(),
+            from_unix_ms: from,
+            until_unix_ms: from,
+            sends_disturbed_ms: 0,
+            send_worst_ms: 0,
+            deliveries_disturbed_ms: 0,
+            delivery_worst_ms: 0,
+        }
+    }
+
+    #[test]
+    fn each_fault_gets_what_was_due_after_it() {
+        let slow = |ms| Step { due: 1, acked: 1, ack_max_ms: ms, delivery_max_ms: 10 };
+        let mut steps = vec![slow(10); 100];
+        steps[20] = slow(900);
+        steps[30] = slow(600);
+        steps[70] = Step { due: 2, acked: 1, ack_max_ms: 10, delivery_max_ms: 700 };
+        let series = Series { start_unix_ms: 1_000_000, step_ms: 100, steps };
+        let mut happened = [fault(1_002_000), fault(1_006_000)];
+        judge(&mut happened, &series);
+        let [first, second] = happened;
+        assert_eq!((first.sends_disturbed_ms, first.send_worst_ms), (1100, 900));
+        assert_eq!((first.deliveries_disturbed_ms, first.delivery_worst_ms), (0, 10));
+        assert_eq!((second.sends_disturbed_ms, second.send_worst_ms), (100, u64::MAX));
+        assert_eq!((second.deliveries_disturbed_ms, second.delivery_worst_ms), (100, 700));
+    }
+}
