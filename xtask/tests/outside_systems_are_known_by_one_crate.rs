@@ -19,7 +19,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("metrics-exporter-prometheus", &["lifecycle"]),
     ("prost", &["proto", "store"]),
     ("redis", &["store"]),
-    ("rustls", &["gateway"]),
+    ("rustls", &["bus", "gateway", "store"]),
     ("scylla", &["store"]),
     ("tokio-util", &["lifecycle"]),
     ("toml", &["server", "xtask"]),
