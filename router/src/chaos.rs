@@ -1,14 +1,16 @@
 //! Routers on a store that fails, delays, answers "unknown" and applies writes late; clients that resend until they are
-//! acknowledged; and a record of everything that was ever told. Two kinds of worlds:
+//! acknowledged; and a record of everything that was ever told. Three kinds of worlds:
 //!
 //! - apart: two routers that never hear each other take the same partitions from each other again and again;
-//! - together: three that do, of which each sleeps, is killed and stopped in order, and starts again, at random.
+//! - together: three that do, of which each sleeps, is killed and stopped in order, and starts again, at random;
+//! - on a cluster: two apart, in real time, on a real CQL server.
 //!
 //! Checked at the end, on the whole log: what was acknowledged is there, at its place; seqs are contiguous; no client
 //! message id is there twice; a sender's messages are in the order of their `after`; nothing shown ever changed. Each
 //! check is shown to be able to fail by breaking a rule.
 
 mod clients;
+mod cluster;
 mod record;
 mod together;
 

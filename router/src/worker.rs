@@ -17,8 +17,8 @@ mod wheel;
 use std::cell::RefCell;
 
 use bus::Bus;
-use lifecycle::Tasks;
-use proto::Partition;
+use lifecycle::{Tasks, wall_clock_ms};
+use proto::{Partition, Timestamp};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use store::{IncarnationId, Store};
@@ -41,6 +41,8 @@ pub struct Worker {
     metrics: Metrics,
     /// Incarnations are drawn from it; which partitions are theirs depends on it.
     random: RefCell<StdRng>,
+    /// How far its wall clock is ahead of the machine's; not zero in tests only.
+    ahead_ms: i64,
 }
 
 impl Worker {
@@ -62,7 +64,12 @@ impl Worker {
             partitions: Partition::all().collect(),
             metrics: Metrics::new(number),
             random: RefCell::new(StdRng::from_seed(rand::random())),
+            ahead_ms: 0,
         }
+    }
+
+    fn wall_clock(&self) -> Timestamp {
+        Timestamp(wall_clock_ms().saturating_add_signed(self.ahead_ms))
     }
 
     fn draw(&self) -> IncarnationId {
@@ -73,6 +80,13 @@ impl Worker {
     #[cfg(test)]
     pub fn seeded(mut self, seed: u64) -> Self {
         self.random = RefCell::new(StdRng::seed_from_u64(seed));
+        self
+    }
+
+    /// Has a clock that is ahead of the machine's, or behind.
+    #[cfg(test)]
+    pub fn ahead(mut self, ms: i64) -> Self {
+        self.ahead_ms = ms;
         self
     }
 
@@ -89,7 +103,7 @@ impl Worker {
         loop {
             self.metrics.incarnations.increment(1);
             let mut incarnation = Box::new(Incarnation::new(&self));
-            match incarnation.live(&mut ready).await {
+            match Box::pin(incarnation.live(&mut ready)).await {
                 End::Drained => return,
                 End::Died(death) => {
                     // O3: nothing of it is kept and nothing is said; its futures are dropped with it.

@@ -155,6 +155,11 @@ impl Cql {
         self.faults.heal();
     }
 
+    /// For tests: how many rules for one kind of calls are not used up.
+    pub fn rules_left(&self, op: Op) -> usize {
+        self.faults.rules_left(op)
+    }
+
     /// For tests: how many calls of a kind there were since faults were first programmed.
     pub fn calls(&self, op: Op) -> usize {
         self.faults.calls(op)

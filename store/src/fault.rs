@@ -167,6 +167,11 @@ impl Faults {
         self.random = None;
     }
 
+    /// Rules for one kind of calls that are not used up.
+    pub(crate) fn rules_left(&self, op: Op) -> usize {
+        self.rules.iter().filter(|rule| rule.times > 0 && rule.op == Some(op)).count()
+    }
+
     pub(crate) fn calls(&self, op: Op) -> usize {
         self.calls.get(&op).copied().unwrap_or(0)
     }

@@ -47,6 +47,8 @@ pub struct Clients {
     next_session: u64,
     now_ms: u64,
     group_made: bool,
+    /// How long a command may wait.
+    patience_ms: u64,
 }
 
 impl Clients {
@@ -84,7 +86,14 @@ impl Clients {
             next_session: 1,
             now_ms: 0,
             group_made: false,
+            patience_ms: 10_000,
         }
+    }
+
+    /// Commands may wait for so long: for routers whose clocks are far ahead.
+    pub fn patient(mut self, patience_ms: u64) -> Self {
+        self.patience_ms = patience_ms;
+        self
     }
 
     pub fn partitions(&self) -> Vec<Partition> {
@@ -189,7 +198,7 @@ impl Clients {
                 session: SessionRef { node: NodeId(1), session },
                 source: Source::Client,
             },
-            deadline: Timestamp(wall_clock_ms() + 10_000),
+            deadline: Timestamp(wall_clock_ms() + self.patience_ms),
             epoch: proto::Epoch(0),
             trace: TraceId::default(),
             request,

@@ -12,8 +12,8 @@ use futures_util::StreamExt as _;
 use futures_util::future::FutureExt as _;
 use futures_util::stream::FuturesUnordered;
 use hashbrown::{HashMap, HashSet};
-use lifecycle::{Tasks, wall_clock_ms};
-use proto::{Command, ConversationId, Delivery, Epoch, Heartbeat, Partition, Timestamp};
+use lifecycle::Tasks;
+use proto::{Command, ConversationId, Delivery, Epoch, Heartbeat, Partition};
 use store::{Durable, IncarnationId, Store};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -45,6 +45,7 @@ pub enum End {
 /// See the module.
 pub struct Incarnation<'a> {
     pub(super) me: IncarnationId,
+    worker: &'a Worker,
     pub(super) config: &'a RouterConfig,
     pub(super) rules: Rules,
     pub(super) bus: &'a Bus,
@@ -108,10 +109,11 @@ pub struct Incarnation<'a> {
 impl<'a> Incarnation<'a> {
     pub fn new(worker: &'a Worker) -> Self {
         let started = Instant::now();
-        let now = Now { wall: Timestamp(wall_clock_ms()), steady_ms: 0 };
+        let now = Now { wall: worker.wall_clock(), steady_ms: 0 };
         let me = worker.draw();
         Self {
             me,
+            worker,
             config: &worker.config,
             rules: worker.config.rules(),
             bus: &worker.bus,
@@ -242,7 +244,7 @@ impl<'a> Incarnation<'a> {
 
     fn look_at_clocks(&mut self) {
         let steady_ms = millis(self.started.elapsed());
-        self.now = Now { wall: Timestamp(wall_clock_ms()), steady_ms };
+        self.now = Now { wall: self.worker.wall_clock(), steady_ms };
     }
 
     /// Whether there were any.

@@ -44,6 +44,10 @@ impl Layer {
         self.faults().heal();
     }
 
+    pub(super) fn rules_left(&self, op: Op) -> usize {
+        self.faults().rules_left(op)
+    }
+
     pub(super) fn calls(&self, op: Op) -> usize {
         self.faults().calls(op)
     }
