@@ -49,6 +49,8 @@ const CLAIM_MS: u64 = 60_000;
 /// How long another program is waited for.
 const WAIT: Duration = Duration::from_secs(180);
 const POLL: Duration = Duration::from_millis(200);
+/// How long a keyspace that is listed may not be known.
+const LISTED_WAIT: Duration = Duration::from_secs(10);
 /// Tables take their time, more so on a busy cluster.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -92,11 +94,16 @@ pub(super) async fn migrate(session: &Session, config: &CqlConfig) -> Result<Mig
     Ok(Migration { from, to: known() })
 }
 
-/// From now on, names of tables are of the keyspace.
+/// From now on, names of tables are of the keyspace. A node knows of a keyspace a moment after it lists it.
 pub(super) async fn use_keyspace(session: &Session, config: &CqlConfig) -> Result<(), CqlError> {
-    Box::pin(session.use_keyspace(&config.keyspace, true))
-        .await
-        .map_err(|error| CqlError::Config(error.to_string()))
+    let deadline = Instant::now() + LISTED_WAIT;
+    loop {
+        match Box::pin(session.use_keyspace(&config.keyspace, true)).await {
+            Ok(()) => return Ok(()),
+            Err(error) if Instant::now() >= deadline => return Err(CqlError::Config(error.to_string())),
+            Err(_) => tokio::time::sleep(POLL).await,
+        }
+    }
 }
 
 /// The newest version that is complete; 0 for none. An error if it is newer than this program.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use lifecycle::{Tasks, wall_clock_ms};
 use rand::RngExt as _;
 use scylla::client::session::Session;
+use scylla::statement::unprepared::Statement;
 
 use super::{Cql, CqlConfig, CqlError, Replication, session};
 
@@ -14,6 +15,8 @@ use super::{Cql, CqlConfig, CqlError, Replication, session};
 const PREFIX: &str = "tidegate_test_";
 /// A keyspace of this age has lost its test.
 const STALE_SECONDS: u64 = 1_800;
+/// Dropping takes its time, more so on a busy cluster.
+const DROP_TIMEOUT: Duration = Duration::from_secs(60);
 /// The most keyspaces that one test takes away: each takes its time.
 const STALE_MAX: usize = 4;
 
@@ -58,7 +61,7 @@ pub async fn test_cluster(config: &CqlConfig, tasks: &Tasks) -> Result<Arc<Cql>,
     Box::pin(Cql::connect(config, tasks)).await
 }
 
-/// Takes a test keyspace away, at the end of a test that had it for itself.
+/// Takes a test keyspace away, at the end of a test that had it for itself. What fails here, a later test takes away.
 pub async fn drop_test_keyspace(config: &CqlConfig) -> Result<(), CqlError> {
     drop_keyspace(&session::connect(config).await?, &config.keyspace).await
 }
@@ -83,7 +86,9 @@ async fn drop_keyspace(session: &Session, name: &str) -> Result<(), CqlError> {
         return Err(CqlError::Config(format!("`{name}` is not the keyspace of a test")));
     }
     let statement = format!("DROP KEYSPACE IF EXISTS {name}");
-    let dropped = Box::pin(session.query_unpaged(statement.as_str(), ())).await;
+    let mut patient = Statement::new(statement.as_str());
+    patient.set_request_timeout(Some(DROP_TIMEOUT));
+    let dropped = Box::pin(session.query_unpaged(patient, ())).await;
     dropped.map(drop).map_err(|source| CqlError::Statement { statement, source })
 }
 
