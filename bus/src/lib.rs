@@ -106,8 +106,8 @@ impl Bus {
     }
 
     /// Opens a command queue for the given partitions. In one process a partition is served by the last queue that was
-    /// opened for it; over NATS each command goes to one of those who serve its partition at the time. Stops serving
-    /// when dropped. Over NATS its connection lives on the current runtime.
+    /// opened for it; over NATS commands go to everyone who serves their partition at the time, which is one but for a
+    /// moment. Stops serving when dropped. Over NATS its connection lives on the current runtime.
     pub fn serve(&self, partitions: impl IntoIterator<Item = Partition>) -> CommandQueue {
         match self {
             Self::Local(local) => CommandQueue::local(local, partitions),

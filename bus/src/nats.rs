@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! send_command ─► uplink ───(connection 1: commands)──► cmd.<partition>.… ──► queue of the router worker that serves it
-//! publish, beat ─► downlink ─(connection 2: deliveries)─► user.… group.… node.… router.heartbeat
+//! publish ───────► downlink ─(connection 2: deliveries)─► user.… group.… node.…
 //! inbox of a node ◄── interest (a lean connection each) ◄── user.… group.… node.…
 //! ```
 //!
@@ -63,7 +63,7 @@ impl Nats {
         let meters = Arc::new(NatsMeters::default());
         let commands = connect::connect(&config, "commands", limits.commands).await?;
         let deliveries = connect::connect(&config, "deliveries", downlink::OUTGOING_MAX).await?;
-        let heartbeats = deliveries.subscribe(subjects.heartbeat()).await.map_err(ConnectError::Subscribe)?;
+        let heartbeats = commands.subscribe(subjects.heartbeat()).await.map_err(ConnectError::Subscribe)?;
         let uplink = Uplink::open(
             commands,
             subjects.clone(),
@@ -112,7 +112,7 @@ impl Nats {
 
     pub(crate) fn queue(self: &Arc<Self>) -> NatsQueue {
         let multiplex = self.multiplex(|config| MultiplexConfig {
-            queue_group: Some(queue::QUEUE_GROUP),
+            queue_group: Some(queue::group_of_one().into()),
             subscribes_per_second: queue::SUBSCRIBES_PER_SECOND,
             ..config
         });
@@ -143,7 +143,7 @@ impl Nats {
 
     pub(crate) fn beat(&self, heartbeat: &Heartbeat) {
         self.routing.hear(heartbeat);
-        self.downlink.beat(heartbeat);
+        self.uplink.beat(heartbeat);
     }
 
     async fn hear(&self, mut heartbeats: Subscriber) {

@@ -75,6 +75,14 @@ impl CommandQueue {
         }
     }
 
+    /// Waits until everything added is served, and nothing more can arrive for what was removed. In one process that is at
+    /// once; over a network it is a round trip. Cancel-safe.
+    pub async fn flush(&self) {
+        if let Kind::Nats(queue) = &self.0 {
+            queue.flush().await;
+        }
+    }
+
     /// From now on also receives commands of partitions that nobody serves, if several queues do then its share of them.
     /// Over NATS these wait in the bus, at one who serves something.
     pub fn accept_any(&self) {

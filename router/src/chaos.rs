@@ -11,6 +11,7 @@
 
 mod clients;
 mod cluster;
+mod members;
 mod record;
 mod together;
 
@@ -129,7 +130,7 @@ fn worlds(default: u64) -> u64 {
 
 fn nothing_is_violated(kind: Kind) {
     let mut acknowledged = 0;
-    for seed in 0..worlds(60) {
+    for seed in 0..worlds(40) {
         match run(kind, seed) {
             Ok(acks) => acknowledged += acks,
             Err(violation) => panic!("{kind:?}, seed {seed}: {violation}"),

@@ -10,6 +10,8 @@ pub enum Mutation {
     SkippedLookUp,
     /// Append without the predecessor.
     LostOrder,
+    /// Answer from memory after a sleep, without having heard that somebody took over.
+    AnswersAsleep,
 }
 
 #[cfg(test)]

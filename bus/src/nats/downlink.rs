@@ -10,7 +10,7 @@ use async_nats::Client;
 use bytes::Bytes;
 use hashbrown::HashMap;
 use proto::envelope::{DELIVERY_OVERHEAD_BYTES_MAX, append_delivery};
-use proto::{Delivery, Heartbeat, Payload, Target, TraceId};
+use proto::{Delivery, Payload, Target, TraceId};
 
 use super::connect::is_connected;
 use super::uplink::handed_over;
@@ -24,14 +24,13 @@ pub(super) const OUTGOING_MAX: usize = 65_536;
 pub(super) struct Downlink {
     client: Client,
     subjects: Subjects,
-    heartbeat: async_nats::Subject,
     meters: Arc<NatsMeters>,
 }
 
 impl Downlink {
     /// On a connection of its own.
     pub(super) fn new(client: Client, subjects: Subjects, meters: Arc<NatsMeters>) -> Self {
-        Self { client, heartbeat: subjects.heartbeat().into(), subjects, meters }
+        Self { client, subjects, meters }
     }
 
     pub(super) fn is_connected(&self) -> bool {
@@ -55,13 +54,6 @@ impl Downlink {
         self.meters.shared.deliveries.increment(published - lost);
         if lost > 0 {
             self.meters.publishes_lost.increment(lost);
-        }
-    }
-
-    pub(super) fn beat(&self, heartbeat: &Heartbeat) {
-        if is_connected(&self.client) {
-            // A heartbeat that finds no room is one of ten in this second.
-            let _ = handed_over(self.client.publish(self.heartbeat.clone(), heartbeat.to_envelope().into()));
         }
     }
 }

@@ -116,6 +116,16 @@ impl Multiplex {
         self.shared.change(|wanted| wanted.subscribe(subject));
     }
 
+    /// The same, in a queue group of its own: each message goes to one of those who share it.
+    pub fn subscribe_shared(&self, subject: &str, group: &str) {
+        self.subscribe(&shared(subject, group));
+    }
+
+    /// No longer receives its share. What is on its way may still come.
+    pub fn unsubscribe_shared(&self, subject: &str, group: &str) {
+        self.unsubscribe(&shared(subject, group));
+    }
+
     /// No longer receives what is published to the subject. What is on its way may still come.
     pub fn unsubscribe(&self, subject: &str) {
         self.shared.change(|wanted| wanted.unsubscribe(subject));
@@ -154,6 +164,11 @@ impl Multiplex {
     pub fn waiting(&self) -> usize {
         self.shared.wishes().subscriptions.waiting()
     }
+}
+
+/// As `SUB` spells it, and no subject has a space in it.
+fn shared(subject: &str, group: &str) -> String {
+    format!("{subject} {group}")
 }
 
 impl Drop for Multiplex {

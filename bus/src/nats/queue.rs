@@ -1,4 +1,9 @@
-//! The commands of one router worker over NATS: one connection in the queue group of all routers.
+//! The commands of one router worker over NATS: one connection.
+//!
+//! The commands of a partition come to everyone who listens to it: that is its owner, and for a while after a take-over a
+//! former owner that is asleep. It is in no queue group with its successor, or it would go on getting half of
+//! the commands until the server misses it. What it finds when it wakes it cannot tell anybody about (FENCE A3), and
+//! of what reached both each id is appended once (A4). What nobody listens to goes to one router out of all.
 //!
 //! **Guarantees.** A command for a partition that is not served here, because it came by `cmd.any` or was on its way when
 //! the partition moved, is not lost: it waits in the uplink of this process until somebody says that he serves it.
@@ -17,8 +22,14 @@ use crate::Received;
 pub(crate) const COMMANDS_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// A router has few subscriptions, and whoever waits for a partition waits for them: all at once.
 pub(super) const SUBSCRIBES_PER_SECOND: u32 = 100_000;
-/// Every router is in it: each command goes to one of those who listen.
-pub(super) const QUEUE_GROUP: &str = "router";
+/// Every router that takes what nobody serves.
+const QUEUE_GROUP: &str = "router";
+
+/// A group for one connection alone, and for the one that follows it while both are open.
+pub(super) fn group_of_one() -> String {
+    format!("{QUEUE_GROUP}.{:016x}", rand::random::<u64>())
+}
+
 /// Advice of a `BUSY` nack, in milliseconds.
 const BUSY_RETRY_MS: u32 = 500;
 
@@ -49,7 +60,7 @@ impl NatsQueue {
         served.number += 1;
         self.multiplex.subscribe(&self.nats.subjects.commands_of(partition));
         if served.number == 1 {
-            self.multiplex.subscribe(&self.nats.subjects.any_command());
+            self.multiplex.subscribe_shared(&self.nats.subjects.any_command(), QUEUE_GROUP);
         }
     }
 
@@ -63,8 +74,12 @@ impl NatsQueue {
         self.multiplex.unsubscribe(&self.nats.subjects.commands_of(partition));
         // Whoever serves nothing is starting or about to stop, and should not collect what others could take.
         if served.number == 0 {
-            self.multiplex.unsubscribe(&self.nats.subjects.any_command());
+            self.multiplex.unsubscribe_shared(&self.nats.subjects.any_command(), QUEUE_GROUP);
         }
+    }
+
+    pub(crate) async fn flush(&self) {
+        self.multiplex.flush().await;
     }
 
     pub(crate) async fn recv(&self, into: &mut Vec<Command>) {

@@ -19,7 +19,7 @@ use async_nats::{Client, Message, StatusCode, Subject, Subscriber};
 use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _};
 use lifecycle::Tasks;
-use proto::{Command, Partition, Timestamp};
+use proto::{Command, Heartbeat, Partition, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -38,6 +38,7 @@ pub(super) struct Uplink {
     client: Client,
     subjects: Subjects,
     any: Subject,
+    heartbeat: Subject,
     /// In front of a number: where a server says that nobody listens.
     unserved: String,
     mark: Subject,
@@ -88,6 +89,7 @@ impl Uplink {
         let uplink = Arc::new(Self {
             client,
             any: subjects.any_command().into(),
+            heartbeat: subjects.heartbeat().into(),
             mark: format!("{unserved}{MARK}").into(),
             unserved,
             subjects,
@@ -107,6 +109,15 @@ impl Uplink {
 
     pub(super) fn is_connected(&self) -> bool {
         is_connected(&self.client)
+    }
+
+    /// Publishes a heartbeat. Here, because what a router sends on this connection is little: behind a backlog of deliveries
+    /// it would look dead when it is busy.
+    pub(super) fn beat(&self, heartbeat: &Heartbeat) {
+        if is_connected(&self.client) {
+            // One that finds no room is one of ten in this second.
+            let _ = handed_over(self.client.publish(self.heartbeat.clone(), heartbeat.to_envelope().into()));
+        }
     }
 
     /// Publishes a command, or queues it behind others that wait for the same partition.

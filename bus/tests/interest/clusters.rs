@@ -61,7 +61,7 @@ async fn a_queue_group_hears_both_servers_while_a_lame_duck_is_left() {
     let publisher = Publisher::connect(&second.url()).await;
     joined(&publisher, &first).await;
     let mut config = config(nats_config(&[first.url()]));
-    config.queue_group = Some("router");
+    config.queue_group = Some("router".into());
     let multiplex = Multiplex::open(config, &Tasks::default()).unwrap();
     multiplex.subscribe("work.>");
     flush(&multiplex).await;

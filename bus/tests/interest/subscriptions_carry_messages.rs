@@ -51,7 +51,7 @@ async fn those_of_a_queue_group_share_messages() {
     let publisher = Publisher::connect(&server.url()).await;
     let member = || {
         let mut config = config(nats_config(&[server.url()]));
-        config.queue_group = Some("router");
+        config.queue_group = Some("router".into());
         let multiplex = Multiplex::open(config, &Tasks::default()).unwrap();
         multiplex.subscribe("work.>");
         multiplex

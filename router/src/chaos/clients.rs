@@ -1,6 +1,6 @@
 //! Clients that send until they are acknowledged, over whichever router answers.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bus::{Bus, NodeInbox};
@@ -9,13 +9,14 @@ use lifecycle::wall_clock_ms;
 use proto::client_frame::{AckMode, Fetch, Recipient, Send};
 use proto::command::{GroupRequest, Origin, Source};
 use proto::{
-    Body, ClientMessageId, Code, Command, ConversationId, DeviceId, Entry, GroupId, NodeId, Partition,
-    Payload, Reply, Request, Seq, ServerFrame, SessionRef, Timestamp, TraceId, UserId,
+    Body, ClientMessageId, Code, Command, ConversationId, ConversationKind, DeviceId, Entry, GroupId, NodeId,
+    Partition, Payload, Reply, Request, Seq, ServerFrame, SessionRef, Timestamp, TraceId, UserId,
 };
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 use store::{PageRange, Store};
 
+use super::members;
 use super::record::Record;
 
 /// Messages that a sender has on their way at once.
@@ -134,6 +135,9 @@ impl Clients {
             let request = Request::Group(GroupId::parse("team").unwrap(), create);
             self.command("alice", request, None);
         }
+        if fresh && self.group_made && self.random.random_bool(0.1) {
+            self.come_or_go();
+        }
         for at in 0..self.senders.len() {
             if fresh && self.random.random_bool(0.2) && self.senders[at].outstanding.len() < OUTSTANDING_MAX {
                 self.compose(at);
@@ -143,6 +147,18 @@ impl Clients {
                 self.fetch(at);
             }
         }
+    }
+
+    /// Dave joins, leaves, is added or is removed; most of it changes nothing.
+    fn come_or_go(&mut self) {
+        let dave = UserId::parse("dave").unwrap();
+        let (who, request) = match self.random.random_range(0..4) {
+            0 => ("dave", GroupRequest::Join),
+            1 => ("dave", GroupRequest::Leave),
+            2 => ("alice", GroupRequest::Add(vec![dave])),
+            _ => ("alice", GroupRequest::Remove(vec![dave])),
+        };
+        self.command(who, Request::Group(GroupId::parse("team").unwrap(), request), None);
     }
 
     fn compose(&mut self, at: usize) {
@@ -265,6 +281,16 @@ impl Clients {
                 return Err(format!("{conversation} has {} entries but its head is {head}", log.len()));
             }
             self.record.check(conversation, &log)?;
+            if let ConversationKind::Group(group) = conversation.kind() {
+                let members = members::of_log(&log)?;
+                let touched = store.touched(Partition::of(conversation)).await;
+                let owed = touched.map_err(|error| error.to_string())?.contains(conversation);
+                let page = store.members(&group, None, 100).await.map_err(|error| error.to_string())?;
+                let stored: BTreeSet<UserId> = page.into_iter().map(|member| member.user).collect();
+                if !owed && stored != members {
+                    return Err(format!("members are {stored:?} but the log says {members:?}"));
+                }
+            }
             let stored: Vec<ClientMessageId> = log
                 .iter()
                 .filter(|entry| entry.sender == sender.user && sender.all.contains(&entry.client_message_id))

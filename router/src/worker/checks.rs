@@ -4,6 +4,7 @@ use store::{Verified, VerifyError};
 
 use super::incarnation::Incarnation;
 use super::ops::Done;
+use crate::mutation::{self, Mutation};
 use crate::told;
 use crate::turn::Death;
 
@@ -37,7 +38,9 @@ impl Incarnation<'_> {
 
     /// Reads need no check, so that one who only reads would never learn that it was fenced, and tell old heads.
     fn wants_check(&self) -> bool {
-        !self.serving.is_empty() && self.now.steady_ms >= self.checked_ms + CHECK_MS
+        !mutation::is(Mutation::AnswersAsleep)
+            && !self.serving.is_empty()
+            && self.now.steady_ms >= self.checked_ms + CHECK_MS
     }
 
     pub(super) fn verified(&mut self, verified: Result<Verified, VerifyError>) {

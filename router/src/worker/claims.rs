@@ -130,6 +130,7 @@ impl Incarnation<'_> {
         let now_ms = self.now.steady_ms;
         match done {
             Done::Owners(rows) => return self.found_rows(rows),
+            Done::Closed(partitions) => self.closed(partitions),
             Done::Fenced(mut partitions, result) => {
                 self.row_failures = if result.is_ok() { 0 } else { self.row_failures + 1 };
                 partitions.sort_by_key(|partition| !self.kept.has(*partition));

@@ -1,11 +1,14 @@
 //! Giving partitions back: no more commands for them, what is queued is finished, what is owed is written, and with
 //! nothing in flight the release is sent (FENCE O2). All others go on meanwhile.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use hashbrown::HashSet;
 use proto::Partition;
 
 use super::incarnation::Incarnation;
-use super::ops;
+use super::ops::{self, Done};
 use super::table::Key;
 use crate::config::millis;
 use crate::conversation::Conversation;
@@ -14,20 +17,57 @@ use crate::ownership::Owner;
 /// Partitions given back at the same time, while others are there to take them: each is without an owner only for as
 /// long as so few take.
 const GIVING_MAX: usize = 64;
+/// No longer does a partition wait for the bus to stop bringing its commands.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 /// Milliseconds between two looks at what is given back.
 const SWEEP_MS: u64 = 20;
 
+/// Whether commands can still come for a partition that is given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entrance {
+    /// Those on their way.
+    Closing,
+    /// No more.
+    Closed,
+}
+
 impl Incarnation<'_> {
-    /// Begins to give these back, as many at a time as may be.
+    /// Begins to give these back, as many at a time as may be, and goes on serving what it need not give back any more.
     pub(super) fn give_up(&mut self, partitions: &[Partition]) {
         // Nobody is there to take them: the sooner all are given back, the better.
         let room = if self.peers.has_heirs() || self.draining.is_none() { GIVING_MAX } else { usize::MAX };
+        let taken_back = |partition: &Partition| partitions.binary_search(partition).is_err();
+        for partition in self.giving.keys().copied().filter(taken_back).collect::<Vec<_>>() {
+            // Whoever should have it is gone again.
+            self.giving.remove(&partition);
+            self.queue.add(partition);
+        }
+        let mut closing = Vec::new();
         for partition in partitions {
             if self.giving.len() >= room {
-                return;
+                break;
             }
-            if self.serving.contains_key(partition) && self.giving.insert(*partition) {
+            if self.serving.contains_key(partition) && !self.giving.contains_key(partition) {
+                self.giving.insert(*partition, Entrance::Closing);
                 self.queue.remove(*partition);
+                closing.push(*partition);
+            }
+        }
+        if !closing.is_empty() {
+            let queue = Arc::clone(&self.queue);
+            self.ops.push(Box::pin(async move {
+                // Later ones find their way, too; this only spares them a detour.
+                let _ = tokio::time::timeout(CLOSE_TIMEOUT, queue.flush()).await;
+                Done::Closed(closing)
+            }));
+        }
+    }
+
+    /// No more commands can come for these.
+    pub(super) fn closed(&mut self, partitions: Vec<Partition>) {
+        for partition in partitions {
+            if let Some(entrance) = self.giving.get_mut(&partition) {
+                *entrance = Entrance::Closed;
             }
         }
     }
@@ -49,7 +89,7 @@ impl Incarnation<'_> {
             return;
         }
         self.swept_ms = self.now.steady_ms;
-        let keys = self.table.keys_where(|conversation| self.giving.contains(&conversation.partition()));
+        let keys = self.table.keys_where(|conversation| self.giving.contains_key(&conversation.partition()));
         self.flush_all(&keys);
         let mut busy: HashSet<Partition> = HashSet::new();
         for key in &keys {
@@ -59,7 +99,9 @@ impl Incarnation<'_> {
                 busy.insert(slot.conversation.partition());
             }
         }
-        let at_rest: HashSet<Partition> = self.giving.difference(&busy).copied().collect();
+        let closed = self.giving.iter().filter(|(_, entrance)| **entrance == Entrance::Closed);
+        let at_rest: HashSet<Partition> =
+            closed.map(|(partition, _)| *partition).filter(|partition| !busy.contains(partition)).collect();
         if at_rest.is_empty() {
             return;
         }

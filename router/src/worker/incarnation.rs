@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::Worker;
+use super::handover::Entrance;
 use super::ids::Ids;
 use super::kept::Kept;
 use super::ops::{self, Done, Op};
@@ -59,7 +60,7 @@ pub struct Incarnation<'a> {
     pub(super) table: Table,
     pub(super) wheel: Wheel<Key>,
     pub(super) ops: FuturesUnordered<Op>,
-    pub(super) queue: CommandQueue,
+    pub(super) queue: Arc<CommandQueue>,
     // Ownership.
     pub(super) owners: BTreeMap<Partition, Owner>,
     pub(super) own_timers_ms: u64,
@@ -74,7 +75,7 @@ pub struct Incarnation<'a> {
     pub(super) serving: HashMap<Partition, Epoch>,
     /// Served since this turn, and not open to commands yet.
     pub(super) opened: Vec<Partition>,
-    pub(super) giving: HashSet<Partition>,
+    pub(super) giving: HashMap<Partition, Entrance>,
     pub(super) swept_ms: u64,
     // Others.
     pub(super) router: u64,
@@ -127,7 +128,7 @@ impl<'a> Incarnation<'a> {
             table: Table::default(),
             wheel: Wheel::new(0),
             ops: FuturesUnordered::new(),
-            queue: worker.bus.serve([]),
+            queue: Arc::new(worker.bus.serve([])),
             owners: worker.partitions.iter().map(|partition| (*partition, Owner::new(me))).collect(),
             own_timers_ms: 0,
             unclaimed: BTreeSet::new(),
@@ -139,7 +140,7 @@ impl<'a> Incarnation<'a> {
             asking: 0,
             serving: HashMap::new(),
             opened: Vec::new(),
-            giving: HashSet::new(),
+            giving: HashMap::new(),
             swept_ms: 0,
             router: worker.router,
             peers: Peers::new(me, worker.router, worker.config.workers, worker.config.peer_rules()),

@@ -7,6 +7,7 @@ use proto::{Command, Heartbeat};
 use super::incarnation::Incarnation;
 use super::wheel::TICK_MS;
 use crate::config::millis;
+use crate::mutation::{self, Mutation};
 use crate::ownership::Owner;
 use crate::turn::Death;
 
@@ -44,6 +45,9 @@ impl Incarnation<'_> {
 
     /// Another claims to serve, under a higher epoch, what this incarnation owns: then it was fenced (FENCE O3).
     fn is_superseded(&self, beat: &Heartbeat) -> bool {
+        if mutation::is(Mutation::AnswersAsleep) {
+            return false;
+        }
         beat.serving.iter().any(|(partition, epoch)| {
             let owned = self.owners.get(partition).and_then(Owner::epoch);
             owned.is_some_and(|owned| owned < *epoch)
@@ -70,7 +74,7 @@ impl Incarnation<'_> {
             });
         }
         for partition in std::mem::take(&mut self.opened) {
-            if self.draining.is_none() && !self.giving.contains(&partition) {
+            if self.draining.is_none() && !self.giving.contains_key(&partition) {
                 self.queue.add(partition);
             }
         }
@@ -85,7 +89,7 @@ impl Incarnation<'_> {
     /// Whether commands may be taken. Who has not heard itself for a while may have been fenced without knowing: nothing
     /// wrong would be told, but old heads would be. Its own heartbeat comes after those of whoever took over.
     pub(super) fn is_awake(&self) -> bool {
-        self.peers.is_heard(self.now.steady_ms)
+        self.peers.is_heard(self.now.steady_ms) || mutation::is(Mutation::AnswersAsleep)
     }
 
     /// Commands for partitions that others are said to hold, though they do not reach these.

@@ -32,6 +32,8 @@ pub enum Done {
     Fenced(Vec<Partition>, Result<(), StoreError>),
     /// A claim.
     Claimed(Partition, Cas<Ownership>),
+    /// The bus brings no more commands of these.
+    Closed(Vec<Partition>),
     /// A release.
     Released(Partition, Cas<Ownership>),
     /// What a dead owner may have left.

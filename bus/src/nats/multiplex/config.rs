@@ -15,8 +15,9 @@ pub struct MultiplexConfig {
     pub subjects: Subjects,
     /// How the server's monitoring names it.
     pub name: String,
-    /// Whether each message goes to one of those who share the group, for all subscriptions of the connection.
-    pub queue_group: Option<&'static str>,
+    /// Whether each message goes to one of those who share the group, for all subscriptions of the connection but those that
+    /// name one of their own.
+    pub queue_group: Option<Arc<str>>,
     /// Changes of subscriptions that the server is told a second, sustained; the others wait.
     pub subscribes_per_second: u32,
     /// Received messages that wait. Full: dropped, and told as a gap.

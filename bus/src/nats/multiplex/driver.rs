@@ -224,7 +224,8 @@ fn put_subscribe(config: &MultiplexConfig, wanted: &Wanted, sid: u64, out: &mut 
         Wanted::Target(target) => out.extend_from_slice(config.subjects.delivery(target).as_bytes()),
         Wanted::Subject(subject) => out.extend_from_slice(subject.as_bytes()),
     }
-    if let Some(group) = config.queue_group {
+    let names_its_own = matches!(wanted, Wanted::Subject(subject) if subject.contains(' '));
+    if let Some(group) = config.queue_group.as_ref().filter(|_| !names_its_own) {
         out.extend_from_slice(b" ");
         out.extend_from_slice(group.as_bytes());
     }

@@ -1,0 +1,42 @@
+//! Who is in a group according to its log alone, and whether each change was decided on what was true before it.
+
+use std::collections::BTreeSet;
+
+use proto::wire::{Body as WireBody, System, body, system::Change};
+use proto::{Entry, UserId};
+
+/// Everyone who is in it after the whole log.
+pub fn of_log(log: &[Entry]) -> Result<BTreeSet<UserId>, String> {
+    let mut members = BTreeSet::new();
+    for entry in log {
+        let change = match entry.body.to_wire() {
+            WireBody { kind: Some(body::Kind::System(System { change: Some(change) })) } => change,
+            _ => continue,
+        };
+        let parse = |user: &String| UserId::parse(user).map_err(|error| error.to_string());
+        match change {
+            Change::Created(created) => {
+                members.insert(parse(&created.owner)?);
+                for user in &created.members {
+                    members.insert(parse(user)?);
+                }
+            }
+            Change::Joined(who) | Change::Added(who) => {
+                for user in &who.users {
+                    if !members.insert(parse(user)?) {
+                        return Err(format!("{user} came at {} but was there", entry.seq));
+                    }
+                }
+            }
+            Change::Left(who) | Change::Removed(who) => {
+                for user in &who.users {
+                    if !members.remove(&parse(user)?) {
+                        return Err(format!("{user} went at {} but was not there", entry.seq));
+                    }
+                }
+            }
+            Change::Dismissed(_) | Change::Notice(_) => {}
+        }
+    }
+    Ok(members)
+}
