@@ -82,18 +82,14 @@ impl Cache {
             self.metrics.misses.increment(1);
             return read(range).await;
         }
+        let (mut found, mut from) = (Vec::new(), span.0);
         for attempt in 0..READS_MAX {
-            let mut found = Vec::new();
-            let missing = self.lock().blocks.gather(conversation, span, &mut found);
-            let Err(missing) = missing else {
-                if attempt == 0 {
-                    self.metrics.hits.increment(1);
-                }
-                return Ok(cut(found, &range));
-            };
+            let missing = self.lock().blocks.gather(conversation, (from, span.1), &mut found);
             if attempt == 0 {
-                self.metrics.misses.increment(1);
+                let counter = if missing.is_ok() { &self.metrics.hits } else { &self.metrics.misses };
+                counter.increment(1);
             }
+            let Err(missing) = missing else { return Ok(cut(found, &range)) };
             let to = last_of(number_of(span.1)).min(range.head);
             let wanted = PageRange {
                 from: missing,
@@ -105,11 +101,21 @@ impl Cache {
             };
             let entries = self.read_once(conversation, missing, || read(wanted)).await?;
             // Nothing is there: a part of the log that was dropped, or an engine that knows no such log.
-            let Some(last) = entries.last() else { break };
-            let mut inner = self.lock();
-            inner.blocks.insert(conversation, (missing, last.seq), &entries);
-            #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-            self.metrics.bytes.set(inner.blocks.bytes() as f64);
+            let Some(last) = entries.last().map(|last| last.seq) else { break };
+            {
+                let mut inner = self.lock();
+                inner.blocks.insert(conversation, (missing, last), &entries);
+                #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+                self.metrics.bytes.set(inner.blocks.bytes() as f64);
+            }
+            // A read begins where its block does: what is before the page is only kept.
+            let start = entries.partition_point(|entry| entry.seq < from.max(missing));
+            let end = entries.partition_point(|entry| entry.seq <= span.1);
+            found.extend_from_slice(entries.get(start..end).unwrap_or_default());
+            if last >= span.1 {
+                return Ok(cut(found, &range));
+            }
+            from = from.max(last.next());
         }
         read(range).await
     }

@@ -114,6 +114,31 @@ async fn a_read_whose_caller_is_gone_does_not_stop_the_next() {
     assert_eq!(engine.page(&cache, 0, newest(50, 60)).await, expected(&newest(50, 60)));
 }
 
+/// Bodies of 32 KiB: one read of the engine ends in the middle of what the page needs, or before it.
+#[tokio::test]
+async fn large_bodies_take_several_reads() {
+    let large = |seq: u64| Entry { body: Body::text("x".repeat(32_000)), ..entry(seq) };
+    let cache = Cache::new(64 << 20);
+    let read = |range: PageRange| async move {
+        let fit = u64::try_from(range.bytes / 320_000).unwrap().max(1);
+        Ok((range.from.0..=range.to.0.min(range.from.0 + fit - 1)).map(large).collect())
+    };
+    for (from, to) in [(60, 64), (30, 70), (1, 10)] {
+        let range = PageRange { from: Seq(from), to: Seq(to), bytes: usize::MAX, ..newest(50, 100) };
+        let page = cache.page(&conversation(0), range, read).await.unwrap();
+        assert_eq!(page, (from..=to).map(large).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn without_room_each_page_is_one_read() {
+    let (cache, engine) = (Cache::new(0), Engine::default());
+    for reads in 1..=3 {
+        assert_eq!(engine.page(&cache, 0, newest(50, 60)).await, expected(&newest(50, 60)));
+        assert_eq!(engine.reads(), reads);
+    }
+}
+
 #[tokio::test]
 async fn a_read_that_fails_is_not_kept() {
     let cache = Cache::new(1 << 20);
