@@ -99,16 +99,21 @@ impl Redis {
     /// Keeps the connection and says that this process lives, until the drain; then says that it does not.
     async fn keep(self: Arc<Self>, tasks: Tasks) {
         loop {
-            tokio::select! {
-                () = self.link.connect() => {}
+            // A server that answers and does nothing, such as a replica, counts as away.
+            let (known,) = tokio::select! {
+                known = self.link.connect::<(Option<u64>,)>(|| self.beat()) => known,
                 () = tasks.draining() => return,
-            }
-            while self.link.is_up() {
-                self.beat().await;
+            };
+            self.heard(known);
+            loop {
                 tokio::select! {
                     () = tokio::time::sleep(self.presence.beat) => {}
                     () = self.link.doubted() => {}
                     () = tasks.draining() => return self.end().await,
+                }
+                match self.link.insist::<(Option<u64>,)>(&self.beat()).await {
+                    Ok((known,)) => self.heard(known),
+                    Err(Away) => break self.link.give_up(),
                 }
             }
         }

@@ -53,18 +53,15 @@ impl Link {
         self.doubt.notified().await;
     }
 
-    /// Tries until there is a connection.
-    pub(super) async fn connect(&self) {
+    /// Tries until there is a connection on which `greeting` is answered; gives that answer.
+    pub(super) async fn connect<T: FromRedisValue>(&self, greeting: impl Fn() -> Pipeline) -> T {
         let (mut pause, began, mut told) = (PAUSE_FIRST, Instant::now(), false);
         loop {
-            let settings = AsyncConnectionConfig::new()
-                .set_connection_timeout(Some(self.timeout))
-                .set_response_timeout(Some(self.timeout));
-            match self.client.get_multiplexed_async_connection_with_config(&settings).await {
-                Ok(connection) => {
+            match self.greet(&greeting()).await {
+                Ok((connection, answer)) => {
                     self.set(Some(connection));
                     tracing::info!(after_ms = millis(began.elapsed()), "redis is connected");
-                    return;
+                    return answer;
                 }
                 Err(error) if !told => {
                     told = true;
@@ -76,6 +73,18 @@ impl Link {
             sleep(pause.mul_f64(rand::random_range(0.5..1.0))).await;
             pause = (pause * 2).min(PAUSE_MAX);
         }
+    }
+
+    async fn greet<T: FromRedisValue>(
+        &self,
+        greeting: &Pipeline,
+    ) -> Result<(MultiplexedConnection, T), RedisError> {
+        let settings = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.timeout))
+            .set_response_timeout(Some(self.timeout));
+        let mut connection = self.client.get_multiplexed_async_connection_with_config(&settings).await?;
+        let answer = greeting.query_async(&mut connection).await?;
+        Ok((connection, answer))
     }
 
     /// There is no connection any more, as somebody found out who asked for a sign of life.
@@ -93,20 +102,33 @@ impl Link {
         self.limited(async |mut connection| commands.query_async(&mut connection).await).await
     }
 
+    /// The same for what must be said whatever else is under way; for one task alone.
+    pub(super) async fn insist<T: FromRedisValue>(&self, commands: &Pipeline) -> Result<T, Away> {
+        let connection = self.connection()?;
+        self.timed(async { commands.query_async(&mut { connection }).await }).await
+    }
+
+    fn connection(&self) -> Result<MultiplexedConnection, Away> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(Away)
+    }
+
     async fn limited<T>(
         &self,
         ask: impl AsyncFnOnce(MultiplexedConnection) -> Result<T, RedisError>,
     ) -> Result<T, Away> {
-        let connection = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let connection = connection.ok_or(Away)?;
+        let connection = self.connection()?;
         let Ok(_permit) = self.permits.try_acquire() else {
             self.metrics.refused.increment(1);
             return Err(Away);
         };
-        self.metrics.requests.increment(1.0);
+        self.timed(ask(connection)).await
+    }
+
+    async fn timed<T>(&self, ask: impl Future<Output = Result<T, RedisError>>) -> Result<T, Away> {
         let began = Instant::now();
-        let answer = timeout(self.timeout, ask(connection)).await;
-        self.metrics.requests.decrement(1.0);
+        let under_way = UnderWay::new(&self.metrics.requests);
+        let answer = timeout(self.timeout, ask).await;
+        drop(under_way);
         self.metrics.seconds.record(began.elapsed());
         match answer {
             Ok(Ok(answer)) => return Ok(answer),
@@ -125,6 +147,22 @@ impl Link {
     fn set(&self, connection: Option<MultiplexedConnection>) {
         self.metrics.connected.set(if connection.is_some() { 1.0 } else { 0.0 });
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = connection;
+    }
+}
+
+/// Counts a request until it is answered, or nobody wants the answer any more.
+struct UnderWay<'a>(&'a metrics::Gauge);
+
+impl<'a> UnderWay<'a> {
+    fn new(requests: &'a metrics::Gauge) -> Self {
+        requests.increment(1.0);
+        Self(requests)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
     }
 }
 

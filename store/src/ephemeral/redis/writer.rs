@@ -109,8 +109,8 @@ impl Redis {
         self.link.run(&commands).await
     }
 
-    /// Says that this process lives. Redis that does not know it any more has forgotten everything it was told.
-    pub(super) async fn beat(&self) {
+    /// Says that this process lives; the answer is when it last said so.
+    pub(super) fn beat(&self) -> Pipeline {
         let silent_after = u64::try_from(self.presence.silent_after.as_millis()).unwrap_or(u64::MAX);
         let mut commands = pipe();
         commands.pset_ex(self.keys.alive_here(), 1, silent_after).ignore();
@@ -121,10 +121,13 @@ impl Redis {
             .arg("PX")
             .arg(self.retention_ms())
             .arg("GET");
-        match self.link.run::<(Option<u64>,)>(&commands).await {
-            Ok((Some(_),)) => {}
-            Ok((None,)) => self.roster.put_all_back(),
-            Err(Away) => self.link.give_up(),
+        commands
+    }
+
+    /// A Redis that does not know this process any more has forgotten everything that it was told.
+    pub(super) fn heard(&self, last: Option<u64>) {
+        if last.is_none() {
+            self.roster.put_all_back();
         }
     }
 
@@ -134,7 +137,7 @@ impl Redis {
         commands.del(self.keys.alive_here()).ignore();
         commands.pset_ex(self.keys.beat_here(), wall_clock_ms(), self.retention_ms().unsigned_abs()).ignore();
         // Without it, silence says the same a little later.
-        let _: Result<(), Away> = self.link.run(&commands).await;
+        let _: Result<(), Away> = self.link.insist(&commands).await;
     }
 
     fn retention_ms(&self) -> i64 {
