@@ -41,6 +41,11 @@ pub fn post(url: &str, body: &Value) -> Answer {
     read(agent().post(url).header("content-type", "application/json").send(body.to_string()))
 }
 
+pub fn post_as(url: &str, token: &str, body: &Value) -> Answer {
+    let request = agent().post(url).header("content-type", "application/json");
+    read(request.header("authorization", format!("Bearer {token}")).send(body.to_string()))
+}
+
 /// A user that was registered and logged in.
 pub struct User {
     pub id: String,

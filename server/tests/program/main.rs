@@ -1,5 +1,6 @@
 //! The real program, started as a process: how it starts, what it refuses, how it stops, and what it never says.
 
+mod cluster;
 mod commands;
 mod first_five_minutes;
 mod http;
@@ -7,6 +8,7 @@ mod moves_to_a_cluster;
 mod process;
 mod refuses_with_advice;
 mod secrets_stay_out_of_logs;
+mod services;
 mod socket;
 mod starts_without_arguments;
 mod stops_in_order;

@@ -1,6 +1,7 @@
 //! A WebSocket as any tool would open it.
 
 use std::net::TcpStream;
+use std::time::Duration;
 
 use serde_json::Value;
 use tungstenite::client::IntoClientRequest;
@@ -51,6 +52,38 @@ impl Socket {
                 }
                 Message::Close(close) => panic!("closed while waiting for {name}: {close:?}"),
                 _ => {}
+            }
+        }
+    }
+
+    /// Reads until the acknowledgement of that send; `None` when it is refused for now, or not answered for a second.
+    pub fn ack_of(&mut self, client_message_id: &Value) -> Option<Value> {
+        self.0.get_ref().set_read_timeout(Some(Duration::from_secs(1))).expect("a time-out");
+        let ack = self.find_ack(client_message_id);
+        self.0.get_ref().set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        ack
+    }
+
+    fn find_ack(&mut self, client_message_id: &Value) -> Option<Value> {
+        loop {
+            let text = match self.0.read() {
+                Ok(Message::Text(text)) => text,
+                Ok(Message::Close(close)) => panic!("closed while waiting for an ack: {close:?}"),
+                Ok(_) => continue,
+                Err(tungstenite::Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    return None;
+                }
+                Err(error) => panic!("{error}"),
+            };
+            let frame: Value = serde_json::from_str(&text).expect("JSON");
+            let of_it = |frame: &&Value| frame["client_message_id"] == *client_message_id;
+            if let Some(ack) = frame.get("ack").filter(of_it) {
+                return Some(ack.clone());
+            }
+            if let Some(nack) = frame.get("nack").filter(of_it) {
+                let advice = nack["retry_after_ms"].as_u64().unwrap_or_default();
+                std::thread::sleep(Duration::from_millis(advice));
+                return None;
             }
         }
     }
