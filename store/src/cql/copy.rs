@@ -109,13 +109,20 @@ impl CopyTarget {
     pub(crate) async fn put(&self, rows: &[Row]) -> Result<(), StoreError> {
         let batches = batches(rows);
         several::writes(batches.iter().map(|batch| self.cql.append_rows(batch)).collect()).await?;
-        for rows in rows.chunk_by(same_group) {
-            let joined: Vec<Member> = rows.iter().filter_map(member).collect();
-            if let Some(Row::Member { group, watermark, .. }) = rows.first() {
-                self.cql.write_members(group, *watermark, &joined, &[]).await?;
-            }
-        }
+        let groups = rows.chunk_by(same_group).map(|rows| Box::pin(self.put_members_of(rows)));
+        several::writes(groups.collect()).await?;
         several::writes(rows.iter().map(|row| Box::pin(self.put_row(row))).collect()).await
+    }
+
+    /// Writes the members of one group, if rows are that.
+    async fn put_members_of(&self, rows: &[Row]) -> Result<(), StoreError> {
+        let joined: Vec<Member> = rows.iter().filter_map(member).collect();
+        match rows.first() {
+            Some(Row::Member { group, watermark, .. }) => {
+                self.cql.write_members(group, *watermark, &joined, &[]).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Writes a row of those that come one by one.
