@@ -104,7 +104,7 @@ fn by_sort(happened: &[Happened]) -> BTreeMap<&'static str, Vec<&Happened>> {
 fn spread(all: &[&Happened], figure: impl Fn(&Happened) -> u64) -> String {
     let mut figures: Vec<u64> = all.iter().map(|one| figure(one)).collect();
     figures.sort_unstable();
-    let median = figures.get(figures.len() / 2).copied().unwrap_or(0);
+    let median = figures.get(figures.len().saturating_sub(1) / 2).copied().unwrap_or(0);
     let longest = figures.last().copied().unwrap_or(0);
     if figures.len() == 1 { seconds(longest) } else { format!("{} / {}", seconds(median), seconds(longest)) }
 }

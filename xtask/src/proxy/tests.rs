@@ -1,3 +1,5 @@
+//! The proxy between real sockets: passing, delaying, holding back, cutting; and the front of a cluster.
+
 use std::io::{Read as _, Write as _};
 
 use super::*;

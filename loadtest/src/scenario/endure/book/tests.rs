@@ -1,3 +1,5 @@
+//! What the book says of good and of bad runs.
+
 use proto::{Body, ClientMessageId, MessageId, Seq, Timestamp};
 
 use super::*;
