@@ -53,6 +53,8 @@ pub(super) struct Driver<'a> {
     again: Again,
     handover: Handover,
     received: Vec<Message>,
+    /// Whether the log was told that the server refuses subscriptions.
+    refusal_logged: bool,
     shown: InterestShown,
 }
 
@@ -70,6 +72,7 @@ impl<'a> Driver<'a> {
             again,
             handover,
             received: Vec::new(),
+            refusal_logged: false,
             shown: InterestShown::default(),
             shared,
         }
@@ -156,7 +159,7 @@ impl<'a> Driver<'a> {
                 Op::Ping => writer.pong(),
                 Op::Pong => pongs += 1,
                 Op::Info(json) => info = serde_json::from_slice::<ServerInfo>(json).ok().or(info),
-                Op::Error(text) => refused(self.shared, text)?,
+                Op::Error(text) => refused(self.shared, text, &mut self.refusal_logged)?,
                 Op::Ok => {}
             }
         }
@@ -233,12 +236,17 @@ fn put_subscribe(config: &MultiplexConfig, wanted: &Wanted, sid: u64, out: &mut 
 }
 
 /// What a server says it did not like: one subscription, or all of us.
-fn refused(shared: &Shared, text: &str) -> Result<(), Lost> {
+fn refused(shared: &Shared, text: &str, logged: &mut bool) -> Result<(), Lost> {
     let lower = text.to_ascii_lowercase();
     let one = ["permissions violation", "invalid subject", "maximum subscriptions"];
     if one.iter().any(|begin| lower.starts_with(begin)) {
         shared.meters.refused.increment(1);
-        tracing::warn!(error = text, "the server refused a subscription");
+        // One of a million says what is wrong with all of them.
+        if std::mem::replace(logged, true) {
+            tracing::debug!(error = text, "the server refused a subscription");
+        } else {
+            tracing::warn!(error = text, "the server refused a subscription; others are counted");
+        }
         return Ok(());
     }
     Err(Lost::Refused(text.to_owned()))
