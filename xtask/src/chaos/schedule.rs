@@ -166,7 +166,10 @@ mod tests {
         let mut routers = schedule(1, "se a router");
         for _ in 0..20 {
             let planned = routers.next_fault();
-            assert!(matches!(&planned.fault, Fault::Pause(name) if name.starts_with("router-")), "{planned:?}");
+            assert!(
+                matches!(&planned.fault, Fault::Pause(name) if name.starts_with("router-")),
+                "{planned:?}"
+            );
         }
     }
 }
