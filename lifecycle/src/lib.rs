@@ -1,4 +1,4 @@
-//! The only way to spawn; readiness, drain and stop; wall clock; telemetry set-up.
+//! The only way to spawn; readiness, drain and stop; wall clock and chance; telemetry set-up.
 //!
 //! ```text
 //! starting ──► ready ──► draining ──► stopped
@@ -13,14 +13,18 @@
 //!
 //! **Limits.** Process figures come from Linux's `/proc`; elsewhere they are absent. Telemetry is installed once in a process.
 
+mod chance;
 mod clock;
 mod logs;
 pub mod metrics;
 mod phase;
 mod process;
 mod signals;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod tasks;
 
+pub use chance::{random_u64, random_u128};
 pub use clock::wall_clock_ms;
 pub use logs::{LogConfig, LogFormat};
 pub use metrics::MetricsPage;

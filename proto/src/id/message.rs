@@ -53,6 +53,13 @@ impl ClientMessageId {
         Self(Uuid::now_v7().into_bytes())
     }
 
+    /// The version 7 id of a time and of random bits.
+    pub fn at(time: Timestamp, random: u128) -> Self {
+        let mut bits = [0; 10];
+        bits.copy_from_slice(&random.to_be_bytes()[..10]);
+        Self(uuid::Builder::from_unix_timestamp_millis(time.0, &bits).into_uuid().into_bytes())
+    }
+
     /// Writes the hyphenated lower-case form, 36 bytes, without allocating.
     pub fn hyphenated(self, buffer: &mut [u8; 36]) -> &str {
         Uuid::from_bytes(self.0).hyphenated().encode_lower(buffer)
