@@ -35,6 +35,9 @@ mod identity;
 mod log;
 mod memory;
 pub mod metrics;
+pub mod mutation;
+#[cfg(feature = "sim")]
+mod replicated;
 mod snowflake;
 mod store;
 
@@ -59,5 +62,7 @@ pub use log::{
     Batch, Bucket, Cas, Durable, IncarnationId, Level, Ownership, PageRange, Register, Row, Verified,
 };
 pub use memory::Memory;
+#[cfg(feature = "sim")]
+pub use replicated::{Replicated, Weather};
 pub use snowflake::{BORROW_MS_MAX, Refusal, Snowflake};
 pub use store::Store;

@@ -27,7 +27,11 @@ pub use rows::Row;
 
 pub(crate) use batch::write_batch;
 pub(crate) use entry_row::{DEDUPE, ENTRY, decode_entry, decode_row, encode_entry};
+#[cfg(feature = "sim")]
+pub(crate) use ownership::{incarnation_key, owner_key};
 pub(crate) use ownership::{is_fenced, read_owner};
 pub(crate) use register::decode as decode_register;
+#[cfg(feature = "sim")]
+pub(crate) use register::register_key;
 pub(crate) use segments::{Segment, last_seq, segments_of};
 pub(crate) use seq_at::candidates;

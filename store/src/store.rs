@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "sim")]
+use crate::Replicated;
 use crate::cache::Cache;
 use crate::call::Call;
 use crate::engine::{Tx, View};
+use crate::log::{Cas, Level};
 use crate::{Cql, Embedded, Memory, StoreError};
 
 /// The store. Cloning gives another handle to the same data.
@@ -16,6 +19,9 @@ pub enum Store {
     Embedded(Arc<Embedded>),
     /// On a cluster, shared with other processes.
     Cql(Arc<Cql>),
+    /// Three replicas in memory, with faults from a seed: for the simulator.
+    #[cfg(feature = "sim")]
+    Replicated(Arc<Replicated>),
 }
 
 /// How a call reaches an engine.
@@ -33,6 +39,9 @@ pub(crate) enum Tables<'a> {
     Memory(&'a Arc<Memory>),
     /// On disk.
     Embedded(&'a Arc<Embedded>),
+    /// Three replicas in memory.
+    #[cfg(feature = "sim")]
+    Replicated(&'a Arc<Replicated>),
 }
 
 impl Store {
@@ -48,6 +57,8 @@ impl Store {
             Self::Memory(_) => {}
             Self::Embedded(embedded) => embedded.close().await,
             Self::Cql(cql) => cql.close().await,
+            #[cfg(feature = "sim")]
+            Self::Replicated(_) => {}
         }
     }
 
@@ -66,6 +77,8 @@ impl Store {
             Self::Memory(memory) => Engine::Tables(Tables::Memory(memory)),
             Self::Embedded(embedded) => Engine::Tables(Tables::Embedded(embedded)),
             Self::Cql(cql) => Engine::Cql(cql),
+            #[cfg(feature = "sim")]
+            Self::Replicated(replicated) => Engine::Tables(Tables::Replicated(replicated)),
         }
     }
 }
@@ -80,6 +93,8 @@ impl Tables<'_> {
         match self {
             Self::Memory(memory) => memory.read(call, read).await,
             Self::Embedded(embedded) => embedded.read(read).await,
+            #[cfg(feature = "sim")]
+            Self::Replicated(replicated) => replicated.read(call, read).await,
         }
     }
 
@@ -92,6 +107,35 @@ impl Tables<'_> {
         match self {
             Self::Memory(memory) => memory.write(call, write).await,
             Self::Embedded(embedded) => embedded.write(write).await,
+            #[cfg(feature = "sim")]
+            Self::Replicated(replicated) => replicated.write(call, write).await,
+        }
+    }
+
+    /// Runs a read of a row that conditional writes change. In one process both levels are the same.
+    pub(crate) async fn read_at<T: Send + 'static>(
+        &self,
+        level: Level,
+        call: Call,
+        read: impl FnOnce(&dyn View) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        match (self, level) {
+            #[cfg(feature = "sim")]
+            (Self::Replicated(replicated), Level::Serial) => replicated.read_serial(call, read).await,
+            _ => self.read(call, read).await,
+        }
+    }
+
+    /// Runs a conditional write of one row.
+    pub(crate) async fn swap<T: Copy + std::fmt::Debug + Send + 'static>(
+        &self,
+        call: Call,
+        write: impl FnOnce(&mut Tx<'_>) -> Result<Result<T, Option<T>>, StoreError> + Send + 'static,
+    ) -> Cas<T> {
+        match self {
+            #[cfg(feature = "sim")]
+            Self::Replicated(replicated) => replicated.swap(call, write).await,
+            _ => Cas::of(self.write(call, write).await),
         }
     }
 }

@@ -40,6 +40,8 @@ impl Store {
                 cql.cache().appended(&batch);
                 Ok(durable)
             }
+            #[cfg(feature = "sim")]
+            Self::Replicated(replicated) => replicated.append(batch).await,
         }
     }
 
@@ -49,6 +51,8 @@ impl Store {
             Self::Memory(memory) => memory.verify(me, durable).await,
             Self::Embedded(embedded) => embedded.verify(me, durable),
             Self::Cql(cql) => cql.verify(me, durable).await,
+            #[cfg(feature = "sim")]
+            Self::Replicated(replicated) => replicated.verify(me, durable).await,
         };
         match (&checked, self.cache()) {
             (Ok(verified), Some(cache)) => cache.verified(verified),

@@ -74,7 +74,7 @@ impl Store {
             Engine::Tables(tables) => tables,
         };
         tables
-            .read(Call::at(Op::Owner, partition), move |view| {
+            .read_at(level, Call::at(Op::Owner, partition), move |view| {
                 read_owner(view.get(Table::State, &owner_key(partition))?)
             })
             .await
@@ -102,7 +102,7 @@ impl Store {
         };
         let next = Ownership { owner: Some(me), epoch: Epoch(expected.epoch.0 + 1) };
         let call = Call::at(Op::Claim, partition).of(me);
-        Cas::of(tables.write(call, move |tx| swap_owner(tx, partition, expected, next)).await)
+        tables.swap(call, move |tx| swap_owner(tx, partition, expected, next)).await
     }
 
     /// O2: gives a partition back, keeping its epoch; only with nothing in flight. The epoch is dead for `me` from the
@@ -115,7 +115,7 @@ impl Store {
         let expected = Ownership { owner: Some(me), epoch };
         let next = Ownership { owner: None, epoch };
         let call = Call::at(Op::Release, partition).of(me);
-        Cas::of(tables.write(call, move |tx| swap_owner(tx, partition, expected, next)).await)
+        tables.swap(call, move |tx| swap_owner(tx, partition, expected, next)).await
     }
 }
 
@@ -179,10 +179,10 @@ fn read_owners(view: &dyn View) -> Result<Vec<(Partition, Ownership)>, StoreErro
     Ok(owners)
 }
 
-fn incarnation_key(incarnation: IncarnationId) -> Key {
+pub(crate) fn incarnation_key(incarnation: IncarnationId) -> Key {
     Key::of(Kind::Incarnation).raw(&incarnation.0.to_be_bytes())
 }
 
-fn owner_key(partition: Partition) -> Key {
+pub(crate) fn owner_key(partition: Partition) -> Key {
     Key::of(Kind::Owner).raw(&u32::from(partition.number()).to_be_bytes())
 }

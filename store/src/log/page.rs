@@ -8,6 +8,7 @@ use super::segments::{Segment, segments, winners};
 use crate::call::{Call, Op};
 use crate::engine::View;
 use crate::engine::view::Direction;
+use crate::mutation::{self, Mutation};
 use crate::store::Engine;
 use crate::{Store, StoreError};
 
@@ -65,13 +66,14 @@ fn read_page(
     conversation: &ConversationId,
     range: PageRange,
 ) -> Result<Vec<Entry>, StoreError> {
-    let to = range.to.min(range.head);
+    let head = if mutation::is(Mutation::UnboundedReader) { Seq(u64::MAX - 1) } else { range.head };
+    let to = range.to.min(head);
     let from = range.from.max(Seq(1));
     let mut page = Vec::new();
     if range.limit == 0 || from > to {
         return Ok(page);
     }
-    let mut wanted: Vec<Segment> = segments(view, conversation, range.head)?;
+    let mut wanted: Vec<Segment> = segments(view, conversation, head)?;
     wanted.retain(|segment| segment.first <= to && segment.last >= from);
     let direction = if range.backwards { Direction::Backward } else { Direction::Forward };
     if range.backwards {

@@ -7,6 +7,7 @@ use crate::call::{Call, Op};
 use crate::engine::key::{KeyParts, Kind};
 use crate::engine::view::{Direction, after_prefix};
 use crate::engine::{Key, Reader, Table, Tx, View, Writer};
+use crate::mutation::{self, Mutation};
 use crate::store::Engine;
 use crate::{Store, StoreError};
 
@@ -74,7 +75,8 @@ impl Store {
             Engine::Tables(tables) => tables,
         };
         let wanted = conversation.clone();
-        tables.read(Call::on(Op::Register, conversation), move |view| read_register(view, &wanted)).await
+        let call = Call::on(Op::Register, conversation);
+        tables.read_at(level, call, move |view| read_register(view, &wanted)).await
     }
 
     /// S4: sets the register to `new`, if its version is `expected` (`None`: if there is none). `new.version` is
@@ -91,7 +93,7 @@ impl Store {
         };
         let wanted = conversation.clone();
         let call = Call::on(Op::MoveRegister, conversation);
-        Cas::of(tables.write(call, move |tx| move_register(tx, &wanted, expected, new)).await)
+        tables.swap(call, move |tx| move_register(tx, &wanted, expected, new)).await
     }
 
     /// R1: records the first seq of a bucket that is being left. Write-once.
@@ -156,10 +158,10 @@ fn move_register(
 ) -> Result<Result<Register, Option<Register>>, StoreError> {
     let key = register_key(conversation);
     let now = tx.get(Table::State, &key)?.map(decode).transpose()?;
-    if now.map(|register| register.version) != expected {
+    if now.map(|register| register.version) != expected && !mutation::is(Mutation::NoVersionCheck) {
         return Ok(Err(now));
     }
-    let moved = Register { version: expected.map_or(1, |version| version + 1), ..new };
+    let moved = Register { version: now.map_or(1, |register| register.version + 1), ..new };
     tx.put(Table::State, key, encode(&moved));
     Ok(Ok(moved))
 }
@@ -190,7 +192,7 @@ pub(crate) fn decode(value: bytes::Bytes) -> Result<Register, StoreError> {
     })
 }
 
-fn register_key(conversation: &ConversationId) -> Key {
+pub(crate) fn register_key(conversation: &ConversationId) -> Key {
     Key::of(Kind::Register).text(conversation.as_str())
 }
 

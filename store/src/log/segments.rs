@@ -10,6 +10,7 @@ use super::{Bucket, Register};
 use crate::StoreError;
 use crate::engine::view::{Direction, after_prefix};
 use crate::engine::{Reader, Table, View};
+use crate::mutation::{self, Mutation};
 
 /// One bucket and the seqs it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,8 +78,11 @@ pub(super) fn winners(
         let (seq, _) = place(key, prefix.len())?;
         // Falling epochs within a seq when going forward, rising when going backward.
         match (&held, direction) {
-            (Some((last, _)), Direction::Forward) if *last == seq => return Ok(ControlFlow::Continue(())),
-            (Some((last, _)), Direction::Backward) if *last == seq => {}
+            (Some((last, _)), _) if *last == seq => {
+                if (direction == Direction::Forward) != mutation::is(Mutation::LowestEpochWins) {
+                    return Ok(ControlFlow::Continue(()));
+                }
+            }
             _ => {
                 if let Some(entry) = release(&mut held)?
                     && on_entry(entry).is_break()

@@ -1,0 +1,78 @@
+//! Switches that break one rule of FENCE each, so that a test can show that it would notice. Without the feature `sim`
+//! they are constants and cost nothing.
+
+macro_rules! mutations {
+    ($($name:ident = $text:literal, $rule:literal;)+) => {
+        /// A rule to be broken.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Mutation { $(#[doc = $rule] $name,)+ }
+
+        impl Mutation {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// How it is called on a command line.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)+ }
+            }
+
+            /// What is done instead of the rule.
+            pub const fn rule(self) -> &'static str {
+                match self { $(Self::$name => $rule,)+ }
+            }
+        }
+    };
+}
+
+mutations! {
+    NoVerify = "no-verify", "A3: tell what is durable without reading the own fence.";
+    VerifyTooEarly = "verify-too-early", "A3: a check that began before the append was durable counts for it.";
+    UnfencedClaim = "no-fence", "O1: claim without fencing the old owner.";
+    NoRewrite = "no-rewrite", "L3: do not write the tail again.";
+    RewriteOfOne = "rewrite-of-one", "L3: write one entry again instead of W.";
+    RewriteWithoutDedupe = "rewrite-without-dedupe", "L3: write the tail again without its dedupe rows.";
+    MoveBeforeRewrite = "cas-before-rewrite", "L3, L4: do not wait for the rewrite before the register is moved.";
+    NoVersionCheck = "no-version-check", "L4: move the register whatever its version is.";
+    NewerEpochUnchecked = "newer-epoch-unchecked", "L1: go on though the register has a higher epoch.";
+    UnknownIsApplied = "unknown-cas-is-success", "L4: take an unknown conditional write for applied.";
+    ToldBeforeMove = "tell-before-cas", "L4: tell what was loaded before the register is moved.";
+    AnyEpochCounts = "any-epoch-from-start", "L2: from the start of the segment, count entries of any epoch.";
+    NoVerifyAfterLoad = "no-verify-after-load", "L5: serve after a load without a check.";
+    RollWithoutBarrier = "roll-without-barrier", "R1: leave a bucket with a batch in flight.";
+    OldBucketAfterUnknown = "old-bucket-after-unknown", "R3: go on in the old bucket after an unknown roll-over.";
+    IndexNotAwaited = "index-not-awaited", "R1: do not wait for the index row of the bucket that is left.";
+    EvictInFlight = "evict-in-flight", "L5: forget a conversation with a batch in flight.";
+    ToldOutOfOrder = "acks-out-of-order", "A3: tell a batch once its last entry is durable, whatever the others are.";
+    UnboundedReader = "reader-not-bounded", "D1: read past the told head.";
+    LowestEpochWins = "no-highest-epoch", "D1: of several rows of a seq, take the one with the lowest epoch.";
+    DedupeApart = "dedupe-outside-batch", "S5: write dedupe rows on their own, and do not wait for them.";
+    DirtyRelease = "dirty-release", "O2: give a partition back with writes in flight.";
+    ServingAfterRelease = "serving-after-release", "O2: go on serving when the answer to a release is unknown.";
+    PeriodicSync = "periodic-sync", "S1: replicas answer before they have synced, and lose that in a crash.";
+    QuorumOfOne = "quorum-of-one", "S1: one replica is enough for a plain read or write.";
+    SkippedLookUp = "no-look-up", "A4: append whatever misses the ring.";
+    LostOrder = "no-predecessor-check", "DESIGN 6.9: append without the predecessor.";
+}
+
+#[cfg(feature = "sim")]
+thread_local! {
+    static BROKEN: std::cell::Cell<Option<Mutation>> = const { std::cell::Cell::new(None) };
+}
+
+/// Breaks a rule on this thread, or none.
+#[cfg(feature = "sim")]
+pub fn break_rule(mutation: Option<Mutation>) {
+    BROKEN.set(mutation);
+}
+
+/// Whether a rule is broken.
+#[cfg(feature = "sim")]
+pub fn is(mutation: Mutation) -> bool {
+    BROKEN.get() == Some(mutation)
+}
+
+/// Whether a rule is broken: never.
+#[cfg(not(feature = "sim"))]
+pub const fn is(_mutation: Mutation) -> bool {
+    false
+}
