@@ -1,8 +1,8 @@
 //! Heartbeats on their way to everyone in this process who listens.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use hashbrown::HashMap;
 use proto::Heartbeat;
 use tokio::sync::Notify;
 
@@ -16,7 +16,7 @@ pub struct HeartbeatInbox(Arc<Waiting>);
 
 #[derive(Default)]
 struct Waiting {
-    newest: Mutex<HashMap<u128, Arc<Heartbeat>>>,
+    newest: Mutex<BTreeMap<u128, Arc<Heartbeat>>>,
     filled: Notify,
 }
 
@@ -58,18 +58,14 @@ impl Waiting {
 }
 
 impl HeartbeatInbox {
-    /// Waits for heartbeats and takes the newest of each incarnation that beat since the last call, in no order,
+    /// Waits for heartbeats and takes the newest of each incarnation that beat since the last call, in no order that matters,
     /// replacing what is in `into`. Cancel-safe.
     pub async fn recv(&self, into: &mut Vec<Arc<Heartbeat>>) {
         into.clear();
         loop {
             into.extend(
-                self.0
-                    .newest
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .drain()
-                    .map(|(_, newest)| newest),
+                std::mem::take(&mut *self.0.newest.lock().unwrap_or_else(PoisonError::into_inner))
+                    .into_values(),
             );
             if !into.is_empty() {
                 return;

@@ -63,6 +63,13 @@ impl InboxQueue {
         }
         lost
     }
+
+    /// Something that should be here never came.
+    #[cfg(feature = "sim")]
+    pub(crate) fn lose(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).lost += 1;
+        self.filled.notify_one();
+    }
 }
 
 impl NodeInbox {

@@ -15,6 +15,8 @@
 //!
 //! **Limits.** [`Limits`].
 
+#[cfg(feature = "sim")]
+pub mod faulty;
 mod heartbeat;
 mod inbox;
 mod interest;
@@ -46,6 +48,9 @@ pub enum Bus {
     Local(Arc<Local>),
     /// Processes that meet at NATS.
     Nats(Arc<Nats>),
+    /// Between simulated processes.
+    #[cfg(feature = "sim")]
+    Faulty(Arc<faulty::Endpoint>),
 }
 
 /// Bounds of the queues of a bus.
@@ -78,6 +83,8 @@ impl Bus {
         match self {
             Self::Local(_) => true,
             Self::Nats(nats) => nats.is_connected(),
+            #[cfg(feature = "sim")]
+            Self::Faulty(_) => true,
         }
     }
 
@@ -94,6 +101,8 @@ impl Bus {
         match self {
             Self::Local(local) => NodeInbox::local(local, node),
             Self::Nats(nats) => NodeInbox::nats(nats, node),
+            #[cfg(feature = "sim")]
+            Self::Faulty(endpoint) => endpoint.node(node),
         }
     }
 
@@ -102,6 +111,8 @@ impl Bus {
         match self {
             Self::Local(local) => local.send_command(command),
             Self::Nats(nats) => nats.send_command(command),
+            #[cfg(feature = "sim")]
+            Self::Faulty(endpoint) => endpoint.send_command(command),
         }
     }
 
@@ -112,6 +123,8 @@ impl Bus {
         match self {
             Self::Local(local) => CommandQueue::local(local, partitions),
             Self::Nats(nats) => CommandQueue::nats(nats, partitions),
+            #[cfg(feature = "sim")]
+            Self::Faulty(endpoint) => endpoint.serve(partitions),
         }
     }
 
@@ -120,6 +133,8 @@ impl Bus {
         match self {
             Self::Local(local) => local.publish(deliveries),
             Self::Nats(nats) => nats.publish(deliveries),
+            #[cfg(feature = "sim")]
+            Self::Faulty(endpoint) => endpoint.publish(deliveries),
         }
     }
 
@@ -128,6 +143,8 @@ impl Bus {
         match self {
             Self::Local(local) => local.beat(heartbeat),
             Self::Nats(nats) => nats.beat(&heartbeat),
+            #[cfg(feature = "sim")]
+            Self::Faulty(endpoint) => endpoint.beat(heartbeat),
         }
     }
 
@@ -136,6 +153,8 @@ impl Bus {
         match self {
             Self::Local(local) => local.listeners.open(),
             Self::Nats(nats) => nats.listeners.open(),
+            #[cfg(feature = "sim")]
+            Self::Faulty(endpoint) => endpoint.heartbeats(),
         }
     }
 
@@ -144,6 +163,8 @@ impl Bus {
         match self {
             Self::Local(local) => local.routing.tell(partition, epoch),
             Self::Nats(nats) => nats.routing.tell(partition, epoch),
+            #[cfg(feature = "sim")]
+            Self::Faulty(endpoint) => endpoint.tell_epoch(partition, epoch),
         }
     }
 
@@ -152,6 +173,8 @@ impl Bus {
         match self {
             Self::Local(local) => local.routing.epoch(partition),
             Self::Nats(nats) => nats.routing.epoch(partition),
+            #[cfg(feature = "sim")]
+            Self::Faulty(endpoint) => endpoint.local().routing.epoch(partition),
         }
     }
 }

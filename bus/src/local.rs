@@ -21,17 +21,17 @@ pub struct Local {
     pub(crate) routing: Routing,
     pub(crate) listeners: Listeners,
     pub(crate) meters: Meters,
-    serving: RwLock<Vec<Option<Arc<SharedQueue>>>>,
+    pub(crate) serving: RwLock<Vec<Option<Arc<SharedQueue>>>>,
     /// Who takes commands of partitions that nobody serves.
     any: RwLock<Vec<Arc<SharedQueue>>>,
-    nodes: RwLock<Nodes>,
+    pub(crate) nodes: RwLock<Nodes>,
 }
 
 /// Open inboxes; a node's index is its bit in a [`NodeSet`].
 #[derive(Default)]
-struct Nodes {
-    slots: Vec<Option<Arc<InboxQueue>>>,
-    index: HashMap<NodeId, usize>,
+pub(crate) struct Nodes {
+    pub(crate) slots: Vec<Option<Arc<InboxQueue>>>,
+    pub(crate) index: HashMap<NodeId, usize>,
 }
 
 impl Local {
@@ -128,8 +128,12 @@ impl Local {
     }
 
     pub(crate) fn beat(&self, heartbeat: Heartbeat) {
+        self.hear(Arc::new(heartbeat));
+    }
+
+    pub(crate) fn hear(&self, heartbeat: Arc<Heartbeat>) {
         self.routing.hear(&heartbeat);
-        self.listeners.tell(&Arc::new(heartbeat), &self.meters);
+        self.listeners.tell(&heartbeat, &self.meters);
     }
 
     pub(crate) fn publish(&self, deliveries: &mut Vec<Delivery>) {
