@@ -33,3 +33,10 @@ pub use client::{Client, Notice, Notices, State};
 pub use config::{ClientConfig, StartAt, TokenSource};
 pub use error::{ConnectError, Refused};
 pub use url::ServerUrl;
+
+/// The state machine of a client, without its socket. Only with the feature `sim`.
+#[cfg(feature = "sim")]
+pub mod machine {
+    pub use crate::outbox::Outgoing;
+    pub use crate::session::{Ask, Reaction, Session};
+}

@@ -13,7 +13,7 @@
 //! **Limits.** About `held_max` events are held and as many ready; beyond that an event is let go of, remembered as a
 //! head, and fetched when there is room again: the log heals everything.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use proto::client_frame::{Fetch, Position};
@@ -37,9 +37,9 @@ struct Place {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Order {
-    places: HashMap<ConversationId, Place>,
+    places: BTreeMap<ConversationId, Place>,
     /// Conversations that miss something, and when to fetch it.
-    missing: HashMap<ConversationId, Instant>,
+    missing: BTreeMap<ConversationId, Instant>,
     ready: VecDeque<Event>,
     held: usize,
     held_max: usize,
@@ -54,8 +54,8 @@ pub(crate) struct Order {
 impl Order {
     pub(crate) fn new(gap_wait: Duration, held_max: usize) -> Self {
         Self {
-            places: HashMap::new(),
-            missing: HashMap::new(),
+            places: BTreeMap::new(),
+            missing: BTreeMap::new(),
             ready: VecDeque::new(),
             held: 0,
             held_max,

@@ -26,7 +26,8 @@ use crate::{Backoff, Refused};
 
 /// A send that the application asked for.
 #[derive(Debug)]
-pub(crate) struct Outgoing {
+#[allow(missing_docs, reason = "the fields of a send, and who waits for its end")]
+pub struct Outgoing {
     pub id: ClientMessageId,
     pub to: Recipient,
     pub body: Body,

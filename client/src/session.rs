@@ -23,7 +23,8 @@ use crate::{ClientConfig, Notice, Refused, StartAt};
 
 /// Something that the application asks of its client.
 #[derive(Debug)]
-pub(crate) enum Ask {
+#[allow(missing_docs, reason = "each is the method of `Client` with that name")]
+pub enum Ask {
     Send(Box<Outgoing>),
     Fetch(Fetch, oneshot::Sender<Result<Page, Refused>>),
     Read(Position),
@@ -33,7 +34,8 @@ pub(crate) enum Ask {
 
 /// What the driver must do after a frame.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Reaction {
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Reaction {
     None,
     RefreshToken,
     Reconnect { after_ms: u32 },
@@ -54,7 +56,7 @@ const FETCHES_MAX: usize = 64;
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct Session {
+pub struct Session {
     config: ClientConfig,
     outbox: Outbox,
     order: Order,
@@ -77,7 +79,8 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(config: ClientConfig, random: StdRng, now: Instant) -> Self {
+    /// A client without a socket.
+    pub fn new(config: ClientConfig, random: StdRng, now: Instant) -> Self {
         Self {
             outbox: Outbox::new(config.backoff, config.answer_timeout),
             order: Order::new(config.gap_wait, config.held_max),
@@ -99,13 +102,14 @@ impl Session {
     }
 
     /// Whether asks can be taken: the user is known and there is room.
-    pub(crate) fn takes_asks(&self) -> bool {
+    pub fn takes_asks(&self) -> bool {
         self.user.is_some()
             && self.outbox.len() < self.config.unacknowledged_max
             && self.fetches.len() < FETCHES_MAX
     }
 
-    pub(crate) fn ask(&mut self, ask: Ask) {
+    /// The application asks.
+    pub fn ask(&mut self, ask: Ask) {
         match ask {
             Ask::Send(outgoing) => {
                 if let Some(user) = &self.user {
@@ -120,7 +124,7 @@ impl Session {
     }
 
     /// The socket said welcome: sync, and send again what was not answered.
-    pub(crate) fn connected(&mut self, welcome: &Welcome, now: Instant) {
+    pub fn connected(&mut self, welcome: &Welcome, now: Instant) {
         self.user = Some(welcome.user.clone());
         // Two places are kept for a fetch and a sync.
         let window = usize::try_from(welcome.limits.unanswered).unwrap_or(usize::MAX).saturating_sub(2);
@@ -131,7 +135,7 @@ impl Session {
     }
 
     /// The socket is gone. What was asked stays asked.
-    pub(crate) fn disconnected(&mut self, now: Instant) {
+    pub fn disconnected(&mut self, now: Instant) {
         self.outbox.disconnected();
         self.out.clear();
         self.put_fetch_back(now);
@@ -139,12 +143,12 @@ impl Session {
     }
 
     /// Nothing was heard for so long that the socket must be dead.
-    pub(crate) fn is_dead(&self, now: Instant) -> bool {
+    pub fn is_dead(&self, now: Instant) -> bool {
         now.duration_since(self.last_in) > self.ping_every * 2 + self.config.answer_timeout
     }
 
     /// A frame came.
-    pub(crate) fn frame(&mut self, frame: ServerFrame, now: Instant) -> Reaction {
+    pub fn frame(&mut self, frame: ServerFrame, now: Instant) -> Reaction {
         self.last_in = now;
         match frame {
             ServerFrame::Ack(ack) => self.outbox.acknowledged(ack),
@@ -173,7 +177,7 @@ impl Session {
     }
 
     /// Lets everything that is due leave; then [`Self::next_frame`] has it.
-    pub(crate) fn poll(&mut self, now: Instant) {
+    pub fn poll(&mut self, now: Instant) {
         let out = &mut self.out;
         self.outbox.poll(now, &mut |send| out.push_back(ClientFrame::Send(send)));
         if self.sync_deadline.is_some_and(|deadline| deadline <= now) {
@@ -199,12 +203,12 @@ impl Session {
     }
 
     /// The next frame for the socket.
-    pub(crate) fn next_frame(&mut self) -> Option<ClientFrame> {
+    pub fn next_frame(&mut self) -> Option<ClientFrame> {
         self.out.pop_front()
     }
 
     /// When [`Self::poll`] has something to do, if nothing comes before.
-    pub(crate) fn next_due(&self) -> Instant {
+    pub fn next_due(&self) -> Instant {
         let gap = if self.fetch.is_none() { self.order.next_due() } else { None };
         let times = [
             self.outbox.next_due(),
@@ -221,12 +225,12 @@ impl Session {
     }
 
     /// Whether the reader has something to get.
-    pub(crate) fn has_notice(&self) -> bool {
+    pub fn has_notice(&self) -> bool {
         !self.aside.is_empty() || self.order.is_ready()
     }
 
     /// The next thing for the reader.
-    pub(crate) fn next_notice(&mut self, now: Instant) -> Option<Notice> {
+    pub fn next_notice(&mut self, now: Instant) -> Option<Notice> {
         self.aside.pop_front().or_else(|| self.order.pop(now).map(Notice::Event))
     }
 
