@@ -21,10 +21,10 @@ use bus::{Bus, Limits};
 use lifecycle::Tasks;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use store::mutation::{Mutation, break_rule};
 use store::{Rates, Store};
 use tokio::sync::oneshot;
 
-use crate::mutation::{Mutation, break_rule};
 use crate::worker::Worker;
 use crate::{GroupRules, History, RouterConfig};
 use clients::Clients;

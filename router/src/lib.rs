@@ -22,7 +22,6 @@ mod chaos;
 mod config;
 mod conversation;
 pub mod metrics;
-mod mutation;
 mod ownership;
 mod peers;
 mod reader;
@@ -35,3 +34,5 @@ mod worker;
 pub use config::RouterConfig;
 pub use router::{Router, StartError};
 pub use rules::membership::{GroupRules, History};
+#[cfg(feature = "sim")]
+pub use worker::Worker;

@@ -12,9 +12,9 @@
 //! has moved on, wanted or not: it may take place at any time. Once a release was sent, the epoch is never served again.
 
 use proto::Epoch;
+use store::mutation::{self, Mutation};
 use store::{Cas, IncarnationId, Level, Ownership, StoreError};
 
-use crate::mutation::{self, Mutation};
 use crate::rules::backoff::pause_ms;
 
 /// One partition.
@@ -176,6 +176,7 @@ impl Owner {
                 self.failures = 0;
                 State::Idle
             }
+            Cas::Unknown(_) if mutation::is(Mutation::ServingAfterRelease) => State::Owned(epoch),
             Cas::Unknown(_) => {
                 self.failures += 1;
                 State::ReleaseRetrying(epoch, now_ms + pause_ms(self.failures))

@@ -91,7 +91,8 @@ impl Worker {
     }
 
     /// Owns only these.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "sim"))]
+    #[must_use]
     pub fn only(mut self, partitions: Vec<Partition>) -> Self {
         self.partitions = partitions;
         self
@@ -112,6 +113,7 @@ impl Worker {
             }
             drop(incarnation);
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(self.config.restart_pause) => {}
                 () = self.tasks.draining() => return,
             }

@@ -51,6 +51,7 @@ mutations! {
     PeriodicSync = "periodic-sync", "S1: replicas answer before they have synced, and lose that in a crash.";
     QuorumOfOne = "quorum-of-one", "S1: one replica is enough for a plain read or write.";
     SkippedLookUp = "no-look-up", "A4: append whatever misses the ring.";
+    AnswersAsleep = "answers-asleep", "DESIGN 6: after a sleep, answer from memory without having heard that nobody took over.";
     LostOrder = "no-predecessor-check", "DESIGN 6.9: append without the predecessor.";
 }
 

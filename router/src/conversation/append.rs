@@ -5,6 +5,7 @@ use std::sync::Arc;
 use proto::client_frame::AckMode;
 use proto::{Entry, Request, limits};
 use smallvec::SmallVec;
+use store::mutation::{self, Mutation};
 use store::{Batch, Durable, StoreError};
 
 use super::announce::{self, Asker};
@@ -57,11 +58,14 @@ impl InFlight {
 impl Conversation {
     /// Forms the next batch out of what waits, if nothing is in flight.
     pub fn pump(&mut self, turn: &mut Turn<'_>) {
-        if self.queue.is_empty() || self.in_flight.is_some() || !matches!(self.phase, Phase::Serving) {
+        let room = self.log.room(turn.now.wall, turn.rules);
+        let rolls_early = mutation::is(Mutation::RollWithoutBarrier)
+            && self.in_flight.as_ref().is_some_and(|batch| room <= batch.batch.entries.len() as u64);
+        let is_busy = self.in_flight.is_some() && !rolls_early;
+        if self.queue.is_empty() || is_busy || !matches!(self.phase, Phase::Serving) {
             return;
         }
-        let room = self.log.room(turn.now.wall, turn.rules);
-        if room == 0 {
+        if room == 0 || rolls_early {
             self.roll_over(turn);
             return;
         }

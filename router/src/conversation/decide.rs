@@ -7,10 +7,10 @@ use proto::client_frame::Send;
 use proto::command::{GroupRequest, Source};
 use proto::wire::{Body as WireBody, System, body, system::Change};
 use proto::{Body, ClientMessageId, Code, Command, Entry, Request, Seq, UserId};
+use store::mutation::{self, Mutation};
 
 use super::pending::{Answer, Pending, Question};
 use super::{Conversation, Kind};
-use crate::mutation::{self, Mutation};
 use crate::rules::body::is_system;
 use crate::rules::membership::Refusal;
 use crate::rules::reach::is_certainly_new;
@@ -150,7 +150,10 @@ impl Conversation {
             return Decision::Refuse(Code::Late, "it waited past its deadline");
         }
         match group.decide(&command.origin.user, command.origin.source, request, turn.rules.group) {
-            Ok(Some(change)) => Decision::Append { id: ClientMessageId::now(), body: Body::system(change) },
+            Ok(Some(change)) => {
+                let id = ClientMessageId::at(turn.now.wall, lifecycle::random_u128());
+                Decision::Append { id, body: Body::system(change) }
+            }
             Ok(None) => Decision::Nothing,
             Err((code, text)) => Decision::Refuse(code, text),
         }

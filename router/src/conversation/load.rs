@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use proto::command::GroupRequest;
-use proto::{Code, Entry, Request, Seq};
+use proto::{Code, Entry, Request, Seq, TraceId};
+use store::mutation::{self, Mutation};
 use store::{Batch, Bucket, Cas, Durable, Level, Register, StoreError};
 
 use super::log::Log;
@@ -134,7 +135,7 @@ impl Conversation {
     }
 
     fn found_register(&mut self, register: Register, turn: &mut Turn<'_>) {
-        if register.epoch > self.epoch {
+        if register.epoch > self.epoch && !mutation::is(Mutation::NewerEpochUnchecked) {
             *turn.death = Some(Death::Superseded);
             return;
         }
@@ -154,12 +155,18 @@ impl Conversation {
             let lost = if first == Seq(1) { Lost::default() } else { Lost::everything() };
             let durable = Durable::reloaded(&self.id, &register, tail.end);
             self.verify_load(register, tail, lost, durable, turn);
-        } else if tail.run.is_empty() {
+        } else if tail.run.is_empty() || mutation::is(Mutation::NoRewrite) {
             self.settle(&register, tail, turn);
         } else {
             // An entry may have come after the touched marks of the partition were read.
             self.touched = true;
-            let last_w = tail.run.len().saturating_sub(usize::from(register.window));
+            if mutation::is(Mutation::ToldBeforeMove) {
+                tail.run
+                    .iter()
+                    .for_each(|entry| self.publish(entry.clone(), None, None, TraceId::default(), turn));
+            }
+            let window = if mutation::is(Mutation::RewriteOfOne) { 1 } else { usize::from(register.window) };
+            let last_w = tail.run.len().saturating_sub(window);
             let batch = Batch {
                 conversation: self.id.clone(),
                 bucket: register.bucket,

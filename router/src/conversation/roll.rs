@@ -1,6 +1,7 @@
 //! Leaving a full or outdated bucket, FENCE R1 to R3. Begins only with nothing in flight; nothing is appended until it
 //! is decided.
 
+use store::mutation::{self, Mutation};
 use store::{Cas, Register, StoreError};
 
 use super::{Conversation, Phase};
@@ -31,7 +32,10 @@ impl Roll {
 
 impl Conversation {
     pub(super) fn roll_over(&mut self, turn: &mut Turn<'_>) {
-        debug_assert!(self.in_flight.is_none(), "R1: nothing unverified");
+        debug_assert!(
+            self.in_flight.is_none() || mutation::is(Mutation::RollWithoutBarrier),
+            "R1: nothing unverified"
+        );
         let since_ms = turn.now.steady_ms;
         self.phase = Phase::Rolling(Roll { step: Step::Index, retry_at: None, failures: 0, since_ms });
         turn.metrics.roll_overs.increment(1);
@@ -65,6 +69,10 @@ impl Conversation {
             // R3: an earlier try of the very same.
             Cas::Refused(Some(found)) if found == new => self.rolled_over(found),
             Cas::Refused(_) => *turn.death = Some(Death::Superseded),
+            Cas::Unknown(_) if mutation::is(Mutation::OldBucketAfterUnknown) => {
+                self.log.register.bucket_first = self.log.head.next();
+                self.phase = Phase::Serving;
+            }
             Cas::Unknown(error) => self.roll_failed(&error, turn),
         }
     }

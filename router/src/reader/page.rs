@@ -3,6 +3,7 @@
 use proto::client_frame::Fetch;
 use proto::server_frame::Page;
 use proto::{Entry, Seq, limits};
+use store::mutation::{self, Mutation};
 use store::{PageRange, Store, StoreError};
 
 use crate::conversation::View;
@@ -10,6 +11,9 @@ use crate::conversation::View;
 /// The interval a fetch means, within what the reader may see; `to < from` when there is none of it.
 pub fn interval(fetch: &Fetch, view: View) -> (Seq, Seq) {
     let from = fetch.from.max(view.floor).max(Seq(1));
+    if mutation::is(Mutation::UnboundedReader) {
+        return (from, if fetch.to == Seq::ZERO { Seq(u64::MAX / 2) } else { fetch.to });
+    }
     let to = if fetch.to == Seq::ZERO { view.head } else { fetch.to.min(view.head) };
     (from, to)
 }

@@ -1,6 +1,7 @@
 //! FENCE L2: what of a bucket's rows counts, and where the log ends.
 
 use proto::{Entry, Seq};
+use store::mutation::{self, Mutation};
 use store::{Register, Row};
 
 /// What a bucket's tail says under a register.
@@ -43,7 +44,7 @@ pub fn read(register: &Register, rows: Vec<Row>, seqs: usize) -> Option<Tail> {
                 Some(last) if last.seq.next() == entry.seq => settled.push(entry),
                 _ => settled = vec![entry],
             }
-        } else if epoch == register.epoch {
+        } else if epoch == register.epoch || mutation::is(Mutation::AnyEpochCounts) {
             let continues = match run.last() {
                 Some(last) => last.seq.next() == entry.seq,
                 None => entry.seq == register.start || !reaches_start,

@@ -4,7 +4,7 @@ use store::{Verified, VerifyError};
 
 use super::incarnation::Incarnation;
 use super::ops::Done;
-use crate::mutation::{self, Mutation};
+use store::mutation::{self, Mutation};
 use crate::told;
 use crate::turn::Death;
 

@@ -19,6 +19,7 @@ impl Incarnation<'_> {
     pub(super) async fn begin(&mut self) -> bool {
         let tasks = self.tasks.clone();
         tokio::select! {
+            biased;
             () = tasks.draining() => false,
             () = self.announce() => true,
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use store::StoreError;
+use store::mutation::{self, Mutation};
 
 use super::incarnation::Incarnation;
 use super::ops::{self, Done};
@@ -117,5 +118,8 @@ impl Incarnation<'_> {
 
 /// Never with anything in flight, waiting or owed (L5).
 fn may_go(conversation: &Conversation) -> bool {
+    if mutation::is(Mutation::EvictInFlight) && conversation.is_serving() {
+        return true;
+    }
     conversation.is_at_rest() && !conversation.is_waiting() && !conversation.is_probing()
 }

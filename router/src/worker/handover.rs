@@ -1,11 +1,12 @@
 //! Giving partitions back: no more commands for them, what is queued is finished, what is owed is written, and with
 //! nothing in flight the release is sent (FENCE O2). All others go on meanwhile.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hashbrown::HashSet;
 use proto::Partition;
+use store::mutation::{self, Mutation};
 
 use super::incarnation::Incarnation;
 use super::ops::{self, Done};
@@ -91,21 +92,24 @@ impl Incarnation<'_> {
         self.swept_ms = self.now.steady_ms;
         let keys = self.table.keys_where(|conversation| self.giving.contains_key(&conversation.partition()));
         self.flush_all(&keys);
-        let mut busy: HashSet<Partition> = HashSet::new();
+        let mut busy: BTreeSet<Partition> = BTreeSet::new();
         for key in &keys {
             if let Some(slot) = self.table.get(*key)
                 && !slot.conversation.is_at_rest()
+                && !mutation::is(Mutation::DirtyRelease)
             {
                 busy.insert(slot.conversation.partition());
             }
         }
         let closed = self.giving.iter().filter(|(_, entrance)| **entrance == Entrance::Closed);
-        let at_rest: HashSet<Partition> =
+        let at_rest: BTreeSet<Partition> =
             closed.map(|(partition, _)| *partition).filter(|partition| !busy.contains(partition)).collect();
         if at_rest.is_empty() {
             return;
         }
-        self.forget(&keys, &at_rest);
+        if !mutation::is(Mutation::DirtyRelease) {
+            self.forget(&keys, &at_rest);
+        }
         for partition in at_rest {
             self.giving.remove(&partition);
             self.serving.remove(&partition);
@@ -119,7 +123,7 @@ impl Incarnation<'_> {
     }
 
     /// Nothing in memory of these partitions is true any more once they are released.
-    fn forget(&mut self, keys: &[Key], partitions: &HashSet<Partition>) {
+    fn forget(&mut self, keys: &[Key], partitions: &BTreeSet<Partition>) {
         for key in keys {
             let Some(slot) = self.table.get(*key) else { continue };
             if partitions.contains(&slot.conversation.partition()) {

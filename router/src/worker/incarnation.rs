@@ -75,7 +75,7 @@ pub struct Incarnation<'a> {
     pub(super) serving: HashMap<Partition, Epoch>,
     /// Served since this turn, and not open to commands yet.
     pub(super) opened: Vec<Partition>,
-    pub(super) giving: HashMap<Partition, Entrance>,
+    pub(super) giving: BTreeMap<Partition, Entrance>,
     pub(super) swept_ms: u64,
     // Others.
     pub(super) router: u64,
@@ -124,7 +124,7 @@ impl<'a> Incarnation<'a> {
             partitions: worker.partitions.clone(),
             started,
             now,
-            ids: Ids::new(rand::random::<u128>().max(1), millis(worker.config.lease)),
+            ids: Ids::new(lifecycle::random_u128().max(1), millis(worker.config.lease)),
             table: Table::default(),
             wheel: Wheel::new(0),
             ops: FuturesUnordered::new(),
@@ -140,7 +140,7 @@ impl<'a> Incarnation<'a> {
             asking: 0,
             serving: HashMap::new(),
             opened: Vec::new(),
-            giving: HashMap::new(),
+            giving: BTreeMap::new(),
             swept_ms: 0,
             router: worker.router,
             peers: Peers::new(me, worker.router, worker.config.workers, worker.config.peer_rules()),

@@ -7,7 +7,7 @@ use proto::{Command, Heartbeat};
 use super::incarnation::Incarnation;
 use super::wheel::TICK_MS;
 use crate::config::millis;
-use crate::mutation::{self, Mutation};
+use store::mutation::{self, Mutation};
 use crate::ownership::Owner;
 use crate::turn::Death;
 

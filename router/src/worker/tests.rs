@@ -9,7 +9,7 @@ use store::Op;
 use tokio::time::{Instant, sleep};
 
 use crate::RouterConfig;
-use crate::mutation::{Mutation, break_rule};
+use store::mutation::{Mutation, break_rule};
 use stand::{CONVERSATIONS, Stand, config, run};
 
 /// From when something happens until everyone is answered again, at most.
