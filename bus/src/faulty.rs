@@ -156,7 +156,8 @@ impl Endpoint {
             return Err(Busy(Box::new(command)));
         }
         lifecycle::sim::note(|| {
-            format!("command {} of {} epoch {}", command.request.name(), command.origin.user, command.epoch.0)
+            let about = command.conversation().map(|id| id.to_string()).unwrap_or_default();
+            format!("command {} {about} of {} epoch {}", command.request.name(), command.origin.user, command.epoch.0)
         });
         state.send_command(self.number, command);
         drop(state);

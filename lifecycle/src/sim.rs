@@ -110,13 +110,14 @@ pub(crate) fn random() -> Option<u64> {
 /// What happened in a world, line by line.
 #[derive(Debug)]
 struct Trace {
-    began: Instant,
+    /// The time of its first line.
+    began: Option<Instant>,
     lines: Vec<String>,
 }
 
 /// From now on keeps what [`note`] says on this thread.
 pub fn begin_trace() {
-    TRACE.set(Some(Trace { began: Instant::now(), lines: Vec::new() }));
+    TRACE.set(Some(Trace { began: None, lines: Vec::new() }));
 }
 
 /// Ends the trace and gives its lines; none if it was not begun.
@@ -128,7 +129,8 @@ pub fn end_trace() -> Vec<String> {
 pub fn note(what: impl FnOnce() -> String) {
     TRACE.with_borrow_mut(|trace| {
         if let Some(trace) = trace {
-            let ms = trace.began.elapsed().as_micros() as f64 / 1_000.0;
+            let began = *trace.began.get_or_insert_with(Instant::now);
+            let ms = began.elapsed().as_micros() as f64 / 1_000.0;
             let who = CURRENT.with_borrow(|current| {
                 current.as_ref().map_or_else(|| "world".to_owned(), |process| format!("p{}", process.number))
             });

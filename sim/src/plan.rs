@@ -1,0 +1,264 @@
+//! What a seed makes of a world: how many take part, how bad it is, and what happens when.
+//!
+//! Each part is drawn from a source of its own, so that taking one part away leaves the others as they are: that is how
+//! a failing world is made smaller.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bus::faulty::Conditions;
+use lifecycle::sim::Random;
+use store::Weather;
+
+macro_rules! faults {
+    ($($name:ident = $text:literal,)+) => {
+        /// A kind of fault; each can be taken away.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[allow(missing_docs, reason = "the names say it")]
+        pub enum Fault { $($name,)+ }
+
+        impl Fault {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// How it is called on a command line.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)+ }
+            }
+        }
+    };
+}
+
+faults! {
+    StoreSlow = "store-slow",
+    StoreLate = "store-late",
+    StoreLost = "store-lost",
+    StoreFails = "store-fails",
+    StoreUnanswered = "store-unanswered",
+    SwapsLate = "swaps-late",
+    SwapsRepeated = "swaps-repeated",
+    Replicas = "replicas",
+    BusSlow = "bus-slow",
+    BusLost = "bus-lost",
+    BusDoubled = "bus-doubled",
+    Misrouted = "misrouted",
+    Cuts = "cuts",
+    Pauses = "pauses",
+    Crashes = "crashes",
+    Restarts = "restarts",
+    Clocks = "clocks",
+    Window = "window",
+    Reconnects = "reconnects",
+}
+
+/// What of a world is left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Less {
+    /// Kinds of faults.
+    pub without: BTreeSet<Fault>,
+    /// At most so many routers.
+    pub routers: Option<usize>,
+    /// At most so many users.
+    pub users: Option<usize>,
+    /// Clients talk at most so long.
+    pub talk_ms: Option<u64>,
+    /// Only the first incidents.
+    pub incidents: Option<usize>,
+}
+
+/// One world.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Where everything comes from.
+    pub seed: u64,
+    /// Router processes.
+    pub routers: usize,
+    /// Gateway processes.
+    pub gateways: usize,
+    /// Users; the first has two devices.
+    pub users: usize,
+    /// How long clients talk.
+    pub talk: Duration,
+    /// Chance that a device says something in a step, in thousandths.
+    pub eagerness: u64,
+    /// Unix time at the beginning.
+    pub wall_ms: u64,
+    /// How far the clock of each process is off, in milliseconds.
+    pub skews_ms: Vec<i64>,
+    /// Of the store.
+    pub weather: Weather,
+    /// Of the bus.
+    pub conditions: Conditions,
+    /// What happens when, in order of time.
+    pub incidents: Vec<Incident>,
+    /// Entries after which a bucket is left.
+    pub bucket_entries: u64,
+    /// Conversations in a router's memory.
+    pub conversations: usize,
+    /// A write whose outcome stays unknown for longer ends the incarnation.
+    pub give_up: Duration,
+    /// Between two incarnations of one process.
+    pub restart_pause: Duration,
+}
+
+/// Something that happens.
+#[derive(Clone, Copy, Debug)]
+pub struct Incident {
+    /// When, since the beginning.
+    pub at: Duration,
+    /// What.
+    pub what: What,
+}
+
+/// What can happen.
+#[derive(Clone, Copy, Debug)]
+pub enum What {
+    /// A router stands still.
+    Pause { router: usize, pause: Duration },
+    /// A router dies after so many more effects.
+    Crash { router: usize, effects: u64 },
+    /// A router is stopped in order and started again.
+    Restart { router: usize },
+    /// A router's clock steps.
+    Clock { router: usize, by_ms: i64 },
+    /// A replica of the store crashes, and is back after a while.
+    Replica { replica: usize, pause: Duration },
+    /// A router, or a gateway, cannot reach the bus.
+    Cut { process: usize, pause: Duration },
+    /// A device loses its socket.
+    Disconnect { device: usize },
+}
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+/// The beginning of a window of buckets (10 days), somewhere in 2026.
+const WINDOW_MS: u64 = 2_060 * 10 * DAY_MS;
+
+impl Plan {
+    /// The world of a seed, without what is left out.
+    pub fn draw(seed: u64, less: &Less) -> Self {
+        let of = |part: u64| Random::new(seed.wrapping_mul(0x2545_f491_4f6c_dd1d).wrapping_add(part << 56));
+        let has = |fault: Fault| !less.without.contains(&fault);
+        let mut size = of(1);
+        let routers = size.between(2..4) as usize;
+        let (gateways, users) = (size.between(1..3) as usize, size.between(2..5) as usize);
+        let talk_ms = size.between(6_000..16_000);
+        let eagerness = size.between(20..200);
+        let bucket_entries = size.between(3..40);
+        let conversations = size.between(2..6) as usize;
+        let give_up = Duration::from_millis(size.between(300..5_000));
+        let restart_pause = Duration::from_millis(size.between(50..1_500));
+        let routers = routers.min(less.routers.unwrap_or(routers));
+        let users = users.min(less.users.unwrap_or(users)).max(1);
+        let talk_ms = talk_ms.min(less.talk_ms.unwrap_or(talk_ms));
+        let mut incidents = incidents(of(2), &has, routers, gateways, users, talk_ms);
+        incidents.truncate(less.incidents.unwrap_or(incidents.len()));
+        let (wall_ms, skews_ms) = clocks(of(3), &has, routers + gateways);
+        Self {
+            seed,
+            routers,
+            gateways,
+            users,
+            talk: Duration::from_millis(talk_ms),
+            eagerness,
+            wall_ms,
+            skews_ms,
+            weather: weather(of(4), &has),
+            conditions: conditions(of(5), &has),
+            incidents,
+            bucket_entries,
+            conversations,
+            give_up,
+            restart_pause,
+        }
+    }
+}
+
+/// Half of the worlds begin just before a new window of buckets; clocks are a little off, sometimes by 15 minutes.
+fn clocks(mut random: Random, has: &impl Fn(Fault) -> bool, processes: usize) -> (u64, Vec<i64>) {
+    let at_window = random.per_mille(500);
+    let before = if at_window { random.between(0..15_000) } else { random.between(DAY_MS..9 * DAY_MS) };
+    let wall_ms = if has(Fault::Window) { WINDOW_MS - before } else { WINDOW_MS - DAY_MS };
+    let off_ms = match random.below(20) {
+        0 => 900_000,
+        1..6 => 5_000,
+        _ => 100,
+    };
+    let skew = |random: &mut Random| random.below(2 * off_ms + 1) as i64 - off_ms as i64;
+    let skews = (0..processes).map(|_| skew(&mut random)).collect::<Vec<_>>();
+    let none = vec![0; processes];
+    (wall_ms, if has(Fault::Clocks) { skews } else { none })
+}
+
+fn weather(mut random: Random, has: &impl Fn(Fault) -> bool) -> Weather {
+    // Each is quite absent in some worlds, so that the others are seen alone.
+    let mut rate = |fault: Fault, max: u64| {
+        let (there, rate) = (random.per_mille(700), random.below(max + 1));
+        if there && has(fault) { rate } else { 0 }
+    };
+    Weather {
+        slow: rate(Fault::StoreSlow, 150),
+        late: rate(Fault::StoreLate, 200),
+        lost: rate(Fault::StoreLost, 150),
+        fail: rate(Fault::StoreFails, 40),
+        unanswered: rate(Fault::StoreUnanswered, 60),
+        late_swap: rate(Fault::SwapsLate, 200),
+        repeated: rate(Fault::SwapsRepeated, 100),
+        delay_us: random.between(200..20_000),
+        slow_ms: random.between(1..2_000),
+        late_ms: random.between(10..20_001),
+    }
+}
+
+fn conditions(mut random: Random, has: &impl Fn(Fault) -> bool) -> Conditions {
+    let mut rate = |fault: Fault, max: u64| {
+        let (there, rate) = (random.per_mille(700), random.below(max + 1));
+        if there && has(fault) { rate } else { 0 }
+    };
+    Conditions {
+        slow: rate(Fault::BusSlow, 150),
+        lost: rate(Fault::BusLost, 60),
+        doubled: rate(Fault::BusDoubled, 60),
+        misrouted: rate(Fault::Misrouted, 100),
+        delay_us: random.between(100..5_000),
+        slow_ms: random.between(1..3_000),
+    }
+}
+
+fn incidents(
+    mut random: Random,
+    has: &impl Fn(Fault) -> bool,
+    routers: usize,
+    gateways: usize,
+    users: usize,
+    talk_ms: u64,
+) -> Vec<Incident> {
+    let mut incidents = Vec::new();
+    let mut add = |random: &mut Random, fault: Fault, most: u64, make: &dyn Fn(&mut Random) -> What| {
+        let times = if random.per_mille(700) { random.below(most + 1) } else { 0 };
+        for _ in 0..times {
+            let at = Duration::from_millis(random.below(talk_ms.max(1)));
+            let what = make(random);
+            if has(fault) {
+                incidents.push(Incident { at, what });
+            }
+        }
+    };
+    let router = |random: &mut Random| random.below(routers as u64) as usize;
+    let pause = |random: &mut Random, max: u64| Duration::from_millis(random.between(20..max));
+    add(&mut random, Fault::Pauses, 6, &|r| What::Pause { router: router(r), pause: pause(r, 6_000) });
+    add(&mut random, Fault::Crashes, 6, &|r| What::Crash { router: router(r), effects: r.below(40) });
+    add(&mut random, Fault::Restarts, 4, &|r| What::Restart { router: router(r) });
+    add(&mut random, Fault::Clocks, 3, &|r| {
+        let most = if r.per_mille(200) { 900_000 } else { 4_000 };
+        What::Clock { router: router(r), by_ms: r.below(2 * most) as i64 - most as i64 }
+    });
+    add(&mut random, Fault::Replicas, 3, &|r| {
+        What::Replica { replica: r.below(3) as usize, pause: pause(r, 5_000) }
+    });
+    add(&mut random, Fault::Cuts, 3, &|r| {
+        What::Cut { process: r.below((routers + gateways) as u64) as usize, pause: pause(r, 4_000) }
+    });
+    add(&mut random, Fault::Reconnects, 5, &|r| What::Disconnect { device: r.below(users as u64 + 1) as usize });
+    incidents.sort_by_key(|incident| incident.at);
+    incidents
+}
