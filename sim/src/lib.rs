@@ -13,6 +13,9 @@
 //!
 //! **Limits.** One worker for each router process; a handful of users and conversations.
 
+pub mod campaign;
+pub mod mutations;
 pub mod plan;
 pub mod record;
+pub mod shrink;
 pub mod world;

@@ -112,6 +112,7 @@ pub struct Incident {
 
 /// What can happen.
 #[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "the names and the lines above them say it")]
 pub enum What {
     /// A router stands still.
     Pause { router: usize, pause: Duration },
@@ -252,13 +253,17 @@ fn incidents(
         let most = if r.per_mille(200) { 900_000 } else { 4_000 };
         What::Clock { router: router(r), by_ms: r.below(2 * most) as i64 - most as i64 }
     });
-    add(&mut random, Fault::Replicas, 3, &|r| {
-        What::Replica { replica: r.below(3) as usize, pause: pause(r, 5_000) }
+    add(&mut random, Fault::Replicas, 3, &|r| What::Replica {
+        replica: r.below(3) as usize,
+        pause: pause(r, 5_000),
     });
-    add(&mut random, Fault::Cuts, 3, &|r| {
-        What::Cut { process: r.below((routers + gateways) as u64) as usize, pause: pause(r, 4_000) }
+    add(&mut random, Fault::Cuts, 3, &|r| What::Cut {
+        process: r.below((routers + gateways) as u64) as usize,
+        pause: pause(r, 4_000),
     });
-    add(&mut random, Fault::Reconnects, 5, &|r| What::Disconnect { device: r.below(users as u64 + 1) as usize });
+    add(&mut random, Fault::Reconnects, 5, &|r| What::Disconnect {
+        device: r.below(users as u64 + 1) as usize,
+    });
     incidents.sort_by_key(|incident| incident.at);
     incidents
 }

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use lifecycle::sim::note;
 use proto::server_frame::{Ack, Page};
-use proto::{
-    ClientMessageId, ConversationId, Delivery, Entry, MessageId, Payload, Reply, Seq, ServerFrame,
-};
+use proto::{ClientMessageId, ConversationId, Delivery, Entry, MessageId, Payload, Reply, Seq, ServerFrame};
 
 /// See the module.
 #[derive(Default)]
@@ -44,7 +42,9 @@ impl Record {
     fn frame(&mut self, frame: &ServerFrame) {
         match frame {
             ServerFrame::Ack(ack) => self.ack(ack),
-            ServerFrame::Nack(nack) => note(|| format!("nack {} {:?} {}", nack.frame, nack.code, nack.message)),
+            ServerFrame::Nack(nack) => {
+                note(|| format!("nack {} {:?} {}", nack.frame, nack.code, nack.message))
+            }
             ServerFrame::Event(event) => self.entry(&event.conversation, &event.entry),
             ServerFrame::Page(page) => self.page(page),
             ServerFrame::Head(head) => self.head(&head.conversation, head.last),

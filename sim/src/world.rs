@@ -47,6 +47,9 @@ const STEP: Duration = Duration::from_millis(10);
 /// Once all is well, so long at most until every message is acknowledged and every reader has everything.
 const REST_MAX: Duration = Duration::from_secs(120);
 
+/// How the violation of a world begins that does not come to rest.
+pub const STUCK: &str = "stuck though all is well";
+
 /// Runs the world of a plan; the error says what was violated.
 pub fn run(plan: &Plan) -> Result<Done, String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -206,7 +209,7 @@ impl World {
             return Ok(false);
         }
         if elapsed > self.plan.talk + REST_MAX {
-            return Err(format!("stuck though all is well: {}", self.unrest()));
+            return Err(format!("{STUCK}: {}", self.unrest()));
         }
         Ok(self.is_at_rest())
     }

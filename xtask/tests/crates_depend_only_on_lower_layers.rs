@@ -6,7 +6,7 @@ const LAYERS: &[&[&str]] = &[
     &["proto", "lifecycle"],
     &["auth", "bus", "store", "client"],
     &["gateway", "router", "api"],
-    &["server", "loadtest", "xtask"],
+    &["server", "loadtest", "sim", "xtask"],
 ];
 
 /// Allowed by the layers, and still never.

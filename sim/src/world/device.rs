@@ -111,7 +111,8 @@ impl Device {
             let gateway = self.random.below(gateways.count() as u64) as usize;
             let session = gateways.open(gateway, &self.user);
             note(|| format!("device {} of {} opens a socket to gateway {gateway}", self.number, self.user));
-            self.link = Some(Link { gateway, session, welcome: false, up: VecDeque::new(), down: VecDeque::new() });
+            self.link =
+                Some(Link { gateway, session, welcome: false, up: VecDeque::new(), down: VecDeque::new() });
         }
         self.receive(gateways, now);
         if eagerness > 0 && self.machine.takes_asks() {
@@ -134,11 +135,14 @@ impl Device {
     }
 
     fn receive(&mut self, gateways: &mut impl Gateways, now: Instant) {
-        let Some((gateway, session)) = self.link.as_ref().map(|link| (link.gateway, link.session)) else { return };
+        let Some((gateway, session)) = self.link.as_ref().map(|link| (link.gateway, link.session)) else {
+            return;
+        };
         for frame in gateways.take_out(gateway, session) {
             let arrives = now + self.way();
             if let Some(link) = &mut self.link {
-                link.down.push_back((link.down.back().map_or(arrives, |(last, _)| arrives.max(*last)), frame));
+                link.down
+                    .push_back((link.down.back().map_or(arrives, |(last, _)| arrives.max(*last)), frame));
             }
         }
         while let Some(link) = &mut self.link
@@ -191,7 +195,8 @@ impl Device {
 
     fn say(&mut self, conversation: ConversationId) {
         self.made += 1;
-        let id = ClientMessageId((u128::from(self.number as u64 + 1) << 64 | u128::from(self.made)).to_be_bytes());
+        let id =
+            ClientMessageId((u128::from(self.number as u64 + 1) << 64 | u128::from(self.made)).to_be_bytes());
         let (done, answer) = oneshot::channel();
         let to = Recipient::Conversation(conversation.clone());
         let body = Body::text(format!("{} {}", self.user, self.made));
@@ -227,7 +232,10 @@ impl Device {
                     let read = self.read.entry(event.conversation.clone()).or_default();
                     if event.entry.seq.0 != read.len() as u64 + 1 {
                         let (seq, len) = (event.entry.seq, read.len());
-                        return Err(format!("a reader of {} got {seq} after {len} entries", event.conversation));
+                        return Err(format!(
+                            "a reader of {} got {seq} after {len} entries",
+                            event.conversation
+                        ));
                     }
                     read.push(event.entry);
                 }

@@ -38,8 +38,10 @@ impl World {
         let record = locked(&self.record);
         for conversation in record.conversations() {
             let head = record.newest(&conversation);
-            let members =
-                self.devices.iter().filter(|d| conversation.is_group() || conversation.peer_of(&d.user).is_some());
+            let members = self
+                .devices
+                .iter()
+                .filter(|d| conversation.is_group() || conversation.peer_of(&d.user).is_some());
             for device in members {
                 let read = device.read.get(&conversation).map_or(&[][..], Vec::as_slice);
                 if read.len() as u64 != head.0 {
@@ -49,7 +51,8 @@ impl World {
                 let Some(line) = device.lines.get(&conversation) else {
                     return Some(format!("{} has no line of {conversation}", device.user));
                 };
-                let unread = read.iter().filter(|entry| entry.seq > line.read_seq && is_message(entry)).count();
+                let unread =
+                    read.iter().filter(|entry| entry.seq > line.read_seq && is_message(entry)).count();
                 let own = read.iter().rfind(|entry| entry.sender == device.user && is_message(entry));
                 let own = own.map_or(Seq::ZERO, |entry| entry.seq);
                 if line.head != head || line.unread != unread as u64 || line.read_seq < own {
@@ -90,11 +93,8 @@ impl World {
     fn check_senders(&self, conversation: &ConversationId, log: &[Entry]) -> Result<(), String> {
         for device in &self.devices {
             let Some(sent) = device.sent.get(conversation) else { continue };
-            let stored: Vec<ClientMessageId> = log
-                .iter()
-                .map(|entry| entry.client_message_id)
-                .filter(|id| sent.contains(id))
-                .collect();
+            let stored: Vec<ClientMessageId> =
+                log.iter().map(|entry| entry.client_message_id).filter(|id| sent.contains(id)).collect();
             if stored != *sent {
                 return Err(format!("{conversation}: messages of {} are lost or out of order", device.user));
             }
@@ -102,7 +102,10 @@ impl World {
                 let entry = usize::try_from(ack.seq.0).ok().and_then(|at| log.get(at.checked_sub(1)?));
                 if entry.is_none_or(|entry| entry.client_message_id != ack.client_message_id) {
                     let id = ack.client_message_id;
-                    return Err(format!("{conversation}: {id} was acknowledged at {} and is not there", ack.seq));
+                    return Err(format!(
+                        "{conversation}: {id} was acknowledged at {} and is not there",
+                        ack.seq
+                    ));
                 }
             }
         }
@@ -127,11 +130,7 @@ fn is_message(entry: &Entry) -> bool {
     entry.client_message_id.0[..7] == [0; 7]
 }
 
-async fn whole_log(
-    store: &Store,
-    conversation: &ConversationId,
-    head: Seq,
-) -> Result<Vec<Entry>, String> {
+async fn whole_log(store: &Store, conversation: &ConversationId, head: Seq) -> Result<Vec<Entry>, String> {
     let range =
         PageRange { from: Seq(1), to: head, limit: usize::MAX, bytes: usize::MAX, backwards: false, head };
     store.page(conversation, range).await.map_err(|error| error.to_string())

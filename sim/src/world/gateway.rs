@@ -142,10 +142,13 @@ impl Gateway {
                 ClientFrame::Delivered(position) => Request::Delivered(position),
                 ClientFrame::Typing(to) => Request::Typing(to),
             };
-            let (name, send) = (request.name(), match &request {
-                Request::Send(send) => Some(send.client_message_id),
-                _ => None,
-            });
+            let (name, send) = (
+                request.name(),
+                match &request {
+                    Request::Send(send) => Some(send.client_message_id),
+                    _ => None,
+                },
+            );
             if self.send(key, request).is_err() {
                 self.tell(key, ServerFrame::Nack(Nack { client_message_id: send, ..busy(name) }));
             }
