@@ -155,11 +155,14 @@ impl Order {
         }
     }
 
-    /// The reader may not see the conversation any more: nothing of it is missing.
+    /// The reader may not see the conversation any more, or so it seems: nothing of it is missing. Where it was is kept,
+    /// so that nothing is given twice should it come back.
     pub(crate) fn forget(&mut self, conversation: &ConversationId) {
         self.missing.remove(conversation);
-        if let Some(place) = self.places.remove(conversation) {
+        if let Some(place) = self.places.get_mut(conversation) {
             self.held -= place.held.len();
+            place.held.clear();
+            place.head = place.last;
         }
     }
 

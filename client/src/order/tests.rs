@@ -160,6 +160,21 @@ fn forgetting_a_conversation_gives_its_room_back() {
     assert_eq!((order.held, order.next_due()), (0, None));
 }
 
+/// A fetch that is refused may be one that was asked earlier, about something else.
+#[test]
+fn what_was_given_before_a_conversation_was_forgotten_is_not_given_again() {
+    let (mut order, mut now) = placed(0, 10);
+    order.event(event(1), now);
+    assert_eq!(popped(&mut order, now), [1]);
+    order.forget(&bob());
+    order.event(event(3), now);
+    now += GAP;
+    let fetch = order.poll(now).unwrap();
+    assert_eq!((fetch.from, fetch.to), (Seq(2), Seq(2)));
+    order.page(page(&[2], 2, 2, 3), now);
+    assert_eq!(popped(&mut order, now), [2, 3]);
+}
+
 /// Events lost, doubled and shuffled, fetches answered from a log: the reader sees the log.
 #[test]
 fn any_mixture_of_loss_and_disorder_heals() {
