@@ -157,7 +157,12 @@ impl Endpoint {
         }
         lifecycle::sim::note(|| {
             let about = command.conversation().map(|id| id.to_string()).unwrap_or_default();
-            format!("command {} {about} of {} epoch {}", command.request.name(), command.origin.user, command.epoch.0)
+            format!(
+                "command {} {about} of {} epoch {}",
+                command.request.name(),
+                command.origin.user,
+                command.epoch.0
+            )
         });
         state.send_command(self.number, command);
         drop(state);

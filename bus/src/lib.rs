@@ -93,6 +93,8 @@ impl Bus {
         match self {
             Self::Local(_) => false,
             Self::Nats(_) => true,
+            #[cfg(feature = "sim")]
+            Self::Faulty(_) => true,
         }
     }
 

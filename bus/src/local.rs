@@ -23,7 +23,7 @@ pub struct Local {
     pub(crate) meters: Meters,
     pub(crate) serving: RwLock<Vec<Option<Arc<SharedQueue>>>>,
     /// Who takes commands of partitions that nobody serves.
-    any: RwLock<Vec<Arc<SharedQueue>>>,
+    pub(crate) any: RwLock<Vec<Arc<SharedQueue>>>,
     pub(crate) nodes: RwLock<Nodes>,
 }
 

@@ -46,6 +46,7 @@ pub struct Worker {
 }
 
 impl Worker {
+    /// A worker of all partitions, one of those of the process `router`.
     pub fn new(
         number: usize,
         router: u64,
@@ -77,7 +78,8 @@ impl Worker {
     }
 
     /// Draws its incarnations from this seed.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "sim"))]
+    #[must_use]
     pub fn seeded(mut self, seed: u64) -> Self {
         self.random = RefCell::new(StdRng::seed_from_u64(seed));
         self

@@ -99,6 +99,14 @@ pub struct Plan {
     pub give_up: Duration,
     /// Between two incarnations of one process.
     pub restart_pause: Duration,
+    /// Silence after which another incarnation is suspected.
+    pub suspect_after: Duration,
+    /// How long a new incarnation listens before it claims.
+    pub listen: Duration,
+    /// How long another must be heard before partitions are given to it.
+    pub steady_after: Duration,
+    /// How much longer the others may be silent after nobody was heard.
+    pub grace: Duration,
 }
 
 /// Something that happens.
@@ -148,6 +156,10 @@ impl Plan {
         let conversations = size.between(2..6) as usize;
         let give_up = Duration::from_millis(size.between(300..5_000));
         let restart_pause = Duration::from_millis(size.between(50..1_500));
+        let suspect_after = Duration::from_millis(size.between(150..700));
+        let listen = Duration::from_millis(size.between(0..700));
+        let steady_after = Duration::from_millis(size.between(0..1_500));
+        let grace = Duration::from_millis(size.between(0..1_000));
         let routers = routers.min(less.routers.unwrap_or(routers));
         let users = users.min(less.users.unwrap_or(users)).max(1);
         let talk_ms = talk_ms.min(less.talk_ms.unwrap_or(talk_ms));
@@ -170,6 +182,10 @@ impl Plan {
             conversations,
             give_up,
             restart_pause,
+            suspect_after,
+            listen,
+            steady_after,
+            grace,
         }
     }
 }

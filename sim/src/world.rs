@@ -245,7 +245,7 @@ impl World {
 
     /// Nothing fails any more; what is late stays late.
     fn get_well(&mut self) {
-        note(|| "all is well from now on, and one router is enough".to_owned());
+        note(|| "all is well from now on".to_owned());
         self.well = true;
         self.incidents = Vec::new().into_iter();
         self.surroundings.store.set_weather(Weather::calm());
@@ -255,7 +255,6 @@ impl World {
             host.go_on();
             host.right_clock();
         }
-        self.hosts.iter_mut().skip(1).for_each(Host::retire);
         for (n, gateway) in self.gateways.0.iter().enumerate() {
             gateway.process.step_clock(-self.plan.skews_ms[self.hosts.len() + n]);
         }
@@ -298,6 +297,13 @@ fn conversations(users: &[UserId]) -> (Vec<ConversationId>, Vec<Partition>) {
 fn router_config(plan: &Plan) -> RouterConfig {
     RouterConfig {
         workers: 1,
+        heartbeat_interval: Duration::from_millis(100),
+        suspect_after: plan.suspect_after,
+        listen: plan.listen,
+        steady_after: plan.steady_after,
+        grace: plan.grace,
+        claims_max: 3,
+        commands_kept_max: 50,
         group: GroupRules { members_max: 100, history: History::Whole },
         bucket_entries_max: plan.bucket_entries,
         bucket_bytes_max: 1 << 20,

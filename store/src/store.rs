@@ -68,6 +68,8 @@ impl Store {
             Self::Memory(_) => None,
             Self::Embedded(embedded) => Some(embedded.cache()),
             Self::Cql(cql) => Some(cql.cache()),
+            #[cfg(feature = "sim")]
+            Self::Replicated(_) => None,
         }
     }
 

@@ -215,15 +215,10 @@ impl State {
     /// One of those that serve the partition, like a queue group; sometimes anyone.
     fn choose(&mut self, now: Instant, command: Box<Command>, sent: Instant) {
         let misrouted = self.random.per_mille(self.conditions.misrouted);
-        let partition = command.partition();
-        let reachable = self.members.iter().filter(|(number, _)| !self.is_cut(**number, now));
-        let serving: Vec<(u64, Arc<SharedQueue>)> = reachable
-            .filter_map(|(number, member)| {
-                let queue =
-                    if misrouted { member.local.any_queue() } else { member.local.queue_of(partition) };
-                queue.map(|queue| (*number, queue))
-            })
-            .collect();
+        let mut serving = self.queues(now, (!misrouted).then(|| command.partition()));
+        if serving.is_empty() && self.random.per_mille(500) {
+            serving = self.queues(now, None);
+        }
         if serving.is_empty() {
             if now < sent + OFFERED_FOR {
                 self.at(now + OFFER_AGAIN, Arrival::Command { command, sent });
@@ -235,6 +230,19 @@ impl State {
         if let Some(way) = self.way() {
             self.at(now + way, Arrival::Chosen { router, queue, command });
         }
+    }
+
+    /// Those who can be reached and serve a partition, or any.
+    fn queues(&self, now: Instant, partition: Option<Partition>) -> Vec<(u64, Arc<SharedQueue>)> {
+        let reachable = self.members.iter().filter(|(number, _)| !self.is_cut(**number, now));
+        let queue = |(number, member): (&u64, &Member)| {
+            let queue = match partition {
+                Some(partition) => member.local.queue_of(partition),
+                None => member.local.any_queue(),
+            };
+            queue.map(|queue| (*number, queue))
+        };
+        reachable.filter_map(queue).collect()
     }
 
     fn arrive(&mut self, now: Instant, to: u64, message: Message) {

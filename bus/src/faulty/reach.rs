@@ -14,10 +14,9 @@ impl Local {
         serving[usize::from(partition.number())].clone()
     }
 
-    /// The queue of any partition that is served here.
+    /// A queue that takes commands of any partition.
     pub(super) fn any_queue(&self) -> Option<Arc<SharedQueue>> {
-        let serving = self.serving.read().unwrap_or_else(PoisonError::into_inner);
-        serving.iter().flatten().next().cloned()
+        self.any.read().unwrap_or_else(PoisonError::into_inner).first().cloned()
     }
 
     pub(super) fn has_inboxes(&self) -> bool {

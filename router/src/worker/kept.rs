@@ -1,8 +1,7 @@
 //! Commands for partitions that this worker does not serve: kept until it does, or until it is known who does.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
-use hashbrown::HashMap;
 use proto::{Command, Partition, Timestamp};
 
 /// One that waits.
@@ -14,7 +13,7 @@ struct Waiting {
 /// All of one worker, in the order of their arrival for each partition.
 #[derive(Default)]
 pub struct Kept {
-    partitions: HashMap<Partition, VecDeque<Waiting>>,
+    partitions: BTreeMap<Partition, VecDeque<Waiting>>,
     len: usize,
 }
 

@@ -36,7 +36,6 @@ pub struct Host {
     life: Option<Life>,
     starts_at: Option<Instant>,
     paused_until: Option<Instant>,
-    retired: bool,
     woken: Arc<Woken>,
 }
 
@@ -81,7 +80,6 @@ impl Host {
             life: None,
             starts_at,
             paused_until: None,
-            retired: false,
             woken: Arc::default(),
         }
     }
@@ -136,8 +134,8 @@ impl Host {
         let tasks = Tasks::default();
         let bus = surroundings.network.connect(number, LIMITS);
         let store = Store::Replicated(Arc::clone(&surroundings.store));
-        let worker = Worker::new(0, self.config.clone(), bus, store, tasks.clone());
-        let worker = worker.only(surroundings.partitions.clone());
+        let worker = Worker::new(0, number, self.config.clone(), bus, store, tasks.clone());
+        let worker = worker.only(surroundings.partitions.clone()).seeded(self.random.next());
         let worker = Box::pin(async move { worker.run(oneshot::channel().0).await });
         note(|| format!("router {} starts as p{number}", self.index));
         self.life = Some(Life { process, tasks, worker });
@@ -153,14 +151,7 @@ impl Host {
         surroundings.network.disconnect(process.number);
         surroundings.store.gone(process.number);
         self.paused_until = None;
-        self.starts_at = (!self.retired).then(|| Instant::now() + pause);
-    }
-
-    /// Is stopped in order, and not started again.
-    pub fn retire(&mut self) {
-        self.retired = true;
-        self.starts_at = None;
-        self.restart();
+        self.starts_at = Some(Instant::now() + pause);
     }
 
     pub fn pause(&mut self, pause: Duration) {
