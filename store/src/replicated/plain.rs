@@ -22,13 +22,7 @@ impl Replicated {
         call: Call,
         write: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let (nothing, none) = (super::rows::Rows::default(), Changes::new());
-        let mut tx = Tx::new(&nothing, &none);
-        let answer = write(&mut tx)?;
-        let changes = tx.into_changes().into_iter();
-        let cells = changes
-            .filter_map(|((table, key), value)| value.map(|value| Sent { table, key, ballot: 0, value }));
-        let cells: Vec<Sent> = cells.collect();
+        let (answer, cells) = cells_of(write)?;
         let sent = self.send(call.op, cells).await?;
         if call.op == Op::WriteIndex && mutation::is(Mutation::IndexNotAwaited) {
             return Ok(answer);
@@ -134,6 +128,20 @@ impl Replicated {
         let fenced = locked(&slot).take();
         fenced.ok_or_else(|| unavailable(Op::Verify))
     }
+}
+
+/// What a write that looks at nothing writes.
+fn cells_of<T>(
+    write: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError>,
+) -> Result<(T, Vec<Sent>), StoreError> {
+    let (nothing, none) = (super::rows::Rows::default(), Changes::new());
+    let mut tx = Tx::new(&nothing, &none);
+    let answer = write(&mut tx)?;
+    let cells = tx
+        .into_changes()
+        .into_iter()
+        .filter_map(|((table, key), value)| value.map(|value| Sent { table, key, ballot: 0, value }));
+    Ok((answer, cells.collect()))
 }
 
 impl State {
