@@ -6,6 +6,7 @@ mod first_five_minutes;
 mod http;
 mod moves_to_a_cluster;
 mod process;
+mod python_backend;
 mod refuses_with_advice;
 mod secrets_stay_out_of_logs;
 mod services;
