@@ -12,7 +12,7 @@ use super::{milliseconds, seconds, secrets};
 /// Where what is kept is kept.
 pub(crate) enum StoreConfig {
     Embedded(EmbeddedConfig),
-    Cql(CqlConfig),
+    Cql(Box<CqlConfig>),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(super) fn read(reader: &Reader, data_dir: &Path) -> (StoreConfig, CqlConfig)
             "must name a node, such as [\"10.0.0.1:9042\"], when store.kind is \"cql\"",
         );
     }
-    (StoreConfig::Cql(cql.clone()), cql)
+    (StoreConfig::Cql(Box::new(cql.clone())), cql)
 }
 
 fn embedded(reader: &Reader, data_dir: &Path) -> EmbeddedConfig {

@@ -63,7 +63,7 @@ impl Roster {
         found.sessions += 1;
         if found.sessions == 1 {
             found.since = Some(Timestamp(wall_clock_ms()));
-            inner.into_line(user, device);
+            inner.line_up(user, device);
         }
         self.show(&inner);
     }
@@ -84,7 +84,7 @@ impl Roster {
         found.sessions -= 1;
         if found.sessions == 0 {
             found.since = when;
-            inner.into_line(user, device);
+            inner.line_up(user, device);
         }
         self.show(&inner);
     }
@@ -136,7 +136,7 @@ impl Roster {
                     found.since = since;
                 }
             }
-            inner.into_line(&user, &device);
+            inner.line_up(&user, &device);
         }
         self.show(&inner);
     }
@@ -149,7 +149,7 @@ impl Roster {
             .iter()
             .flat_map(|(user, devices)| devices.iter().map(|device| (user.clone(), device.device.clone())))
             .collect();
-        all.iter().for_each(|(user, device)| inner.into_line(user, device));
+        all.iter().for_each(|(user, device)| inner.line_up(user, device));
         self.show(&inner);
     }
 
@@ -187,7 +187,7 @@ impl Inner {
         }
     }
 
-    fn into_line(&mut self, user: &UserId, device: &DeviceId) {
+    fn line_up(&mut self, user: &UserId, device: &DeviceId) {
         let Some(found) = self.find(user, device).filter(|found| !found.in_line) else { return };
         found.in_line = true;
         self.line.push_back((user.clone(), device.clone()));

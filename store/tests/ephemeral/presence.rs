@@ -66,12 +66,12 @@ async fn several_are_told_in_the_order_asked() {
 async fn where_there_are_others_who_is_not_here_is_unknown() {
     let config = LocalConfig { others: Others::Maybe, ..local_config() };
     let ephemeral = store::Ephemeral::local(config);
-    let (alice, web) = (user("alice"), device("web"));
-    assert_eq!(ephemeral.presence(&[alice.clone()]).await, [Presence::Unknown]);
-    ephemeral.came(&alice, &web);
-    assert_eq!(devices(&ephemeral.presence(&[alice.clone()]).await[0]), [("web", true)]);
-    ephemeral.left(&alice, &web);
-    assert_eq!(ephemeral.presence(&[alice]).await, [Presence::Unknown]);
+    let (alice, web) = ([user("alice")], device("web"));
+    assert_eq!(ephemeral.presence(&alice).await, [Presence::Unknown]);
+    ephemeral.came(&alice[0], &web);
+    assert_eq!(devices(&ephemeral.presence(&alice).await[0]), [("web", true)]);
+    ephemeral.left(&alice[0], &web);
+    assert_eq!(ephemeral.presence(&alice).await, [Presence::Unknown]);
 }
 
 #[tokio::test]

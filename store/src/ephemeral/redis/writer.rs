@@ -85,7 +85,7 @@ impl Redis {
     async fn tidy(&self, user: &UserId) -> Result<(), Away> {
         let found = self.read_fields(std::slice::from_ref(user)).await?;
         let Some(found) = found.into_iter().next() else { return Ok(()) };
-        let processes = self.read_processes(&[found.clone()]).await?;
+        let processes = self.read_processes(std::slice::from_ref(&found)).await?;
         let (key, mut commands) = (self.keys.user(user), pipe());
         let mut seen = found.seen;
         for online in found.online {
