@@ -10,6 +10,9 @@ use super::fault::Happened;
 /// Slower than this is disturbed.
 const SLOW_MS: u64 = 500;
 
+/// Steps before a fault whose messages may still be on their way when it comes.
+const JUST_BEFORE: u64 = 2;
+
 /// As `loadtest endure --series` writes it.
 #[derive(Debug, Deserialize)]
 pub(super) struct Series {
@@ -36,15 +39,18 @@ impl Series {
     fn between(&self, from: u64, until: u64) -> impl Iterator<Item = (u64, &Step)> {
         let begins = |index: usize| self.start_unix_ms + index as u64 * self.step_ms;
         let all = self.steps.iter().enumerate().map(move |(index, step)| (begins(index), step));
-        // A message that was due just before may suffer, too.
-        all.filter(move |(begin, _)| begin + 2 * self.step_ms > from && *begin < until)
+        // What was due just before a fault suffers from that one, and not from the one before it.
+        let from = from.saturating_sub(JUST_BEFORE * self.step_ms);
+        all.filter(move |(begin, _)| *begin > from && *begin <= until)
     }
 }
 
 /// Fills in what each fault disturbed: of the messages that were due from its beginning to that of the next one.
 pub(super) fn judge(happened: &mut [Happened], series: &Series) {
     for index in 0..happened.len() {
-        let until = happened.get(index + 1).map_or(u64::MAX, |next| next.from_unix_ms);
+        let next = happened.get(index + 1);
+        let until =
+            next.map_or(u64::MAX, |next| next.from_unix_ms.saturating_sub(JUST_BEFORE * series.step_ms));
         let from = happened[index].from_unix_ms;
         let steps = || series.between(from, until);
         let sends = steps().map(|(begin, step)| {
