@@ -104,7 +104,7 @@ pub(crate) fn wall_clock_ms() -> Option<u64> {
 }
 
 pub(crate) fn random() -> Option<u64> {
-    CURRENT.with_borrow(|current| current.as_ref().map(|process| process.random.borrow_mut().next()))
+    CURRENT.with_borrow(|current| current.as_ref().map(|process| process.random.borrow_mut().draw()))
 }
 
 /// What happened in a world, line by line.
@@ -152,7 +152,7 @@ impl Random {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -162,7 +162,7 @@ impl Random {
 
     /// A number below `end`; 0 when that is 0.
     pub fn below(&mut self, end: u64) -> u64 {
-        if end == 0 { 0 } else { self.next() % end }
+        if end == 0 { 0 } else { self.draw() % end }
     }
 
     /// A number of `range`.
@@ -177,6 +177,6 @@ impl Random {
 
     /// Another source, of its own.
     pub fn split(&mut self) -> Self {
-        Self::new(self.next())
+        Self::new(self.draw())
     }
 }

@@ -108,8 +108,8 @@ impl World {
         let record: Arc<Mutex<Record>> = Arc::default();
         let observer = Arc::clone(&record);
         let observer = Box::new(move |delivery: &_| locked(&observer).delivery(delivery));
-        let network = Network::new(random.next(), plan.conditions, observer);
-        let store = Replicated::new(random.next(), plan.weather);
+        let network = Network::new(random.draw(), plan.conditions, observer);
+        let store = Replicated::new(random.draw(), plan.weather);
         let users: Vec<UserId> = ["alice", "bob", "carol", "dave"]
             .iter()
             .take(plan.users)
@@ -125,7 +125,7 @@ impl World {
         let gateways = (0..plan.gateways).map(|n| {
             let number = 10_001 + n as u64;
             let wall_ms = wall_ms.saturating_add_signed(plan.skews_ms[plan.routers + n]);
-            let process = Process::new(number, wall_ms, random.next());
+            let process = Process::new(number, wall_ms, random.draw());
             let bus = network.connect(number, Limits { commands: 1_000, deliveries: 100_000 });
             Gateway::new(process, bus)
         });

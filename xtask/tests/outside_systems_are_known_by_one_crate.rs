@@ -10,7 +10,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("argon2", &["auth"]),
     ("async-nats", &["bus"]),
     ("axum", &["api"]),
-    ("clap", &["loadtest", "server", "xtask"]),
+    ("clap", &["loadtest", "server", "sim", "xtask"]),
     ("fastwebsockets", &["client"]),
     ("fjall", &["store"]),
     ("hdrhistogram", &["loadtest"]),

@@ -4,9 +4,9 @@ use store::{Verified, VerifyError};
 
 use super::incarnation::Incarnation;
 use super::ops::Done;
-use store::mutation::{self, Mutation};
 use crate::told;
 use crate::turn::Death;
+use store::mutation::{self, Mutation};
 
 /// Without anything to be told, the own fence is looked at so often, in milliseconds.
 const CHECK_MS: u64 = 1_000;

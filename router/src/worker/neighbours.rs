@@ -7,9 +7,9 @@ use proto::{Command, Heartbeat};
 use super::incarnation::Incarnation;
 use super::wheel::TICK_MS;
 use crate::config::millis;
-use store::mutation::{self, Mutation};
 use crate::ownership::Owner;
 use crate::turn::Death;
+use store::mutation::{self, Mutation};
 
 impl Incarnation<'_> {
     /// Takes the heartbeats of this turn, and lets everything happen that follows from them and from silence.

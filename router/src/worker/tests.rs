@@ -9,8 +9,8 @@ use store::Op;
 use tokio::time::{Instant, sleep};
 
 use crate::RouterConfig;
-use store::mutation::{Mutation, break_rule};
 use stand::{CONVERSATIONS, Stand, config, run};
+use store::mutation::{Mutation, break_rule};
 
 /// From when something happens until everyone is answered again, at most.
 const GAP: Duration = Duration::from_secs(1);

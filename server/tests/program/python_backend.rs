@@ -113,7 +113,7 @@ fn python() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("backend-python");
     let (python, complete) = (folder.join("bin/python"), folder.join("complete"));
     let requirements = format!("{EXAMPLE}/requirements.txt");
-    let wanted = std::fs::read_to_string(&requirements).unwrap();
+    let wanted = std::fs::read_to_string(&requirements).expect("the requirements of the example");
     if std::fs::read_to_string(&complete).is_ok_and(|made| made == wanted) {
         return Some(python);
     }
@@ -127,7 +127,7 @@ fn python() -> Option<PathBuf> {
         skip("python3 with venv and pip makes its environment, or set TIDEGATE_TEST_PYTHON");
         return None;
     }
-    std::fs::write(&complete, wanted).unwrap();
+    std::fs::write(&complete, wanted).expect("a mark in the target folder");
     Some(python)
 }
 

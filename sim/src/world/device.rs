@@ -16,6 +16,9 @@ use tokio::time::Instant;
 /// Messages that a device has on their way at once.
 const OUTSTANDING_MAX: usize = 6;
 
+/// A message whose outcome is not told yet.
+type Waiting = (ConversationId, ClientMessageId, oneshot::Receiver<Result<Ack, Refused>>);
+
 /// See the module.
 pub struct Device {
     pub user: UserId,
@@ -25,7 +28,7 @@ pub struct Device {
     conversations: Vec<ConversationId>,
     link: Option<Link>,
     reconnect_at: Instant,
-    waiting: Vec<(ConversationId, ClientMessageId, oneshot::Receiver<Result<Ack, Refused>>)>,
+    waiting: Vec<Waiting>,
     /// All its messages in a conversation, in the order in which they were asked for.
     pub sent: BTreeMap<ConversationId, Vec<ClientMessageId>>,
     /// What it was acknowledged.
@@ -71,7 +74,7 @@ impl Device {
             unacknowledged_max: 64,
             ..ClientConfig::new("ws://nowhere", TokenSource::fixed(""))
         };
-        let seed = rand::rngs::StdRng::seed_from_u64(random.next());
+        let seed = rand::rngs::StdRng::seed_from_u64(random.draw());
         Self {
             user,
             number,

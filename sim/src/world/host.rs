@@ -130,12 +130,12 @@ impl Host {
         let number = self.index as u64 + 100 * self.lives;
         let elapsed = i64::try_from(surroundings.began.elapsed().as_millis()).unwrap_or(i64::MAX);
         let wall_ms = surroundings.wall_ms.saturating_add_signed(elapsed + self.skew_ms);
-        let process = Process::new(number, wall_ms, self.random.next());
+        let process = Process::new(number, wall_ms, self.random.draw());
         let tasks = Tasks::default();
         let bus = surroundings.network.connect(number, LIMITS);
         let store = Store::Replicated(Arc::clone(&surroundings.store));
         let worker = Worker::new(0, number, self.config.clone(), bus, store, tasks.clone());
-        let worker = worker.only(surroundings.partitions.clone()).seeded(self.random.next());
+        let worker = worker.only(surroundings.partitions.clone()).seeded(self.random.draw());
         let worker = Box::pin(async move { worker.run(oneshot::channel().0).await });
         note(|| format!("router {} starts as p{number}", self.index));
         self.life = Some(Life { process, tasks, worker });
