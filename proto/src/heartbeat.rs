@@ -13,4 +13,6 @@ pub struct Heartbeat {
     pub serving: Vec<(Partition, Epoch)>,
     /// It is about to release everything.
     pub draining: bool,
+    /// Milliseconds on a steady clock of the sender's own: when it hears itself, it knows by this how old that is.
+    pub sent_ms: u64,
 }

@@ -118,7 +118,7 @@ impl Peers {
     pub fn hear(&mut self, beat: &Heartbeat, now_ms: u64) -> bool {
         let id = IncarnationId(beat.incarnation);
         if id == self.me {
-            return self.hear_myself(now_ms);
+            return self.hear_myself(beat.sent_ms);
         }
         if self.gone.contains(&id) {
             return false;
@@ -143,9 +143,10 @@ impl Peers {
         true
     }
 
-    fn hear_myself(&mut self, now_ms: u64) -> bool {
+    /// What counts is when it was sent: one from before a sleep says nothing about the time since.
+    fn hear_myself(&mut self, sent_ms: u64) -> bool {
         let first = !self.ear.has_heard();
-        if self.ear.hear(now_ms) {
+        if self.ear.hear(sent_ms) {
             for peer in self.peers.values_mut() {
                 peer.grace_ms = self.rules.grace_ms;
             }

@@ -36,7 +36,13 @@ pub fn delivery(target: Target, number: u64) -> Delivery {
 }
 
 pub fn heartbeat(incarnation: u128, partition: Partition, epoch: u64) -> Heartbeat {
-    Heartbeat { router: 1, incarnation, serving: vec![(partition, Epoch(epoch))], draining: false }
+    Heartbeat {
+        router: 1,
+        incarnation,
+        serving: vec![(partition, Epoch(epoch))],
+        draining: false,
+        sent_ms: 0,
+    }
 }
 
 pub fn numbers(deliveries: &[Delivery]) -> Vec<u64> {

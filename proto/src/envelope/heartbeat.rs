@@ -18,6 +18,7 @@ impl Heartbeat {
             partitions: self.serving.iter().map(partition).collect(),
             router: self.router,
             draining: self.draining,
+            sent_ms: self.sent_ms,
         }
         .encode_to_vec()
     }
@@ -42,6 +43,7 @@ impl Heartbeat {
             incarnation: u128::from_be_bytes(incarnation),
             serving: serving.collect::<Result<_, FrameError>>()?,
             draining: wire.draining,
+            sent_ms: wire.sent_ms,
         })
     }
 }

@@ -29,8 +29,14 @@ pub fn command() -> impl Strategy<Value = Command> {
 pub fn heartbeat() -> impl Strategy<Value = Heartbeat> {
     let partition = (0..1024_u16).prop_map(|number| Partition::new(number).unwrap());
     let serving = vec((partition, any::<u64>().prop_map(Epoch)), 0..5);
-    (any::<u64>(), any::<u128>(), serving, any::<bool>()).prop_map(
-        |(router, incarnation, serving, draining)| Heartbeat { router, incarnation, serving, draining },
+    (any::<u64>(), any::<u128>(), serving, any::<bool>(), any::<u64>()).prop_map(
+        |(router, incarnation, serving, draining, sent_ms)| Heartbeat {
+            router,
+            incarnation,
+            serving,
+            draining,
+            sent_ms,
+        },
     )
 }
 

@@ -23,11 +23,14 @@ impl Ear {
         self.counted_ms + since.min(self.span_ms)
     }
 
-    /// One's own heartbeat came; whether it was missing for long.
-    pub fn hear(&mut self, now_ms: u64) -> bool {
-        let was_deaf = self.silence_ms(now_ms).is_some_and(|silence| silence >= self.deaf_ms);
-        self.counted_ms = self.now(now_ms);
-        self.heard_ms = Some(now_ms);
+    /// One's own heartbeat of that time came; whether there was none for long before it.
+    pub fn hear(&mut self, sent_ms: u64) -> bool {
+        if self.heard_ms.is_some_and(|newest| newest >= sent_ms) {
+            return false;
+        }
+        let was_deaf = self.silence_ms(sent_ms).is_some_and(|silence| silence >= self.deaf_ms);
+        self.counted_ms = self.now(sent_ms);
+        self.heard_ms = Some(sent_ms);
         if was_deaf {
             self.deaf_until = self.counted_ms;
         }

@@ -39,8 +39,8 @@ impl Cluster {
     /// 50 ms, in which everyone who is not silent beats twice as often as must be, and follows its plan.
     fn step(&mut self) {
         self.now_ms += 50;
-        let beats: Vec<Heartbeat> =
-            self.members.iter().filter(|one| !one.is_silent).map(Member::beat).collect();
+        let awake = self.members.iter().filter(|one| !one.is_silent);
+        let beats: Vec<Heartbeat> = awake.map(|one| sent(one.beat(), self.now_ms)).collect();
         let epochs: BTreeMap<Partition, Epoch> =
             self.members.iter().flat_map(|one| one.owned.clone()).fold(BTreeMap::new(), |mut all, (p, e)| {
                 let newest: &mut Epoch = all.entry(p).or_default();
@@ -98,6 +98,11 @@ impl Cluster {
     }
 }
 
+/// The same, sent at that time.
+fn sent(beat: Heartbeat, sent_ms: u64) -> Heartbeat {
+    Heartbeat { sent_ms, ..beat }
+}
+
 impl Member {
     fn beat(&self) -> Heartbeat {
         Heartbeat {
@@ -105,6 +110,7 @@ impl Member {
             incarnation: self.id.0,
             serving: self.owned.iter().map(|(partition, epoch)| (*partition, *epoch)).collect(),
             draining: self.is_draining,
+            sent_ms: 0,
         }
     }
 }
@@ -117,7 +123,7 @@ fn a_lone_one_without_others_to_wait_for_claims_everything_at_once() {
         peers.plan(&partitions, |_| false, Hands::Free, 0).claim.is_empty(),
         "it has not heard itself yet"
     );
-    peers.hear(&Heartbeat { router: 1, incarnation: 1, serving: Vec::new(), draining: false }, 0);
+    peers.hear(&Heartbeat { router: 1, incarnation: 1, serving: Vec::new(), draining: false, sent_ms: 0 }, 0);
     assert_eq!(peers.plan(&partitions, |_| false, Hands::Free, 0).claim, partitions);
     assert!(peers.may_fence(IncarnationId(7), 0), "a row from an earlier life");
 }
@@ -125,7 +131,8 @@ fn a_lone_one_without_others_to_wait_for_claims_everything_at_once() {
 #[test]
 fn workers_of_one_process_wait_for_each_other() {
     let mut peers = Peers::new(IncarnationId(1), 1, 2, PeerRules { listen_ms: 0, ..RULES });
-    let beat = |incarnation| Heartbeat { router: 1, incarnation, serving: Vec::new(), draining: false };
+    let beat =
+        |incarnation| Heartbeat { router: 1, incarnation, serving: Vec::new(), draining: false, sent_ms: 0 };
     peers.hear(&beat(1), 0);
     assert!(!peers.is_settled(0));
     peers.hear(&beat(2), 10);
@@ -199,6 +206,7 @@ fn a_partition_that_another_is_heard_to_hold_is_waited_for() {
         incarnation,
         serving: serving.iter().map(|partition| (*partition, Epoch(3))).collect(),
         draining,
+        sent_ms: 0,
     };
     peers.hear(&beat(1, &[], false), 0);
     peers.hear(&beat(2, &partitions, true), 0);
@@ -219,10 +227,12 @@ fn who_slept_suspects_nobody_when_it_wakes() {
     assert!(sleeper.tick(wakes).is_empty());
     assert!(!sleeper.is_heard(wakes), "it must not answer before it has heard itself");
     assert!(!sleeper.may_fence(IncarnationId(77), wakes), "and fence nobody");
-    sleeper.hear(&beats[0], wakes);
+    sleeper.hear(&sent(beats[0].clone(), cluster.now_ms), wakes);
+    assert!(!sleeper.is_heard(wakes), "one from before it slept says nothing");
+    sleeper.hear(&sent(beats[0].clone(), wakes), wakes);
     assert!(sleeper.is_heard(wakes));
     for ms in (0..3_300).step_by(100) {
-        sleeper.hear(&beats[0], wakes + ms);
+        sleeper.hear(&sent(beats[0].clone(), wakes + ms), wakes + ms);
         assert!(sleeper.tick(wakes + ms).is_empty(), "others get time to come back");
     }
     assert_eq!(sleeper.tick(wakes + 3_600), [IncarnationId(2)], "but not for ever");
@@ -264,12 +274,13 @@ fn one_that_comes_and_goes_again_and_again_waits_longer_each_time() {
             let began = cluster.now_ms;
             while cluster.owned(1) == 0 {
                 cluster.now_ms += 50;
+                assert!(cluster.now_ms - began < 60_000);
                 let now_ms = cluster.now_ms;
                 let mut beat = cluster.members[1].beat();
                 beat.router = 9;
                 let own = cluster.members[0].beat();
                 let old = &mut cluster.members[0];
-                old.peers.hear(&own, now_ms);
+                old.peers.hear(&sent(own, now_ms), now_ms);
                 old.peers.hear(&beat, now_ms);
                 old.peers.tick(now_ms);
                 let owned = old.owned.clone();
@@ -304,9 +315,10 @@ fn a_partition_that_its_rightful_owner_leaves_lying_goes_to_the_next_in_line() {
         incarnation,
         serving,
         draining: false,
+        sent_ms: 0,
     };
     let hear = |peers: &mut Peers, ms| {
-        peers.hear(&beat(1, Vec::new()), ms);
+        peers.hear(&sent(beat(1, Vec::new()), ms), ms);
         peers.hear(&beat(2, Vec::new()), ms);
     };
     hear(&mut peers, 0);
@@ -335,12 +347,13 @@ fn commands_that_do_not_reach_a_holder_that_missed_a_beat_make_it_suspect() {
         incarnation,
         serving: vec![(partition, Epoch(3))],
         draining: false,
+        sent_ms: 0,
     };
     peers.hear(&beat(1), 0);
     peers.hear(&beat(2), 0);
-    peers.hear(&beat(1), 100);
+    peers.hear(&sent(beat(1), 100), 100);
     assert_eq!(peers.doubt(partition, 150), None, "its next heartbeat may be on its way");
-    peers.hear(&beat(1), 200);
+    peers.hear(&sent(beat(1), 200), 200);
     assert_eq!(peers.doubt(partition, 200), Some(IncarnationId(2)));
     assert_eq!(peers.doubt(partition, 200), None, "once");
 }
@@ -350,7 +363,7 @@ fn views_that_disagree_agree_again_once_they_hear_the_same() {
     let mut cluster = Cluster::of(4);
     cluster.run(3_000);
     // One hears a fifth that the others do not hear, and then nobody does any more.
-    let phantom = Heartbeat { router: 5, incarnation: 5, serving: Vec::new(), draining: false };
+    let phantom = Heartbeat { router: 5, incarnation: 5, serving: Vec::new(), draining: false, sent_ms: 0 };
     for _ in 0..60 {
         cluster.members[0].peers.hear(&phantom, cluster.now_ms);
         cluster.step();

@@ -216,7 +216,10 @@ impl<'a> Incarnation<'a> {
                 self.say_goodbye();
                 return End::Died(death);
             }
-            self.bus.publish(&mut self.deliveries);
+            // After a sleep nothing leaves, not even what was verified before it, until it is known that nobody took over.
+            if self.is_awake() {
+                self.bus.publish(&mut self.deliveries);
+            }
             self.beat();
             if self.is_serving_all()
                 && let Some(ready) = ready.take()

@@ -71,6 +71,7 @@ impl Incarnation<'_> {
                     .filter_map(|(partition, owner)| Some((*partition, owner.held()?)))
                     .collect(),
                 draining: self.draining.is_some(),
+                sent_ms: now_ms,
             });
         }
         for partition in std::mem::take(&mut self.opened) {
@@ -83,11 +84,12 @@ impl Incarnation<'_> {
     /// The last heartbeat: it owns nothing, and what the store says otherwise may be taken from it at once.
     pub(super) fn say_goodbye(&self) {
         let (router, incarnation) = (self.router, self.me.0);
-        self.bus.beat(Heartbeat { router, incarnation, serving: Vec::new(), draining: true });
+        self.bus.beat(Heartbeat { router, incarnation, serving: Vec::new(), draining: true, sent_ms: 0 });
     }
 
-    /// Whether commands may be taken. Who has not heard itself for a while may have been fenced without knowing: nothing
-    /// wrong would be told, but old heads would be. Its own heartbeat comes after those of whoever took over.
+    /// Whether commands may be taken, and anything told. Who has not heard itself for a while may have been fenced without
+    /// knowing: nothing wrong would be told, but old heads would be. Its own heartbeat comes after those of whoever
+    /// took over, so having heard it is having heard them.
     pub(super) fn is_awake(&self) -> bool {
         self.peers.is_heard(self.now.steady_ms) || mutation::is(Mutation::AnswersAsleep)
     }
