@@ -1,5 +1,6 @@
 //! The queue of commands in front of one router worker.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use proto::{Command, Partition};
@@ -95,6 +96,15 @@ impl CommandQueue {
     pub fn refuse_any(&self) {
         if let Kind::Local(queue) = &self.0 {
             queue.local.refuse_any(&queue.queue);
+        }
+    }
+
+    /// Partitions of commands that came here since the last call although others should serve them, and that the bus itself
+    /// keeps or passes on. In one process there are none: [`Self::recv`] gives such commands.
+    pub fn take_strays(&self) -> BTreeSet<Partition> {
+        match &self.0 {
+            Kind::Local(_) => BTreeSet::new(),
+            Kind::Nats(queue) => queue.take_strays(),
         }
     }
 

@@ -175,13 +175,13 @@ impl Peers {
         suspects.into_iter().map(|(id, _)| id).collect()
     }
 
-    /// Commands for a partition come here though another says that it serves it: if that one missed a beat already, it
-    /// is suspected now rather than later. Gives whom.
+    /// Commands for a partition come here though another says that it serves it: if that one missed two beats already,
+    /// it is suspected now rather than later. Gives whom.
     pub fn doubt(&mut self, partition: Partition, now_ms: u64) -> Option<IncarnationId> {
         let (id, _) = self.holder(partition)?;
         let ear = self.ear.now(now_ms);
         let peer = self.peers.get_mut(&id)?;
-        let missed = peer.silence_ms(ear) >= 2 * self.rules.beat_ms + peer.grace_ms;
+        let missed = peer.silence_ms(ear) >= 3 * self.rules.beat_ms + peer.grace_ms;
         if peer.router == self.router || !missed {
             return None;
         }

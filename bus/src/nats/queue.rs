@@ -8,6 +8,7 @@
 //! **Guarantees.** A command for a partition that is not served here, because it came by `cmd.any` or was on its way when
 //! the partition moved, is not lost: it waits in the uplink of this process until somebody says that he serves it.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use proto::id::PARTITIONS;
@@ -38,6 +39,8 @@ pub(crate) struct NatsQueue {
     nats: Arc<Nats>,
     multiplex: Multiplex,
     served: Mutex<Served>,
+    /// Partitions of commands that were passed on since somebody asked.
+    strays: Mutex<BTreeSet<Partition>>,
 }
 
 struct Served {
@@ -48,7 +51,7 @@ struct Served {
 impl NatsQueue {
     pub(super) fn new(nats: Arc<Nats>, multiplex: Multiplex) -> Self {
         let served = Served { partitions: vec![false; usize::from(PARTITIONS)], number: 0 };
-        Self { nats, multiplex, served: Mutex::new(served) }
+        Self { nats, multiplex, served: Mutex::new(served), strays: Mutex::default() }
     }
 
     pub(crate) fn add(&self, partition: Partition) {
@@ -111,8 +114,16 @@ impl NatsQueue {
         self.nats.meters.shared.commands_queued.set(queued);
     }
 
+    pub(crate) fn take_strays(&self) -> BTreeSet<Partition> {
+        std::mem::take(&mut *self.strays.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn pass_on(&self, commands: Vec<(Command, bytes::Bytes)>) {
         let mut refusals = Vec::new();
+        if !commands.is_empty() {
+            let mut strays = self.strays.lock().unwrap_or_else(PoisonError::into_inner);
+            strays.extend(commands.iter().map(|(command, _)| command.partition()));
+        }
         for (command, payload) in commands {
             if !self.nats.uplink.forward(&command, payload) {
                 refusals.push(refusal(&command));

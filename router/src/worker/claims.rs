@@ -98,7 +98,7 @@ impl Incarnation<'_> {
             }
         }
         // Where commands wait already, first.
-        asks.sort_by_key(|(partition, _)| !self.kept.has(*partition));
+        asks.sort_by_key(|(partition, _)| !self.awaited.contains_key(partition));
         self.asks.extend(asks);
         if fences.is_empty() {
             self.row_failures = 0;
@@ -134,7 +134,7 @@ impl Incarnation<'_> {
             Done::Closed(partitions) => self.closed(partitions),
             Done::Fenced(mut partitions, result) => {
                 self.row_failures = if result.is_ok() { 0 } else { self.row_failures + 1 };
-                partitions.sort_by_key(|partition| !self.kept.has(*partition));
+                partitions.sort_by_key(|partition| !self.awaited.contains_key(partition));
                 for partition in partitions {
                     self.own(partition, |owner, _| owner.fenced(&result));
                 }

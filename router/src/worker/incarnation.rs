@@ -84,6 +84,9 @@ pub struct Incarnation<'a> {
     pub(super) beat_ms: Option<u64>,
     pub(super) beat_due: bool,
     pub(super) kept: Kept,
+    /// Partitions that others should serve and whose commands come here: to be seen to first.
+    pub(super) awaited: HashMap<Partition, u64>,
+    pub(super) strays_ms: u64,
     pub(super) touched: HashSet<ConversationId>,
     pub(super) touched_queue: Vec<ConversationId>,
     // Bounded work.
@@ -148,6 +151,8 @@ impl<'a> Incarnation<'a> {
             beat_ms: None,
             beat_due: true,
             kept: Kept::default(),
+            awaited: HashMap::new(),
+            strays_ms: 0,
             touched: HashSet::new(),
             touched_queue: Vec::new(),
             load_queue: VecDeque::new(),

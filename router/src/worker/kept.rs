@@ -43,10 +43,6 @@ impl Kept {
         self.partitions.iter().map(|(partition, waiting)| (*partition, oldest(waiting))).collect()
     }
 
-    pub fn has(&self, partition: Partition) -> bool {
-        self.partitions.contains_key(&partition)
-    }
-
     /// Takes all of one partition out, oldest first.
     pub fn take(&mut self, partition: Partition) -> Vec<Command> {
         let waiting = self.partitions.remove(&partition).unwrap_or_default();
@@ -108,7 +104,6 @@ mod tests {
         }
         let partition = |name| Partition::of_user(&UserId::parse(name).unwrap());
         assert_eq!(sessions(&kept.take(partition("alice"))), [1, 3]);
-        assert!(kept.has(partition("bob")) && !kept.has(partition("alice")));
         assert_eq!((kept.len(), kept.partitions()), (1, vec![(partition("bob"), 0)]));
     }
 

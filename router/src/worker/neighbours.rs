@@ -11,6 +11,11 @@ use crate::ownership::Owner;
 use crate::turn::Death;
 use store::mutation::{self, Mutation};
 
+/// Milliseconds between two looks at commands that came here though others should serve them.
+const STRAYS_MS: u64 = 25;
+/// For so long, in milliseconds, such a command shows that its partition is awaited.
+const AWAITED_MS: u64 = 1_000;
+
 impl Incarnation<'_> {
     /// Takes the heartbeats of this turn, and lets everything happen that follows from them and from silence.
     pub(super) fn look_around(&mut self, beats: &mut Vec<Arc<Heartbeat>>) {
@@ -96,9 +101,17 @@ impl Incarnation<'_> {
 
     /// Commands for partitions that others are said to hold, though they do not reach these.
     fn doubt_holders(&mut self) -> bool {
+        let now_ms = self.now.steady_ms;
+        if now_ms < self.strays_ms + STRAYS_MS {
+            return false;
+        }
+        self.strays_ms = now_ms;
+        self.awaited.retain(|_, came_ms| *came_ms + AWAITED_MS > now_ms);
+        let kept = self.kept.partitions().into_iter().map(|(partition, _)| partition);
+        self.awaited.extend(kept.chain(self.queue.take_strays()).map(|partition| (partition, now_ms)));
         let mut any = false;
-        for (partition, _) in self.kept.partitions() {
-            if let Some(other) = self.peers.doubt(partition, self.now.steady_ms) {
+        for partition in self.awaited.keys() {
+            if let Some(other) = self.peers.doubt(*partition, self.now.steady_ms) {
                 tracing::warn!(incarnation = %self.me, %other, "commands do not reach it, suspected");
                 self.metrics.suspicions.increment(1);
                 any = true;
