@@ -123,14 +123,19 @@ fn run(kind: Kind, seed: u64) -> Result<u64, String> {
     }
 }
 
-/// How many worlds fit a test run; `ROUTER_WORLDS` asks for more.
+/// Seeds that once found something: a change of members that was lost on the way from one owner to the next.
+const KEPT: &[(Kind, u64)] = &[(Kind::Apart, 1_134), (Kind::Together, 659)];
+
+/// How many worlds fit a test run; `ROUTER_WORLDS` asks for more, `ROUTER_FIRST` leaves the first ones out.
 fn worlds(default: u64) -> u64 {
     std::env::var("ROUTER_WORLDS").ok().and_then(|worlds| worlds.parse().ok()).unwrap_or(default)
 }
 
 fn nothing_is_violated(kind: Kind) {
     let mut acknowledged = 0;
-    for seed in 0..worlds(40) {
+    let first = std::env::var("ROUTER_FIRST").ok().and_then(|first| first.parse().ok()).unwrap_or(0);
+    let kept = KEPT.iter().filter(|(of, _)| *of == kind).map(|(_, seed)| *seed);
+    for seed in kept.chain(first..worlds(40)) {
         match run(kind, seed) {
             Ok(acks) => acknowledged += acks,
             Err(violation) => panic!("{kind:?}, seed {seed}: {violation}"),

@@ -111,7 +111,10 @@ async fn look_up(store: &Store, id: &ConversationId, asked: LookUp) -> Result<Op
 
 /// The projections of a conversation, and the entries up to its told head that they lack.
 async fn recover(store: &Store, id: &ConversationId, head: Seq) -> Result<Box<Recovered>, StoreError> {
-    let mut recovered = Recovered::default();
+    // The head row first: it is written after the group it stands for, so what is read after it lacks nothing up to it. In
+    // the other order, a write of a fenced owner that arrives in between hides a change of members for ever.
+    let head_row = store.heads(std::slice::from_ref(id)).await?.pop().flatten();
+    let mut recovered = Recovered { head: head_row, ..Recovered::default() };
     if let proto::ConversationKind::Group(group) = id.kind()
         && let Some(info) = store.group(&group).await?
     {
@@ -127,7 +130,6 @@ async fn recover(store: &Store, id: &ConversationId, head: Seq) -> Result<Box<Re
         }
         recovered.group = Some((info, members));
     }
-    recovered.head = store.heads(std::slice::from_ref(id)).await?.pop().flatten();
     let mut from = recovered.head.as_ref().map_or(Seq(1), |row| row.seq.next());
     while from <= head {
         let (limit, bytes) = (limits::PAGE_ENTRIES_MAX, limits::PAGE_BYTES_MAX);
