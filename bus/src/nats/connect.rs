@@ -134,6 +134,9 @@ fn address(url: &str) -> Result<ServerAddr, ConnectError> {
 }
 
 fn options(config: &NatsConfig) -> Result<ConnectOptions, ConnectError> {
+    // async-nats asks rustls for the process's own; with several compiled in there is none until one is chosen.
+    // Somebody may have chosen before.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let pause_max = config.reconnect_pause_max;
     let mut options = ConnectOptions::new()
         .connection_timeout(config.connect_timeout)
