@@ -2,6 +2,7 @@
 
 use bus::Received;
 use bus::nats::multiplex::Multiplex;
+use futures_util::StreamExt as _;
 use lifecycle::Tasks;
 use proto::Target;
 
@@ -20,7 +21,10 @@ async fn overflow(messages_max: usize, bytes_max: usize) {
     for number in 0..1_000 {
         publisher.0.publish("user.alice", format!("{number:0100}").into()).await.unwrap();
     }
-    publisher.0.flush().await.unwrap();
+    // What the publisher hears of itself was published after them: the server has them all. Its flush would not say so.
+    let mut echo = publisher.0.subscribe("echo").await.unwrap();
+    publisher.0.publish("echo", "".into()).await.unwrap();
+    echo.next().await.expect("the server is there");
     // A round trip of the connection behind all of them: they were read, though nobody took them.
     multiplex.subscribe("another");
     tokio::time::timeout(PATIENCE, multiplex.flush()).await.expect("the socket is read");
