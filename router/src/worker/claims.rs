@@ -88,12 +88,14 @@ impl Incarnation<'_> {
         };
         let (peers, now_ms) = (&self.peers, self.now.steady_ms);
         let mut fences: BTreeMap<IncarnationId, Vec<Partition>> = BTreeMap::new();
-        let mut asks = Vec::new();
+        let (mut asks, mut owned) = (Vec::new(), Vec::new());
         for (partition, owner) in self.owners.iter_mut().filter(|(_, owner)| owner.awaits_row()) {
             let row = rows.remove(partition).unwrap_or_default();
             match owner.read(Ok(row), |other| peers.may_fence(other, now_ms), now_ms) {
                 Some(Ask::Fence(other)) => fences.entry(other).or_default().push(*partition),
                 Some(ask) => asks.push((*partition, ask)),
+                // The late success of a claim of unknown outcome.
+                None if owner.epoch().is_some() => owned.push(*partition),
                 None => {}
             }
         }
@@ -106,6 +108,7 @@ impl Incarnation<'_> {
         for (other, partitions) in fences {
             self.fence(other, partitions);
         }
+        owned.into_iter().for_each(|partition| self.begin_to_own(partition));
         self.ask_store();
     }
 
@@ -179,11 +182,15 @@ impl Incarnation<'_> {
             None => {}
         }
         if !owned_before && owned {
-            self.unclaimed.insert(partition);
-            self.beat_due = true;
-            self.asking += 1;
-            self.read_touched(partition, 0);
+            self.begin_to_own(partition);
         }
+    }
+
+    fn begin_to_own(&mut self, partition: Partition) {
+        self.unclaimed.insert(partition);
+        self.beat_due = true;
+        self.asking += 1;
+        self.read_touched(partition, 0);
     }
 
     fn read_touched(&mut self, partition: Partition, pause: u64) {
