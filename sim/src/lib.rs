@@ -18,4 +18,5 @@ pub mod mutations;
 pub mod plan;
 pub mod record;
 pub mod shrink;
+pub mod words;
 pub mod world;

@@ -64,6 +64,7 @@ fn replay(seed: u64, arguments: &Arguments) -> ExitCode {
 
 fn run_traced(seed: u64, less: &Less, broken: Option<Mutation>, trace: bool) -> Result<(), String> {
     if trace {
+        sim::words::listen();
         lifecycle::sim::begin_trace();
         println!("{:#?}", Plan::draw(seed, less));
     }

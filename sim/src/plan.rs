@@ -190,6 +190,18 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Whether some clock is ever off by more than what an incremental `sync` allows for (one minute).
+    pub fn has_far_clocks(&self) -> bool {
+        const FAR_MS: i64 = 20_000;
+        let steps = self.incidents.iter().map(|incident| match incident.what {
+            What::Clock { by_ms, .. } => by_ms,
+            _ => 0,
+        });
+        self.skews_ms.iter().copied().chain(steps).any(|ms| ms.abs() > FAR_MS)
+    }
+}
+
 /// Half of the worlds begin just before a new window of buckets; clocks are a little off, sometimes by 15 minutes.
 fn clocks(mut random: Random, has: &impl Fn(Fault) -> bool, processes: usize) -> (u64, Vec<i64>) {
     let at_window = random.per_mille(500);

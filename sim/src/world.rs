@@ -74,6 +74,11 @@ struct World {
     hosts: Vec<Host>,
     gateways: GatewayList,
     devices: Vec<Device>,
+    /// Devices that come anew to see whether lists are right, and how many there were.
+    observers: Vec<Device>,
+    observed: usize,
+    conversations: Vec<ConversationId>,
+    random: Random,
     users: Vec<UserId>,
     ticks: Interval,
     incidents: std::vec::IntoIter<Incident>,
@@ -147,6 +152,10 @@ impl World {
             hosts,
             gateways,
             devices,
+            observers: Vec::new(),
+            observed: 0,
+            conversations,
+            random,
             users,
             ticks,
             incidents,
@@ -205,6 +214,9 @@ impl World {
         for device in &mut self.devices {
             device.step(&mut self.gateways, eagerness)?;
         }
+        for observer in &mut self.observers {
+            observer.step(&mut self.gateways, 0)?;
+        }
         if !self.well {
             return Ok(false);
         }
@@ -258,7 +270,7 @@ impl World {
         for (n, gateway) in self.gateways.0.iter().enumerate() {
             gateway.process.step_clock(-self.plan.skews_ms[self.hosts.len() + n]);
         }
-        self.resynced = Instant::now();
+        self.look_anew();
     }
 
     fn make_group(&mut self) {

@@ -98,6 +98,7 @@ impl Replicated {
             let mut state = self.state();
             let State { weather, random, .. } = &mut *state;
             if random.per_mille(weather.fail) {
+                lifecycle::sim::note(|| format!("{} fails", call.op.name()));
                 return Err(unavailable(call.op));
             }
             let (there, back) = (weather.way(random), weather.way(random));
@@ -112,6 +113,10 @@ impl Replicated {
         sleep_until(until).await;
         drop(self.advanced());
         let answer = locked(&filled).take();
+        if matches!(call.op, Op::Owner | Op::Owners | Op::Touched) {
+            let answered = matches!(answer, Some(Ok(_)));
+            lifecycle::sim::note(|| format!("{} answered: {answered}", call.op.name()));
+        }
         answer.unwrap_or_else(|| Err(unavailable(call.op)))
     }
 
@@ -141,7 +146,10 @@ impl Replicated {
         drop(self.advanced());
         let taken = locked(&slot).take();
         match taken {
-            Some((answer, acks)) if self.enough(&acks, timeout).await => answer,
+            Some((answer, acks)) if self.enough(&acks, timeout).await => {
+                lifecycle::sim::note(|| format!("serial {} {:?} answered", call.op.name(), call.partition));
+                answer
+            }
             _ => Err(unavailable(call.op)),
         }
     }

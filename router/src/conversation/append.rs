@@ -5,7 +5,6 @@ use std::sync::Arc;
 use proto::client_frame::AckMode;
 use proto::{Entry, Request, limits};
 use smallvec::SmallVec;
-use store::mutation::{self, Mutation};
 use store::{Batch, Durable, StoreError};
 
 use super::announce::{self, Asker};
@@ -47,6 +46,11 @@ enum ToldAs {
 }
 
 impl InFlight {
+    /// How many entries it has.
+    pub fn len(&self) -> usize {
+        self.batch.entries.len()
+    }
+
     pub fn retry_at(&self) -> Option<u64> {
         match self.stage {
             Stage::Retrying(at) => Some(at),
@@ -58,13 +62,12 @@ impl InFlight {
 impl Conversation {
     /// Forms the next batch out of what waits, if nothing is in flight.
     pub fn pump(&mut self, turn: &mut Turn<'_>) {
-        let room = self.log.room(turn.now.wall, turn.rules);
-        let rolls_early = mutation::is(Mutation::RollWithoutBarrier)
-            && self.in_flight.as_ref().is_some_and(|batch| room <= batch.batch.entries.len() as u64);
+        let rolls_early = self.rolls_too_early(turn);
         let is_busy = self.in_flight.is_some() && !rolls_early;
         if self.queue.is_empty() || is_busy || !matches!(self.phase, Phase::Serving) {
             return;
         }
+        let room = self.log.room(turn.now.wall, turn.rules);
         if room == 0 || rolls_early {
             self.roll_over(turn);
             return;

@@ -42,6 +42,15 @@ impl Conversation {
         self.ask_again(turn);
     }
 
+    /// R1 broken: the batch in flight may fill the bucket, so it is left at once.
+    pub(super) fn rolls_too_early(&self, turn: &Turn<'_>) -> bool {
+        mutation::is(Mutation::RollWithoutBarrier)
+            && self
+                .in_flight
+                .as_ref()
+                .is_some_and(|batch| self.log.room(turn.now.wall, turn.rules) <= batch.len() as u64)
+    }
+
     pub(super) fn indexed(&mut self, indexed: Result<(), StoreError>, turn: &mut Turn<'_>) {
         let Phase::Rolling(roll) = &mut self.phase else { return };
         if let Err(error) = indexed {

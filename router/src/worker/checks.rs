@@ -1,12 +1,12 @@
 //! Checks of the own fence, shared by everything that waits to be told (FENCE A3).
 
+use store::mutation::{self, Mutation};
 use store::{Verified, VerifyError};
 
 use super::incarnation::Incarnation;
 use super::ops::Done;
 use crate::told;
 use crate::turn::Death;
-use store::mutation::{self, Mutation};
 
 /// Without anything to be told, the own fence is looked at so often, in milliseconds.
 const CHECK_MS: u64 = 1_000;

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use proto::{Command, Heartbeat};
+use store::mutation::{self, Mutation};
 
 use super::incarnation::Incarnation;
 use super::wheel::TICK_MS;
 use crate::config::millis;
 use crate::ownership::Owner;
 use crate::turn::Death;
-use store::mutation::{self, Mutation};
 
 /// Milliseconds between two looks at commands that came here though others should serve them.
 const STRAYS_MS: u64 = 25;

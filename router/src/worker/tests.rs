@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use proto::{Partition, Request};
 use store::Op;
+use store::mutation::{Mutation, break_rule};
 use tokio::time::{Instant, sleep};
 
 use crate::RouterConfig;
 use stand::{CONVERSATIONS, Stand, config, run};
-use store::mutation::{Mutation, break_rule};
 
 /// From when something happens until everyone is answered again, at most.
 const GAP: Duration = Duration::from_secs(1);

@@ -6,6 +6,7 @@ use proto::{ClientMessageId, ConversationId, Entry, Seq};
 use store::{PageRange, Store};
 use tokio::time::Instant;
 
+use super::device::Device;
 use super::{Done, World, locked};
 
 /// While a world comes to rest, every device asks anew this often.
@@ -18,17 +19,30 @@ impl World {
             return true;
         }
         if self.resynced.elapsed() >= RESYNC_EVERY {
-            self.resynced = Instant::now();
             for device in &mut self.devices {
                 device.disconnect(&mut self.gateways);
             }
+            self.look_anew();
         }
         false
     }
 
+    /// Each user gets a device that knows nothing, and is told everything.
+    pub(super) fn look_anew(&mut self) {
+        self.resynced = Instant::now();
+        for mut observer in std::mem::take(&mut self.observers) {
+            observer.disconnect(&mut self.gateways);
+        }
+        for user in self.users.clone() {
+            self.observed += 1;
+            let number = self.devices.len() + self.observed;
+            self.observers.push(Device::new(number, user, self.conversations.clone(), self.random.split()));
+        }
+    }
+
     /// What is missing for rest.
     pub(super) fn unrest(&self) -> String {
-        let outstanding: usize = self.devices.iter().map(super::Device::outstanding).sum();
+        let outstanding: usize = self.devices.iter().map(Device::outstanding).sum();
         let lacking = self.lacking().unwrap_or_else(|| "readers have everything".to_owned());
         format!("{outstanding} messages are not acknowledged; {lacking}")
     }
@@ -38,29 +52,24 @@ impl World {
         let record = locked(&self.record);
         for conversation in record.conversations() {
             let head = record.newest(&conversation);
-            let members = self
-                .devices
-                .iter()
-                .filter(|d| conversation.is_group() || conversation.peer_of(&d.user).is_some());
-            for device in members {
+            let is_member =
+                |device: &&Device| conversation.is_group() || conversation.peer_of(&device.user).is_some();
+            for device in self.devices.iter().chain(&self.observers).filter(is_member) {
                 let read = device.read.get(&conversation).map_or(&[][..], Vec::as_slice);
                 if read.len() as u64 != head.0 {
                     let len = read.len();
                     return Some(format!("{} has {len} of {head} entries of {conversation}", device.user));
                 }
-                let Some(line) = device.lines.get(&conversation) else {
-                    return Some(format!("{} has no line of {conversation}", device.user));
-                };
-                let unread =
-                    read.iter().filter(|entry| entry.seq > line.read_seq && is_message(entry)).count();
-                let own = read.iter().rfind(|entry| entry.sender == device.user && is_message(entry));
-                let own = own.map_or(Seq::ZERO, |entry| entry.seq);
-                if line.head != head || line.unread != unread as u64 || line.read_seq < own {
-                    return Some(format!(
-                        "{} is told head {}, {} unread after {} of {conversation}, but head is {head} and {unread} are \
-                         unread, and {own} is the last of their own",
-                        device.user, line.head, line.unread, line.read_seq
-                    ));
+            }
+            for observer in self.observers.iter().filter(is_member) {
+                if let Some(wrong) = wrong_line(observer, &conversation, head) {
+                    return Some(wrong);
+                }
+            }
+            // A line that is stamped by a clock far behind is not told again to who asks for what is new.
+            for device in self.devices.iter().filter(is_member).filter(|_| !self.plan.has_far_clocks()) {
+                if let Some(wrong) = wrong_line(device, &conversation, head) {
+                    return Some(wrong);
                 }
             }
         }
@@ -123,6 +132,27 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// What is wrong with the line that a device has of a conversation of which it has everything.
+fn wrong_line(device: &Device, conversation: &ConversationId, head: Seq) -> Option<String> {
+    let (user, read) = (&device.user, device.read.get(conversation)?);
+    let Some(line) = device.lines.get(conversation) else {
+        return Some(format!("{user} has no line of {conversation}"));
+    };
+    let unread = read.iter().filter(|entry| entry.seq > line.read_seq && is_message(entry)).count();
+    let own = read
+        .iter()
+        .rfind(|entry| entry.sender == *user && is_message(entry))
+        .map_or(Seq::ZERO, |entry| entry.seq);
+    let is_right = line.head == head && line.unread == unread as u64 && line.read_seq >= own;
+    (!is_right).then(|| {
+        format!(
+            "{user} is told head {}, {} unread after {} of {conversation}, but head is {head}, {unread} are unread, and \
+             {own} is the last of their own",
+            line.head, line.unread, line.read_seq
+        )
+    })
 }
 
 /// Whether it counts as unread. Devices say nothing but messages; all else is written by the router.

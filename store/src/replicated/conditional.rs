@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lifecycle::sim::note;
 use proto::Epoch;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -41,6 +42,7 @@ impl Replicated {
         let (fate, until) = {
             let mut state = self.advanced();
             let fate = state.fate();
+            note(|| format!("{} {} {fate:?}", call.op.name(), about(&call)));
             let (now, there, back) = (Instant::now(), state.way(), state.way());
             let filled = Arc::clone(&slot);
             if let Some(moment) = moment(now + there, now, fate) {
@@ -72,6 +74,7 @@ impl Replicated {
         write: impl FnOnce(&mut Tx<'_>) -> Judged<T> + Send + 'static,
     ) -> Cas<T> {
         alive().await;
+        note(|| format!("{} is sent, of {:?}", call.op.name(), call.partition));
         let slot: Slot<(Judged<T>, Acks)> = Slot::default();
         let (op, partition) = (call.op, call.partition);
         let (fate, until, timeout) = {
@@ -111,8 +114,9 @@ impl Replicated {
             }),
             _ => Cas::Unknown(unknown(op)),
         };
-        lifecycle::sim::note(|| {
-            format!("{} {:?} {cas:?}", op.name(), call.conversation.as_ref().map(|c| c.as_str()))
+        note(|| {
+            let partition = call.partition.map_or(0, |partition| partition.number());
+            format!("{} {partition} {} {cas:?}", op.name(), about(&call))
         });
         if let (Some(partition), Op::Claim) = (partition, op) {
             self.state().claimed(partition);
@@ -125,6 +129,10 @@ impl Replicated {
         let wait = Duration::from_millis(self.state().random.below(TIMEOUT.as_millis() as u64));
         sleep(wait).await;
     }
+}
+
+fn about(call: &Call) -> String {
+    call.conversation.as_ref().map(ToString::to_string).unwrap_or_default()
 }
 
 /// When a write with this fate takes place.

@@ -27,7 +27,9 @@ impl Replicated {
         if call.op == Op::WriteIndex && mutation::is(Mutation::IndexNotAwaited) {
             return Ok(answer);
         }
-        self.answered(call.op, sent).await.map(|()| answer)
+        let answered = self.answered(call.op, sent).await;
+        lifecycle::sim::note(|| format!("{} {:?}", call.op.name(), answered));
+        answered.map(|()| answer)
     }
 
     /// Sends cells, or fails before anything was sent.

@@ -1,0 +1,36 @@
+//! The checks can fail: rules that few worlds need to be noticed, one test; `sim --mutations` breaks all of them.
+
+use sim::mutations::look;
+use sim::shrink::shrink;
+use store::mutation::Mutation;
+
+/// Each with seeds enough, ten times over where it is cheap.
+const CHEAP: &[Mutation] = &[
+    Mutation::NoVerify,
+    Mutation::UnfencedClaim,
+    Mutation::NoRewrite,
+    Mutation::NoVersionCheck,
+    Mutation::UnknownIsApplied,
+    Mutation::UnboundedReader,
+    Mutation::LowestEpochWins,
+    Mutation::PeriodicSync,
+    Mutation::LostOrder,
+];
+
+#[test]
+fn a_broken_rule_is_noticed_within_a_few_worlds() {
+    for mutation in CHEAP {
+        let noticed = look(*mutation, 0..100, 2, |_| {});
+        assert!(noticed.by.is_some(), "{} was not noticed in {} worlds", mutation.name(), noticed.worlds);
+    }
+}
+
+#[test]
+fn a_world_that_fails_is_made_smaller() {
+    let noticed = look(Mutation::UnfencedClaim, 0..100, 2, |_| {});
+    let (seed, violation) = noticed.by.unwrap_or_default();
+    let shrunk = shrink(seed, violation, Some(Mutation::UnfencedClaim));
+    assert!(shrunk.less.without.len() > 8, "few faults are needed: {:?}", shrunk.less);
+    assert!(sim::campaign::run_one(seed, &shrunk.less, Some(Mutation::UnfencedClaim)).is_err());
+    assert!(sim::campaign::run_one(seed, &shrunk.less, None).is_ok(), "it is the rule that makes it fail");
+}
