@@ -2,8 +2,8 @@
 //! `flush_interval` for a conversation, or within a second when members changed.
 //!
 //! The touched mark in the store says "projections may lack something of this conversation". It is set by the first
-//! append after it was taken away, in the same atomic write, and taken away only after everything was written, while
-//! nothing is in flight. So whatever a dead owner left unwritten is found by the next one.
+//! append of an owner, and by the first after it was taken away, in the same atomic write. It is taken away only after
+//! everything was written, while nothing is in flight. So whatever a dead owner left unwritten is found by the next one.
 
 use std::sync::Arc;
 
@@ -42,7 +42,10 @@ pub struct Flush {
 /// What is owed, and what is being written.
 #[derive(Default)]
 pub struct Owed {
+    /// The store may have a mark, to be taken away.
     marked: bool,
+    /// An append of this owner carried it.
+    carried: bool,
     head: bool,
     reads: SmallVec<[(UserId, Cursor); 2]>,
     group: Option<GroupInfo>,
@@ -54,12 +57,15 @@ pub struct Owed {
 }
 
 impl Owed {
-    /// The mark that the next append must carry, if the store does not have it yet.
+    /// The mark that the next append must carry: the first of this owner, and the first after it was taken away. One that
+    /// the load found is not enough: the dead owner may have sent for it to be taken away, and that may take place late,
+    /// but never takes away the mark of a later seq.
     pub fn mark(&mut self, partition: Partition) -> Option<Partition> {
-        (!std::mem::replace(&mut self.marked, true)).then_some(partition)
+        self.marked = true;
+        (!std::mem::replace(&mut self.carried, true)).then_some(partition)
     }
 
-    /// The store has the mark.
+    /// The store has a mark.
     pub fn set_marked(&mut self) {
         self.marked = true;
     }
@@ -180,6 +186,7 @@ impl Conversation {
             clear,
         });
         owed.marked &= clear.is_none();
+        owed.carried &= clear.is_none();
         owed.flushed_ms = Some(turn.now.steady_ms);
         owed.flushing = Some(Arc::clone(&flush));
         Some(flush)
