@@ -156,8 +156,11 @@ impl Plan {
         let conversations = size.between(2..6) as usize;
         let give_up = Duration::from_millis(size.between(300..5_000));
         let restart_pause = Duration::from_millis(size.between(50..1_500));
-        let suspect_after = Duration::from_millis(size.between(150..700));
-        let listen = Duration::from_millis(size.between(0..700));
+        // A beat that is a little late is suspicious in a quarter of the worlds: there everyone fences everyone.
+        let quarrelsome = size.per_mille(250);
+        let suspect_ms = if quarrelsome { size.between(105..180) } else { size.between(180..700) };
+        let suspect_after = Duration::from_millis(suspect_ms);
+        let listen = Duration::from_millis(size.between(0..if quarrelsome { 100 } else { 700 }));
         let steady_after = Duration::from_millis(size.between(0..1_500));
         let grace = Duration::from_millis(size.between(0..1_000));
         let routers = routers.min(less.routers.unwrap_or(routers));
