@@ -5,8 +5,8 @@ use std::time::Duration;
 use bus::{Bus, Limits, NatsAuth, NatsConfig, NatsTls};
 use lifecycle::Tasks;
 use proto::Heartbeat;
-use store::{Store, drop_test_keyspace, test_cluster, test_config};
-use tokio::time::{sleep, timeout};
+use store::{CqlConfig, Store, drop_test_keyspace, test_cluster, test_config};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::process::RouterProcess;
 use crate::talk::Talk;
@@ -14,6 +14,8 @@ use crate::wiretap::{Published, Wiretap};
 
 /// Longer than anything takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Longer than what was told stays in a queue.
+const QUIET: Duration = Duration::from_millis(300);
 const WHAT: &str = "two routers on real services";
 
 /// `host:port` of the NATS server for tests.
@@ -68,29 +70,37 @@ async fn a_paused_router_tells_nothing_when_it_wakes_and_a_killed_one_is_replace
     let tasks = Tasks::default();
     let store = Store::Cql(test_cluster(&cql, &tasks).await.unwrap());
     let prefix = cql.keyspace.clone();
-    let tap = Wiretap::start(&nats, &tasks).await;
-    let sleeper = RouterProcess::start(&tap.address(), &prefix, &cql).await;
+    let tap = Wiretap::nats(&nats, &tasks).await;
+    let answers = Wiretap::other(&cql.nodes[0], &tasks).await;
+    let behind = CqlConfig { nodes: vec![answers.address()], ..cql.clone() };
+    let sleeper = RouterProcess::start(&tap.address(), &prefix, &behind).await;
     let other = RouterProcess::start(&nats, &prefix, &cql).await;
     let mut talk = Talk::new(bus(&nats, &prefix, &tasks).await).await;
     talk.until_all_go_on().await;
     shared(&tap, &mut talk).await;
 
+    // What it tells must not be on its way when it is paused. What it is to tell comes from the store while it is: the
+    // outcome of its writes, and that nobody had fenced it.
+    answers.hold(true);
+    tokio::select! {
+        quiet = timeout(PATIENCE, until_quiet(&tap)) => quiet.expect("without the store it has nothing to tell"),
+        () = talk.go_on(2 * PATIENCE) => unreachable!("it goes on for longer"),
+    }
     sleeper.signal("STOP");
+    answers.hold(false);
     let published = tap.since(0);
     let (_, last) = heartbeats(&published).last().unwrap();
     let gap = talk.until_all_go_on().await;
     println!("paused: {gap:?} until everyone was answered again");
     talk.go_on(Duration::from_secs(2)).await;
 
-    // What it had sent before it was paused has passed long ago.
     let from = tap.len();
     sleeper.signal("CONT");
     let told = tokio::select! {
         told = until_reborn(&tap, from, last.incarnation) => told,
         () = talk.go_on(PATIENCE) => unreachable!("it goes on for longer"),
     };
-    let told: Vec<&Published> =
-        told.iter().filter(|one| one.subject.split('.').nth(1).is_some_and(is_delivery)).collect();
+    let told: Vec<&Published> = told.iter().filter(|one| is_delivery(one)).collect();
     assert!(told.is_empty(), "it told {told:?}\n{}", sleeper.logs());
     talk.go_on(Duration::from_secs(2)).await;
 
@@ -104,8 +114,22 @@ async fn a_paused_router_tells_nothing_when_it_wakes_and_a_killed_one_is_replace
     drop_test_keyspace(&cql).await.unwrap();
 }
 
-fn is_delivery(token: &str) -> bool {
-    matches!(token, "user" | "group" | "node")
+fn is_delivery(one: &Published) -> bool {
+    matches!(one.subject.split('.').nth(1), Some("user" | "group" | "node"))
+}
+
+/// Waits until nothing was told for a while.
+async fn until_quiet(tap: &Wiretap) {
+    let mut since = Instant::now();
+    let mut from = tap.len();
+    while since.elapsed() < QUIET {
+        sleep(Duration::from_millis(10)).await;
+        let published = tap.since(from);
+        from += published.len();
+        if published.iter().any(is_delivery) {
+            since = Instant::now();
+        }
+    }
 }
 
 /// Talks until the router behind the tap serves no more than its share, and some.

@@ -1,4 +1,5 @@
-//! Between one process and NATS: passes everything on, and notes what the process publishes.
+//! Between one process and a service: passes everything on, and notes what the process publishes if that is NATS.
+//! Can hold back what the service answers.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -7,6 +8,7 @@ use lifecycle::Tasks;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 /// One message that the process published: subject and payload.
 #[derive(Clone, Debug)]
@@ -19,23 +21,38 @@ pub struct Published {
 pub struct Wiretap {
     address: SocketAddr,
     published: Arc<Mutex<Vec<Published>>>,
+    held: watch::Sender<bool>,
 }
 
 impl Wiretap {
-    /// In front of `server`, which is `host:port`.
-    pub async fn start(server: &str, tasks: &Tasks) -> Self {
+    /// In front of NATS at `host:port`.
+    pub async fn nats(server: &str, tasks: &Tasks) -> Self {
+        Self::start(server, true, tasks).await
+    }
+
+    /// In front of any other service at `host:port`: nothing is noted.
+    pub async fn other(server: &str, tasks: &Tasks) -> Self {
+        Self::start(server, false, tasks).await
+    }
+
+    async fn start(server: &str, noting: bool, tasks: &Tasks) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let tap = Self { address: listener.local_addr().unwrap(), published: Arc::default() };
+        let tap = Self {
+            address: listener.local_addr().unwrap(),
+            published: Arc::default(),
+            held: watch::Sender::new(false),
+        };
         let (published, server, pumps) = (Arc::clone(&tap.published), server.to_owned(), tasks.clone());
+        let (held, never) = (tap.held.subscribe(), watch::Sender::new(false));
         tasks.spawn("wiretap", async move {
             loop {
                 let Ok((client, _)) = listener.accept().await else { return };
                 let Ok(server) = TcpStream::connect(&server).await else { continue };
                 let (from_client, to_client) = client.into_split();
                 let (from_server, to_server) = server.into_split();
-                let published = Arc::clone(&published);
-                pumps.spawn("wiretap out", pump(from_client, to_server, Some(published)));
-                pumps.spawn("wiretap in", pump(from_server, to_client, None));
+                let published = noting.then(|| Arc::clone(&published));
+                pumps.spawn("wiretap out", pump(from_client, to_server, never.subscribe(), published));
+                pumps.spawn("wiretap in", pump(from_server, to_client, held.clone(), None));
             }
         });
         tap
@@ -44,6 +61,11 @@ impl Wiretap {
     /// `host:port`.
     pub fn address(&self) -> String {
         self.address.to_string()
+    }
+
+    /// Whether what the service answers waits here.
+    pub fn hold(&self, held: bool) {
+        self.held.send_replace(held);
     }
 
     /// How many messages there were.
@@ -60,6 +82,7 @@ impl Wiretap {
 async fn pump(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
+    mut held: watch::Receiver<bool>,
     published: Option<Arc<Mutex<Vec<Published>>>>,
 ) {
     let (mut buffer, mut unread) = (vec![0; 64 * 1024], Vec::new());
@@ -72,7 +95,7 @@ async fn pump(
                 published.lock().unwrap().extend(message);
             }
         }
-        if to.write_all(&buffer[..read]).await.is_err() {
+        if held.wait_for(|held| !held).await.is_err() || to.write_all(&buffer[..read]).await.is_err() {
             return;
         }
     }
