@@ -38,7 +38,8 @@ impl Snowflake {
     /// Begins with a fresh lease. `since` is the time at which it was asked for: ids never have an earlier one.
     pub fn new(lease: WorkerLease, since: Timestamp) -> Self {
         // The last sequence of the millisecond before, so that the first id is that of `since`.
-        Self { lease, last_ms: since.0.saturating_sub(1), sequence: MessageId::SEQUENCES - 1 }
+        let since = since.0.max(MessageId::EPOCH_MS);
+        Self { lease, last_ms: since - 1, sequence: MessageId::SEQUENCES - 1 }
     }
 
     /// Goes on with a renewed lease of the same worker number.
@@ -54,6 +55,8 @@ impl Snowflake {
 
     /// The next id, larger than all before.
     pub fn next(&mut self, now: Timestamp) -> Result<MessageId, Refusal> {
+        // Before their epoch ids have no time: all would be the same.
+        let now = now.max(Timestamp(MessageId::EPOCH_MS));
         let (ms, sequence) = if now.0 > self.last_ms {
             (now.0, 0)
         } else if self.sequence + 1 < MessageId::SEQUENCES {

@@ -22,7 +22,7 @@ type Waiting = (ConversationId, ClientMessageId, oneshot::Receiver<Result<Ack, R
 /// See the module.
 pub struct Device {
     pub user: UserId,
-    number: usize,
+    pub number: usize,
     machine: Session,
     random: Random,
     conversations: Vec<ConversationId>,

@@ -54,11 +54,18 @@ impl World {
             let head = record.newest(&conversation);
             let is_member =
                 |device: &&Device| conversation.is_group() || conversation.peer_of(&device.user).is_some();
-            for device in self.devices.iter().chain(&self.observers).filter(is_member) {
+            // A conversation that is stamped by a clock far behind is not told to who asks for what is new.
+            let told =
+                |device: &&Device| !self.plan.has_far_clocks() || device.read.contains_key(&conversation);
+            let devices = self.devices.iter().filter(told);
+            for device in devices.chain(&self.observers).filter(is_member) {
                 let read = device.read.get(&conversation).map_or(&[][..], Vec::as_slice);
                 if read.len() as u64 != head.0 {
                     let len = read.len();
-                    return Some(format!("{} has {len} of {head} entries of {conversation}", device.user));
+                    let (number, user) = (device.number, &device.user);
+                    return Some(format!(
+                        "device {number} of {user} has {len} of {head} entries of {conversation}"
+                    ));
                 }
             }
             for observer in self.observers.iter().filter(is_member) {
@@ -66,7 +73,7 @@ impl World {
                     return Some(wrong);
                 }
             }
-            // A line that is stamped by a clock far behind is not told again to who asks for what is new.
+            // Nor is a line.
             for device in self.devices.iter().filter(is_member).filter(|_| !self.plan.has_far_clocks()) {
                 if let Some(wrong) = wrong_line(device, &conversation, head) {
                     return Some(wrong);
