@@ -5,52 +5,21 @@
 
 #![expect(clippy::unwrap_used, reason = "a benchmark ends that way")]
 
+mod setting;
+
 use std::time::Duration;
 
 use bus::{Bus, Limits};
-use lifecycle::{Tasks, wall_clock_ms};
-use proto::client_frame::{AckMode, Recipient, Send};
-use proto::command::{Origin, Source};
-use proto::{
-    Body, ClientMessageId, Command, Delivery, DeviceId, NodeId, Payload, Reply, Request, ServerFrame,
-    SessionRef, Timestamp, TraceId, UserId,
-};
-use router::{GroupRules, History, Router, RouterConfig};
+use lifecycle::Tasks;
+use proto::{Delivery, Payload, Reply, ServerFrame, UserId};
+use router::Router;
+use setting::{NODE, config, message};
 use store::{Embedded, EmbeddedConfig, Store};
 use tokio::time::Instant;
 
 const CONVERSATIONS: usize = 2_500;
 /// Messages of each conversation on their way at once.
 const OUTSTANDING: usize = 1;
-const NODE: NodeId = NodeId(1);
-
-fn config(workers: usize) -> RouterConfig {
-    RouterConfig {
-        workers,
-        heartbeat_interval: Duration::from_millis(100),
-        suspect_after: Duration::from_millis(500),
-        listen: Duration::ZERO,
-        steady_after: Duration::from_secs(1),
-        grace: Duration::from_secs(3),
-        claims_max: 128,
-        commands_kept_max: 4_096,
-        group: GroupRules { members_max: 500, history: History::Whole },
-        bucket_entries_max: 100_000,
-        bucket_bytes_max: 50 << 20,
-        conversation_queue_max: 1_000,
-        conversations_max: 50_000,
-        conversation_idle: Duration::from_secs(600),
-        loads_max: 256,
-        reads_max: 1_000,
-        flush_interval: Duration::from_secs(1),
-        quiet_after: Duration::from_secs(5),
-        give_up_after: Duration::from_secs(30),
-        turn_interval: Duration::from_millis(1),
-        restart_pause: Duration::from_secs(1),
-        lease: Duration::from_secs(30),
-        drain_timeout: Duration::from_secs(10),
-    }
-}
 
 fn embedded(directory: &std::path::Path, tasks: &Tasks) -> Store {
     let config = EmbeddedConfig {
@@ -86,38 +55,12 @@ fn cpu_seconds() -> std::collections::BTreeMap<String, f64> {
 struct Talk {
     bus: Bus,
     pairs: Vec<(UserId, UserId)>,
-    next_session: u64,
 }
 
 impl Talk {
-    fn say(&mut self, pair: usize) {
+    fn say(&self, pair: usize) {
         let (from, to) = &self.pairs[pair];
-        self.next_session += 1;
-        let send = Send {
-            client_message_id: ClientMessageId::now(),
-            to: Recipient::User(to.clone()),
-            body: Body::text(
-                "one hundred bytes of text, more or less, as people write them to one another every day",
-            ),
-            ack: AckMode::Persisted,
-            attempt: 0,
-            age_ms: 0,
-            after: None,
-        };
-        let mut command = Command {
-            origin: Origin {
-                user: from.clone(),
-                device: DeviceId::unnamed(),
-                session: SessionRef { node: NODE, session: pair as u64 },
-                source: Source::Client,
-            },
-            deadline: Timestamp(wall_clock_ms() + 10_000),
-            epoch: proto::Epoch(0),
-            trace: TraceId::default(),
-            request: Request::Send(send),
-        };
-        command.epoch = self.bus.epoch(command.partition());
-        self.bus.send_command(command).unwrap();
+        self.bus.send_command(message(&self.bus, from, to, pair as u64)).unwrap();
     }
 }
 
@@ -134,7 +77,7 @@ async fn measure(name: &str, store: Store, seconds: u64, workers: usize) {
         inbox.subscribe_user(from);
         inbox.subscribe_user(to);
     }
-    let mut talk = Talk { bus, pairs, next_session: 0 };
+    let talk = Talk { bus, pairs };
     (0..CONVERSATIONS * OUTSTANDING).for_each(|n| talk.say(n % CONVERSATIONS));
     let mut batch: Vec<Delivery> = Vec::new();
     let (mut acks, mut events) = (0_u64, 0_u64);

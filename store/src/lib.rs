@@ -18,8 +18,7 @@
 //!
 //! **Does not** decide: which entry follows which, who may do what and who is told is the router's business.
 //!
-//! **Limits.** Those of `proto::limits` for entries and appends; a change of a group names at most
-//! `MEMBERS_PER_COMMAND_MAX` members.
+//! **Limits.** Those of `proto::limits` for entries and appends.
 
 mod cache;
 mod call;

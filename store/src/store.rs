@@ -62,6 +62,16 @@ impl Store {
         }
     }
 
+    /// How many conversations to write the projections of in one call. Many where a call is one write; one where each row
+    /// is a request of its own, so that these do not come in bursts between which appends wait.
+    pub fn projections_per_call(&self) -> usize {
+        const MANY: usize = 64;
+        match self.engine() {
+            Engine::Tables(_) => MANY,
+            Engine::Cql(_) => 1,
+        }
+    }
+
     /// The pages in memory, if the engine has some in front of it.
     pub(crate) fn cache(&self) -> Option<&Cache> {
         match self {

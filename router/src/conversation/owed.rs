@@ -1,6 +1,9 @@
 //! What the projections still lack: written off the path of the ack, the first at once, then at most once in each
 //! `flush_interval` for a conversation, or within a second when members changed.
 //!
+//! Lines of lists, one for each member, are most of that work, and only say where a conversation stands. They are written
+//! for the first message after a pause, then every [`LIST_MS`] while messages flow, and once more when they cease.
+//!
 //! The touched mark in the store says "projections may lack something of this conversation". It is set by the first
 //! append of an owner, and by the first after it was taken away, in the same atomic write. It is taken away only after
 //! everything was written, while nothing is in flight. So whatever a dead owner left unwritten is found by the next one.
@@ -14,11 +17,16 @@ use store::{Cursor, GroupChange, GroupInfo, HeadRow, InboxRow, Member};
 
 use super::{Conversation, Kind};
 use crate::rules::body::is_countable;
+use crate::rules::cursor::SLACK_MS;
 use crate::rules::membership::Changed;
 use crate::turn::{Now, Rules, Turn};
 
 /// Between two writes when members changed: who changed them looks at the list next.
 const MEMBERS_MS: u64 = 1_000;
+/// Between two writes of the lines of a conversation in which messages flow. What changed in between is found by its head,
+/// because listings reach back further than lines lag.
+const LIST_MS: u64 = 20_000;
+const _: () = assert!(2 * LIST_MS < SLACK_MS);
 
 /// What is to be written for one conversation. Idempotent: written again, it changes nothing.
 #[derive(Debug)]
@@ -33,7 +41,7 @@ pub struct Flush {
     pub group: Option<GroupChange>,
     /// Then: the head row.
     pub head: Option<HeadRow>,
-    /// With it: lines of the members' lists.
+    /// With it, when they are due: lines of the members' lists.
     pub inbox: Vec<InboxRow>,
     /// Last: take the touched mark away, up to this seq.
     pub clear: Option<Seq>,
@@ -47,6 +55,10 @@ pub struct Owed {
     /// An append of this owner carried it.
     carried: bool,
     head: bool,
+    /// Lines lag behind the head.
+    lines: bool,
+    /// When lines were written, since the last pause.
+    lines_ms: Option<u64>,
     reads: SmallVec<[(UserId, Cursor); 2]>,
     group: Option<GroupInfo>,
     members: HashMap<UserId, Option<Member>>,
@@ -73,6 +85,7 @@ impl Owed {
     /// A new head was told.
     pub fn owe_head(&mut self, now: Now) {
         self.head = true;
+        self.lines = true;
         self.changed_ms = now.steady_ms;
     }
 
@@ -126,6 +139,10 @@ impl Owed {
         self.marked.then(|| earliest.max(self.changed_ms + rules.quiet_ms))
     }
 
+    fn are_lines_due(&self, now_ms: u64) -> bool {
+        !self.members.is_empty() || self.lines_ms.is_none_or(|at| now_ms >= at + LIST_MS)
+    }
+
     fn lacks(&self) -> bool {
         self.head || !self.reads.is_empty() || self.group.is_some()
     }
@@ -145,6 +162,11 @@ impl Conversation {
         self.is_serving() && self.owed.due(rules).is_some_and(|due| due <= now_ms)
     }
 
+    /// Whether members changed: that goes first.
+    pub fn owes_members(&self) -> bool {
+        self.owed.group.is_some()
+    }
+
     /// Begins to write what is owed; `None` when nothing is, or a write is under way. [`Urgency::AllAtOnce`] is for the drain
     /// and for eviction: everything at once, and the mark taken away if nothing is in flight.
     pub fn begin_flush(&mut self, urgency: Urgency, turn: &Turn<'_>) -> Option<Arc<Flush>> {
@@ -161,7 +183,8 @@ impl Conversation {
         if !self.owed.lacks() && clear.is_none() {
             return None;
         }
-        let inbox = if self.owed.head { self.inbox_rows() } else { Vec::new() };
+        let lines = self.owed.lines && (quiet || self.owed.are_lines_due(turn.now.steady_ms));
+        let inbox = if lines { self.inbox_rows() } else { Vec::new() };
         let owed = &mut self.owed;
         let (mut joined, mut left) = (Vec::new(), Vec::new());
         for (user, member) in owed.members.drain() {
@@ -185,6 +208,10 @@ impl Conversation {
             inbox,
             clear,
         });
+        if lines {
+            owed.lines = false;
+            owed.lines_ms = (!quiet).then_some(turn.now.steady_ms);
+        }
         owed.marked &= clear.is_none();
         owed.carried &= clear.is_none();
         owed.flushed_ms = Some(turn.now.steady_ms);

@@ -1,4 +1,7 @@
 //! Writing projections, several conversations at once.
+//!
+//! Few writes are under way at the same time. So when the store is slow projections are written less often, each with more
+//! in it, and appends go before them.
 
 use std::sync::Arc;
 
@@ -11,8 +14,6 @@ use super::table::Key;
 use crate::config::millis;
 use crate::conversation::{Conversation, Flush, Urgency};
 
-/// Conversations in one write.
-const BATCH: usize = 64;
 /// Writes at the same time.
 const WRITES_MAX: usize = 4;
 /// Places of the table looked at for idle conversations in one turn.
@@ -21,9 +22,10 @@ const SWEEP: usize = 16;
 impl Incarnation<'_> {
     /// Writes what is due, as long as fewer than [`WRITES_MAX`] writes are under way; the rest waits in the queue.
     pub(super) fn begin_flushes(&mut self) {
+        let most = self.store.projections_per_call();
         while self.flushes < WRITES_MAX && !self.flush_queue.is_empty() {
-            let mut batch: Vec<(Key, Arc<Flush>)> = Vec::with_capacity(BATCH.min(self.flush_queue.len()));
-            while batch.len() < BATCH {
+            let mut batch: Vec<(Key, Arc<Flush>)> = Vec::with_capacity(most.min(self.flush_queue.len()));
+            while batch.len() < most {
                 let Some(key) = self.flush_queue.pop_front() else { break };
                 if let Some(slot) = self.table.get_mut(key) {
                     slot.flush_queued = false;
@@ -42,7 +44,7 @@ impl Incarnation<'_> {
 
     /// Writes everything that these conversations owe.
     pub(super) fn flush_all(&mut self, keys: &[Key]) {
-        for keys in keys.chunks(BATCH) {
+        for keys in keys.chunks(self.store.projections_per_call()) {
             if self.flushes >= 16 * WRITES_MAX {
                 return;
             }

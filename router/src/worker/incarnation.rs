@@ -359,7 +359,11 @@ impl<'a> Incarnation<'a> {
         if slot.conversation.wants_flush(self.now.steady_ms, &self.rules)
             && !std::mem::replace(&mut slot.flush_queued, true)
         {
-            self.flush_queue.push_back(key);
+            if slot.conversation.owes_members() {
+                self.flush_queue.push_front(key);
+            } else {
+                self.flush_queue.push_back(key);
+            }
         }
         let is_earlier = slot.armed.is_none_or(|tick| due.div_ceil(TICK_MS) < tick);
         if is_earlier {

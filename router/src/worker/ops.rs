@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use proto::{ConversationId, Delivery, Entry, Partition, Seq, limits};
 use store::{
-    Cas, GroupChange, IncarnationId, LeaseError, Ownership, PageRange, Store, StoreError, Verified,
-    VerifyError, WorkerLease,
+    Cas, IncarnationId, LeaseError, Ownership, PageRange, Store, StoreError, Verified, VerifyError,
+    WorkerLease,
 };
 
 use super::table::Key;
@@ -150,7 +150,7 @@ pub async fn flush(store: Store, flushes: Vec<Arc<Flush>>) -> Result<(), StoreEr
     });
     futures_util::future::try_join_all(cursors).await?;
     for group in flushes.iter().filter_map(|flush| flush.group.as_ref()) {
-        apply_group(&store, group).await?;
+        store.apply_group(group.clone()).await?;
     }
     let heads: Vec<_> = flushes.iter().filter_map(|flush| flush.head.clone()).collect();
     let inbox: Vec<_> = flushes.iter().flat_map(|flush| flush.inbox.iter().cloned()).collect();
@@ -162,22 +162,6 @@ pub async fn flush(store: Store, flushes: Vec<Arc<Flush>>) -> Result<(), StoreEr
     });
     futures_util::future::try_join_all(clears).await?;
     Ok(())
-}
-
-/// Applies a change in parts of at most as many members as the store takes at once; all have the same watermark.
-async fn apply_group(store: &Store, change: &GroupChange) -> Result<(), StoreError> {
-    let (mut joined, mut left) = (change.joined.as_slice(), change.left.as_slice());
-    loop {
-        let (part, later) = joined.split_at(joined.len().min(limits::MEMBERS_PER_COMMAND_MAX));
-        let room = limits::MEMBERS_PER_COMMAND_MAX - part.len();
-        let (gone, gone_later) = left.split_at(left.len().min(room));
-        let info = change.info.clone();
-        store.apply_group(GroupChange { info, joined: part.to_vec(), left: gone.to_vec() }).await?;
-        (joined, left) = (later, gone_later);
-        if joined.is_empty() && left.is_empty() {
-            return Ok(());
-        }
-    }
 }
 
 /// Asks who owns a partition, or changes it.

@@ -10,6 +10,7 @@ contract!(
     members_are_found_both_ways,
     the_same_change_again_changes_nothing,
     an_older_change_is_ignored,
+    a_change_of_thousands_is_one_change,
     members_come_in_pages,
     a_member_that_left_is_gone_both_ways,
     who_left_can_come_back,
@@ -70,6 +71,16 @@ async fn the_same_change_again_changes_nothing(store: Store) {
         assert_eq!(names(&store, "g").await, ["bob", "carol"]);
         assert_eq!(store.group(&group("g")).await.unwrap(), Some(info("g", 7)));
     }
+}
+
+/// In parts that all had its watermark, a crash between two would lose the members of the later ones.
+async fn a_change_of_thousands_is_one_change(store: Store) {
+    let many: Vec<String> = (0..2_500).map(|n| format!("u{n:04}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    store.apply_group(change("g", 7, &many, &[])).await.unwrap();
+    store.apply_group(change("g", 8, &["last"], &many[1..])).await.unwrap();
+    assert_eq!(names(&store, "g").await, ["last", "u0000"]);
+    assert!(store.groups_of(&user("u2499")).await.unwrap().is_empty());
 }
 
 async fn an_older_change_is_ignored(store: Store) {

@@ -45,6 +45,29 @@ fn the_first_write_is_due_at_once_and_has_head_lists_and_the_senders_cursor() {
 }
 
 #[test]
+fn lines_are_written_after_a_pause_then_now_and_then_and_at_last() {
+    let mut stand = Stand::serving();
+    let mut written = Vec::new();
+    for n in 1..=50 {
+        stand.send(message(n));
+        stand.persists();
+        let flush = stand.written().unwrap();
+        assert!(flush.head.is_some());
+        written.push(flush.inbox.len());
+        stand.after(1_000);
+    }
+    let with_lines: Vec<usize> = (0..written.len()).filter(|n| written[*n] > 0).collect();
+    assert_eq!(with_lines, [0, 20, 40]);
+    stand.after(stand.rules.quiet_ms);
+    let last = stand.written().unwrap();
+    assert_eq!((lines(&last), last.clear), (vec!["alice".to_owned(), "bob".to_owned()], Some(Seq(50))));
+    stand.after(1_000);
+    stand.send(message(51));
+    stand.persists();
+    assert_eq!(lines(&stand.written().unwrap()), ["alice", "bob"], "after a pause at once");
+}
+
+#[test]
 fn nothing_in_flight_is_written() {
     let mut stand = Stand::serving();
     stand.send(message(1));

@@ -1,0 +1,72 @@
+//! What the benchmarks of the router have in common: its settings, and messages from a node on the bus.
+
+use std::time::Duration;
+
+use bus::Bus;
+use lifecycle::wall_clock_ms;
+use proto::client_frame::{AckMode, Recipient, Send};
+use proto::command::{Origin, Source};
+use proto::{
+    Body, ClientMessageId, Command, DeviceId, Epoch, NodeId, Request, SessionRef, Timestamp, TraceId, UserId,
+};
+use router::{GroupRules, History, RouterConfig};
+
+/// The node that sends.
+pub const NODE: NodeId = NodeId(1);
+
+pub fn config(workers: usize) -> RouterConfig {
+    RouterConfig {
+        workers,
+        heartbeat_interval: Duration::from_millis(100),
+        suspect_after: Duration::from_millis(500),
+        listen: Duration::ZERO,
+        steady_after: Duration::from_secs(1),
+        grace: Duration::from_secs(3),
+        claims_max: 128,
+        commands_kept_max: 4_096,
+        group: GroupRules { members_max: 500, history: History::Whole },
+        bucket_entries_max: 100_000,
+        bucket_bytes_max: 50 << 20,
+        conversation_queue_max: 1_000,
+        conversations_max: 50_000,
+        conversation_idle: Duration::from_secs(600),
+        loads_max: 256,
+        reads_max: 1_000,
+        flush_interval: Duration::from_secs(1),
+        quiet_after: Duration::from_secs(5),
+        give_up_after: Duration::from_secs(30),
+        turn_interval: Duration::from_millis(1),
+        restart_pause: Duration::from_secs(1),
+        lease: Duration::from_secs(30),
+        drain_timeout: Duration::from_secs(10),
+    }
+}
+
+/// A direct message; its answer goes to `session` of [`NODE`].
+pub fn message(bus: &Bus, from: &UserId, to: &UserId, session: u64) -> Command {
+    let send = Send {
+        client_message_id: ClientMessageId::now(),
+        to: Recipient::User(to.clone()),
+        body: Body::text(
+            "one hundred bytes of text, more or less, as people write them to one another every day",
+        ),
+        ack: AckMode::Persisted,
+        attempt: 0,
+        age_ms: 0,
+        after: None,
+    };
+    let mut command = Command {
+        origin: Origin {
+            user: from.clone(),
+            device: DeviceId::unnamed(),
+            session: SessionRef { node: NODE, session },
+            source: Source::Client,
+        },
+        deadline: Timestamp(wall_clock_ms() + 10_000),
+        epoch: Epoch(0),
+        trace: TraceId::default(),
+        request: Request::Send(send),
+    };
+    command.epoch = bus.epoch(command.partition());
+    command
+}
