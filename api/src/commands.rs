@@ -161,9 +161,10 @@ impl Commands {
             request,
         };
         command.epoch = self.bus.epoch(command.partition());
-        self.bus
-            .send_command(command)
-            .map_err(|_| Problem::new(Code::Busy, "the routers have more work than they take on"))
+        self.bus.send_command(command).map_err(|_| match self.bus.is_connected() {
+            true => Problem::new(Code::Busy, "the routers have more work than they take on"),
+            false => Problem::new(Code::Unavailable, "the routers cannot be reached"),
+        })
     }
 
     async fn receive(self: Arc<Self>, inbox: NodeInbox, tasks: Tasks) {

@@ -65,7 +65,7 @@ pub struct SessionLimits {
     pub bad_frames_max: u8,
     /// `sync`s that wait for interest. Above: `nack BUSY`.
     pub waiting_syncs_max: usize,
-    /// The advice in `nack BUSY`.
+    /// The advice in `nack BUSY`, and in `nack UNAVAILABLE` when the bus is away.
     pub busy_retry_ms: u32,
 }
 

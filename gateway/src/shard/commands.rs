@@ -8,7 +8,7 @@ use crate::metrics::count_nack;
 use crate::rate::Verdict;
 use crate::session::{Phase, SessionKey};
 
-/// The command could not be sent: the bus has no room.
+/// The command could not be sent: the bus has no room, or is away.
 pub(super) struct Busy;
 
 impl Shard {
@@ -76,7 +76,7 @@ impl Shard {
         };
         let name = request.name();
         if self.send_command(key, request).is_err() {
-            self.refuse_busy(key, nack(name, send, Code::Busy, BUSY));
+            self.refuse_for_now(key, name, send);
         }
     }
 
@@ -102,9 +102,19 @@ impl Shard {
         Err(Busy)
     }
 
-    pub(super) fn refuse_busy(&mut self, key: SessionKey, nack: Nack) {
+    /// Tells a client that its command went nowhere, why, and when to try again.
+    pub(super) fn refuse_for_now(
+        &mut self,
+        key: SessionKey,
+        frame: &'static str,
+        send: Option<ClientMessageId>,
+    ) {
+        let (code, words) = match self.bus.is_connected() {
+            true => (Code::Busy, "the server has more work than it takes on"),
+            false => (Code::Unavailable, "the routers cannot be reached"),
+        };
         let retry_after_ms = self.config.session.busy_retry_ms;
-        self.refuse(key, nack.retry_after_ms(retry_after_ms));
+        self.refuse(key, nack(frame, send, code, words).retry_after_ms(retry_after_ms));
     }
 
     /// Tells a client that the gateway itself refuses.
@@ -136,8 +146,6 @@ impl Shard {
         self.tell(key, frame);
     }
 }
-
-pub(super) const BUSY: &str = "the server has more work than it takes on";
 
 fn nack(frame: &'static str, send: Option<ClientMessageId>, code: Code, words: &str) -> Nack {
     Nack { client_message_id: send, ..Nack::of(frame, code, words) }

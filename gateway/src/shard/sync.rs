@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use proto::client_frame::Sync;
 use proto::delivery::HeadState;
-use proto::server_frame::{Head, Nack};
-use proto::{Code, Partition, Request, ServerFrame};
+use proto::server_frame::Head;
+use proto::{Partition, Request, ServerFrame};
 
 use super::Shard;
-use super::commands::{BUSY, Busy};
+use super::commands::Busy;
 use crate::session::SessionKey;
 
 impl Shard {
@@ -21,13 +21,13 @@ impl Shard {
             Some(pending) if pending.syncs.len() < self.config.session.waiting_syncs_max => {
                 pending.syncs.push(sync);
             }
-            Some(_) => self.refuse_busy(key, Nack::of("sync", Code::Busy, BUSY)),
+            Some(_) => self.refuse_for_now(key, "sync", None),
         }
     }
 
     pub(super) fn run_sync(&mut self, key: SessionKey, sync: Sync) {
         if self.send_sync(key, sync).is_err() {
-            self.refuse_busy(key, Nack::of("sync", Code::Busy, BUSY));
+            self.refuse_for_now(key, "sync", None);
         }
     }
 
