@@ -4,10 +4,12 @@
 use std::time::Duration;
 
 use store::{Attempt, AttemptRule, Away, Counted, Presence};
-use tokio::time::Instant;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::time::{Instant, timeout};
 
 use crate::server::Server;
-use crate::stand::{Stand, device, devices, local_config, new_prefix, redis_config, until, user};
+use crate::stand::{PATIENCE, Stand, device, devices, local_config, new_prefix, redis_config, until, user};
 
 const RULE: AttemptRule = AttemptRule {
     free: 2,
@@ -106,5 +108,23 @@ async fn a_process_starts_while_redis_is_away_and_finds_it_later() {
     server.run();
     stand.until_known().await;
     until("she is online", async || devices(&stand.presence(&alice).await) == [("web", true)]).await;
+    stand.end().await;
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_away_for_one_who_asks_for_tls() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("rediss://{}", listener.local_addr().unwrap());
+    let stand = Stand::redis_perhaps(redis_config(&url, &new_prefix()), local_config());
+    // That it comes again shows that the first refusal was taken for one.
+    let asked_twice = async {
+        for _ in 0..2 {
+            let (mut client, _) = listener.accept().await.unwrap();
+            assert_eq!(client.read_u8().await.unwrap(), 22, "a TLS handshake (RFC 8446, section 5.1)");
+            client.write_all(b"-ERR unknown command\r\n").await.unwrap();
+        }
+    };
+    timeout(PATIENCE, asked_twice).await.expect("it goes on asking");
+    assert_eq!(stand.presence(&user("alice")).await, Presence::Unknown);
     stand.end().await;
 }

@@ -34,6 +34,9 @@ pub(super) struct Link {
 
 impl Link {
     pub(super) fn new(config: &RedisConfig) -> Result<Self, RedisUrlError> {
+        // The library asks rustls for the process's own provider, and panics without one: with several compiled in there is none
+        // until one is chosen. Somebody may have chosen before.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         Ok(Self {
             client: Client::open(config.connection_info()?).map_err(|_| RedisUrlError)?,
             current: RwLock::default(),
