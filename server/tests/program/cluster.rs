@@ -1,64 +1,11 @@
 //! Several processes of different roles over real services are one server.
 
-use std::path::{Path, PathBuf};
+use serde_json::json;
 
-use serde_json::{Value, json};
-
-use crate::http::{Answer, User, get, get_as, new_user, post_as};
+use crate::http::{Answer, User, get, new_user, post_as};
 use crate::process::{Tidegate, until};
-use crate::services::Services;
-use crate::socket::{Socket, send_frame};
-
-/// Each process has a folder of its own.
-struct Cluster {
-    services: Services,
-    folder: PathBuf,
-}
-
-impl Cluster {
-    fn start(&self, name: &str, role: &str) -> Tidegate {
-        let folder = self.folder.join(name);
-        std::fs::create_dir_all(&folder).expect("a folder");
-        let mut settings = self.services.settings(role);
-        settings.extend([("TIDEGATE_GATEWAY__SHARDS", "1"), ("TIDEGATE_GATEWAY__DRAIN_NOTICE", "100ms")]);
-        Tidegate::start_with(&folder, &settings)
-    }
-}
-
-fn prepared(folder: &Path) -> Option<Cluster> {
-    let services = Services::find(folder)?;
-    let key = services.run(folder, "key");
-    assert!(key.contains("generated just now"), "{key}");
-    assert!(services.run(folder, "key").contains("was there already"));
-    let made = services.run(folder, "migrate");
-    assert!(made.contains("is there now"), "{made}");
-    let again = services.run(folder, "migrate");
-    assert!(again.contains("was there already"), "{again}");
-    Some(Cluster { services, folder: folder.to_owned() })
-}
-
-/// Sends until it is acknowledged, as a client does whom nobody answers.
-fn say(socket: &mut Socket, number: u32, to_user: &str, text: &str) -> Value {
-    let id = format!("01890a5d-ac96-774b-bcce-{number:012x}");
-    let mut frame = send_frame(&id, to_user, text);
-    say_frame(socket, &mut frame)
-}
-
-fn say_frame(socket: &mut Socket, frame: &mut Value) -> Value {
-    for attempt in 0.. {
-        frame["send"]["attempt"] = json!(attempt);
-        socket.send(frame);
-        if let Some(ack) = socket.ack_of(&frame["send"]["client_message_id"]) {
-            return ack;
-        }
-    }
-    unreachable!("it is said until it is heard")
-}
-
-fn status(api: &Tidegate, user: &User) -> String {
-    let found = get_as(&api.url(&format!("/api/v1/users/{}/presence", user.id)), &user.token);
-    found.json()["status"].as_str().expect("a status").to_owned()
-}
+use crate::socket::Socket;
+use crate::stand::{Cluster, history, say, say_frame, status, until_ready};
 
 fn problem(answer: &Answer) -> (u16, String) {
     assert_eq!(answer.headers["content-type"], "application/problem+json", "{}", answer.text);
@@ -68,15 +15,12 @@ fn problem(answer: &Answer) -> (u16, String) {
 #[test]
 fn two_gateways_two_routers_and_an_api_are_one_server() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(cluster) = prepared(folder.path()) else { return };
+    let Some(cluster) = Cluster::prepared(folder.path()) else { return };
     let one = cluster.start("router-1", "router");
     let two = cluster.start("router-2", "router");
     let api = cluster.start("api", "api");
     let (near, far) = (cluster.start("gateway-1", "gateway"), cluster.start("gateway-2", "gateway"));
-    for process in [&one, &two, &api, &near, &far] {
-        let ready = until(|| Some(get(&process.admin_url("/ready"))).filter(|answer| answer.status == 200));
-        assert_eq!(ready.text, "ready\n");
-    }
+    until_ready([&one, &two, &api, &near, &far]);
     each_process_answers_for_its_roles(&api, &near);
 
     let (alice, bob) = (new_user(&api, "alice", "correct horse"), new_user(&api, "bob", "battery staple"));
@@ -95,10 +39,7 @@ fn two_gateways_two_routers_and_an_api_are_one_server() {
     say(&mut a, 3, &bob.id, "with one router");
     let one = cluster.start("router-1", "router");
     say(&mut a, 4, &bob.id, "with two again");
-    let path = format!("/api/v1/conversations/{}/messages", ack["conversation"].as_str().unwrap());
-    let history = get_as(&api.url(&path), &bob.token).json();
-    let said: Vec<_> =
-        history["messages"].as_array().unwrap().iter().map(|m| m["body"]["text"].clone()).collect();
+    let said = history(&api, &ack["conversation"], &bob);
     assert_eq!(said, ["over two gateways", "while a router goes", "with one router", "with two again"]);
 
     near.signal("TERM");

@@ -1,16 +1,18 @@
 //! The real NATS, CQL and Redis that the cluster tests run on, and what each test has there for itself.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::path::Path;
 
-use crate::process::{PATIENCE, command};
+use xtask::services::execute;
+
+use crate::process::command;
 
 /// Where they are, and a name that nobody else has there.
 pub struct Services {
-    nats: String,
-    cql: String,
-    redis: String,
+    /// Where processes look for them; for CQL, `host:port`.
+    pub nats: String,
+    pub cql: String,
+    pub redis: String,
+    cql_server: String,
     name: String,
     key_file: String,
 }
@@ -18,9 +20,11 @@ pub struct Services {
 impl Services {
     /// `None`, with a word why, where they are not; a failure where they must be.
     pub fn find(folder: &Path) -> Option<Self> {
+        let cql_server = url("TIDEGATE_TEST_CQL_URL")?;
         Some(Self {
             nats: url("TIDEGATE_TEST_NATS_URL")?,
-            cql: url("TIDEGATE_TEST_CQL_URL")?.trim_start_matches("cql://").to_owned(),
+            cql: cql_server.trim_start_matches("cql://").to_owned(),
+            cql_server,
             redis: url("TIDEGATE_TEST_REDIS_URL")?,
             name: format!("roles_{:x}_{:x}", std::process::id(), nanoseconds()),
             key_file: folder.join("shared.key").display().to_string(),
@@ -56,7 +60,7 @@ impl Services {
 
 impl Drop for Services {
     fn drop(&mut self) {
-        if let Err(error) = drop_keyspace(&self.cql, &self.name) {
+        if let Err(error) = execute(&self.cql_server, &format!("DROP KEYSPACE IF EXISTS {}", self.name)) {
             eprintln!("keyspace {} stays: {error}", self.name);
         }
     }
@@ -75,29 +79,4 @@ fn url(variable: &str) -> Option<String> {
 
 fn nanoseconds() -> u128 {
     std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_nanos())
-}
-
-/// The least of a CQL client: STARTUP, and one QUERY (binary protocol v4, sections 4.1.1 and 4.1.4).
-fn drop_keyspace(address: &str, name: &str) -> std::io::Result<()> {
-    const STARTUP: &[u8] = b"\x04\0\0\0\x01\0\0\0\x16\0\x01\0\x0bCQL_VERSION\0\x053.0.0";
-    let statement = format!("DROP KEYSPACE IF EXISTS {name}");
-    let mut query = b"\x04\0\0\0\x07".to_vec();
-    query.extend(u32::try_from(statement.len() + 7).expect("short").to_be_bytes());
-    query.extend(u32::try_from(statement.len()).expect("short").to_be_bytes());
-    query.extend(statement.as_bytes());
-    query.extend([0, 1, 0]);
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    for frame in [STARTUP, &query] {
-        stream.write_all(frame)?;
-        let mut head = [0; 9];
-        stream.read_exact(&mut head)?;
-        let length = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
-        let mut answer = vec![0; length as usize];
-        stream.read_exact(&mut answer)?;
-        if head[4] == 0 {
-            return Err(std::io::Error::other(String::from_utf8_lossy(&answer).into_owned()));
-        }
-    }
-    Ok(())
 }

@@ -41,49 +41,72 @@ impl Socket {
 
     /// Reads until a frame with that name; gives what is in it.
     pub fn until(&mut self, name: &str) -> Value {
+        let (found, content) = self.until_any(&[name, "nack"]);
+        assert_eq!(found, name, "{content}");
+        content
+    }
+
+    /// Reads until a frame with one of these names; gives which, and what is in it.
+    pub fn until_any<'a>(&mut self, names: &[&'a str]) -> (&'a str, Value) {
         loop {
-            match self.0.read().expect("a frame") {
-                Message::Text(text) => {
-                    let frame: Value = serde_json::from_str(&text).expect("JSON");
-                    assert!(frame.get("nack").is_none() || name == "nack", "{frame}");
-                    if let Some(content) = frame.get(name) {
-                        return content.clone();
-                    }
-                }
-                Message::Close(close) => panic!("closed while waiting for {name}: {close:?}"),
-                _ => {}
+            let frame = self.frame().unwrap_or_else(|| panic!("none of {names:?} in time"));
+            if let Some(name) = names.iter().find(|name| frame.get(**name).is_some()) {
+                return (name, frame[*name].clone());
             }
         }
     }
 
-    /// Reads until the acknowledgement of that send; `None` when it is refused for now, or not answered for a second.
-    pub fn ack_of(&mut self, client_message_id: &Value) -> Option<Value> {
+    /// Reads until the acknowledgement or the refusal of that send, and waits as the refusal advises; `None` when there is
+    /// no frame for a second.
+    pub fn answer_to(&mut self, client_message_id: &Value) -> Option<Result<Value, Value>> {
         self.0.get_ref().set_read_timeout(Some(Duration::from_secs(1))).expect("a time-out");
-        let ack = self.find_ack(client_message_id);
+        let answer = self.find_answer(client_message_id);
         self.0.get_ref().set_read_timeout(Some(PATIENCE)).expect("a time-out");
-        ack
+        if let Some(Err(nack)) = &answer {
+            let advice = nack["retry_after_ms"].as_u64().unwrap_or_default();
+            std::thread::sleep(Duration::from_millis(advice));
+        }
+        answer
     }
 
-    fn find_ack(&mut self, client_message_id: &Value) -> Option<Value> {
+    fn find_answer(&mut self, client_message_id: &Value) -> Option<Result<Value, Value>> {
         loop {
-            let text = match self.0.read() {
-                Ok(Message::Text(text)) => text,
-                Ok(Message::Close(close)) => panic!("closed while waiting for an ack: {close:?}"),
-                Ok(_) => continue,
+            let frame = self.frame()?;
+            let of_it = |frame: &&Value| frame["client_message_id"] == *client_message_id;
+            if let Some(ack) = frame.get("ack").filter(of_it) {
+                return Some(Ok(ack.clone()));
+            }
+            if let Some(nack) = frame.get("nack").filter(of_it) {
+                return Some(Err(nack.clone()));
+            }
+        }
+    }
+
+    /// The next frame; `None` when there is none until the time-out.
+    fn frame(&mut self) -> Option<Value> {
+        loop {
+            match self.0.read() {
+                Ok(Message::Text(text)) => return Some(serde_json::from_str(&text).expect("JSON")),
+                Ok(Message::Close(close)) => panic!("closed while waiting for a frame: {close:?}"),
+                Ok(_) => {}
                 Err(tungstenite::Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
                     return None;
                 }
                 Err(error) => panic!("{error}"),
-            };
-            let frame: Value = serde_json::from_str(&text).expect("JSON");
-            let of_it = |frame: &&Value| frame["client_message_id"] == *client_message_id;
-            if let Some(ack) = frame.get("ack").filter(of_it) {
-                return Some(ack.clone());
             }
-            if let Some(nack) = frame.get("nack").filter(of_it) {
-                let advice = nack["retry_after_ms"].as_u64().unwrap_or_default();
-                std::thread::sleep(Duration::from_millis(advice));
-                return None;
+        }
+    }
+
+    /// Reads until the connection breaks without a word.
+    pub fn broken(mut self) {
+        loop {
+            match self.0.read() {
+                Ok(Message::Close(close)) => panic!("closed in order: {close:?}"),
+                Ok(_) => {}
+                Err(tungstenite::Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    panic!("it does not break");
+                }
+                Err(_) => return,
             }
         }
     }

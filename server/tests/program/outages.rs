@@ -1,0 +1,29 @@
+//! Something that a cluster needs is away, and comes back: what clients see meanwhile, and that everything that was acknowledged
+//! is there afterwards, once. `docs/OPERATING.md` tells the same in a table.
+
+mod gateways_and_apis;
+mod nats;
+mod redis;
+mod routers;
+mod store;
+
+use crate::http::Answer;
+use crate::process::Tidegate;
+
+// Of proto::Code.
+const UNAVAILABLE: u16 = 1402;
+const LATE: u16 = 1403;
+
+/// The request was refused for now, with this code.
+fn is_refused(answer: &Answer, code: u16) -> bool {
+    answer.status == 503 && answer.json()["code"] == code && answer.headers.contains_key("retry-after")
+}
+
+/// All of them stop in order, and none has panicked.
+fn end(processes: impl IntoIterator<Item = Tidegate>) {
+    for process in processes {
+        process.signal("TERM");
+        let (code, logs) = process.ended();
+        assert!(code == Some(0) && !logs.contains("panicked"), "{code:?} {logs}");
+    }
+}
