@@ -21,7 +21,7 @@ use lifecycle::Tasks;
 use proto::{Delivery, Partition, Payload, Reply, ServerFrame, UserId};
 use router::{Router, RouterConfig};
 use setting::{NODE, config, message};
-use store::{Level, Store, drop_test_keyspace, test_cluster, test_config};
+use store::{IncarnationId, Level, Store, drop_test_keyspace, test_cluster, test_config};
 use tokio::time::Instant;
 
 const WORKERS: usize = 2;
@@ -46,6 +46,25 @@ impl Stage {
         };
         Router::start(config, stage.bus.clone(), store.clone(), stage.tasks.clone()).await.unwrap();
         stage
+    }
+
+    /// Fences its incarnations, and waits until they know it: while they do not, they fence others.
+    async fn kill(&self, store: &Store) {
+        let heartbeats = self.bus.heartbeats();
+        let mut owners = BTreeSet::new();
+        for partition in Partition::all() {
+            owners.extend(store.owner(partition, Level::Serial).await.unwrap().owner);
+        }
+        for owner in &owners {
+            store.fence(*owner).await.unwrap();
+        }
+        let mut beats = Vec::new();
+        while !owners.is_empty() {
+            heartbeats.recv(&mut beats).await;
+            for beat in beats.drain(..).filter(|beat| beat.draining) {
+                owners.remove(&IncarnationId(beat.incarnation));
+            }
+        }
     }
 
     /// Each conversation gets a message.
@@ -88,17 +107,6 @@ impl Stage {
     }
 }
 
-/// Nothing that these incarnations write counts any more.
-async fn kill(store: &Store) {
-    let mut owners = BTreeSet::new();
-    for partition in Partition::all() {
-        owners.extend(store.owner(partition, Level::Serial).await.unwrap().owner);
-    }
-    for owner in owners {
-        store.fence(owner).await.unwrap();
-    }
-}
-
 async fn measure(conversations: usize, senders: usize, loads: &[usize]) {
     let Some(config) = test_config("the take-over benchmark") else { return };
     let tasks = Tasks::default();
@@ -109,7 +117,7 @@ async fn measure(conversations: usize, senders: usize, loads: &[usize]) {
     let mut stages = vec![Stage::open(&store, conversations, 64).await];
     stages[0].touch(conversations, senders, "begun, loads_max 64").await;
     for loads_max in loads {
-        kill(&store).await;
+        stages.last().unwrap().kill(&store).await;
         let begun = Instant::now();
         let stage = Stage::open(&store, conversations, *loads_max).await;
         let claimed = begun.elapsed();
