@@ -187,11 +187,4 @@ impl Endpoint {
             self.network.changed.notify_one();
         }
     }
-
-    pub(crate) fn tell_epoch(&self, partition: Partition, epoch: proto::Epoch) {
-        if effect() {
-            self.network.state().broadcast(self.number, Message::Epoch(partition, epoch));
-            self.network.changed.notify_one();
-        }
-    }
 }

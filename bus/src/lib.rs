@@ -160,17 +160,7 @@ impl Bus {
         }
     }
 
-    /// A router tells which epoch it owns a partition under (its heartbeat).
-    pub fn tell_epoch(&self, partition: Partition, epoch: Epoch) {
-        match self {
-            Self::Local(local) => local.routing.tell(partition, epoch),
-            Self::Nats(nats) => nats.routing.tell(partition, epoch),
-            #[cfg(feature = "sim")]
-            Self::Faulty(endpoint) => endpoint.tell_epoch(partition, epoch),
-        }
-    }
-
-    /// The highest epoch that was told for a partition, by a heartbeat or in this process (FENCE D2); zero before the first.
+    /// The highest epoch that a heartbeat told for a partition (FENCE D2); zero before the first.
     pub fn epoch(&self, partition: Partition) -> Epoch {
         match self {
             Self::Local(local) => local.routing.epoch(partition),

@@ -17,12 +17,8 @@ impl Default for Routing {
 impl Routing {
     pub(crate) fn hear(&self, heartbeat: &Heartbeat) {
         for (partition, epoch) in &heartbeat.serving {
-            self.tell(*partition, *epoch);
+            self.0[usize::from(partition.number())].fetch_max(epoch.0, Ordering::AcqRel);
         }
-    }
-
-    pub(crate) fn tell(&self, partition: Partition, epoch: Epoch) {
-        self.0[usize::from(partition.number())].fetch_max(epoch.0, Ordering::AcqRel);
     }
 
     pub(crate) fn epoch(&self, partition: Partition) -> Epoch {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lifecycle::sim::Random;
-use proto::{Command, Delivery, Epoch, Heartbeat, Partition};
+use proto::{Command, Delivery, Heartbeat, Partition};
 use tokio::time::Instant;
 
 use super::{Conditions, Observer};
@@ -48,7 +48,6 @@ enum Arrival {
 pub(super) enum Message {
     Deliveries(Vec<Delivery>),
     Beat(Arc<Heartbeat>),
-    Epoch(Partition, Epoch),
     Gap,
 }
 
@@ -259,7 +258,6 @@ impl State {
             _ if is_cut => {}
             Message::Deliveries(mut deliveries) => member.local.publish(&mut deliveries),
             Message::Beat(heartbeat) => member.local.hear(heartbeat),
-            Message::Epoch(partition, epoch) => member.local.routing.tell(partition, epoch),
         }
     }
 }
