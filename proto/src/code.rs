@@ -61,6 +61,10 @@ codes! {
         GroupFull = 1202, "GROUP_FULL", temporary: false, "The group has as many members as it may have.", "Remove members or raise the limit.";
         OwnerMustStay = 1203, "OWNER_MUST_STAY", temporary: false, "The owner cannot leave the group.", "Hand it over or dismiss it.";
         Dismissed = 1204, "DISMISSED", temporary: false, "The group was dismissed.", "Leave it; its history stays readable.";
+        Muted = 1205, "MUTED", temporary: true, "The user may not speak in this group for a while.", "Try again after `retry_after_ms`.";
+        ReadOnly = 1206, "READ_ONLY", temporary: false, "Only the owner, admins and services send in this group.", "Read.";
+        JoinClosed = 1207, "JOIN_CLOSED", temporary: false, "The group is not joined this way, or the invitation or link has ended.", "Ask to join, or ask for an invitation.";
+        TooMany = 1208, "TOO_MANY", temporary: false, "There are as many of these as there may be.", "Remove some first.";
         PredecessorMissing = 1300, "PREDECESSOR_MISSING", temporary: true, "The send named in `after` is not stored.", "Send that one again first, then this.";
         Busy = 1400, "BUSY", temporary: true, "The server has more work than it takes on.", "Try again after `retry_after_ms`.";
         Rate = 1401, "RATE", temporary: true, "Too many commands from this client.", "Slow down; try again after `retry_after_ms`.";

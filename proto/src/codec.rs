@@ -14,6 +14,7 @@ mod body_json;
 mod check;
 mod client_json;
 mod client_wire;
+mod group_json;
 mod message;
 mod server_from_wire;
 mod server_json_read;

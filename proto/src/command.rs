@@ -1,7 +1,10 @@
 //! Commands: what a user asks, on its way from a node to the router that owns the partition.
 
 use crate::client_frame::{Fetch, Position, Recipient, Send, Sync};
-use crate::{ConversationId, DeviceId, Epoch, GroupId, Partition, SessionRef, Timestamp, TraceId, UserId};
+use crate::group::{GroupEdit, NewLink, Role, TokenHash};
+use crate::{
+    ConversationId, DeviceId, Epoch, GroupId, LinkId, Partition, SessionRef, Timestamp, TraceId, UserId,
+};
 
 /// One command with the identity of who asks. The identity comes from the session, never from the client's bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,9 +80,30 @@ pub enum GroupRequest {
         name: String,
         /// Besides the owner.
         members: Vec<UserId>,
+        /// What it is besides; its `name` is not looked at.
+        settings: Option<Box<GroupEdit>>,
     },
-    /// The asking user joins.
+    /// The asking user joins an open group, or accepts an invitation.
     Join,
+    /// The asking user joins through a link.
+    JoinByLink(TokenHash),
+    /// The asking user joins, or asks to where members are approved.
+    AskToJoin {
+        /// For those who answer; at most 100 characters.
+        note: String,
+    },
+    /// Those who asked become members.
+    Approve(Vec<UserId>),
+    /// Those who asked do not.
+    Reject(Vec<UserId>),
+    /// Others may join until then.
+    Invite(Vec<UserId>, Timestamp),
+    /// Invitations are withdrawn; of the asking user: declined.
+    Uninvite(Vec<UserId>),
+    /// Makes a link through which others may join.
+    MakeLink(NewLink),
+    /// Ends one.
+    EndLink(LinkId),
     /// The asking user leaves.
     Leave,
     /// Add others.
@@ -88,6 +112,18 @@ pub enum GroupRequest {
     Remove(Vec<UserId>),
     /// End it.
     Dismiss,
+    /// Change its profile and its rules.
+    Edit(Box<GroupEdit>),
+    /// Make members admins, or admins members.
+    SetRole(Vec<UserId>, Role),
+    /// Another member becomes the owner.
+    Transfer(UserId),
+    /// Members may not speak until then; zero lets them speak again.
+    Mute(Vec<UserId>, Timestamp),
+    /// Nobody but owner and admins may speak until then; zero lets all speak again.
+    MuteAll(Timestamp),
+    /// How a member is called in this group; empty for as elsewhere. At most 50 characters.
+    SetNickname(UserId, String),
 }
 
 impl Request {

@@ -108,6 +108,8 @@ pub struct GroupDone {
     pub seq: Seq,
     /// How many members it has now.
     pub members: u32,
+    /// The asking user waits for an answer to a request to join.
+    pub pending: bool,
 }
 
 /// For the nodes themselves.

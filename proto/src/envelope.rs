@@ -8,6 +8,7 @@ mod command_request;
 mod deliveries;
 mod delivery;
 mod delivery_reply;
+mod group_request;
 mod heartbeat;
 
 pub use deliveries::{DELIVERY_OVERHEAD_BYTES_MAX, append_delivery};

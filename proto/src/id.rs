@@ -8,6 +8,6 @@ mod session;
 
 pub use conversation::{ConversationId, ConversationKind};
 pub use message::{ClientMessageId, MessageId};
-pub use name::{DeviceId, GroupId, LoginId, UserId};
+pub use name::{DeviceId, GroupId, LinkId, LoginId, UserId};
 pub use partition::{Epoch, PARTITIONS, Partition, Seq, stable_hash};
 pub use session::{NodeId, SessionRef, TraceId};

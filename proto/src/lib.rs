@@ -23,6 +23,7 @@ pub mod delivery;
 pub mod entry;
 pub mod envelope;
 pub mod error;
+pub mod group;
 pub mod heartbeat;
 pub mod id;
 mod json;
@@ -39,8 +40,8 @@ pub use entry::Entry;
 pub use error::{FrameError, IdError};
 pub use heartbeat::Heartbeat;
 pub use id::{
-    ClientMessageId, ConversationId, ConversationKind, DeviceId, Epoch, GroupId, LoginId, MessageId, NodeId,
-    Partition, Seq, SessionRef, TraceId, UserId, stable_hash,
+    ClientMessageId, ConversationId, ConversationKind, DeviceId, Epoch, GroupId, LinkId, LoginId, MessageId,
+    NodeId, Partition, Seq, SessionRef, TraceId, UserId, stable_hash,
 };
 pub use server_frame::ServerFrame;
 pub use time::Timestamp;

@@ -32,6 +32,32 @@ pub const MEMBERS_PER_COMMAND_MAX: usize = 1_000;
 pub const INBOX_MEMBERS_MAX: usize = 500;
 /// Characters of a group's name.
 pub const GROUP_NAME_CHARS_MAX: usize = 100;
+/// Characters of a group's description.
+pub const GROUP_DESCRIPTION_CHARS_MAX: usize = 500;
+/// Characters of a group's announcement.
+pub const GROUP_ANNOUNCEMENT_CHARS_MAX: usize = 2_000;
+/// Characters of a group's avatar: the id of a file, or a URL.
+pub const GROUP_AVATAR_CHARS_MAX: usize = 255;
+/// Attributes of a group.
+pub const GROUP_ATTRIBUTES_MAX: usize = 32;
+/// Characters of an attribute's name.
+pub const GROUP_ATTRIBUTE_NAME_CHARS_MAX: usize = 64;
+/// Bytes of all attributes of a group, names and values.
+pub const GROUP_ATTRIBUTES_BYTES_MAX: usize = 8 * 1024;
+/// Members that a group may be raised to.
+pub const GROUP_MEMBERS_MAX: usize = 1_000_000;
+/// Characters of a member's nickname in a group.
+pub const MEMBER_NICKNAME_CHARS_MAX: usize = 50;
+/// Characters of the note of a request to join.
+pub const JOIN_NOTE_CHARS_MAX: usize = 100;
+/// Requests to join a group that wait for their answer.
+pub const JOIN_REQUESTS_MAX: usize = 100;
+/// Milliseconds after which a request to join that nobody answered is void.
+pub const JOIN_REQUEST_TTL_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+/// Invitations to a group that wait for their answer.
+pub const INVITATIONS_MAX: usize = 200;
+/// Links to a group that have not ended.
+pub const LINKS_MAX: usize = 20;
 
 const _: () = assert!(BODY_BYTES_MAX < FRAME_BYTES_MAX, "a body fits a frame with its envelope");
 const _: () = assert!(BODY_BYTES_MAX < APPEND_BYTES_MAX, "one message fits an append");

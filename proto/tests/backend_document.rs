@@ -40,11 +40,12 @@ fn partitions_are_as_the_document_says() {
 #[test]
 fn every_request_has_its_reply_in_the_document() {
     let requests = PROTO.split("oneof request {").nth(1).unwrap().split('}').next().unwrap();
-    let requests = requests.lines().filter_map(|line| line.split_whitespace().nth(1));
+    let requests = requests.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let requests = requests.filter_map(|line| line.split_whitespace().nth(1));
     let rows = table("| request | the reply | what else |");
     let named: Vec<&str> = rows.iter().flat_map(|row| row[0].split('`').skip(1).step_by(2)).collect();
     let requests: Vec<&str> = requests.collect();
-    assert_eq!(requests.len(), 15, "the requests were found: {requests:?}");
+    assert!(requests.len() >= 28, "the requests were found: {requests:?}");
     for request in &requests {
         assert!(named.contains(request), "{request} is in the table of docs/BACKEND.md");
     }

@@ -91,7 +91,7 @@ pub(crate) async fn create_group(
         None => group_id(&URL_SAFE_NO_PAD.encode(rand::random::<[u8; 12]>()))?,
     };
     let members = user_ids("member_ids", &body.member_ids)?;
-    let create = GroupRequest::Create { name: body.name.clone(), members };
+    let create = GroupRequest::Create { name: body.name.clone(), members, settings: None };
     let done = app.change_group(&caller, &group, create).await?;
     let created = CreatedGroup {
         conversation: ConversationId::group(&group).to_string(),

@@ -10,6 +10,7 @@ use prost::Message as _;
 use prost::encoding::{encode_varint, encoded_len_varint};
 use wire::system::Change;
 
+use super::group_json;
 use crate::json::{Fault, Read, Reader, Writer};
 use crate::{Body, wire};
 
@@ -74,43 +75,38 @@ fn read_custom(reader: &mut Reader<'_>) -> Read<wire::Custom> {
 }
 
 fn read_system(reader: &mut Reader<'_>) -> Read<wire::System> {
-    const CHANGES: &[&str] = &["created", "joined", "left", "added", "removed", "dismissed", "notice"];
+    const CHANGES: &[&str] = &[
+        "notice",
+        "created",
+        "joined",
+        "left",
+        "added",
+        "removed",
+        "dismissed",
+        "edited",
+        "role_set",
+        "transferred",
+        "muted",
+        "all_muted",
+        "nicknamed",
+        "join_asked",
+        "join_approved",
+        "join_rejected",
+        "invited",
+        "uninvited",
+        "link_made",
+        "link_ended",
+        "joined_by_link",
+    ];
     let mut change = None;
     reader.fields(CHANGES, |reader, name| {
-        change = Some(match name {
-            "created" => Change::Created(read_created(reader)?),
-            "joined" => Change::Joined(read_members(reader)?),
-            "left" => Change::Left(read_members(reader)?),
-            "added" => Change::Added(read_members(reader)?),
-            "removed" => Change::Removed(read_members(reader)?),
-            "dismissed" => {
-                reader.fields(&[], |_, _| Ok(()))?;
-                Change::Dismissed(wire::GroupDismissed {})
-            }
-            _ => Change::Notice(read_notice(reader)?),
-        });
+        change = match name {
+            "notice" => Some(Change::Notice(read_notice(reader)?)),
+            _ => group_json::read(reader, name)?,
+        };
         Ok(())
     })?;
     Ok(wire::System { change })
-}
-
-fn read_created(reader: &mut Reader<'_>) -> Read<wire::GroupCreated> {
-    let mut created = wire::GroupCreated::default();
-    reader.fields(&["name", "owner", "members"], |reader, name| {
-        match name {
-            "name" => created.name = reader.string()?.into_owned(),
-            "owner" => created.owner = reader.string()?.into_owned(),
-            _ => read_texts(reader, &mut created.members)?,
-        }
-        Ok(())
-    })?;
-    Ok(created)
-}
-
-fn read_members(reader: &mut Reader<'_>) -> Read<wire::MembersChange> {
-    let mut change = wire::MembersChange::default();
-    reader.fields(&["users"], |reader, _| read_texts(reader, &mut change.users))?;
-    Ok(change)
 }
 
 fn read_notice(reader: &mut Reader<'_>) -> Read<wire::Notice> {
@@ -122,7 +118,7 @@ fn read_notice(reader: &mut Reader<'_>) -> Read<wire::Notice> {
     Ok(notice)
 }
 
-fn read_texts(reader: &mut Reader<'_>, texts: &mut Vec<String>) -> Read<()> {
+pub(super) fn read_texts(reader: &mut Reader<'_>, texts: &mut Vec<String>) -> Read<()> {
     reader.elements(|reader| {
         texts.push(reader.string()?.into_owned());
         Ok(())
@@ -132,38 +128,20 @@ fn read_texts(reader: &mut Reader<'_>, texts: &mut Vec<String>) -> Read<()> {
 fn write_system(writer: &mut Writer<'_>, system: &wire::System) {
     writer.open_member("system");
     match &system.change {
-        Some(Change::Created(created)) => {
-            writer.open_member("created");
-            writer.text_if_any("name", &created.name);
-            writer.text_if_any("owner", &created.owner);
-            write_texts(writer, "members", &created.members);
-            writer.close_object();
-        }
-        Some(Change::Joined(change)) => write_members(writer, "joined", change),
-        Some(Change::Left(change)) => write_members(writer, "left", change),
-        Some(Change::Added(change)) => write_members(writer, "added", change),
-        Some(Change::Removed(change)) => write_members(writer, "removed", change),
-        Some(Change::Dismissed(wire::GroupDismissed {})) => {
-            writer.open_member("dismissed");
-            writer.close_object();
-        }
         Some(Change::Notice(notice)) => {
             writer.open_member("notice");
             writer.text_if_any("text", &notice.text);
             writer.close_object();
+        }
+        Some(change) => {
+            group_json::write(writer, change);
         }
         None => {}
     }
     writer.close_object();
 }
 
-fn write_members(writer: &mut Writer<'_>, name: &'static str, change: &wire::MembersChange) {
-    writer.open_member(name);
-    write_texts(writer, "users", &change.users);
-    writer.close_object();
-}
-
-fn write_texts(writer: &mut Writer<'_>, name: &'static str, texts: &[String]) {
+pub(super) fn write_texts(writer: &mut Writer<'_>, name: &'static str, texts: &[String]) {
     if texts.is_empty() {
         return;
     }

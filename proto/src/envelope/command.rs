@@ -33,7 +33,9 @@ impl Command {
     /// client. Bodies share the given bytes when they are a [`bytes::Bytes`].
     pub fn from_envelope(bytes: impl Buf) -> Result<Self, FrameError> {
         const KNOWN: &str = "send, fetch, sync, read, delivered, typing, heads, connected, disconnected, create_group, \
-                             join_group, leave_group, add_members, remove_members, dismiss_group";
+                             join_group, leave_group, add_members, remove_members, dismiss_group, edit_group, set_role, \
+                             transfer_group, mute_members, mute_group, set_nickname, ask_to_join, answer_joins, \
+                             invite_members, uninvite, make_link, end_link, join_by_link";
         let wire = wire::CommandEnvelope::decode(bytes).map_err(malformed)?;
         let source = match wire.source() {
             wire::command_envelope::Source::Client => Source::Client,

@@ -2,10 +2,9 @@
 
 use wire::command_envelope::Request as Wire;
 
-use super::{group, id, texts, users};
+use super::{group_request, id, texts};
 use crate::codec::client;
-use crate::command::GroupRequest;
-use crate::{ConversationId, FrameError, GroupId, Request, wire};
+use crate::{ConversationId, FrameError, Request, wire};
 
 pub(super) fn to_wire(request: &Request) -> Wire {
     match request {
@@ -27,23 +26,7 @@ pub(super) fn to_wire(request: &Request) -> Wire {
         }
         Request::Connected => Wire::Connected(wire::Connected {}),
         Request::Disconnected => Wire::Disconnected(wire::Disconnected {}),
-        Request::Group(group, request) => group_to_wire(group, request),
-    }
-}
-
-fn group_to_wire(group: &GroupId, request: &GroupRequest) -> Wire {
-    let group = group.to_string();
-    match request {
-        GroupRequest::Create { name, members } => {
-            Wire::CreateGroup(wire::CreateGroup { group, name: name.clone(), members: texts(members) })
-        }
-        GroupRequest::Join => Wire::JoinGroup(wire::JoinGroup { group }),
-        GroupRequest::Leave => Wire::LeaveGroup(wire::LeaveGroup { group }),
-        GroupRequest::Add(users) => Wire::AddMembers(wire::AddMembers { group, users: texts(users) }),
-        GroupRequest::Remove(users) => {
-            Wire::RemoveMembers(wire::RemoveMembers { group, users: texts(users) })
-        }
-        GroupRequest::Dismiss => Wire::DismissGroup(wire::DismissGroup { group }),
+        Request::Group(group, request) => group_request::to_wire(group, request),
     }
 }
 
@@ -65,23 +48,6 @@ pub(super) fn from_wire(wire: Wire) -> Result<Request, FrameError> {
         }
         Wire::Connected(wire::Connected {}) => Request::Connected,
         Wire::Disconnected(wire::Disconnected {}) => Request::Disconnected,
-        Wire::CreateGroup(wire) => {
-            let members = users("create_group", "members", &wire.members)?;
-            let create = GroupRequest::Create { name: wire.name, members };
-            Request::Group(group("create_group", &wire.group)?, create)
-        }
-        Wire::JoinGroup(wire) => Request::Group(group("join_group", &wire.group)?, GroupRequest::Join),
-        Wire::LeaveGroup(wire) => Request::Group(group("leave_group", &wire.group)?, GroupRequest::Leave),
-        Wire::AddMembers(wire) => {
-            let add = GroupRequest::Add(users("add_members", "users", &wire.users)?);
-            Request::Group(group("add_members", &wire.group)?, add)
-        }
-        Wire::RemoveMembers(wire) => {
-            let remove = GroupRequest::Remove(users("remove_members", "users", &wire.users)?);
-            Request::Group(group("remove_members", &wire.group)?, remove)
-        }
-        Wire::DismissGroup(wire) => {
-            Request::Group(group("dismiss_group", &wire.group)?, GroupRequest::Dismiss)
-        }
+        wire => return group_request::from_wire(wire),
     })
 }

@@ -22,6 +22,7 @@ pub(super) fn to_wire(session: u64, reply: &Reply) -> wire::ReplyEnvelope {
             group: done.group.to_string(),
             seq: done.seq.0,
             members: done.members,
+            pending: done.pending,
         }),
     };
     wire::ReplyEnvelope { session, reply: Some(reply) }
@@ -41,6 +42,7 @@ pub(super) fn from_wire(reply: Option<Wire>) -> Result<Reply, FrameError> {
             group: group("reply", &wire.group)?,
             seq: Seq(wire.seq),
             members: wire.members,
+            pending: wire.pending,
         }),
     })
 }

@@ -79,6 +79,10 @@ name! {
     /// One login of a user (the `sid` claim): what a refresh-token family belongs to and a sign-out ends.
     LoginId, "login id"
 }
+name! {
+    /// An invitation link of a group. Names it; its secret token is another thing.
+    LinkId, "link id"
+}
 
 impl DeviceId {
     /// The device of a client that named none.

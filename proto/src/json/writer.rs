@@ -111,6 +111,12 @@ impl<'o> Writer<'o> {
         }
     }
 
+    /// `true` or `false`.
+    pub(crate) fn flag(&mut self, name: &'static str, flag: bool) {
+        self.name(name);
+        self.out.extend_from_slice(if flag { b"true" } else { b"false" });
+    }
+
     fn name(&mut self, name: &'static str) {
         self.separate();
         self.out.push(b'"');

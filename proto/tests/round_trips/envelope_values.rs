@@ -7,12 +7,15 @@ use proptest::option;
 use proptest::prelude::*;
 use proto::command::{GroupRequest, Source};
 use proto::delivery::{Class, Control, Fanout, GroupDone, HeadState};
+use proto::group::{NewLink, Role, TokenHash};
 use proto::{
-    Command, Delivery, Entry, Epoch, Heartbeat, NodeId, Origin, Partition, Payload, Reply, Request,
+    Command, Delivery, Entry, Epoch, Heartbeat, LinkId, NodeId, Origin, Partition, Payload, Reply, Request,
     SharedFrame, Target,
 };
 
-use super::frame_values::{body, entry, fetch, position, recipient, send_with, server_frame, sync, text};
+use super::frame_values::{
+    body, entry, fetch, group_edit, position, recipient, send_with, server_frame, sync, text,
+};
 use super::id_values::{
     conversation_id, device_id, group_id, login_id, seq, session_ref, time, trace, user_id,
 };
@@ -42,7 +45,7 @@ pub fn heartbeat() -> impl Strategy<Value = Heartbeat> {
 
 fn request() -> impl Strategy<Value = Request> {
     prop_oneof![
-        4 => send_with(body()).prop_map(Request::Send),
+        4 => send_with(body()).boxed().prop_map(Request::Send),
         1 => fetch().prop_map(Request::Fetch),
         1 => sync().prop_map(Request::Sync),
         1 => position().prop_map(Request::Read),
@@ -51,19 +54,50 @@ fn request() -> impl Strategy<Value = Request> {
         1 => vec(conversation_id(), 0..4).prop_map(Request::Heads),
         1 => Just(Request::Connected),
         1 => Just(Request::Disconnected),
-        3 => (group_id(), group_request()).prop_map(|(group, request)| Request::Group(group, request)),
+        3 => (group_id(), group_request().boxed()).prop_map(|(group, request)| Request::Group(group, request)),
     ]
 }
 
 fn group_request() -> impl Strategy<Value = GroupRequest> {
+    let users = || vec(user_id(), 0..4);
+    let settings = option::of(group_edit().prop_map(Box::new)).boxed();
+    let roles = prop_oneof![Just(Role::Member), Just(Role::Admin), Just(Role::Owner)];
     prop_oneof![
-        (text(0..20), vec(user_id(), 0..4))
-            .prop_map(|(name, members)| GroupRequest::Create { name, members }),
-        Just(GroupRequest::Join),
+        (text(0..20), users(), settings).prop_map(|(name, members, settings)| GroupRequest::Create {
+            name,
+            members,
+            settings
+        }),
         Just(GroupRequest::Leave),
-        vec(user_id(), 0..4).prop_map(GroupRequest::Add),
-        vec(user_id(), 0..4).prop_map(GroupRequest::Remove),
+        users().prop_map(GroupRequest::Add),
+        users().prop_map(GroupRequest::Remove),
         Just(GroupRequest::Dismiss),
+        group_edit().boxed().prop_map(|edit| GroupRequest::Edit(Box::new(edit))),
+        (users(), roles).prop_map(|(users, role)| GroupRequest::SetRole(users, role)),
+        user_id().prop_map(GroupRequest::Transfer),
+        (users(), time()).prop_map(|(users, until)| GroupRequest::Mute(users, until)),
+        time().prop_map(GroupRequest::MuteAll),
+        (user_id(), text(0..9)).prop_map(|(user, nickname)| GroupRequest::SetNickname(user, nickname)),
+        joining_request().boxed(),
+    ]
+}
+
+fn joining_request() -> impl Strategy<Value = GroupRequest> {
+    let users = || vec(user_id(), 0..4);
+    let link = || user_id().prop_map(|id| LinkId::parse(id.as_str()).unwrap());
+    let token = || any::<[u8; 32]>().prop_map(TokenHash);
+    let new_link = (link(), token(), time(), any::<u32>())
+        .prop_map(|(link, token, expires, uses_max)| NewLink { link, token, expires, uses_max });
+    prop_oneof![
+        Just(GroupRequest::Join),
+        token().prop_map(GroupRequest::JoinByLink),
+        text(0..9).prop_map(|note| GroupRequest::AskToJoin { note }),
+        users().prop_map(GroupRequest::Approve),
+        users().prop_map(GroupRequest::Reject),
+        (users(), time()).prop_map(|(users, expires)| GroupRequest::Invite(users, expires)),
+        users().prop_map(GroupRequest::Uninvite),
+        new_link.prop_map(GroupRequest::MakeLink),
+        link().prop_map(GroupRequest::EndLink),
     ]
 }
 
@@ -95,8 +129,9 @@ fn fanout() -> impl Strategy<Value = Fanout> {
 }
 
 fn reply() -> impl Strategy<Value = Reply> {
-    let done = (group_id(), seq(), any::<u32>())
-        .prop_map(|(group, seq, members)| Reply::GroupDone(GroupDone { group, seq, members }));
+    let done = (group_id(), seq(), any::<u32>(), any::<bool>()).prop_map(|(group, seq, members, pending)| {
+        Reply::GroupDone(GroupDone { group, seq, members, pending })
+    });
     prop_oneof![
         Just(Reply::Settled),
         server_frame().prop_map(Reply::Frame),

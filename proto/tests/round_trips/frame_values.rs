@@ -4,6 +4,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proto::client_frame::{AckMode, Fetch, Hello, Position, Recipient, Send, Sync};
+use proto::group::{GroupEdit, History, JoinPolicy};
 use proto::server_frame::{
     Ack, ConversationState, Delta, Event, Head, Limits, Nack, Page, Pong, Receipt, Typing, Welcome,
 };
@@ -31,10 +32,15 @@ pub fn client_body() -> impl Strategy<Value = Body> {
 pub fn body() -> impl Strategy<Value = Body> {
     let users = || vec(text(1..8), 0..4);
     let members = move || users().prop_map(|users| wire::MembersChange { users });
-    let created = (text(0..9), text(0..9), users())
-        .prop_map(|(name, owner, members)| Change::Created(wire::GroupCreated { name, owner, members }));
+    let created = (text(0..9), text(0..9), users(), option::of(edited())).prop_map(
+        |(name, owner, members, settings)| {
+            Change::Created(wire::GroupCreated { name, owner, members, settings })
+        },
+    );
     let change = prop_oneof![
         created,
+        group_change().boxed(),
+        joining_change().boxed(),
         members().prop_map(Change::Joined),
         members().prop_map(Change::Left),
         members().prop_map(Change::Added),
@@ -42,7 +48,80 @@ pub fn body() -> impl Strategy<Value = Body> {
         Just(Change::Dismissed(wire::GroupDismissed {})),
         text(0..40).prop_map(|text| Change::Notice(wire::Notice { text })),
     ];
-    prop_oneof![3 => client_body(), 1 => change.prop_map(Body::system), 1 => Just(Body::text(""))]
+    prop_oneof![3 => client_body(), 1 => change.boxed().prop_map(Body::system), 1 => Just(Body::text(""))]
+}
+
+fn edited() -> impl Strategy<Value = wire::GroupEdited> {
+    group_edit().prop_map(|edit| edit.to_wire())
+}
+
+/// What shall change of a group.
+pub fn group_edit() -> impl Strategy<Value = GroupEdit> {
+    let some = || option::of(text(0..9));
+    let join = prop_oneof![Just(JoinPolicy::Open), Just(JoinPolicy::Request), Just(JoinPolicy::Invitation)];
+    let history = prop_oneof![Just(History::Whole), Just(History::FromJoining)];
+    let texts = (some(), some(), some(), some(), vec((text(1..5), text(0..5)), 0..3));
+    let rules = (option::of(join), option::of(history), option::of(any::<bool>()), option::of(any::<u32>()));
+    (texts, rules).prop_map(
+        |((name, description, announcement, avatar, attributes), (join, history, read_only, members_max))| {
+            GroupEdit {
+                name,
+                description,
+                announcement,
+                avatar,
+                attributes,
+                join,
+                history,
+                read_only,
+                members_max,
+            }
+        },
+    )
+}
+
+fn group_change() -> impl Strategy<Value = Change> {
+    let users = || vec(text(1..8), 0..4);
+    let role = (users(), 0..3_i32).prop_map(|(users, role)| Change::RoleSet(wire::RoleSet { users, role }));
+    let transferred =
+        (text(0..9), text(0..9)).prop_map(|(from, to)| Change::Transferred(wire::Transferred { from, to }));
+    let muted =
+        (users(), any::<u64>()).prop_map(|(users, until)| Change::Muted(wire::Muted { users, until }));
+    let nicknamed = (text(0..9), text(0..9))
+        .prop_map(|(user, nickname)| Change::Nicknamed(wire::Nicknamed { user, nickname }));
+    prop_oneof![
+        edited().prop_map(Change::Edited),
+        role,
+        transferred,
+        muted,
+        any::<u64>().prop_map(|until| Change::AllMuted(wire::AllMuted { until })),
+        nicknamed,
+    ]
+}
+
+fn joining_change() -> impl Strategy<Value = Change> {
+    let users = || vec(text(1..8), 0..4);
+    let members = move || users().prop_map(|users| wire::MembersChange { users });
+    let asked = (text(0..9), text(0..9), any::<u64>())
+        .prop_map(|(user, note, expires)| Change::JoinAsked(wire::JoinAsked { user, note, expires }));
+    let invited = (users(), any::<u64>())
+        .prop_map(|(users, expires)| Change::Invited(wire::Invited { users, expires }));
+    let made = (text(0..9), text(0..9), any::<u64>(), any::<u32>()).prop_map(
+        |(link, token_sha256, expires, uses_max)| {
+            Change::LinkMade(wire::LinkMade { link, token_sha256, expires, uses_max })
+        },
+    );
+    let by_link = (text(0..9), text(0..9))
+        .prop_map(|(user, link)| Change::JoinedByLink(wire::JoinedByLink { user, link }));
+    prop_oneof![
+        asked,
+        members().prop_map(Change::JoinApproved),
+        members().prop_map(Change::JoinRejected),
+        invited,
+        members().prop_map(Change::Uninvited),
+        made,
+        text(0..9).prop_map(|link| Change::LinkEnded(wire::LinkEnded { link })),
+        by_link,
+    ]
 }
 
 pub fn send_with(body: impl Strategy<Value = Body>) -> impl Strategy<Value = Send> {

@@ -131,7 +131,7 @@ impl Clients {
         self.receive();
         if !self.group_made && self.random.random_bool(0.1) {
             let members = ["bob", "carol"].iter().map(|name| UserId::parse(name).unwrap()).collect();
-            let create = GroupRequest::Create { name: "Team".into(), members };
+            let create = GroupRequest::Create { name: "Team".into(), members, settings: None };
             let request = Request::Group(GroupId::parse("team").unwrap(), create);
             self.command("alice", request, None);
         }

@@ -21,7 +21,7 @@ pub fn of_log(log: &[Entry]) -> Result<BTreeSet<UserId>, String> {
                     members.insert(parse(user)?);
                 }
             }
-            Change::Joined(who) | Change::Added(who) => {
+            Change::Joined(who) | Change::Added(who) | Change::JoinApproved(who) => {
                 for user in &who.users {
                     if !members.insert(parse(user)?) {
                         return Err(format!("{user} came at {} but was there", entry.seq));
@@ -35,7 +35,12 @@ pub fn of_log(log: &[Entry]) -> Result<BTreeSet<UserId>, String> {
                     }
                 }
             }
-            Change::Dismissed(_) | Change::Notice(_) => {}
+            Change::JoinedByLink(who) => {
+                if !members.insert(parse(&who.user)?) {
+                    return Err(format!("{} came at {} but was there", who.user, entry.seq));
+                }
+            }
+            _ => {}
         }
     }
     Ok(members)

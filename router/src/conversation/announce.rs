@@ -85,7 +85,7 @@ impl Conversation {
     /// The answer to a change of a group.
     pub(super) fn group_done(&self, asker: &Asker, seq: Seq, members: u32, turn: &mut Turn<'_>) {
         if let Kind::Group(group, _) = &self.kind {
-            let done = GroupDone { group: group.clone(), seq, members };
+            let done = GroupDone { group: group.clone(), seq, members, pending: false };
             reply(&asker.origin, asker.trace, Reply::GroupDone(done), turn);
         }
     }

@@ -144,7 +144,7 @@ impl Group {
         {
             return Err((Code::BadField, "at most 1,000 members in one command"));
         }
-        if let GroupRequest::Create { name, members } = request {
+        if let GroupRequest::Create { name, members, .. } = request {
             return self.decide_create(user, name, members, rules).map(Some);
         }
         let info = self.info.as_ref().ok_or((Code::NotFound, "there is no such group"))?;
@@ -175,6 +175,7 @@ impl Group {
             }
             GroupRequest::Dismiss => Err((Code::Forbidden, "only the owner may dismiss the group")),
             GroupRequest::Create { .. } => Ok(None),
+            _ => Err((Code::Forbidden, "not allowed in this group")),
         }
     }
 
@@ -198,7 +199,12 @@ impl Group {
             return Err((Code::GroupFull, "more members than a group may have"));
         }
         let members = others.into_iter().map(ToString::to_string).collect();
-        Ok(Change::Created(wire::GroupCreated { name: name.to_owned(), owner: owner.to_string(), members }))
+        Ok(Change::Created(wire::GroupCreated {
+            name: name.to_owned(),
+            owner: owner.to_string(),
+            members,
+            settings: None,
+        }))
     }
 
     fn grown(&self, users: &[UserId], rules: GroupRules) -> Result<Option<wire::MembersChange>, Refusal> {
@@ -248,7 +254,7 @@ impl Group {
                 info.dismissed = true;
                 Changed::default()
             }
-            (Change::Created(_) | Change::Notice(_), Some(_)) => Changed::default(),
+            (_, Some(_)) => Changed::default(),
         }
     }
 

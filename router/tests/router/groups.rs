@@ -7,7 +7,11 @@ use proto::{Body, Code, ConversationId, Payload, Reply, Request, Seq, ServerFram
 use crate::stand::{Stand, config, group, message, stores, to_group, user};
 
 fn create(members: &[&str]) -> GroupRequest {
-    GroupRequest::Create { name: "Team".into(), members: members.iter().map(|name| user(name)).collect() }
+    GroupRequest::Create {
+        name: "Team".into(),
+        members: members.iter().map(|name| user(name)).collect(),
+        settings: None,
+    }
 }
 
 async fn control(stand: &mut Stand, name: &str) -> Control {

@@ -80,7 +80,11 @@ async fn the_list_shows_unread_and_reading_clears_it_on_all_devices() {
             stand.send("alice", to_user("bob"), &n.to_string()).await;
         }
         stand
-            .group("bob", "team", GroupRequest::Create { name: "Team".into(), members: vec![user("alice")] })
+            .group(
+                "bob",
+                "team",
+                GroupRequest::Create { name: "Team".into(), members: vec![user("alice")], settings: None },
+            )
             .await;
         stand.send("bob", to_group("team"), "welcome").await;
         // Both may have changed in the same millisecond, so their order is not fixed.
@@ -155,7 +159,13 @@ async fn typing_reaches_the_others_and_only_where_one_is_a_member() {
         let mut stand = Stand::start(store, config()).await;
         stand.listen_user("bob");
         stand.listen_group("team");
-        stand.group("bob", "team", GroupRequest::Create { name: "Team".into(), members: Vec::new() }).await;
+        stand
+            .group(
+                "bob",
+                "team",
+                GroupRequest::Create { name: "Team".into(), members: Vec::new(), settings: None },
+            )
+            .await;
         let typing = |frame: &ServerFrame| matches!(frame, ServerFrame::Typing(_)).then_some(());
         assert!(matches!(stand.ask("alice", Request::Typing(to_user("bob"))).await, Reply::Settled));
         stand.frame(&Target::User(user("bob")), typing).await;

@@ -120,7 +120,10 @@ impl Gateway {
 
     /// A trusted service makes a group.
     pub fn make_group(&mut self, owner: &UserId, group: &GroupId, members: Vec<UserId>) {
-        let request = Request::Group(group.clone(), GroupRequest::Create { name: "Team".into(), members });
+        let request = Request::Group(
+            group.clone(),
+            GroupRequest::Create { name: "Team".into(), members, settings: None },
+        );
         let process = Rc::clone(&self.process);
         enter(&process, || {
             // Tried again until it is done.

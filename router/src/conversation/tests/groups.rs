@@ -21,7 +21,11 @@ fn says(stand: &mut Stand, name: &str, number: u64) {
 #[test]
 fn a_group_is_told_to_its_first_members_one_by_one_and_to_itself() {
     let mut stand = Stand::of(ConversationId::group(&team()), false);
-    stand.change(1, "olga", GroupRequest::Create { name: "Team".into(), members: users(&["ann"]) });
+    stand.change(
+        1,
+        "olga",
+        GroupRequest::Create { name: "Team".into(), members: users(&["ann"]), settings: None },
+    );
     stand.load_new_group();
     stand.persists();
     let told = [
@@ -182,7 +186,11 @@ fn a_direct_conversation_is_no_group_and_has_two_users() {
 #[test]
 fn a_group_is_not_created_twice() {
     let mut stand = Stand::group(&["ann"]);
-    stand.change(2, "olga", GroupRequest::Create { name: "Team".into(), members: Vec::new() });
+    stand.change(
+        2,
+        "olga",
+        GroupRequest::Create { name: "Team".into(), members: Vec::new(), settings: None },
+    );
     assert_eq!(stand.said(), ["2 nack CONFLICT"]);
     assert!(!stand.work().iter().any(|work| matches!(work, Work::Append(_))));
 }

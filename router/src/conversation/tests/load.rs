@@ -283,10 +283,18 @@ fn a_group_that_nobody_created_is_absent_and_only_its_creation_begins_it() {
     assert!(stand.conversation.is_absent());
     assert_eq!(stand.said(), ["1 nack NOT_FOUND", "2 nack NOT_FOUND"]);
     // Whoever comes before it is forgotten is told to come again, not left without an answer.
-    stand.change(3, "olga", GroupRequest::Create { name: "Team".into(), members: Vec::new() });
+    stand.change(
+        3,
+        "olga",
+        GroupRequest::Create { name: "Team".into(), members: Vec::new(), settings: None },
+    );
     assert_eq!(stand.said(), ["3 nack BUSY"]);
     let mut stand = group();
-    stand.change(1, "olga", GroupRequest::Create { name: "Team".into(), members: Vec::new() });
+    stand.change(
+        1,
+        "olga",
+        GroupRequest::Create { name: "Team".into(), members: Vec::new(), settings: None },
+    );
     stand.begin();
     stand.outcome(Outcome::Register(Ok(None)));
     assert_eq!(stand.moves().start, Seq(1));

@@ -258,7 +258,7 @@ fn a_large_group_has_list_lines_only_for_those_who_come_and_go() {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut stand = Stand::of(proto::ConversationId::group(&team()), false);
     stand.rules.group.members_max = 10_000;
-    let create = GroupRequest::Create { name: "Large".into(), members: users(&names[1..]) };
+    let create = GroupRequest::Create { name: "Large".into(), members: users(&names[1..]), settings: None };
     stand.change(1, "olga", create);
     stand.load_new_group();
     stand.persists();

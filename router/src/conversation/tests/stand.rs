@@ -95,7 +95,7 @@ impl Stand {
     /// The group "team" that olga has created with these members, serving; its log has one entry.
     pub fn group(members: &[&str]) -> Self {
         let mut stand = Self::of(ConversationId::group(&team()), false);
-        let create = GroupRequest::Create { name: "Team".into(), members: users(members) };
+        let create = GroupRequest::Create { name: "Team".into(), members: users(members), settings: None };
         stand.change(1, "olga", create);
         stand.load_new_group();
         stand.persists();

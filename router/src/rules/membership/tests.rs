@@ -27,7 +27,7 @@ fn entry(seq: u64, sender: &str, change: Change) -> Entry {
 }
 
 fn create(name: &str, members: &[&str]) -> GroupRequest {
-    GroupRequest::Create { name: name.to_owned(), members: users(members) }
+    GroupRequest::Create { name: name.to_owned(), members: users(members), settings: None }
 }
 
 /// A group, and the seq of its last entry.
