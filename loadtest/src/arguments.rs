@@ -1,15 +1,20 @@
 //! The command line.
 
+mod duration;
+mod settings;
+mod tools;
+
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use proto::{Encoding, UserId};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::require::Requirement;
 use crate::server_process::ServerArguments;
 use crate::tokens::TokenArguments;
+pub use settings::{Dm, Endure, Group, Idle, Load, Verify};
+pub use tools::{Compare, Explain, RunNamed};
 
 /// Measures a running Tidegate server and audits every delivery.
 ///
@@ -24,9 +29,17 @@ use crate::tokens::TokenArguments;
 ///   loadtest smoke
 ///   loadtest dm --connections 5000 --rate 20000 --seconds 30s --server-pid $(pidof tidegate)
 ///
-/// The names that are printed at the end are those that --require takes. For a check that fails:
+/// The names that are printed at the end are those that --require takes. For a check that fails, with a page to look at:
 ///
-///   loadtest dm --rate 5000 --require 'dm.delivery.p99<50ms' --require 'dm.lost<1' --json dm.json
+///   loadtest dm --rate 5000 --require 'dm.delivery.p99<50ms' --require 'dm.lost<1' --json dm.json --html dm.html
+///
+/// What there is and what it means:
+///
+///   loadtest list               scenarios and presets
+///   loadtest explain dm         what it does, its settings and figures
+///   loadtest run dm-steady      a preset; any setting after it overrides it
+///   loadtest run mine.toml      a scenario file of your own; `explain` shows presets as such files
+///   loadtest compare A.json B.json
 ///
 /// Exit codes:
 ///   0  good
@@ -41,7 +54,7 @@ use crate::tokens::TokenArguments;
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
-    pub scenario: Scenario,
+    pub command: Command,
     /// What all have in common.
     #[command(flatten)]
     pub common: Common,
@@ -78,6 +91,9 @@ pub struct Common {
     /// Writes all figures with machine, commit and settings
     #[arg(long, global = true, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Writes a page with charts that needs nothing else, for any browser
+    #[arg(long, global = true, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// A figure that must hold, such as 'dm.delivery.p99<50ms' or 'group.deliveries>=500k/s'; may be repeated
     #[arg(long, global = true, value_name = "FIGURE<VALUE")]
     pub require: Vec<Requirement>,
@@ -87,6 +103,22 @@ pub struct Common {
 }
 
 /// What to do.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Command {
+    /// Measures.
+    #[command(flatten)]
+    Scenario(Scenario),
+    /// Runs a preset or a scenario file
+    Run(RunNamed),
+    /// Lists scenarios and presets
+    List,
+    /// Says what a scenario or a preset does, with its settings and figures
+    Explain(Explain),
+    /// Compares two reports, figure by figure
+    Compare(Compare),
+}
+
+/// What measures.
 #[derive(Subcommand, Clone, Debug, Serialize)]
 #[serde(tag = "scenario", rename_all = "snake_case")]
 pub enum Scenario {
@@ -102,114 +134,6 @@ pub enum Scenario {
     Smoke,
     /// Looks for every message of a journal in the server's history
     Verify(Verify),
-}
-
-/// Settings of `idle`.
-#[derive(Args, Clone, Debug, Serialize)]
-pub struct Idle {
-    /// How many
-    #[arg(long, default_value_t = 1000)]
-    pub connections: usize,
-    /// How long they are held before memory is read
-    #[arg(long, default_value = "5s", value_parser = duration)]
-    #[serde(serialize_with = "as_seconds")]
-    pub hold: Duration,
-}
-
-/// Settings of `dm`.
-#[derive(Args, Clone, Debug, Serialize)]
-pub struct Dm {
-    /// How many; an even number
-    #[arg(long, default_value_t = 1000)]
-    pub connections: usize,
-    /// Messages a second, over all connections
-    #[arg(long, default_value_t = 1000.0)]
-    pub rate: f64,
-    /// How long and how much.
-    #[command(flatten)]
-    #[serde(flatten)]
-    pub load: Load,
-    /// Writes every acknowledged message, for `verify`
-    #[arg(long, value_name = "FILE")]
-    #[serde(skip)]
-    pub journal: Option<PathBuf>,
-}
-
-/// Settings of `group`.
-#[derive(Args, Clone, Debug, Serialize)]
-pub struct Group {
-    /// How many, each with one connection
-    #[arg(long, default_value_t = 500)]
-    pub members: usize,
-    /// Messages a second; each is delivered to all members but one
-    #[arg(long, default_value_t = 10.0)]
-    pub rate: f64,
-    /// How long and how much.
-    #[command(flatten)]
-    #[serde(flatten)]
-    pub load: Load,
-}
-
-/// How long and how much.
-#[derive(Args, Clone, Debug, Serialize)]
-pub struct Load {
-    /// How long is measured
-    #[arg(long, default_value = "10s", value_parser = duration)]
-    #[serde(serialize_with = "as_seconds")]
-    pub seconds: Duration,
-    /// How long messages flow before they count
-    #[arg(long, default_value = "2s", value_parser = duration)]
-    #[serde(serialize_with = "as_seconds")]
-    pub warm_up: Duration,
-    /// How long to wait at the end for what is on its way
-    #[arg(long, default_value = "10s", value_parser = duration)]
-    #[serde(serialize_with = "as_seconds")]
-    pub grace: Duration,
-    /// Bytes of each text
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(18..=30_000))]
-    pub text_bytes: u16,
-    /// Above this, 99 % of sends on time is not enough: the run has no verdict
-    #[arg(long, default_value = "25ms", value_parser = duration)]
-    #[serde(serialize_with = "as_seconds")]
-    pub lateness_max: Duration,
-}
-
-/// Settings of `endure`.
-#[derive(Args, Clone, Debug, Serialize)]
-pub struct Endure {
-    /// How many, each with one client; an even number
-    #[arg(long, default_value_t = 100)]
-    pub clients: usize,
-    /// Groups that they are in, each in one; 0 for direct messages alone
-    #[arg(long, default_value_t = 4)]
-    pub groups: usize,
-    /// Messages a second, over all; one of four goes to a group
-    #[arg(long, default_value_t = 100.0)]
-    pub rate: f64,
-    /// How long
-    #[arg(long, default_value = "60s", value_parser = duration)]
-    #[serde(serialize_with = "as_seconds")]
-    pub seconds: Duration,
-    /// How long to wait at the end for what is on its way
-    #[arg(long, default_value = "60s", value_parser = duration)]
-    #[serde(serialize_with = "as_seconds")]
-    pub grace: Duration,
-    /// Bytes of each text
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(18..=30_000))]
-    pub text_bytes: u16,
-    /// Writes the slowest acknowledgement and delivery of each tenth of a second
-    #[arg(long, value_name = "FILE")]
-    #[serde(skip)]
-    pub series: Option<PathBuf>,
-}
-
-/// Settings of `verify`.
-#[derive(Args, Clone, Debug, Serialize)]
-pub struct Verify {
-    /// As `dm --journal` wrote it
-    #[arg(long, value_name = "FILE")]
-    #[serde(skip)]
-    pub journal: PathBuf,
 }
 
 /// How frames are written.
@@ -229,24 +153,6 @@ impl From<EncodingName> for Encoding {
             EncodingName::Proto => Self::Proto,
         }
     }
-}
-
-/// `500ms`, `10s`, `2m`, or seconds without a unit.
-fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let number: f64 =
-        text[..digits].parse().map_err(|_| "a duration is written as 500ms, 10s or 2m".to_owned())?;
-    let factor = match &text[digits..] {
-        "ms" => 1e-3,
-        "" | "s" => 1.0,
-        "m" => 60.0,
-        other => return Err(format!("{other:?} is not a unit of time; known are ms, s, m")),
-    };
-    Duration::try_from_secs_f64(number * factor).map_err(|error| error.to_string())
-}
-
-fn as_seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(duration.as_secs_f64())
 }
 
 fn prefix(text: &str) -> Result<String, String> {
@@ -271,20 +177,12 @@ mod tests {
     fn settings_are_written_down_with_durations_in_seconds() {
         let words = ["loadtest", "dm", "--rate", "50", "--warm-up", "500ms", "--journal", "/tmp/j"];
         let arguments = Arguments::try_parse_from(words).expect("good");
-        let settings = serde_json::to_value(&arguments.scenario).expect("JSON");
+        let Command::Scenario(scenario) = arguments.command else { panic!("it measures") };
+        let settings = serde_json::to_value(&scenario).expect("JSON");
         let expected = serde_json::json!({
             "scenario": "dm", "connections": 1000, "rate": 50.0, "seconds": 10.0, "warm_up": 0.5,
             "grace": 10.0, "text_bytes": 64, "lateness_max": 0.025,
         });
         assert_eq!(settings, expected);
-    }
-
-    #[test]
-    fn durations_have_units() {
-        assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
-        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
-        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
-        assert_eq!(duration("3"), Ok(Duration::from_secs(3)));
-        assert!(duration("fast").is_err() && duration("3h").is_err());
     }
 }

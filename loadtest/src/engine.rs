@@ -92,6 +92,11 @@ impl Engine {
         self.sockets.tally
     }
 
+    /// Sockets that were opened and not closed by the server.
+    pub fn open_count(&self) -> u64 {
+        self.sockets.connections.len() as u64 - self.sockets.tally.closed
+    }
+
     /// Whether the server has closed every socket: it is gone.
     pub fn is_deserted(&self) -> bool {
         self.sockets.tally.closed >= self.sockets.connections.len() as u64

@@ -23,6 +23,18 @@ pub enum Unit {
     Bytes,
 }
 
+impl Unit {
+    /// As a report writes it.
+    pub fn from_symbol(symbol: &str) -> Self {
+        match symbol {
+            "s" => Self::Seconds,
+            "1/s" => Self::PerSecond,
+            "B" => Self::Bytes,
+            _ => Self::Count,
+        }
+    }
+}
+
 /// One figure.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Figure {

@@ -16,7 +16,9 @@
 
 pub mod arguments;
 pub mod audit;
+pub mod catalogue;
 pub mod clock;
+pub mod course;
 pub mod engine;
 pub mod figures;
 pub mod http;
@@ -28,7 +30,9 @@ pub mod open_files;
 pub mod progress;
 pub mod report;
 pub mod require;
+pub mod sampler;
 pub mod scenario;
+pub mod scenario_file;
 pub mod schedule;
 pub mod server_process;
 pub mod stamp;

@@ -2,11 +2,14 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::Parser as _;
-use loadtest::arguments::Arguments;
+use loadtest::arguments::{Arguments, Command, Common, Compare};
+use loadtest::report::compare::Comparison;
+use loadtest::scenario::Measured;
 use loadtest::verdict::Verdict;
-use loadtest::{report, scenario};
-use serde_json::json;
+use loadtest::{catalogue, report, scenario, scenario_file};
+use serde_json::{Value, json};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -32,19 +35,60 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let common = &arguments.common;
-    let (figures, verdict) = scenario::run(&arguments.scenario, common)?;
-    let verdict = verdict.and(Verdict::of_requirements(&common.require, &figures));
-    print!("{}", report::text(&figures, &verdict));
-    if let Some(path) = &common.json {
-        let settings = json!({
-            "scenario": arguments.scenario,
-            "encoding": common.encoding,
-            "opening": common.opening,
-            "sockets_per_address": common.sockets_per_address,
-        });
-        report::write_json(path, &command(), &settings, &figures, &verdict)?;
+    match &arguments.command {
+        Command::Scenario(scenario) => {
+            let measured = scenario::run(scenario, common)?;
+            finish(measured, &json!(scenario), common)
+        }
+        Command::Run(named) => run(&scenario_file::read(named)?),
+        Command::List => {
+            print!("{}", catalogue::list());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Explain(explain) => {
+            print!("{}", catalogue::explain(&explain.name)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Compare(settings) => compare(settings, common),
     }
-    Ok(ExitCode::from(verdict.exit_code()))
+}
+
+/// Judges, prints and writes what was measured.
+fn finish(mut measured: Measured, settings: &Value, common: &Common) -> anyhow::Result<ExitCode> {
+    measured.verdict = measured.verdict.and(Verdict::of_requirements(&common.require, &measured.figures));
+    print!("{}", report::text(&measured.figures, &measured.verdict));
+    if common.json.is_some() || common.html.is_some() {
+        let mut settings = settings.clone();
+        settings["encoding"] = json!(common.encoding);
+        settings["opening"] = json!(common.opening);
+        settings["sockets_per_address"] = json!(common.sockets_per_address);
+        let report = report::json(&command(), &settings, &measured);
+        if let Some(path) = &common.json {
+            report::write_json(path, &report)?;
+        }
+        if let Some(path) = &common.html {
+            report::write(path, &report::page::page(&report))?;
+        }
+    }
+    Ok(ExitCode::from(measured.verdict.exit_code()))
+}
+
+fn compare(settings: &Compare, common: &Common) -> anyhow::Result<ExitCode> {
+    let read = |path: &std::path::Path| -> anyhow::Result<Value> {
+        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))
+    };
+    let (before, after) = (read(&settings.before)?, read(&settings.after)?);
+    let comparison = Comparison::of(&before, &after, settings.noise)?;
+    print!("{}", comparison.text());
+    if let Some(path) = &common.html {
+        report::write(path, &comparison.page([&settings.before, &settings.after]))?;
+    }
+    let worse = settings.worse_max.map(|percent| comparison.worse_than(percent)).unwrap_or_default();
+    for one in &worse {
+        println!("worse than allowed: {one}");
+    }
+    Ok(if worse.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// What was typed, without the secret.

@@ -1,4 +1,8 @@
-//! The result of a run: on the terminal, and as JSON.
+//! The result of a run: on the terminal, as JSON, and as a page.
+
+pub mod chart;
+pub mod compare;
+pub mod page;
 
 use std::path::Path;
 
@@ -7,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::figures::{Figures, Unit};
 use crate::machine::Machine;
+use crate::scenario::Measured;
 use crate::verdict::Verdict;
 
 /// What is printed at the end.
@@ -23,52 +28,39 @@ pub fn text(figures: &Figures, verdict: &Verdict) -> String {
     text
 }
 
-/// Writes the figures with everything that is needed to repeat them. `command` is what was typed, without secrets.
-pub fn write_json(
-    path: &Path,
-    command: &str,
-    settings: &Value,
-    figures: &Figures,
-    verdict: &Verdict,
-) -> anyhow::Result<()> {
-    let named: Map<String, Value> = figures
-        .all()
-        .iter()
-        .map(|figure| {
-            let whole = figure.unit == Unit::Count && figure.value.fract() == 0.0;
-            let value = if whole { json!(figure.value as u64) } else { json!(figure.value) };
-            (figure.name.clone(), json!({ "value": value, "unit": figure.unit }))
-        })
-        .collect();
-    let report = json!({
+/// The figures with everything that is needed to repeat them. `command` is what was typed, without secrets.
+pub fn json(command: &str, settings: &Value, measured: &Measured) -> Value {
+    let named = measured.figures.all().iter().map(|figure| {
+        let whole = figure.unit == Unit::Count && figure.value.fract() == 0.0;
+        let value = if whole { json!(figure.value as u64) } else { json!(figure.value) };
+        (figure.name.clone(), json!({ "value": value, "unit": figure.unit }))
+    });
+    let courses = measured.courses.iter().map(|(name, course)| ((*name).to_owned(), course.to_json()));
+    let mut report = json!({
         "command": command,
         "unix_time_ms": lifecycle::wall_clock_ms(),
         "machine": Machine::here(),
         "settings": settings,
-        "figures": named,
-        "exit_code": verdict.exit_code(),
-        "verdict": verdict.lines(),
+        "figures": named.collect::<Map<String, Value>>(),
+        "exit_code": measured.verdict.exit_code(),
+        "verdict": measured.verdict.lines(),
+        "courses": courses.collect::<Map<String, Value>>(),
     });
-    let text = serde_json::to_string_pretty(&report)? + "\n";
+    if let Some(steps) = &measured.steps {
+        report["steps"] = steps.clone();
+    }
+    report
+}
+
+/// Writes a report.
+pub fn write_json(path: &Path, report: &Value) -> anyhow::Result<()> {
+    write(path, &(serde_json::to_string_pretty(report)? + "\n"))
+}
+
+/// Writes a file, and says which if it cannot.
+pub fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     std::fs::write(path, text).with_context(|| path.display().to_string())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn counts_are_whole_and_processors_are_not() {
-        let mut figures = Figures::of("dm");
-        figures.count("acked", 7);
-        figures.add("server.cpus", 0.5, Unit::Count);
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("report.json");
-        write_json(&path, "loadtest dm", &json!({}), &figures, &Verdict::Good).expect("written");
-        let text = std::fs::read_to_string(&path).expect("there");
-        let report: Value = serde_json::from_str(&text).expect("JSON");
-        assert_eq!(report["figures"]["dm.acked"]["value"], json!(7));
-        assert_eq!(report["figures"]["dm.server.cpus"]["value"], json!(0.5));
-        assert_eq!(report["exit_code"], json!(0));
-    }
-}
+mod tests;

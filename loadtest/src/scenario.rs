@@ -14,6 +14,7 @@ use proto::UserId;
 
 use crate::arguments::{Common, Load, Scenario};
 use crate::clock::{Clock, Nanos};
+use crate::course::Course;
 use crate::engine::{Engine, Plan, Ramp};
 use crate::figures::{Figures, Unit};
 use crate::open_files;
@@ -25,7 +26,31 @@ use crate::verdict::Verdict;
 use crate::wire::outgoing::Builder;
 
 /// What a scenario gives.
-pub type Result = anyhow::Result<(Figures, Verdict)>;
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// Named figures.
+    pub figures: Figures,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// What happened second by second, by the name of the scenario.
+    pub courses: Vec<(&'static str, Course)>,
+    /// The steps of a search.
+    pub steps: Option<serde_json::Value>,
+}
+
+impl Measured {
+    /// Of two scenarios, one after the other.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.figures.append(other.figures);
+        self.courses.extend(other.courses);
+        self.verdict = self.verdict.and(other.verdict);
+        self
+    }
+}
+
+/// What a scenario gives, if it could be run.
+pub type Result = anyhow::Result<Measured>;
 
 /// Runs what the arguments say.
 pub fn run(scenario: &Scenario, common: &Common) -> Result {
@@ -73,7 +98,7 @@ impl Context {
     }
 
     fn progress(&self, scenario: &'static str) -> Progress {
-        let verbosity = if self.common.quiet { Verbosity::Quiet } else { Verbosity::Progress };
+        let verbosity = if self.common.quiet { Verbosity::Quiet } else { Verbosity::of_terminal() };
         Progress::of(scenario, verbosity)
     }
 
@@ -117,7 +142,7 @@ fn open(
     engine: &mut Engine,
     plan: &Plan,
     listener: &mut impl crate::engine::Listener,
-    progress: &Progress,
+    progress: &mut Progress,
 ) -> anyhow::Result<Ramp> {
     let total = plan.users.len();
     progress.say(&format!("opening {total} connections"));
@@ -144,8 +169,8 @@ fn figures_of(name: &str, ramp: &Ramp, outcome: &Outcome, closed: u64) -> Figure
     figures.add("ready.p99", ramp.ready.quantile_seconds(0.99), Unit::Seconds);
     figures.count("messages", outcome.measured);
     figures.add("rate.target", outcome.measured as f64 / outcome.seconds, Unit::PerSecond);
-    figures.add("rate", traffic.ack.count() as f64 / outcome.seconds, Unit::PerSecond);
-    figures.add("deliveries", traffic.delivery.count() as f64 / outcome.seconds, Unit::PerSecond);
+    figures.add("rate", traffic.course.ack().count() as f64 / outcome.seconds, Unit::PerSecond);
+    figures.add("deliveries", traffic.course.delivery().count() as f64 / outcome.seconds, Unit::PerSecond);
     figures.findings(&outcome.findings);
     figures.count("healed", traffic.aside.healed);
     figures.count("fetches", traffic.aside.fetches);
@@ -156,22 +181,22 @@ fn figures_of(name: &str, ramp: &Ramp, outcome: &Outcome, closed: u64) -> Figure
         figures.count(&format!("refusals.{code}"), *count);
     }
     // What was acknowledged has been worked on in full; at a rate that is not kept, the rest has not.
-    let acked = traffic.ack.count().max(1) as f64;
+    let acked = traffic.course.ack().count().max(1) as f64;
     if let Some(server) = &outcome.server {
         figures.usage("server", server, acked, outcome.used_seconds);
         figures.add("server.anonymous_bytes", server.anonymous_bytes as f64, Unit::Bytes);
     }
     figures.usage("generator", &outcome.generator, acked, outcome.used_seconds);
-    let deliveries = traffic.delivery.count().max(1) as f64;
+    let deliveries = traffic.course.delivery().count().max(1) as f64;
     figures.add("generator.user_per_delivery", outcome.generator.user_seconds / deliveries, Unit::Seconds);
-    figures.latencies("lateness", &traffic.lateness);
+    figures.latencies("lateness", traffic.course.lateness());
     figures
 }
 
 /// Judges a run, and adds its latencies if it kept its schedule.
 fn conclude(figures: &mut Figures, name: &str, outcome: &Outcome, load: &Load, closed: u64) -> Verdict {
     let findings = &outcome.findings;
-    let late = outcome.traffic.lateness.quantile_seconds(0.99);
+    let late = outcome.traffic.course.lateness().quantile_seconds(0.99);
     let verdict = if late > load.lateness_max.as_secs_f64() {
         Verdict::Behind(format!("{name}: 1 % of messages left more than {:.1} ms late", late * 1e3))
     } else if outcome.unsent > 0 {
@@ -180,8 +205,8 @@ fn conclude(figures: &mut Figures, name: &str, outcome: &Outcome, load: &Load, c
             outcome.unsent
         ))
     } else {
-        figures.latencies("ack", &outcome.traffic.ack);
-        figures.latencies("delivery", &outcome.traffic.delivery);
+        figures.latencies("ack", outcome.traffic.course.ack());
+        figures.latencies("delivery", outcome.traffic.course.delivery());
         Verdict::Good
     };
     let faults = [

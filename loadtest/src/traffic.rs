@@ -15,8 +15,8 @@ use proto::ConversationId;
 
 use crate::audit::Audit;
 use crate::clock::Nanos;
+use crate::course::Course;
 use crate::journal::Journal;
-use crate::latency::Latencies;
 use crate::ledger::Ledger;
 use crate::schedule::Schedule;
 use crate::topology::Topology;
@@ -54,12 +54,8 @@ pub struct Traffic {
     audit: Audit,
     journal: Option<Journal>,
     failure: Option<anyhow::Error>,
-    /// Due to acknowledged.
-    pub ack: Latencies,
-    /// Due to received, one for each device.
-    pub delivery: Latencies,
-    /// Due to handed to the socket.
-    pub lateness: Latencies,
+    /// Latencies and rates, second by second.
+    pub course: Course,
     /// What happened beside messages.
     pub aside: Aside,
 }
@@ -98,9 +94,7 @@ impl Traffic {
             audit: Audit::new(messages, recipients),
             journal: order.journal,
             failure: None,
-            ack: Latencies::default(),
-            delivery: Latencies::default(),
-            lateness: Latencies::default(),
+            course: Course::default(),
             aside: Aside::default(),
         };
         (traffic, pace)

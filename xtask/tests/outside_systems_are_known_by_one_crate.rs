@@ -22,7 +22,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("rustls", &["bus", "gateway", "store"]),
     ("scylla", &["store"]),
     ("tokio-util", &["lifecycle"]),
-    ("toml", &["server", "xtask"]),
+    ("toml", &["loadtest", "server", "xtask"]),
     ("tracing-subscriber", &["lifecycle"]),
     ("ureq", &["server"]),
     ("utoipa", &["api"]),

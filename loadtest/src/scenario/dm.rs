@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 
-use super::{Context, Result, conclude, figures_of, nanos};
+use super::{Context, Measured, Result, conclude, figures_of, nanos};
 use crate::arguments::Dm;
 use crate::journal::Journal;
 use crate::topology::Topology;
@@ -30,5 +30,5 @@ pub(super) fn run(context: &Context, settings: &Dm) -> Result {
     let (ramp, outcome, closed) = context.drive(order, text_bytes, &mut progress)?;
     let mut figures = figures_of("dm", &ramp, &outcome, closed);
     let verdict = conclude(&mut figures, "dm", &outcome, &settings.load, closed);
-    Ok((figures, verdict))
+    Ok(Measured { figures, verdict, courses: vec![("dm", outcome.traffic.course)], steps: None })
 }

@@ -23,7 +23,7 @@ mod series;
 
 use anyhow::bail;
 
-use super::{Context, Result, group};
+use super::{Context, Measured, Result, group};
 use crate::arguments::Endure;
 use crate::figures::{Figures, Unit};
 use crate::verdict::Verdict;
@@ -52,7 +52,7 @@ pub(super) fn run(context: &Context, settings: &Endure) -> Result {
         book.series.write(path)?;
     }
     let figures = figures(&book, &checked, settings);
-    Ok((figures, verdict(&book, &checked)))
+    Ok(Measured { figures, verdict: verdict(&book, &checked), courses: Vec::new(), steps: None })
 }
 
 fn figures(book: &Book, checked: &audit::Checked, settings: &Endure) -> Figures {

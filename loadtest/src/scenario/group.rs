@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail};
 use proto::{GroupId, UserId};
 use serde_json::json;
 
-use super::{Context, Result, conclude, figures_of, nanos};
+use super::{Context, Measured, Result, conclude, figures_of, nanos};
 use crate::arguments::Group;
 use crate::http;
 use crate::topology::Topology;
@@ -35,7 +35,7 @@ pub(super) fn run(context: &Context, settings: &Group) -> Result {
     let (ramp, outcome, closed) = context.drive(order, text_bytes, &mut progress)?;
     let mut figures = figures_of("group", &ramp, &outcome, closed);
     let verdict = conclude(&mut figures, "group", &outcome, &settings.load, closed);
-    Ok((figures, verdict))
+    Ok(Measured { figures, verdict, courses: vec![("group", outcome.traffic.course)], steps: None })
 }
 
 /// The first user makes the group and adds the others.

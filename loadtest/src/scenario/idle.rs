@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use proto::UserId;
 
-use super::{Context, Result, nanos, open};
+use super::{Context, Measured, Result, nanos, open};
 use crate::arguments::Idle;
 use crate::clock::Nanos;
-use crate::engine::Listener;
+use crate::course::{Counters, Course};
+use crate::engine::{Engine, Listener};
 use crate::figures::{Figures, Unit};
+use crate::sampler::Sampler;
 use crate::topology::Topology;
 use crate::verdict::Verdict;
 use crate::wire::heard::Heard;
@@ -20,20 +22,35 @@ impl Listener for Deaf {
     fn heard(&mut self, _at: Nanos, _who: usize, _heard: Heard) {}
 }
 
+fn turn_over(course: &mut Course, engine: &Engine) {
+    course.turn_over(
+        engine.clock().now(),
+        Counters { connections: engine.open_count(), ..Counters::default() },
+    );
+}
+
 pub(super) fn run(context: &Context, settings: &Idle) -> Result {
-    let progress = context.progress("idle");
+    let mut progress = context.progress("idle");
     let before = context.server.usage()?;
     let mut engine = context.engine(0)?;
     let users: Vec<UserId> =
         Topology::pairs(&context.prefix("idle"), settings.connections + 1).users().to_vec();
     let plan = context.plan(&users[..settings.connections])?;
-    let ramp = open(&mut engine, &plan, &mut Deaf, &progress)?;
     let clock = engine.clock();
+    let sampler = Sampler::start(context.server.clone(), clock)?;
+    let mut course = Course::begin(clock.now());
+    let ramp = open(&mut engine, &plan, &mut Deaf, &mut progress)?;
+    turn_over(&mut course, &engine);
     let until = clock.now() + nanos(settings.hold);
     while clock.now() < until {
         let rest = until.saturating_sub(clock.now());
         engine.turn(Duration::from_nanos(rest).min(Duration::from_millis(100)), &mut Deaf)?;
+        if course.is_due(clock.now()) {
+            turn_over(&mut course, &engine);
+        }
     }
+    turn_over(&mut course, &engine);
+    course.server = sampler.readings();
     let after = context.server.usage()?;
     let closed = engine.tally().closed;
     engine.close();
@@ -56,5 +73,5 @@ pub(super) fn run(context: &Context, settings: &Idle) -> Result {
         0 => Verdict::Good,
         _ => Verdict::Faults(vec![format!("idle: {closed} sockets were closed by the server")]),
     };
-    Ok((figures, verdict))
+    Ok(Measured { figures, verdict, courses: vec![("idle", course)], steps: None })
 }

@@ -14,11 +14,9 @@ pub(super) fn run(context: &Context) -> Result {
         // Whether it works is asked here, not how fast: a busy machine may well be late.
         lateness_max: Duration::from_millis(500),
     };
-    let (mut figures, idle) = idle::run(context, &Idle { connections: 1000, hold: Duration::from_secs(8) })?;
+    let idle = idle::run(context, &Idle { connections: 1000, hold: Duration::from_secs(8) })?;
     let settings = Dm { connections: 200, rate: 1000.0, load: load.clone(), journal: None };
-    let (dm_figures, dm) = dm::run(context, &settings)?;
-    figures.append(dm_figures);
-    let (group_figures, group) = group::run(context, &Group { members: 100, rate: 50.0, load })?;
-    figures.append(group_figures);
-    Ok((figures, idle.and(dm).and(group)))
+    let dm = dm::run(context, &settings)?;
+    let group = group::run(context, &Group { members: 100, rate: 50.0, load })?;
+    Ok(idle.and(dm).and(group))
 }

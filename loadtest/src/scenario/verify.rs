@@ -12,7 +12,7 @@ use lifecycle::Tasks;
 use proto::client_frame::Fetch;
 use proto::{ConversationId, Entry, Seq, UserId};
 
-use super::{Context, Result};
+use super::{Context, Measured, Result};
 use crate::arguments::Verify;
 use crate::figures::Figures;
 use crate::journal::{Acknowledged, Written};
@@ -42,7 +42,7 @@ pub struct Checked {
 
 pub(super) fn run(context: &Context, settings: &Verify) -> Result {
     let written = Written::read(&settings.journal)?;
-    let progress = context.progress("verify");
+    let mut progress = context.progress("verify");
     progress.say(&format!("looking for {} messages", written.messages.len()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let checked = runtime.block_on(check(context, &written))?;
@@ -64,7 +64,7 @@ pub(super) fn run(context: &Context, settings: &Verify) -> Result {
         .map(|(count, what)| format!("verify: {count} {what}"))
         .collect();
     let verdict = if found.is_empty() { Verdict::Good } else { Verdict::Faults(found) };
-    Ok((figures, verdict))
+    Ok(Measured { figures, verdict, courses: Vec::new(), steps: None })
 }
 
 async fn check(context: &Context, written: &Written) -> anyhow::Result<Checked> {

@@ -5,9 +5,9 @@ use proto::{ConversationId, ServerFrame};
 
 use super::Traffic;
 use crate::clock::Nanos;
+use crate::course::Course;
 use crate::engine::Listener;
 use crate::journal::Acknowledged;
-use crate::latency::Latencies;
 use crate::schedule::Schedule;
 use crate::stamp::Stamp;
 use crate::wire::heard::{AckHeard, Heard};
@@ -23,13 +23,25 @@ impl Listener for Traffic {
 }
 
 impl Traffic {
+    fn course_of(
+        &mut self,
+        schedule: &Schedule,
+        number: u64,
+        at: Nanos,
+        record: impl FnOnce(&mut Course, Nanos),
+    ) {
+        if schedule.is_measured(number) {
+            record(&mut self.course, at.saturating_sub(schedule.due(number)));
+        }
+    }
+
     fn event(&mut self, at: Nanos, who: usize, seq: u64, stamp: Option<Stamp>) {
         let (mark, in_order) = self.ledgers[who].push(seq);
         // Without a stamp: joins and other entries that the server writes by itself.
         let (Some(schedule), Some(Stamp { run, number })) = (self.schedule, stamp) else { return };
         if run == self.run && self.topology.receives(who, number) {
             if self.audit.delivered(number, seq, mark, in_order) {
-                record(&mut self.delivery, &schedule, number, at);
+                self.course_of(&schedule, number, at, Course::delivered);
             }
         } else if seq > self.ledgers[who].baseline() {
             self.audit.extra();
@@ -44,7 +56,7 @@ impl Traffic {
         if !self.audit.acked(stamp.number, ack.seq) {
             return;
         }
-        record(&mut self.ack, &schedule, stamp.number, at);
+        self.course_of(&schedule, stamp.number, at, Course::acked);
         if let Some(journal) = &mut self.journal {
             let message = Acknowledged { who, seq: ack.seq, message_id: ack.message_id, stamp };
             if let Err(error) = journal.note(message) {
@@ -106,18 +118,12 @@ impl Traffic {
                 && self.audit.delivered(stamp.number, entry.seq.0, mark, true)
             {
                 self.aside.healed += 1;
-                record(&mut self.delivery, &schedule, stamp.number, at);
+                self.course_of(&schedule, stamp.number, at, Course::delivered);
             }
         }
         if page.from.0 <= self.ledgers[who].floor() + 1 {
             self.ledgers[who].cover(page.to.0);
         }
         self.ledgers[who].head(page.head.0);
-    }
-}
-
-fn record(latencies: &mut Latencies, schedule: &Schedule, number: u64, at: Nanos) {
-    if schedule.is_measured(number) {
-        latencies.record(at.saturating_sub(schedule.due(number)));
     }
 }

@@ -8,8 +8,10 @@ use proto::{ClientFrame, Seq};
 use super::{Pace, Traffic};
 use crate::audit::Findings;
 use crate::clock::{MILLISECOND, Nanos, SECOND};
+use crate::course::{Counters, Course};
 use crate::engine::Engine;
 use crate::progress::{Progress, Sample};
+use crate::sampler::Sampler;
 use crate::schedule::Schedule;
 use crate::server_process::{Usage, Watched};
 
@@ -41,6 +43,11 @@ pub struct Outcome {
     pub used_seconds: f64,
 }
 
+struct Samplers {
+    server: Sampler,
+    generator: Sampler,
+}
+
 struct Watch<'a> {
     server: &'a Watched,
     at: Nanos,
@@ -57,6 +64,11 @@ pub fn run(
 ) -> anyhow::Result<Outcome> {
     let clock = engine.clock();
     let schedule = traffic.begin(clock.now() + 10 * MILLISECOND, pace);
+    traffic.course = Course::begin(clock.now());
+    let samplers = Samplers {
+        server: Sampler::start(server.clone(), clock)?,
+        generator: Sampler::start(Watched::this_process(), clock)?,
+    };
     let mut watch = None;
     let (mut next, mut unsent, mut look) = (0, 0, clock.now());
     let mut sent_before = false;
@@ -74,7 +86,7 @@ pub fn run(
         let wait = if behind { 0 } else { schedule.due(next).saturating_sub(clock.now()) };
         engine.turn(Duration::from_nanos(wait.min(100 * MILLISECOND)), &mut traffic)?;
         sent_before |= burst > 0;
-        tick(engine, &mut traffic, &mut look, progress, sent_before)?;
+        tick(engine, &mut traffic, &mut look, &samplers, sent_before.then_some(&mut *progress))?;
     }
     progress.say(if engine.is_deserted() { "the server is gone" } else { "all sent, waiting for the rest" });
     let until = clock.now() + pace.grace;
@@ -83,8 +95,11 @@ pub fn run(
         while clock.now() < pause {
             engine.turn(Duration::from_millis(20), &mut traffic)?;
         }
-        tick(engine, &mut traffic, &mut look, progress, true)?;
+        tick(engine, &mut traffic, &mut look, &samplers, Some(&mut *progress))?;
     }
+    traffic.course.turn_over(clock.now(), traffic.counters(engine));
+    traffic.course.server = samplers.server.readings();
+    traffic.course.generator = samplers.generator.readings();
     let watch = match watch {
         Some(watch) => watch,
         None => Watch::begin(server, clock.now())?,
@@ -96,8 +111,8 @@ fn tick(
     engine: &mut Engine,
     traffic: &mut Traffic,
     look: &mut Nanos,
-    progress: &mut Progress,
-    began: bool,
+    samplers: &Samplers,
+    progress: Option<&mut Progress>,
 ) -> anyhow::Result<()> {
     let now = engine.clock().now();
     if now.saturating_sub(*look) >= LOOK {
@@ -107,8 +122,12 @@ fn tick(
             journal.flush()?;
         }
     }
-    if began && progress.is_due(now) {
-        progress.show(now, traffic.sample(engine));
+    if traffic.course.is_due(now) {
+        let counters = traffic.counters(engine);
+        traffic.course.turn_over(now, counters);
+    }
+    if let Some(progress) = progress.filter(|progress| progress.is_due(now)) {
+        progress.show(now, traffic.sample(engine, samplers));
     }
     traffic.failure.take().map_or(Ok(()), Err)
 }
@@ -119,7 +138,7 @@ impl Traffic {
         let sent = engine.send(self.topology.sender(number), number, self.topology.to(number));
         self.audit.sent();
         if schedule.is_measured(number) {
-            self.lateness.record(engine.clock().now().saturating_sub(schedule.due(number)));
+            self.course.left(engine.clock().now().saturating_sub(schedule.due(number)));
         }
         sent
     }
@@ -131,14 +150,29 @@ impl Traffic {
         }
     }
 
-    fn sample(&self, engine: &Engine) -> Sample {
+    fn counters(&self, engine: &Engine) -> Counters {
+        Counters {
+            sent: self.audit.sent_count(),
+            settled: self.audit.settled_count(),
+            delivered: self.audit.delivery_count(),
+            refused: self.aside.refusals.values().sum(),
+            connections: engine.open_count(),
+        }
+    }
+
+    fn sample(&self, engine: &Engine, samplers: &Samplers) -> Sample {
+        let last = self.course.steps.iter().rev().find(|step| step.delivery.count() > 0);
+        let quantile = |quantile| last.map_or(0.0, |step| step.delivery.quantile_seconds(quantile));
         Sample {
+            planned: self.schedule.map_or(0, |schedule| schedule.total()),
             sent: self.audit.sent_count(),
             settled: self.audit.settled_count(),
             delivered: self.audit.delivery_count(),
             refused: self.aside.refusals.values().sum(),
             closed: engine.tally().closed,
-            delivery_p99: self.delivery.quantile_seconds(0.99),
+            delivery_p50: quantile(0.5),
+            delivery_p99: quantile(0.99),
+            server: samplers.server.latest(),
         }
     }
 }

@@ -204,7 +204,8 @@ fn show(shared: &Shared, progress: &mut Progress) {
         let (sent, settled) = book.progress();
         let delivered = book.delivery.count();
         let p99 = book.delivery.quantile_seconds(0.99);
-        progress.show(now, Sample { sent, settled, delivered, refused: 0, closed: 0, delivery_p99: p99 });
+        let sample = Sample { sent, settled, delivered, delivery_p99: p99, ..Sample::default() };
+        progress.show(now, sample);
     }
 }
 
