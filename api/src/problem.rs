@@ -62,7 +62,8 @@ fn status_of(code: Code) -> StatusCode {
         Code::Conflict | Code::GroupFull | Code::OwnerMustStay | Code::TooMany | Code::PredecessorMissing => {
             StatusCode::CONFLICT
         }
-        Code::Dismissed => StatusCode::GONE,
+        Code::RecallTooLate | Code::EditTooLate => StatusCode::FORBIDDEN,
+        Code::Dismissed | Code::Recalled => StatusCode::GONE,
         Code::Rate => StatusCode::TOO_MANY_REQUESTS,
         Code::Busy | Code::Unavailable | Code::Late => StatusCode::SERVICE_UNAVAILABLE,
         Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,

@@ -112,7 +112,7 @@ impl Order {
 
     /// The answer to a fetch that [`Self::poll`] gave.
     pub(crate) fn page(&mut self, page: Page, now: Instant) {
-        let Page { conversation, from, to, entries, head } = page;
+        let Page { conversation, from, to, entries, head, .. } = page;
         let place = self.place(&conversation);
         let before = place.last;
         place.head = place.head.max(head).max(to);

@@ -171,7 +171,8 @@ impl Session {
             ServerFrame::Typing(typing) => self.notice(Notice::Typing(typing)),
             ServerFrame::AuthExpiring(_) => return Reaction::RefreshToken,
             ServerFrame::Goaway(after_ms) => return Reaction::Reconnect { after_ms },
-            ServerFrame::Welcome(_) => {}
+            // Asked for by nobody here.
+            ServerFrame::Welcome(_) | ServerFrame::Pins(_) | ServerFrame::Versions(_) => {}
         }
         Reaction::None
     }

@@ -1,9 +1,14 @@
 //! What an entry says, kept in its protobuf form from the sender to every reader.
 
+mod change;
+mod check;
+
 use bytes::Bytes;
 use prost::Message as _;
 
 use crate::{limits, wire};
+
+pub use change::{Change, MessageTarget};
 
 /// Field 1 (`text`), length-delimited: how the encoding of nearly every body begins.
 pub(crate) const TEXT_TAG: u8 = 1 << 3 | 2;
@@ -20,13 +25,18 @@ pub struct Body {
 impl Body {
     /// A text message.
     pub fn text(text: impl Into<String>) -> Self {
-        Self::from_wire(&wire::Body { kind: Some(wire::body::Kind::Text(text.into())) })
+        Self::of_kind(wire::body::Kind::Text(text.into()))
     }
 
     /// A change of the conversation, or a notice.
     pub fn system(change: wire::system::Change) -> Self {
         let system = wire::System { change: Some(change) };
-        Self::from_wire(&wire::Body { kind: Some(wire::body::Kind::System(system)) })
+        Self::of_kind(wire::body::Kind::System(system))
+    }
+
+    /// A body of one kind, with nothing beside it.
+    pub fn of_kind(kind: wire::body::Kind) -> Self {
+        Self::from_wire(&wire::Body { kind: Some(kind), ..wire::Body::default() })
     }
 
     /// Encodes without checking; for bodies that this program made.
@@ -62,8 +72,8 @@ impl Body {
         std::str::from_utf8(rest).ok()
     }
 
-    /// Whether a client may send it: a known kind, not `system`, not empty, not too large. The error says what is
-    /// allowed.
+    /// Whether a client may send it as a message: a known kind of the right shape, not `system`, no change of another
+    /// message, not too large. The error names the member and says what is allowed.
     pub fn check_from_client(&self) -> Result<(), String> {
         if self.encoded.len() > limits::BODY_BYTES_MAX {
             return Err(format!(
@@ -75,18 +85,7 @@ impl Body {
         if self.as_text().is_some_and(|text| !text.is_empty()) {
             return Ok(());
         }
-        match self.to_wire().kind {
-            Some(wire::body::Kind::Text(text)) if text.is_empty() => Err("the text is empty".to_owned()),
-            Some(wire::body::Kind::Text(_)) => Ok(()),
-            Some(wire::body::Kind::Custom(custom))
-                if custom.r#type.is_empty() || custom.r#type.len() > 64 =>
-            {
-                Err("custom.type has 1 to 64 characters".to_owned())
-            }
-            Some(wire::body::Kind::Custom(_)) => Ok(()),
-            Some(wire::body::Kind::System(_)) => Err("clients cannot write system entries".to_owned()),
-            None => Err("one of text, custom is required".to_owned()),
-        }
+        check::message(&self.to_wire())
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a client may say.
 
+use crate::body::{Change, MessageTarget};
 use crate::{Body, ClientMessageId, ConversationId, DeviceId, Seq, UserId};
 
 /// One frame from a client.
@@ -7,7 +8,8 @@ use crate::{Body, ClientMessageId, ConversationId, DeviceId, Seq, UserId};
 pub enum ClientFrame {
     /// Proves who it is, or proves it again.
     Hello(Hello),
-    /// Says something in a conversation.
+    /// Says something in a conversation, or changes what was said: with a body that is a change, this is the frame
+    /// `recall`, `edit`, `react` or `pin`.
     Send(Send),
     /// Asks for a part of a log.
     Fetch(Fetch),
@@ -21,6 +23,10 @@ pub enum ClientFrame {
     Typing(Recipient),
     /// Is alive.
     Ping,
+    /// Asks for the pinned messages of a conversation.
+    Pins(ConversationId),
+    /// Asks for everything that a message ever said.
+    Versions(Position),
 }
 
 /// See `Hello` in `client.proto`.
@@ -92,6 +98,31 @@ pub struct Send {
     pub age_ms: u64,
     /// The previous send of this device to the conversation that was not yet acknowledged.
     pub after: Option<ClientMessageId>,
+}
+
+impl Send {
+    /// A change of a message, to be sent once.
+    pub fn change(
+        client_message_id: ClientMessageId,
+        conversation: ConversationId,
+        target: MessageTarget,
+        change: &Change,
+    ) -> Self {
+        Self {
+            client_message_id,
+            to: Recipient::Conversation(conversation),
+            body: Body::change(target, change),
+            ack: AckMode::Persisted,
+            attempt: 0,
+            age_ms: 0,
+            after: None,
+        }
+    }
+
+    /// The member name of its frame: `send`, or that of the change.
+    pub fn name(&self) -> &'static str {
+        self.body.as_change().map_or("send", |(_, change)| change.name())
+    }
 }
 
 /// An interval of a log, both ends included.

@@ -11,11 +11,14 @@
 //! [`crate::Entry::counted`], which is not told to clients.
 
 mod body_json;
+mod change;
 mod check;
 mod client_json;
 mod client_wire;
 mod group_json;
 mod message;
+mod overlay_json;
+mod overlay_wire;
 mod server_from_wire;
 mod server_json_read;
 mod server_json_write;

@@ -49,7 +49,7 @@ pub enum Source {
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// Append a message.
+    /// Append a message, or a change of one.
     Send(Send),
     /// Read a part of a log.
     Fetch(Fetch),
@@ -69,6 +69,10 @@ pub enum Request {
     Disconnected,
     /// Change a group.
     Group(GroupId, GroupRequest),
+    /// Read the pinned messages.
+    Pins(ConversationId),
+    /// Read everything that a message ever said.
+    Versions(Position),
 }
 
 /// A change of a group.
@@ -132,7 +136,10 @@ impl Request {
         match self {
             Self::Send(send) => Some(send.to.conversation(sender)),
             Self::Fetch(fetch) => Some(fetch.conversation.clone()),
-            Self::Read(position) | Self::Delivered(position) => Some(position.conversation.clone()),
+            Self::Read(position) | Self::Delivered(position) | Self::Versions(position) => {
+                Some(position.conversation.clone())
+            }
+            Self::Pins(conversation) => Some(conversation.clone()),
             Self::Typing(to) => Some(to.conversation(sender)),
             Self::Heads(conversations) => conversations.first().cloned(),
             Self::Group(group, _) => Some(ConversationId::group(group)),
@@ -143,7 +150,7 @@ impl Request {
     /// The member name of the client frame it came from, for `nack.frame`.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Send(_) => "send",
+            Self::Send(send) => send.name(),
             Self::Fetch(_) => "fetch",
             Self::Sync(_) => "sync",
             Self::Read(_) => "read",
@@ -153,6 +160,8 @@ impl Request {
             Self::Connected => "connected",
             Self::Disconnected => "disconnected",
             Self::Group(..) => "group",
+            Self::Pins(_) => "pins",
+            Self::Versions(_) => "versions",
         }
     }
 }

@@ -58,6 +58,32 @@ pub const JOIN_REQUEST_TTL_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 pub const INVITATIONS_MAX: usize = 200;
 /// Links to a group that have not ended.
 pub const LINKS_MAX: usize = 20;
+/// Users mentioned in one message.
+pub const MENTIONS_MAX: usize = 50;
+/// Messages in one merged forward.
+pub const MERGED_MESSAGES_MAX: usize = 100;
+/// Characters of names and titles in bodies: of people, files' names aside.
+pub const TITLE_CHARS_MAX: usize = 100;
+/// Characters of the name of a file or place.
+pub const FILE_NAME_CHARS_MAX: usize = 255;
+/// Bytes of an address on the web.
+pub const URL_BYTES_MAX: usize = 2_048;
+/// Bytes of the id of an uploaded file.
+pub const FILE_ID_BYTES_MAX: usize = 128;
+/// Pixels of an image or video in one direction.
+pub const PIXELS_MAX: u32 = 100_000;
+/// Bytes of a reaction.
+pub const REACTION_BYTES_MAX: usize = 32;
+/// Different reactions to one message.
+pub const REACTION_KINDS_MAX: usize = 20;
+/// Reactions of all users to one message.
+pub const REACTIONS_MAX: usize = 500;
+/// Users named of one reaction where a reader sees it.
+pub const REACTION_USERS_SHOWN_MAX: usize = 20;
+/// Edits of one message.
+pub const EDITS_MAX: usize = 50;
+/// Pinned messages of a conversation.
+pub const PINS_MAX: usize = 50;
 
 const _: () = assert!(BODY_BYTES_MAX < FRAME_BYTES_MAX, "a body fits a frame with its envelope");
 const _: () = assert!(BODY_BYTES_MAX < APPEND_BYTES_MAX, "one message fits an append");

@@ -35,6 +35,10 @@ pub enum ServerFrame {
     Goaway(u32),
     /// Deliveries may have been missed.
     Resync,
+    /// The pinned messages of a conversation.
+    Pins(Pins),
+    /// Everything that a message ever said.
+    Versions(Versions),
 }
 
 /// See `Welcome` in `client.proto`.
@@ -112,6 +116,60 @@ pub struct Page {
     pub entries: Vec<Entry>,
     /// The newest seq that was told.
     pub head: Seq,
+    /// What later entries made of some of these, in rising seq. Their bodies in `entries` are the present ones.
+    pub overlays: Vec<Overlay>,
+}
+
+/// The present state of a message that later entries changed.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Overlay {
+    /// Which message.
+    pub seq: Seq,
+    /// The newest entry that changed it.
+    pub changed: Seq,
+    /// By whom and when it was recalled: its body is gone.
+    pub recalled: Option<(UserId, Timestamp)>,
+    /// The entries that edited it, oldest first, and when the last one was made.
+    pub edited: Option<(Vec<Seq>, Timestamp)>,
+    /// How users reacted, in the order of first use.
+    pub reactions: Vec<Reaction>,
+    /// By whom and when it was pinned.
+    pub pinned: Option<(UserId, Timestamp)>,
+}
+
+/// One reaction to a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reaction {
+    /// An emoji or a short text.
+    pub reaction: String,
+    /// How many users.
+    pub count: u32,
+    /// The first of them.
+    pub users: Vec<UserId>,
+    /// The reader is one of them.
+    pub mine: bool,
+}
+
+/// The pinned messages that the reader may see, in rising seq.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pins {
+    /// Of which conversation.
+    pub conversation: ConversationId,
+    /// The messages.
+    pub entries: Vec<Entry>,
+    /// Their present states.
+    pub overlays: Vec<Overlay>,
+}
+
+/// Everything that a message ever said. Empty when it was recalled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Versions {
+    /// Of which conversation.
+    pub conversation: ConversationId,
+    /// Which message.
+    pub seq: Seq,
+    /// The message as it was sent, then the entries that edited it.
+    pub entries: Vec<Entry>,
 }
 
 /// What changed since a cursor.
@@ -207,13 +265,7 @@ impl Nack {
 
     /// A refusal of a send.
     pub fn of_send(send: ClientMessageId, code: Code, message: impl Into<String>) -> Self {
-        Self {
-            client_message_id: Some(send),
-            code,
-            retry_after_ms: 0,
-            message: message.into(),
-            frame: "send",
-        }
+        Self { client_message_id: Some(send), ..Self::of("send", code, message) }
     }
 
     /// With advice when to try again.

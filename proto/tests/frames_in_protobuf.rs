@@ -43,11 +43,7 @@ fn refused_sends_say_which_and_why() {
         (wire::Send { ack: 3, ..send() }, Code::BadField, "send.ack: one of persisted (0)"),
         (wire::Send { to_user: String::new(), ..send() }, Code::BadField, "send.conversation: one of"),
         (wire::Send { conversation: "g.a".into(), ..send() }, Code::BadField, "send.to_user: only one of"),
-        (
-            wire::Send { body: bytes::Bytes::new(), ..send() },
-            Code::BadField,
-            "send.body: one of text, custom",
-        ),
+        (wire::Send { body: bytes::Bytes::new(), ..send() }, Code::BadField, "send.body: one of text, image"),
         (
             wire::Send { body: system.encoded().clone(), ..send() },
             Code::BadField,

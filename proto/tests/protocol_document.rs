@@ -111,6 +111,14 @@ fn the_table_of_limits_is_that_of_the_program() {
         ("entries in one `page`", limits::PAGE_ENTRIES_MAX),
         ("entries in a `page` when `limit` is 0", limits::PAGE_ENTRIES_DEFAULT),
         ("bytes of the entries of one `page`", limits::PAGE_BYTES_MAX),
+        ("users in `mentions`", limits::MENTIONS_MAX),
+        ("messages in one `merged`", limits::MERGED_MESSAGES_MAX),
+        ("bytes of a `reaction`", limits::REACTION_BYTES_MAX),
+        ("different reactions to one message", limits::REACTION_KINDS_MAX),
+        ("reactions of all users to one message", limits::REACTIONS_MAX),
+        ("users named of one reaction", limits::REACTION_USERS_SHOWN_MAX),
+        ("edits of one message", limits::EDITS_MAX),
+        ("pinned messages of a conversation", limits::PINS_MAX),
     ] {
         writeln!(rows, "| {what} | {limit} |").unwrap();
     }

@@ -2,12 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "round_trips/body_values.rs"]
+mod body_values;
 #[path = "round_trips/envelope_values.rs"]
 mod envelope_values;
 #[path = "round_trips/frame_values.rs"]
 mod frame_values;
 #[path = "round_trips/id_values.rs"]
 mod id_values;
+#[path = "round_trips/system_values.rs"]
+mod system_values;
 
 use envelope_values::{command, delivery, heartbeat};
 use frame_values::{client_frame, server_frame};

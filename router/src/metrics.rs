@@ -71,8 +71,20 @@ pub(crate) struct Metrics {
 }
 
 /// The kinds of commands, in the order of [`kind_of`].
-const KINDS: [&str; 10] =
-    ["send", "fetch", "sync", "read", "delivered", "typing", "heads", "connected", "disconnected", "group"];
+const KINDS: [&str; 12] = [
+    "send",
+    "fetch",
+    "sync",
+    "read",
+    "delivered",
+    "typing",
+    "heads",
+    "connected",
+    "disconnected",
+    "group",
+    "pins",
+    "versions",
+];
 
 fn kind_of(request: &Request) -> usize {
     match request {
@@ -86,6 +98,8 @@ fn kind_of(request: &Request) -> usize {
         Request::Connected => 7,
         Request::Disconnected => 8,
         Request::Group(..) => 9,
+        Request::Pins(_) => 10,
+        Request::Versions(_) => 11,
     }
 }
 

@@ -108,6 +108,9 @@ async fn answered(
             let groups = store.groups_of(&command.origin.user).await?;
             Ok(vec![reply(command, Reply::Groups(groups))])
         }
+        Request::Pins(_) | Request::Versions(_) => {
+            Err(Refused::Rule(Code::Unavailable, "this server keeps no changes of messages"))
+        }
         Request::Disconnected | Request::Send(_) | Request::Group(..) => {
             Ok(vec![reply(command, Reply::Settled)])
         }

@@ -30,7 +30,7 @@ fn event(seq: u64) -> Event {
 
 fn page(seqs: &[u64], from: u64, to: u64, head: u64) -> Page {
     let entries = seqs.iter().map(|seq| entry(*seq)).collect();
-    Page { conversation: bob(), from: Seq(from), to: Seq(to), entries, head: Seq(head) }
+    Page { conversation: bob(), from: Seq(from), to: Seq(to), entries, head: Seq(head), overlays: Vec::new() }
 }
 
 /// An order whose conversation begins after `last`.

@@ -96,7 +96,8 @@ fn events(session: &mut Session, now: Instant) -> Vec<u64> {
 
 fn page(peer: &str, from: u64, to: u64) -> ServerFrame {
     let entries = (from..=to).map(entry).collect();
-    ServerFrame::Page(Page { conversation: dm(peer), from: Seq(from), to: Seq(to), entries, head: Seq(to) })
+    let (from, to) = (Seq(from), Seq(to));
+    ServerFrame::Page(Page { conversation: dm(peer), from, to, entries, head: to, overlays: Vec::new() })
 }
 
 fn fetched(frames: &[ClientFrame]) -> Vec<(u64, u64)> {

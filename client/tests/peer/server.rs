@@ -200,6 +200,7 @@ fn answers(peer: &Peer, session: u64, user: &UserId, frame: ClientFrame) -> Vec<
                 to: Seq(to),
                 entries: log.iter().filter(shown).cloned().collect(),
                 head: Seq(head),
+                overlays: Vec::new(),
             })]
         }
         ClientFrame::Ping => vec![ServerFrame::Pong(Pong { heads: vec![], server_time: Timestamp(1) })],

@@ -69,6 +69,8 @@ impl Shard {
             ClientFrame::Read(position) => Request::Read(position),
             ClientFrame::Delivered(position) => Request::Delivered(position),
             ClientFrame::Typing(to) => Request::Typing(to),
+            ClientFrame::Pins(conversation) => Request::Pins(conversation),
+            ClientFrame::Versions(position) => Request::Versions(position),
         };
         let send = match &request {
             Request::Send(send) => Some(send.client_message_id),
@@ -161,5 +163,7 @@ fn name_of(frame: &ClientFrame) -> (&'static str, Option<ClientMessageId>) {
         ClientFrame::Delivered(_) => ("delivered", None),
         ClientFrame::Typing(_) => ("typing", None),
         ClientFrame::Ping => ("ping", None),
+        ClientFrame::Pins(_) => ("pins", None),
+        ClientFrame::Versions(_) => ("versions", None),
     }
 }

@@ -1,54 +1,131 @@
 //! Bodies between JSON and their protobuf form.
 //!
-//! A text, which nearly every body is, goes straight from one form to the other; the rest takes the way through the
+//! A text alone, which nearly every body is, goes straight from one form to the other; the rest takes the way through the
 //! generated types. A kind that this version does not know is `{}` in JSON, and whole in protobuf.
+
+mod beside;
+mod media;
+mod nested;
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
 use prost::Message as _;
 use prost::encoding::{encode_varint, encoded_len_varint};
+use wire::body::Kind;
 use wire::system::Change;
 
 use super::group_json;
 use crate::json::{Fault, Read, Reader, Writer};
 use crate::{Body, wire};
 
+/// The members of a body: the kinds, then what stands beside them.
+const MEMBERS: &[&str] = &[
+    "text", "custom", "system", "image", "file", "voice", "video", "location", "contact", "merged", "edit",
+    "recall", "react", "pin", "mentions", "reply_to", "forward", "thread",
+];
+
+/// How deep bodies may be in each other: a message in a merged forward in an edit.
+const DEPTH_MAX: u8 = 3;
+
 /// Reads a body; empty when it has no known kind.
 pub(super) fn read(reader: &mut Reader<'_>) -> Read<Bytes> {
-    let mut encoded = None;
-    reader.fields(&["text", "custom", "system"], |reader, name| {
-        let one = match name {
-            "text" => encode_text(&reader.string()?),
-            "custom" => encode(wire::body::Kind::Custom(read_custom(reader)?)),
-            _ => encode(wire::body::Kind::System(read_system(reader)?)),
-        };
-        match encoded.replace(one) {
-            None => Ok(()),
-            Some(_) => Fault::wrong("only one of text, custom is allowed"),
+    read_nested(reader, 1)
+}
+
+/// Reads a body that is `depth - 1` levels deep in others.
+fn read_nested(reader: &mut Reader<'_>, depth: u8) -> Read<Bytes> {
+    if depth > DEPTH_MAX {
+        return Fault::wrong("too many bodies in each other");
+    }
+    let mut text: Option<Cow<'_, str>> = None;
+    let mut body = wire::Body::default();
+    reader.fields(MEMBERS, |reader, name| {
+        match name {
+            "mentions" => body.mentions = Some(beside::read_mentions(reader)?),
+            "reply_to" => body.reply_to = Some(beside::read_ref(reader)?),
+            "forward" => body.forward = Some(beside::read_forward(reader)?),
+            "thread" => body.thread = Some(beside::read_ref(reader)?),
+            _ if text.is_some() || body.kind.is_some() => {
+                return Fault::wrong("only one kind is allowed, such as text or image");
+            }
+            "text" => text = Some(reader.string()?),
+            _ => body.kind = Some(read_kind(reader, name, depth)?),
         }
+        Ok(())
     })?;
-    Ok(encoded.unwrap_or_default())
+    let is_alone =
+        (&body.mentions, &body.reply_to, &body.forward, &body.thread) == (&None, &None, &None, &None);
+    match text {
+        Some(text) if is_alone => return Ok(encode_text(&text)),
+        Some(text) => body.kind = Some(Kind::Text(text.into_owned())),
+        None => {}
+    }
+    Ok(body.encode_to_vec().into())
+}
+
+fn read_kind(reader: &mut Reader<'_>, name: &'static str, depth: u8) -> Read<Kind> {
+    Ok(match name {
+        "custom" => Kind::Custom(read_custom(reader)?),
+        "system" => Kind::System(read_system(reader)?),
+        "image" => Kind::Image(media::read_media(reader)?),
+        "file" => Kind::File(media::read_media(reader)?),
+        "voice" => Kind::Voice(media::read_media(reader)?),
+        "video" => Kind::Video(media::read_media(reader)?),
+        "location" => Kind::Location(media::read_location(reader)?),
+        "contact" => Kind::Contact(media::read_contact(reader)?),
+        "merged" => Kind::Merged(nested::read_merged(reader, depth)?),
+        "edit" => Kind::Edit(nested::read_edit(reader, depth)?),
+        "recall" => Kind::Recall(beside::read_recall(reader)?),
+        "react" => Kind::React(beside::read_reaction(reader)?),
+        _ => Kind::Pin(beside::read_pin(reader)?),
+    })
 }
 
 /// Writes a body as a member.
 pub(super) fn write(writer: &mut Writer<'_>, name: &'static str, body: &Body) {
+    write_nested(writer, name, body, 1);
+}
+
+/// Writes a body that is `depth - 1` levels deep in others; one that is too deep is empty.
+fn write_nested(writer: &mut Writer<'_>, name: &'static str, body: &Body, depth: u8) {
     writer.open_member(name);
     match body.as_text() {
         Some(text) => writer.text("text", text),
-        None => match body.to_wire().kind {
-            Some(wire::body::Kind::Text(text)) => writer.text("text", &text),
-            Some(wire::body::Kind::Custom(custom)) => {
-                writer.open_member("custom");
-                writer.text_if_any("type", &custom.r#type);
-                writer.text_if_any("json", &custom.json);
-                writer.close_object();
+        None if depth <= DEPTH_MAX => {
+            let body = body.to_wire();
+            if let Some(kind) = &body.kind {
+                write_kind(writer, kind, depth);
             }
-            Some(wire::body::Kind::System(system)) => write_system(writer, &system),
-            None => {}
-        },
+            beside::write(writer, &body);
+        }
+        None => {}
     }
     writer.close_object();
+}
+
+fn write_kind(writer: &mut Writer<'_>, kind: &Kind, depth: u8) {
+    match kind {
+        Kind::Text(text) => writer.text("text", text),
+        Kind::Custom(custom) => {
+            writer.open_member("custom");
+            writer.text_if_any("type", &custom.r#type);
+            writer.text_if_any("json", &custom.json);
+            writer.close_object();
+        }
+        Kind::System(system) => write_system(writer, system),
+        Kind::Image(image) => media::write_media(writer, "image", image),
+        Kind::File(file) => media::write_media(writer, "file", file),
+        Kind::Voice(voice) => media::write_media(writer, "voice", voice),
+        Kind::Video(video) => media::write_media(writer, "video", video),
+        Kind::Location(location) => media::write_location(writer, location),
+        Kind::Contact(contact) => media::write_contact(writer, contact),
+        Kind::Merged(merged) => nested::write_merged(writer, merged, depth),
+        Kind::Edit(edit) => nested::write_edit(writer, edit, depth),
+        Kind::Recall(recall) => beside::write_recall(writer, recall),
+        Kind::React(reaction) => beside::write_reaction(writer, reaction),
+        Kind::Pin(pin) => beside::write_pin(writer, pin),
+    }
 }
 
 /// Field 1, length-delimited: one allocation of the right size.
@@ -58,10 +135,6 @@ fn encode_text(text: &str) -> Bytes {
     encode_varint(text.len() as u64, &mut out);
     out.extend_from_slice(text.as_bytes());
     out.into()
-}
-
-fn encode(kind: wire::body::Kind) -> Bytes {
-    wire::Body { kind: Some(kind) }.encode_to_vec().into()
 }
 
 fn read_custom(reader: &mut Reader<'_>) -> Read<wire::Custom> {

@@ -24,7 +24,7 @@ impl SendDraft<'_> {
     /// Checks a send of a client.
     pub(super) fn check(self) -> Result<Send, FrameError> {
         let send = self.check_ids()?;
-        check_body(&send.body).map_err(|error| error.of_send(send.client_message_id))?;
+        body("send", send.body.encoded().clone()).map_err(|error| error.of_send(send.client_message_id))?;
         Ok(send)
     }
 
@@ -108,9 +108,12 @@ pub(super) fn cursor(frame: &'static str, text: &str) -> Result<(), FrameError> 
     size(frame, "cursor", text.len(), limits::CURSOR_BYTES_MAX)
 }
 
-fn check_body(body: &Body) -> Result<(), FrameError> {
-    size("send", "body", body.encoded().len(), limits::BODY_BYTES_MAX)?;
-    body.check_from_client().map_err(|problem| FrameError::field("send", "body", problem))
+/// A body that a client may send.
+pub(super) fn body(frame: &'static str, encoded: Bytes) -> Result<Body, FrameError> {
+    let body = Body::from_encoded(encoded);
+    size(frame, "body", body.encoded().len(), limits::BODY_BYTES_MAX)?;
+    body.check_from_client().map_err(|problem| FrameError::field(frame, "body", problem))?;
+    Ok(body)
 }
 
 fn size(frame: &'static str, field: &'static str, bytes: usize, max: usize) -> Result<(), FrameError> {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::change::{self, ChangeDraft};
 use super::check::{self, SendDraft};
 use super::client_wire::{ACK_ALLOWED, KNOWN};
 use super::{body_json, client_wire};
@@ -9,13 +10,30 @@ use crate::client_frame::{AckMode, Fetch, Position, Recipient, Send, Sync};
 use crate::json::{Fault, Read, Reader, Writer};
 use crate::{ClientFrame, ClientMessageId, FrameError, Seq, limits, wire};
 
-const FRAMES: &[&str] = &["hello", "send", "fetch", "sync", "read", "delivered", "typing", "ping"];
+const FRAMES: &[&str] = &[
+    "hello",
+    "send",
+    "fetch",
+    "sync",
+    "read",
+    "delivered",
+    "typing",
+    "ping",
+    "recall",
+    "edit",
+    "react",
+    "pin",
+    "pins",
+    "versions",
+];
 
 pub(super) fn read(bytes: &[u8]) -> Result<ClientFrame, FrameError> {
     match read_frame(bytes) {
-        Err(FrameError::Field { frame: "send", field, problem, send: None }) => {
+        Err(FrameError::Field { frame, field, problem, send: None })
+            if frame == "send" || change::NAMES.contains(&frame) =>
+        {
             let send = find_send_id(bytes);
-            Err(FrameError::Field { frame: "send", field, problem, send })
+            Err(FrameError::Field { frame, field, problem, send })
         }
         result => result,
     }
@@ -31,6 +49,9 @@ enum Draft<'a> {
     Delivered(Cow<'a, str>, u64),
     Typing(Cow<'a, str>, Cow<'a, str>),
     Ping,
+    Change(Box<ChangeDraft<'a>>),
+    Pins(Cow<'a, str>),
+    Versions(Cow<'a, str>, u64),
 }
 
 fn read_frame(bytes: &[u8]) -> Result<ClientFrame, FrameError> {
@@ -59,6 +80,11 @@ fn read_frame(bytes: &[u8]) -> Result<ClientFrame, FrameError> {
             check::recipient(name, &conversation, &user).map(ClientFrame::Typing)
         }
         Draft::Ping => Ok(ClientFrame::Ping),
+        Draft::Change(draft) => draft.check().map(ClientFrame::Send),
+        Draft::Pins(text) => check::conversation(name, "conversation", &text).map(ClientFrame::Pins),
+        Draft::Versions(text, seq) => {
+            check::position(name, "conversation", &text, seq).map(ClientFrame::Versions)
+        }
     }
 }
 
@@ -98,7 +124,10 @@ fn read_draft<'a>(reader: &mut Reader<'a>, frame: &'static str) -> Read<Draft<'a
             })?;
             Ok(Draft::Typing(conversation, to_user))
         }
-        _ => reader.fields(&[], |_, _| Ok(())).map(|()| Draft::Ping),
+        "ping" => reader.fields(&[], |_, _| Ok(())).map(|()| Draft::Ping),
+        "pins" => read_position(reader).map(|(text, _)| Draft::Pins(text)),
+        "versions" => read_position(reader).map(|(text, seq)| Draft::Versions(text, seq)),
+        change => change::read_json(reader, change).map(Box::new).map(Draft::Change),
     }
 }
 
@@ -200,7 +229,7 @@ fn read_position<'a>(reader: &mut Reader<'a>) -> Read<(Cow<'a, str>, u64)> {
 /// A send that is wrong may be wrong before its id was read: looks for the id in the whole text.
 fn find_send_id(bytes: &[u8]) -> Option<ClientMessageId> {
     let mut id = None;
-    let read = Reader::new(bytes).fields(&["send"], |reader, _| {
+    let read = Reader::new(bytes).fields(&["send", "recall", "edit", "react", "pin"], |reader, _| {
         reader.fields(&["client_message_id"], |reader, _| {
             if reader.is_string() {
                 id = ClientMessageId::parse(&reader.string()?).ok();
@@ -226,7 +255,10 @@ pub(super) fn write(frame: &ClientFrame) -> Vec<u8> {
             }
             writer.close_object();
         }
-        ClientFrame::Send(send) => write_send(&mut writer, send),
+        ClientFrame::Send(send) => match change::parts(send) {
+            Some((target, change)) => change::write_json(&mut writer, send, target, &change),
+            None => write_send(&mut writer, send),
+        },
         ClientFrame::Fetch(fetch) => write_fetch(&mut writer, fetch),
         ClientFrame::Sync(sync) => write_sync(&mut writer, "sync", sync),
         ClientFrame::Read(position) => write_position(&mut writer, "read", position),
@@ -240,6 +272,12 @@ pub(super) fn write(frame: &ClientFrame) -> Vec<u8> {
             writer.open_member("ping");
             writer.close_object();
         }
+        ClientFrame::Pins(conversation) => {
+            writer.open_member("pins");
+            writer.plain_text("conversation", conversation.as_str());
+            writer.close_object();
+        }
+        ClientFrame::Versions(position) => write_position(&mut writer, "versions", position),
     }
     writer.close_object();
     out

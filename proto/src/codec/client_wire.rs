@@ -5,12 +5,14 @@ use std::borrow::Cow;
 use prost::Message as _;
 use wire::client_frame::Frame;
 
+use super::change;
 use super::check::{self, SendDraft};
 use crate::client_frame::{AckMode, Fetch, Hello, Position, Recipient, Send, Sync};
 use crate::{ClientFrame, FrameError, Seq, wire};
 
 /// The names of the frames, for the error that says none was recognised.
-pub(super) const KNOWN: &str = "hello, send, fetch, sync, read, delivered, typing, ping";
+pub(super) const KNOWN: &str = "hello, send, fetch, sync, read, delivered, typing, ping, recall, edit, react, pin, \
+                                pins, versions";
 
 pub(super) fn decode(bytes: &[u8]) -> Result<ClientFrame, FrameError> {
     let frame = wire::ClientFrame::decode(bytes).map_err(|error| FrameError::Malformed(error.to_string()))?;
@@ -27,6 +29,16 @@ pub(super) fn decode(bytes: &[u8]) -> Result<ClientFrame, FrameError> {
             check::recipient("typing", &wire.conversation, &wire.to_user).map(ClientFrame::Typing)
         }
         Frame::Ping(wire::Ping {}) => Ok(ClientFrame::Ping),
+        Frame::Recall(wire) => change::recall(wire).map(ClientFrame::Send),
+        Frame::Edit(wire) => change::edit(wire).map(ClientFrame::Send),
+        Frame::React(wire) => change::react(wire).map(ClientFrame::Send),
+        Frame::Pin(wire) => change::pin(wire).map(ClientFrame::Send),
+        Frame::Pins(wire) => {
+            check::conversation("pins", "conversation", &wire.conversation).map(ClientFrame::Pins)
+        }
+        Frame::Versions(wire) => {
+            position_from_wire("versions", &wire.conversation, wire.seq).map(ClientFrame::Versions)
+        }
     }
 }
 
@@ -37,7 +49,10 @@ pub(super) fn encode(frame: &ClientFrame) -> Vec<u8> {
             device: hello.device.as_ref().map(ToString::to_string).unwrap_or_default(),
             resume: hello.resume.as_ref().map(sync_to_wire),
         }),
-        ClientFrame::Send(send) => Frame::Send(send_to_wire(send)),
+        ClientFrame::Send(send) => match change::parts(send) {
+            Some((target, change)) => change::to_wire(send, target, change),
+            None => Frame::Send(send_to_wire(send)),
+        },
         ClientFrame::Fetch(fetch) => Frame::Fetch(fetch_to_wire(fetch)),
         ClientFrame::Sync(sync) => Frame::Sync(sync_to_wire(sync)),
         ClientFrame::Read(at) => {
@@ -51,6 +66,12 @@ pub(super) fn encode(frame: &ClientFrame) -> Vec<u8> {
             Frame::Typing(wire::TypingNow { conversation, to_user })
         }
         ClientFrame::Ping => Frame::Ping(wire::Ping {}),
+        ClientFrame::Pins(conversation) => {
+            Frame::Pins(wire::PinsOf { conversation: conversation.to_string() })
+        }
+        ClientFrame::Versions(at) => {
+            Frame::Versions(wire::VersionsOf { conversation: at.conversation.to_string(), seq: at.seq.0 })
+        }
     };
     wire::ClientFrame { frame: Some(frame) }.encode_to_vec()
 }

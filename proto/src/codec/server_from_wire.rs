@@ -2,6 +2,7 @@
 
 use wire::server_frame::Frame;
 
+use super::overlay_wire;
 use crate::server_frame::{
     Ack, ConversationState, Delta, Event, Head, Limits, Nack, Page, Pong, Receipt, Typing, Welcome,
 };
@@ -12,7 +13,7 @@ use crate::{
 
 /// The names of the frames, for the error that says none was recognised.
 pub(super) const KNOWN: &str = "welcome, ack, nack, page, delta, too_long, event, receipt, typing, head, pong, \
-                                auth_expiring, goaway, resync";
+                                auth_expiring, goaway, resync, pins, versions";
 
 pub(super) fn frame(frame: wire::ServerFrame) -> Result<ServerFrame, FrameError> {
     Ok(match frame.frame.ok_or(FrameError::Unknown { known: KNOWN })? {
@@ -39,6 +40,8 @@ pub(super) fn frame(frame: wire::ServerFrame) -> Result<ServerFrame, FrameError>
         Frame::AuthExpiring(wire) => ServerFrame::AuthExpiring(wire.expires),
         Frame::Goaway(wire) => ServerFrame::Goaway(wire.reconnect_after_ms),
         Frame::Resync(wire::Resync {}) => ServerFrame::Resync,
+        Frame::Pins(wire) => ServerFrame::Pins(overlay_wire::pins(wire)?),
+        Frame::Versions(wire) => ServerFrame::Versions(overlay_wire::versions(wire)?),
     })
 }
 
@@ -102,7 +105,7 @@ fn nack(wire: wire::Nack) -> Result<Nack, FrameError> {
 
 /// `nack.frame` as one of the names that are refused; empty when it is another.
 fn refused_frame(name: &str) -> &'static str {
-    const NAMES: [&str; 12] = [
+    const NAMES: [&str; 18] = [
         "hello",
         "send",
         "fetch",
@@ -115,22 +118,35 @@ fn refused_frame(name: &str) -> &'static str {
         "connected",
         "disconnected",
         "group",
+        "recall",
+        "edit",
+        "react",
+        "pin",
+        "pins",
+        "versions",
     ];
     NAMES.into_iter().find(|known| *known == name).unwrap_or_default()
 }
 
 fn page(wire: wire::Page) -> Result<Page, FrameError> {
     let id = conversation("page", &wire.conversation)?;
-    let entry = |wire: wire::Event| {
-        let (of, entry) = event("page", wire)?;
-        if of == id {
-            Ok(entry)
-        } else {
-            Err(FrameError::field("page", "entries", "an entry of another conversation"))
-        }
+    let entries = entries_of("page", &id, wire.entries)?;
+    let overlays = overlay_wire::overlays("page", wire.overlays)?;
+    let (from, to, head) = (Seq(wire.from), Seq(wire.to), Seq(wire.head));
+    Ok(Page { conversation: id, from, to, entries, head, overlays })
+}
+
+/// Entries that must all be of one conversation.
+pub(super) fn entries_of(
+    frame: &'static str,
+    id: &ConversationId,
+    entries: Vec<wire::Event>,
+) -> Result<Vec<Entry>, FrameError> {
+    let entry = |wire: wire::Event| match event(frame, wire)? {
+        (of, entry) if of == *id => Ok(entry),
+        _ => Err(FrameError::field(frame, "entries", "an entry of another conversation")),
     };
-    let entries = wire.entries.into_iter().map(entry).collect::<Result<_, _>>()?;
-    Ok(Page { conversation: id, from: Seq(wire.from), to: Seq(wire.to), entries, head: Seq(wire.head) })
+    entries.into_iter().map(entry).collect()
 }
 
 fn delta(wire: wire::Delta) -> Result<Delta, FrameError> {
@@ -169,11 +185,11 @@ fn head(frame: &'static str, wire: &wire::Head) -> Result<Head, FrameError> {
     Ok(Head { conversation: conversation(frame, &wire.conversation)?, last: Seq(wire.last_seq) })
 }
 
-fn conversation(frame: &'static str, text: &str) -> Result<ConversationId, FrameError> {
+pub(super) fn conversation(frame: &'static str, text: &str) -> Result<ConversationId, FrameError> {
     field(frame, "conversation", ConversationId::parse(text))
 }
 
-fn user(frame: &'static str, name: &'static str, text: &str) -> Result<UserId, FrameError> {
+pub(super) fn user(frame: &'static str, name: &'static str, text: &str) -> Result<UserId, FrameError> {
     field(frame, name, UserId::parse(text))
 }
 

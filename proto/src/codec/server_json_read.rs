@@ -3,7 +3,7 @@
 use wire::server_frame::Frame;
 
 use super::client_json::{TWO_FRAMES, fault_to_error};
-use super::{body_json, server_from_wire};
+use super::{body_json, overlay_json, server_from_wire};
 use crate::json::{Fault, Read, Reader};
 use crate::{FrameError, ServerFrame, wire};
 
@@ -22,6 +22,8 @@ const FRAMES: &[&str] = &[
     "auth_expiring",
     "goaway",
     "resync",
+    "pins",
+    "versions",
 ];
 
 pub(super) fn read(bytes: &[u8]) -> Result<ServerFrame, FrameError> {
@@ -63,7 +65,9 @@ fn read_frame(reader: &mut Reader<'_>, name: &'static str) -> Read<Frame> {
             })?;
             Frame::Goaway(wire::Goaway { reconnect_after_ms })
         }
-        _ => read_empty(reader).map(|()| Frame::Resync(wire::Resync {}))?,
+        "resync" => read_empty(reader).map(|()| Frame::Resync(wire::Resync {}))?,
+        "pins" => Frame::Pins(overlay_json::read_pins(reader)?),
+        _ => Frame::Versions(overlay_json::read_versions(reader)?),
     })
 }
 
@@ -71,7 +75,7 @@ fn read_empty(reader: &mut Reader<'_>) -> Read<()> {
     reader.fields(&[], |_, _| Ok(()))
 }
 
-fn read_text(reader: &mut Reader<'_>) -> Read<String> {
+pub(super) fn read_text(reader: &mut Reader<'_>) -> Read<String> {
     Ok(reader.string()?.into_owned())
 }
 
@@ -144,16 +148,14 @@ fn read_nack(reader: &mut Reader<'_>) -> Read<wire::Nack> {
 
 fn read_page(reader: &mut Reader<'_>) -> Read<wire::Page> {
     let mut page = wire::Page::default();
-    reader.fields(&["conversation", "from", "to", "entries", "head"], |reader, name| {
+    reader.fields(&["conversation", "from", "to", "entries", "head", "overlays"], |reader, name| {
         match name {
             "conversation" => page.conversation = read_text(reader)?,
             "from" => page.from = reader.unsigned()?,
             "to" => page.to = reader.unsigned()?,
-            "entries" => reader.elements(|reader| {
-                page.entries.push(read_event(reader)?);
-                Ok(())
-            })?,
-            _ => page.head = reader.unsigned()?,
+            "entries" => overlay_json::read_entries(reader, &mut page.entries)?,
+            "head" => page.head = reader.unsigned()?,
+            _ => overlay_json::read_overlays(reader, &mut page.overlays)?,
         }
         Ok(())
     })?;
@@ -197,7 +199,7 @@ fn read_state(reader: &mut Reader<'_>) -> Read<wire::ConversationState> {
     Ok(state)
 }
 
-fn read_event(reader: &mut Reader<'_>) -> Read<wire::Event> {
+pub(super) fn read_event(reader: &mut Reader<'_>) -> Read<wire::Event> {
     const FIELDS: &[&str] =
         &["conversation", "seq", "message_id", "sender", "time", "body", "client_message_id"];
     let mut event = wire::Event::default();

@@ -3,7 +3,7 @@
 //! As proto3 JSON has it, what is empty or zero is left out; but the members of `event`, `ack`, `head` and `goaway`
 //! are always there, because a client acts on each of them.
 
-use super::body_json;
+use super::{body_json, overlay_json};
 use crate::json::Writer;
 use crate::server_frame::{
     Ack, ConversationState, Delta, Head, Limits, Nack, Page, Pong, Receipt, Typing, Welcome,
@@ -45,6 +45,8 @@ pub(super) fn write(frame: &ServerFrame, out: &mut Vec<u8>) {
             writer.close_object();
         }
         ServerFrame::Resync => write_empty(writer, "resync"),
+        ServerFrame::Pins(pins) => overlay_json::write_pins(writer, pins),
+        ServerFrame::Versions(versions) => overlay_json::write_versions(writer, versions),
     }
     writer.close_object();
 }
@@ -55,7 +57,7 @@ fn write_empty(writer: &mut Writer<'_>, name: &'static str) {
 }
 
 /// The members of an `event`, which are also those of an entry in a `page` and of `last` in a `delta`.
-fn write_entry(writer: &mut Writer<'_>, conversation: &ConversationId, entry: &Entry) {
+pub(super) fn write_entry(writer: &mut Writer<'_>, conversation: &ConversationId, entry: &Entry) {
     writer.plain_text("conversation", conversation.as_str());
     writer.wide("seq", entry.seq.0);
     writer.wide("message_id", entry.message_id.0);
@@ -114,16 +116,9 @@ fn write_page(writer: &mut Writer<'_>, page: &Page) {
     writer.plain_text("conversation", page.conversation.as_str());
     writer.wide_if_any("from", page.from.0);
     writer.wide_if_any("to", page.to.0);
-    if !page.entries.is_empty() {
-        writer.open_array("entries");
-        for entry in &page.entries {
-            writer.open_object();
-            write_entry(writer, &page.conversation, entry);
-            writer.close_object();
-        }
-        writer.close_array();
-    }
+    overlay_json::write_entries(writer, &page.conversation, &page.entries);
     writer.wide_if_any("head", page.head.0);
+    overlay_json::write_overlays(writer, &page.overlays);
     writer.close_object();
 }
 

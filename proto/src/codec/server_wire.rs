@@ -4,7 +4,7 @@ use bytes::Buf;
 use prost::Message as _;
 use wire::server_frame::Frame;
 
-use super::server_from_wire;
+use super::{overlay_wire, server_from_wire};
 use crate::server_frame::{Ack, ConversationState, Delta, Head, Nack, Page, Pong, Receipt, Welcome};
 use crate::{ConversationId, Entry, FrameError, Seq, ServerFrame, wire};
 
@@ -39,6 +39,8 @@ fn to_wire(frame: &ServerFrame) -> Frame {
         ServerFrame::AuthExpiring(expires) => Frame::AuthExpiring(wire::AuthExpiring { expires: *expires }),
         ServerFrame::Goaway(after_ms) => Frame::Goaway(wire::Goaway { reconnect_after_ms: *after_ms }),
         ServerFrame::Resync => Frame::Resync(wire::Resync {}),
+        ServerFrame::Pins(pins) => Frame::Pins(overlay_wire::pins_to_wire(pins)),
+        ServerFrame::Versions(versions) => Frame::Versions(overlay_wire::versions_to_wire(versions)),
     }
 }
 
@@ -87,6 +89,7 @@ fn page_to_wire(page: &Page) -> wire::Page {
         to: page.to.0,
         entries: page.entries.iter().map(|entry| event_to_wire(&page.conversation, entry)).collect(),
         head: page.head.0,
+        overlays: overlay_wire::overlays_to_wire(&page.overlays),
     }
 }
 

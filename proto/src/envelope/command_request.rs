@@ -27,6 +27,10 @@ pub(super) fn to_wire(request: &Request) -> Wire {
         Request::Connected => Wire::Connected(wire::Connected {}),
         Request::Disconnected => Wire::Disconnected(wire::Disconnected {}),
         Request::Group(group, request) => group_request::to_wire(group, request),
+        Request::Pins(conversation) => Wire::Pins(wire::PinsOf { conversation: conversation.to_string() }),
+        Request::Versions(at) => {
+            Wire::Versions(wire::VersionsOf { conversation: at.conversation.to_string(), seq: at.seq.0 })
+        }
     }
 }
 
@@ -48,6 +52,12 @@ pub(super) fn from_wire(wire: Wire) -> Result<Request, FrameError> {
         }
         Wire::Connected(wire::Connected {}) => Request::Connected,
         Wire::Disconnected(wire::Disconnected {}) => Request::Disconnected,
+        Wire::Pins(wire) => {
+            Request::Pins(id("pins", "conversation", ConversationId::parse(&wire.conversation))?)
+        }
+        Wire::Versions(wire) => {
+            Request::Versions(client::position("versions", &wire.conversation, wire.seq)?)
+        }
         wire => return group_request::from_wire(wire),
     })
 }

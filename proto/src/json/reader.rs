@@ -167,6 +167,19 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads any finite number, as a number or in a string.
+    pub(crate) fn float(&mut self) -> Read<f64> {
+        let text = match self.peek() {
+            Some(b'"') => self.string()?,
+            Some(b'-' | b'0'..=b'9') => String::from_utf8_lossy(self.number()?),
+            _ => return Fault::wrong("expected a number"),
+        };
+        match text.parse() {
+            Ok(number) if f64::is_finite(number) => Ok(number),
+            _ => Fault::wrong("expected a number"),
+        }
+    }
+
     /// Whether the next value is a string.
     pub(crate) fn is_string(&mut self) -> bool {
         self.peek() == Some(b'"')

@@ -103,6 +103,14 @@ impl<'o> Writer<'o> {
         }
     }
 
+    /// A number that may have a fraction; left out when it is none.
+    pub(crate) fn float(&mut self, name: &'static str, number: f64) {
+        if number.is_finite() {
+            self.name(name);
+            self.out.extend_from_slice(number.to_string().as_bytes());
+        }
+    }
+
     /// `true`, left out when false.
     pub(crate) fn flag_if_set(&mut self, name: &'static str, flag: bool) {
         if flag {

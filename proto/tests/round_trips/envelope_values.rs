@@ -13,8 +13,9 @@ use proto::{
     SharedFrame, Target,
 };
 
+use super::body_values::body;
 use super::frame_values::{
-    body, entry, fetch, group_edit, position, recipient, send_with, server_frame, sync, text,
+    entry, fetch, group_edit, position, recipient, send_with, server_frame, sync, text,
 };
 use super::id_values::{
     conversation_id, device_id, group_id, login_id, seq, session_ref, time, trace, user_id,

@@ -6,11 +6,12 @@ use proptest::prelude::*;
 use proto::client_frame::{AckMode, Fetch, Hello, Position, Recipient, Send, Sync};
 use proto::group::{GroupEdit, History, JoinPolicy};
 use proto::server_frame::{
-    Ack, ConversationState, Delta, Event, Head, Limits, Nack, Page, Pong, Receipt, Typing, Welcome,
+    Ack, ConversationState, Delta, Event, Head, Limits, Nack, Overlay, Page, Pins, Pong, Reaction, Receipt,
+    Typing, Versions, Welcome,
 };
-use proto::wire::system::Change;
-use proto::{Body, ClientFrame, Code, Entry, Seq, ServerFrame, wire};
+use proto::{Body, ClientFrame, Code, Entry, Seq, ServerFrame};
 
+use super::body_values::{body, change, client_body};
 use super::id_values::{
     client_message_id, conversation_id, device_id, message_id, seq, session_ref, time, user_id,
 };
@@ -18,41 +19,6 @@ use super::id_values::{
 pub fn text(characters: impl Into<prop::collection::SizeRange>) -> impl Strategy<Value = String> {
     let any = prop_oneof![any::<char>(), prop::sample::select(vec!['"', '\\', '\n', '\0', 'a', 'é', '😀'])];
     vec(any, characters).prop_map(String::from_iter)
-}
-
-/// Bodies that clients may send.
-pub fn client_body() -> impl Strategy<Value = Body> {
-    let custom = (text(1..16), text(0..40)).prop_map(|(kind, json)| {
-        let custom = wire::Custom { r#type: kind, json };
-        Body::from_wire(&wire::Body { kind: Some(wire::body::Kind::Custom(custom)) })
-    });
-    prop_oneof![3 => text(1..60).prop_map(Body::text), 1 => custom]
-}
-
-pub fn body() -> impl Strategy<Value = Body> {
-    let users = || vec(text(1..8), 0..4);
-    let members = move || users().prop_map(|users| wire::MembersChange { users });
-    let created = (text(0..9), text(0..9), users(), option::of(edited())).prop_map(
-        |(name, owner, members, settings)| {
-            Change::Created(wire::GroupCreated { name, owner, members, settings })
-        },
-    );
-    let change = prop_oneof![
-        created,
-        group_change().boxed(),
-        joining_change().boxed(),
-        members().prop_map(Change::Joined),
-        members().prop_map(Change::Left),
-        members().prop_map(Change::Added),
-        members().prop_map(Change::Removed),
-        Just(Change::Dismissed(wire::GroupDismissed {})),
-        text(0..40).prop_map(|text| Change::Notice(wire::Notice { text })),
-    ];
-    prop_oneof![3 => client_body(), 1 => change.boxed().prop_map(Body::system), 1 => Just(Body::text(""))]
-}
-
-fn edited() -> impl Strategy<Value = wire::GroupEdited> {
-    group_edit().prop_map(|edit| edit.to_wire())
 }
 
 /// What shall change of a group.
@@ -79,51 +45,6 @@ pub fn group_edit() -> impl Strategy<Value = GroupEdit> {
     )
 }
 
-fn group_change() -> impl Strategy<Value = Change> {
-    let users = || vec(text(1..8), 0..4);
-    let role = (users(), 0..3_i32).prop_map(|(users, role)| Change::RoleSet(wire::RoleSet { users, role }));
-    let transferred =
-        (text(0..9), text(0..9)).prop_map(|(from, to)| Change::Transferred(wire::Transferred { from, to }));
-    let muted =
-        (users(), any::<u64>()).prop_map(|(users, until)| Change::Muted(wire::Muted { users, until }));
-    let nicknamed = (text(0..9), text(0..9))
-        .prop_map(|(user, nickname)| Change::Nicknamed(wire::Nicknamed { user, nickname }));
-    prop_oneof![
-        edited().prop_map(Change::Edited),
-        role,
-        transferred,
-        muted,
-        any::<u64>().prop_map(|until| Change::AllMuted(wire::AllMuted { until })),
-        nicknamed,
-    ]
-}
-
-fn joining_change() -> impl Strategy<Value = Change> {
-    let users = || vec(text(1..8), 0..4);
-    let members = move || users().prop_map(|users| wire::MembersChange { users });
-    let asked = (text(0..9), text(0..9), any::<u64>())
-        .prop_map(|(user, note, expires)| Change::JoinAsked(wire::JoinAsked { user, note, expires }));
-    let invited = (users(), any::<u64>())
-        .prop_map(|(users, expires)| Change::Invited(wire::Invited { users, expires }));
-    let made = (text(0..9), text(0..9), any::<u64>(), any::<u32>()).prop_map(
-        |(link, token_sha256, expires, uses_max)| {
-            Change::LinkMade(wire::LinkMade { link, token_sha256, expires, uses_max })
-        },
-    );
-    let by_link = (text(0..9), text(0..9))
-        .prop_map(|(user, link)| Change::JoinedByLink(wire::JoinedByLink { user, link }));
-    prop_oneof![
-        asked,
-        members().prop_map(Change::JoinApproved),
-        members().prop_map(Change::JoinRejected),
-        invited,
-        members().prop_map(Change::Uninvited),
-        made,
-        text(0..9).prop_map(|link| Change::LinkEnded(wire::LinkEnded { link })),
-        by_link,
-    ]
-}
-
 pub fn send_with(body: impl Strategy<Value = Body>) -> impl Strategy<Value = Send> {
     let ack = prop_oneof![Just(AckMode::Persisted), Just(AckMode::None), Just(AckMode::Received)];
     let after = option::of(client_message_id());
@@ -136,6 +57,17 @@ pub fn send_with(body: impl Strategy<Value = Body>) -> impl Strategy<Value = Sen
             attempt,
             age_ms,
             after,
+        },
+    )
+}
+
+/// The frames `recall`, `edit`, `react` and `pin`.
+pub fn changing_send() -> impl Strategy<Value = Send> {
+    (client_message_id(), conversation_id(), change(), any::<u32>(), any::<u64>()).prop_map(
+        |(id, conversation, (target, change), attempt, age_ms)| Send {
+            attempt,
+            age_ms,
+            ..Send::change(id, conversation, target, &change)
         },
     )
 }
@@ -163,6 +95,9 @@ pub fn client_frame() -> impl Strategy<Value = ClientFrame> {
         .prop_map(|(auth, device, resume)| Hello { auth, device, resume });
     prop_oneof![
         4 => send_with(client_body()).prop_map(ClientFrame::Send),
+        2 => changing_send().prop_map(ClientFrame::Send),
+        1 => conversation_id().prop_map(ClientFrame::Pins),
+        1 => position().prop_map(ClientFrame::Versions),
         1 => hello.prop_map(ClientFrame::Hello),
         1 => fetch().prop_map(ClientFrame::Fetch),
         1 => sync().prop_map(ClientFrame::Sync),
@@ -199,6 +134,8 @@ pub fn server_frame() -> impl Strategy<Value = ServerFrame> {
         1 => welcome().prop_map(|welcome| ServerFrame::Welcome(Box::new(welcome))),
         1 => nack().prop_map(ServerFrame::Nack),
         1 => page().prop_map(ServerFrame::Page),
+        1 => pins().prop_map(ServerFrame::Pins),
+        1 => versions().prop_map(ServerFrame::Versions),
         1 => delta().prop_map(ServerFrame::Delta),
         1 => receipt().prop_map(ServerFrame::Receipt),
         1 => typing.prop_map(ServerFrame::Typing),
@@ -260,8 +197,46 @@ fn nack() -> impl Strategy<Value = Nack> {
 }
 
 fn page() -> impl Strategy<Value = Page> {
-    (conversation_id(), seq(), seq(), vec(entry(), 0..4), seq())
-        .prop_map(|(conversation, from, to, entries, head)| Page { conversation, from, to, entries, head })
+    (conversation_id(), seq(), seq(), vec(entry(), 0..4), seq(), vec(overlay(), 0..3)).prop_map(
+        |(conversation, from, to, entries, head, overlays)| Page {
+            conversation,
+            from,
+            to,
+            entries,
+            head,
+            overlays,
+        },
+    )
+}
+
+fn pins() -> impl Strategy<Value = Pins> {
+    (conversation_id(), vec(entry(), 0..3), vec(overlay(), 0..3))
+        .prop_map(|(conversation, entries, overlays)| Pins { conversation, entries, overlays })
+}
+
+fn versions() -> impl Strategy<Value = Versions> {
+    (conversation_id(), seq(), vec(entry(), 0..3)).prop_map(|(conversation, seq, entries)| Versions {
+        conversation,
+        seq,
+        entries,
+    })
+}
+
+fn overlay() -> impl Strategy<Value = Overlay> {
+    let reaction = (text(0..9), any::<u32>(), vec(user_id(), 0..3), any::<bool>())
+        .prop_map(|(reaction, count, users, mine)| Reaction { reaction, count, users, mine });
+    let by = || option::of((user_id(), time()));
+    let edited = option::of((vec(seq(), 0..3), time()));
+    (seq(), seq(), by(), edited, vec(reaction, 0..3), by()).prop_map(
+        |(seq, changed, recalled, edited, reactions, pinned)| Overlay {
+            seq,
+            changed,
+            recalled,
+            edited,
+            reactions,
+            pinned,
+        },
+    )
 }
 
 fn delta() -> impl Strategy<Value = Delta> {

@@ -10,7 +10,7 @@ pub fn of_log(log: &[Entry]) -> Result<BTreeSet<UserId>, String> {
     let mut members = BTreeSet::new();
     for entry in log {
         let change = match entry.body.to_wire() {
-            WireBody { kind: Some(body::Kind::System(System { change: Some(change) })) } => change,
+            WireBody { kind: Some(body::Kind::System(System { change: Some(change) })), .. } => change,
             _ => continue,
         };
         let parse = |user: &String| UserId::parse(user).map_err(|error| error.to_string());

@@ -106,6 +106,9 @@ impl Conversation {
         if is_system(&send.body) && !is_notice_of_service(&send.body, pending.command.origin.source) {
             return Decision::Refuse(Code::Forbidden, "only services may write notices");
         }
+        if send.body.as_change().is_some() {
+            return Decision::Refuse(Code::Unavailable, "this server keeps no changes of messages");
+        }
         if let Some(after) = send.after.filter(|after| self.log.ring.get(*after).is_none())
             && !mutation::is(Mutation::LostOrder)
         {
@@ -170,7 +173,7 @@ impl Conversation {
 
 fn is_notice_of_service(body: &Body, source: Source) -> bool {
     let system = match body.to_wire() {
-        WireBody { kind: Some(body::Kind::System(system)) } => system,
+        WireBody { kind: Some(body::Kind::System(system)), .. } => system,
         _ => return false,
     };
     source != Source::Client && matches!(system, System { change: Some(Change::Notice(_)) })

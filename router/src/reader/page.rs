@@ -35,7 +35,7 @@ pub fn of(fetch: &Fetch, (from, to): (Seq, Seq), entries: Vec<Entry>, head: Seq)
         (Some(_), Some(last)) => (from, last.seq),
         _ => (from, to),
     };
-    Page { conversation, from, to, entries, head }
+    Page { conversation, from, to, entries, head, overlays: Vec::new() }
 }
 
 /// Reads the page of a fetch.

@@ -5,23 +5,29 @@ use proto::Body;
 
 /// The field number of `system` in `Body` (body.proto).
 const SYSTEM: u64 = 16;
+/// Those of `edit`, `recall`, `react` and `pin`.
+const CHANGES: std::ops::RangeInclusive<u64> = 20..=23;
 
 /// Whether a body is a `system` one, without decoding it. Bytes that cannot be walked count as `system`: what this
 /// program does not understand must not pass for a harmless message.
 pub fn is_system(body: &Body) -> bool {
-    let mut bytes: &[u8] = body.encoded();
-    while bytes.has_remaining() {
-        let Some(tag) = varint(&mut bytes) else { return true };
-        if tag >> 3 == SYSTEM || !skip(tag & 7, &mut bytes) {
-            return true;
-        }
-    }
-    false
+    has(body, |field| field == SYSTEM)
 }
 
 /// Whether an entry with this body raises `counted`: messages do, changes and notices do not.
 pub fn is_countable(body: &Body) -> bool {
-    !is_system(body)
+    !has(body, |field| field == SYSTEM || CHANGES.contains(&field))
+}
+
+fn has(body: &Body, wanted: impl Fn(u64) -> bool) -> bool {
+    let mut bytes: &[u8] = body.encoded();
+    while bytes.has_remaining() {
+        let Some(tag) = varint(&mut bytes) else { return true };
+        if wanted(tag >> 3) || !skip(tag & 7, &mut bytes) {
+            return true;
+        }
+    }
+    false
 }
 
 fn varint(bytes: &mut &[u8]) -> Option<u64> {
@@ -55,18 +61,29 @@ fn skip(wire_type: u64, bytes: &mut &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use proto::wire;
+    use proto::body::{Change, MessageTarget};
+    use proto::{Seq, wire};
 
     use super::*;
 
     #[test]
     fn text_and_custom_count_and_system_does_not() {
         let custom = wire::Custom { r#type: "poll".into(), json: "{}".into() };
-        let custom = wire::Body { kind: Some(wire::body::Kind::Custom(custom)) };
         let notice = wire::system::Change::Notice(wire::Notice { text: "hello".into() });
         assert!(is_countable(&Body::text("hi")));
-        assert!(is_countable(&Body::from_wire(&custom)));
+        assert!(is_countable(&Body::of_kind(wire::body::Kind::Custom(custom))));
         assert!(!is_countable(&Body::system(notice)));
+        let target = MessageTarget { seq: Seq(1), message_id: None };
+        let changes = [
+            Change::Recall,
+            Change::Edit(Some(Body::text("hi"))),
+            Change::React { reaction: "+1".into(), remove: false },
+            Change::Pin { remove: true },
+        ];
+        for change in changes {
+            let body = Body::change(target, &change);
+            assert!(!is_countable(&body) && !is_system(&body), "{}", change.name());
+        }
     }
 
     #[test]

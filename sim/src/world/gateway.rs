@@ -144,6 +144,8 @@ impl Gateway {
                 ClientFrame::Read(position) => Request::Read(position),
                 ClientFrame::Delivered(position) => Request::Delivered(position),
                 ClientFrame::Typing(to) => Request::Typing(to),
+                ClientFrame::Pins(conversation) => Request::Pins(conversation),
+                ClientFrame::Versions(position) => Request::Versions(position),
             };
             let (name, send) = (
                 request.name(),
