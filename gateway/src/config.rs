@@ -76,9 +76,14 @@ pub struct MailboxLimits {
     pub bytes_max: u32,
     /// Frames.
     pub frames_max: u32,
+    /// Bytes in the mailboxes of all sessions together, each frame counted for every mailbox that it waits in; shards
+    /// have equal parts. At the bound nothing more waits for a client that does not read.
+    pub all_bytes_max: u64,
+    /// Bytes that the kernel takes for one socket before they are sent; what the peer has not taken waits there first.
+    pub unsent_bytes_max: u32,
     /// Conversations remembered while lagging. Above: one `resync` instead of heads.
     pub dirty_conversations_max: usize,
-    /// A lagging mailbox that does not drain for this long closes the socket with 4408.
+    /// A mailbox that lags, or of which the socket takes nothing, for this long closes the socket with 4408.
     pub lagging_timeout: Duration,
 }
 

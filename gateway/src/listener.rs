@@ -31,12 +31,17 @@ pub(crate) fn bind(
     Ok((bound, listeners))
 }
 
-/// Sets what every accepted socket has: small frames leave at once, and bytes that the peer's kernel does not take
-/// end the connection after `unacknowledged`.
-pub(crate) fn prepare(stream: &TcpStream, unacknowledged: Duration) -> io::Result<()> {
+/// Sets what every accepted socket has: small frames leave at once; bytes that the peer's kernel does not take end the
+/// connection after `unacknowledged`; and the kernel takes no more than `unsent_bytes_max` of what it cannot send yet,
+/// instead of the megabytes that a slow reader would cost there.
+pub(crate) fn prepare(stream: &TcpStream, unacknowledged: Duration, unsent_bytes_max: u32) -> io::Result<()> {
     stream.set_nodelay(true)?;
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    SockRef::from(stream).set_tcp_user_timeout(Some(unacknowledged))?;
+    {
+        let socket = SockRef::from(stream);
+        socket.set_tcp_user_timeout(Some(unacknowledged))?;
+        socket.set_tcp_notsent_lowat(unsent_bytes_max)?;
+    }
     Ok(())
 }
 

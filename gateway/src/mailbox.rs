@@ -1,34 +1,40 @@
 //! What waits for one socket: whole messages, written together when the socket takes them.
 //!
 //! ```text
-//! push ──fits──► queue ──► writev                 full: signals are dropped,
+//! push ──fits──► queue ──► writev                 full: signals leave,
 //!   └──event that does not fit──► lagging         events become "this conversation moved",
 //!                                   └─ queue drained ──► heads (and resync), and on as before
 //! ```
 //!
-//! **Guarantees.** Messages leave whole and in order. No event is dropped without a `head` of its conversation, or
-//! one `resync` for all of them, being owed; the debt is paid when the queue has drained, or the socket is closed.
+//! **Guarantees.** Messages leave whole and in order; only a signal takes the place of an earlier one about the same
+//! thing. Signals are the first to go. No event is dropped without a `head` of its conversation, or one `resync` for
+//! all of them, being owed; the debt is paid when the queue has drained, or the socket is closed.
 //!
 //! **Does not** know sockets, sessions or clocks.
 //!
-//! **Limits.** [`MailboxLimits`]. Replies, which answer a bounded number of commands, may take [`REPLY_SHARE`] times
-//! the bytes of pushed frames; one that still does not fit is dropped, its client asks again, and `resync` is owed.
-//! An empty mailbox is one word.
+//! **Limits.** [`MailboxLimits`]. Signals may fill half of a mailbox. Replies, which answer a bounded number of commands,
+//! may take [`REPLY_SHARE`] times the bytes of pushed frames; one that still does not fit is dropped, its client asks
+//! again, and `resync` is owed. When all mailboxes of a shard together hold what they may, nothing more waits for a client
+//! that does not read; who reads does not notice. An empty mailbox is one word.
 
+mod lag;
 mod pool;
+mod queue;
+mod signal;
 
+pub(crate) use lag::Lag;
 pub(crate) use pool::Pool;
+pub(crate) use signal::{SignalKey, SignalKeys};
 
-use std::collections::VecDeque;
 use std::io::IoSlice;
 
-use bytes::{Buf as _, Bytes};
-use hashbrown::HashMap;
+use bytes::Bytes;
 use proto::delivery::Class;
 use proto::{ConversationId, Seq};
 
 use crate::config::MailboxLimits;
 use crate::wheel::Tick;
+use queue::Queue;
 
 /// How many times the bytes of pushed frames may wait when replies are among them.
 pub(crate) const REPLY_SHARE: u32 = 4;
@@ -37,36 +43,26 @@ pub(crate) const REPLY_SHARE: u32 = 4;
 #[derive(Default)]
 pub(crate) struct Mailbox(Option<Box<Queue>>);
 
-/// The part that exists only while something waits; taken from and given back to a [`Pool`].
-#[derive(Default)]
-pub(crate) struct Queue {
-    /// What is left of each message; only the first may be partly written.
-    frames: VecDeque<Bytes>,
-    bytes: u32,
-    /// The first message is partly written: its rest must come before anything else.
-    begun: bool,
-    lag: Option<Box<Lag>>,
-}
-
-/// What is owed to a slow reader.
-pub(crate) struct Lag {
-    /// When it began.
-    pub(crate) since: Tick,
-    /// Conversations whose events were not queued, and the newest seq of each.
-    pub(crate) dirty: HashMap<ConversationId, Seq>,
-    /// Something was left out that `dirty` cannot say.
-    pub(crate) resync: bool,
-}
-
 /// What became of a pushed message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pushed {
     /// It waits to be written.
     Queued,
+    /// It waits in the place of an earlier one that it outdates.
+    Replaced,
     /// It did not fit and need not be told.
     Dropped,
     /// It did not fit; what it said is owed. `began` when the mailbox was not lagging before.
     Owed { began: bool },
+}
+
+/// What the socket did when it was last written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taking {
+    /// It took everything: what is queued now leaves within the turn.
+    All,
+    /// It was full; what is queued now waits until the client reads.
+    Nothing,
 }
 
 /// A message that a router published.
@@ -75,6 +71,9 @@ pub(crate) struct Published<'a> {
     pub(crate) class: Class,
     pub(crate) conversation: &'a ConversationId,
     pub(crate) seq: Seq,
+    /// Of a signal: what it is about.
+    pub(crate) signal: Option<SignalKey>,
+    pub(crate) taking: Taking,
 }
 
 impl Mailbox {
@@ -92,13 +91,18 @@ impl Mailbox {
     /// client that would take them.
     pub(crate) fn is_quarter_full(&self, limits: &MailboxLimits) -> bool {
         self.0.as_ref().is_some_and(|queue| {
-            queue.bytes > limits.bytes_max / 4 || length_of(&queue.frames) > limits.frames_max / 4
+            queue.bytes > limits.bytes_max / 4 || queue.frames_count() > limits.frames_max / 4
         })
     }
 
     /// Since when it is lagging.
     pub(crate) fn lagging_since(&self) -> Option<Tick> {
         self.0.as_ref().and_then(|queue| queue.lag.as_ref()).map(|lag| lag.since)
+    }
+
+    /// Since when nothing was taken off, while something waits.
+    pub(crate) fn unmoved_since(&self) -> Option<Tick> {
+        self.0.as_ref().filter(|queue| !queue.frames.is_empty()).map(|queue| queue.moved)
     }
 
     /// Queues a published message, or notes what it said.
@@ -110,20 +114,16 @@ impl Mailbox {
         message: &Published<'_>,
     ) -> Pushed {
         let queue = self.0.get_or_insert_with(|| pool.take());
-        let bytes_max = match message.class {
-            // Signals may fill half of it, so that they never take an event's place.
-            Class::Signal => limits.bytes_max / 2,
-            Class::Event | Class::Receipt => limits.bytes_max,
+        let before = queue.bytes;
+        let pushed = match message.class {
+            Class::Signal => publish_signal(queue, pool, limits, now, message),
+            Class::Event | Class::Receipt => publish_lasting(queue, pool, limits, now, message),
         };
-        if queue.lag.is_none() && queue.fits(message.frame, bytes_max, limits.frames_max) {
-            queue.push(message.frame.clone());
-            return Pushed::Queued;
+        pool.recount(before, queue.bytes);
+        if pushed == Pushed::Dropped && queue.frames.is_empty() && queue.lag.is_none() {
+            self.clear(pool);
         }
-        match message.class {
-            Class::Signal => Pushed::Dropped,
-            Class::Receipt => queue.owe(now, |lag| lag.resync = true),
-            Class::Event => queue.owe(now, |lag| lag.note(message.conversation, message.seq, limits)),
-        }
+        pushed
     }
 
     /// Queues a message for this session alone: a reply, or what the gateway itself has to say.
@@ -132,27 +132,42 @@ impl Mailbox {
         pool: &mut Pool,
         limits: &MailboxLimits,
         now: Tick,
+        taking: Taking,
         frame: Bytes,
     ) -> Pushed {
         let queue = self.0.get_or_insert_with(|| pool.take());
         let bytes_max = limits.bytes_max.saturating_mul(REPLY_SHARE);
+        let before = queue.bytes;
         // One message alone always fits: a page may be larger than a small mailbox.
-        if queue.frames.is_empty() || queue.fits(&frame, bytes_max, limits.frames_max) {
-            queue.push(frame);
-            return Pushed::Queued;
+        let fits = |queue: &Queue| {
+            queue.frames.is_empty()
+                || pool.has_room(taking) && queue.fits(&frame, bytes_max, limits.frames_max)
+        };
+        let mut signals_dropped = 0;
+        if !fits(queue) {
+            signals_dropped = queue.drop_signals();
         }
-        queue.owe(now, |lag| lag.resync = true)
+        let pushed = if fits(queue) {
+            queue.push(now, frame);
+            Pushed::Queued
+        } else {
+            owe(queue, now, |lag| lag.resync = true)
+        };
+        pool.signals_dropped += signals_dropped;
+        pool.recount(before, queue.bytes);
+        pushed
     }
 
     /// Queues the close frame as the last message. With `at_once` what waits and was not begun is left out.
-    pub(crate) fn close(&mut self, pool: &mut Pool, frame: Bytes, at_once: bool) {
+    pub(crate) fn close(&mut self, pool: &mut Pool, now: Tick, frame: Bytes, at_once: bool) {
         let queue = self.0.get_or_insert_with(|| pool.take());
+        let before = queue.bytes;
         queue.lag = None;
         if at_once {
-            queue.frames.truncate(usize::from(queue.begun));
-            queue.bytes = queue.frames.iter().map(length).sum();
+            queue.keep_only_begun();
         }
-        queue.push(frame);
+        queue.push(now, frame);
+        pool.recount(before, queue.bytes);
     }
 
     /// The messages to write next, as many as `into` has room for.
@@ -167,18 +182,13 @@ impl Mailbox {
     }
 
     /// Takes off what was written. When nothing waits any more, gives what is owed.
-    pub(crate) fn advance(&mut self, pool: &mut Pool, mut written: usize) -> Option<Box<Lag>> {
+    pub(crate) fn advance(&mut self, pool: &mut Pool, now: Tick, written: usize) -> Option<Box<Lag>> {
         let queue = self.0.as_mut()?;
-        queue.bytes = queue.bytes.saturating_sub(u32::try_from(written).unwrap_or(u32::MAX));
-        while let Some(first) = queue.frames.front_mut() {
-            if first.len() > written {
-                first.advance(written);
-                queue.begun |= written > 0;
-                return None;
-            }
-            written -= first.len();
-            queue.frames.pop_front();
-            queue.begun = false;
+        let before = queue.bytes;
+        let drained = queue.take_written(now, written);
+        pool.recount(before, queue.bytes);
+        if !drained {
+            return None;
         }
         let lag = queue.lag.take();
         self.clear(pool);
@@ -193,52 +203,64 @@ impl Mailbox {
     }
 }
 
-impl Queue {
-    fn fits(&self, frame: &Bytes, bytes_max: u32, frames_max: u32) -> bool {
-        self.bytes.saturating_add(length(frame)) <= bytes_max && length_of(&self.frames) < frames_max
-    }
-
-    fn push(&mut self, frame: Bytes) {
-        self.bytes = self.bytes.saturating_add(length(&frame));
-        self.frames.push_back(frame);
-    }
-
-    fn owe(&mut self, now: Tick, note: impl FnOnce(&mut Lag)) -> Pushed {
-        let began = self.lag.is_none();
-        note(
-            self.lag.get_or_insert_with(|| {
-                Box::new(Lag { since: now, dirty: HashMap::default(), resync: false })
-            }),
-        );
-        Pushed::Owed { began }
-    }
-
-    fn clear(&mut self) {
-        self.frames.clear();
-        self.bytes = 0;
-        self.begun = false;
-        self.lag = None;
-    }
-}
-
-impl Lag {
-    fn note(&mut self, conversation: &ConversationId, seq: Seq, limits: &MailboxLimits) {
-        if let Some(newest) = self.dirty.get_mut(conversation) {
-            *newest = seq.max(*newest);
-        } else if self.dirty.len() < limits.dirty_conversations_max {
-            self.dirty.insert(conversation.clone(), seq);
-        } else {
-            self.resync = true;
+/// An event or a receipt: has room before all signals, and is owed where there is none.
+fn publish_lasting(
+    queue: &mut Queue,
+    pool: &mut Pool,
+    limits: &MailboxLimits,
+    now: Tick,
+    message: &Published<'_>,
+) -> Pushed {
+    let fits = |queue: &Queue| {
+        queue.fits(message.frame, limits.bytes_max, limits.frames_max)
+            && (queue.frames.is_empty() || pool.has_room(message.taking))
+    };
+    if queue.lag.is_none() {
+        let mut signals_dropped = 0;
+        if !fits(queue) {
+            signals_dropped = queue.drop_signals();
+        }
+        let fits = fits(queue);
+        pool.signals_dropped += signals_dropped;
+        if fits {
+            queue.push(now, message.frame.clone());
+            return Pushed::Queued;
         }
     }
+    if message.class == Class::Receipt {
+        return owe(queue, now, |lag| lag.resync = true);
+    }
+    owe(queue, now, |lag| lag.note(message.conversation, message.seq, limits))
 }
 
-fn length(frame: &Bytes) -> u32 {
-    u32::try_from(frame.len()).unwrap_or(u32::MAX)
+/// A signal: takes the place of the one it outdates, or half of the mailbox at most.
+fn publish_signal(
+    queue: &mut Queue,
+    pool: &Pool,
+    limits: &MailboxLimits,
+    now: Tick,
+    message: &Published<'_>,
+) -> Pushed {
+    if queue.lag.is_some() {
+        return Pushed::Dropped;
+    }
+    let bytes_max = limits.bytes_max / 2;
+    if message.signal.is_some_and(|key| queue.replace_signal(key, message.frame, bytes_max)) {
+        return Pushed::Replaced;
+    }
+    let fits = queue.fits(message.frame, bytes_max, limits.frames_max)
+        && (queue.frames.is_empty() || pool.has_room(message.taking));
+    if fits && queue.push_signal(now, message.signal, message.frame.clone()) {
+        Pushed::Queued
+    } else {
+        Pushed::Dropped
+    }
 }
 
-fn length_of(frames: &VecDeque<Bytes>) -> u32 {
-    u32::try_from(frames.len()).unwrap_or(u32::MAX)
+fn owe(queue: &mut Queue, now: Tick, note: impl FnOnce(&mut Lag)) -> Pushed {
+    let began = queue.lag.is_none();
+    note(queue.lag.get_or_insert_with(|| Box::new(Lag::begin(now))));
+    Pushed::Owed { began }
 }
 
 #[cfg(test)]

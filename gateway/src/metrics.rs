@@ -23,6 +23,12 @@ pub const INVENTORY: &[(&str, &str, &str)] = &[
     ("gateway_writes_blocked_total", "counter", "writes that found the socket full"),
     ("gateway_mailbox_lagging_total", "counter", "times a mailbox was full and events became heads"),
     ("gateway_mailbox_signals_dropped_total", "counter", "signals dropped because a mailbox was filling"),
+    (
+        "gateway_mailbox_signals_replaced_total",
+        "counter",
+        "signals that took the place of an earlier one about the same thing",
+    ),
+    ("gateway_mailbox_bytes", "gauge", "bytes that wait in the mailboxes of all sessions"),
     ("gateway_mailbox_owed_total", "counter", "frames that a lagging mailbox turned into heads or a resync"),
     ("gateway_commands_total", "counter", "commands sent to the bus"),
     ("gateway_commands_busy_total", "counter", "commands that the bus had no room for"),
@@ -80,6 +86,7 @@ tally! {
     writes_blocked = "gateway_writes_blocked_total",
     lagging = "gateway_mailbox_lagging_total",
     signals_dropped = "gateway_mailbox_signals_dropped_total",
+    signals_replaced = "gateway_mailbox_signals_replaced_total",
     owed = "gateway_mailbox_owed_total",
     commands = "gateway_commands_total",
     commands_busy = "gateway_commands_busy_total",
@@ -98,12 +105,21 @@ pub(crate) struct Metrics {
     counters: Counters,
     sessions: Level,
     lingering: Level,
+    mailbox_bytes: Level,
+}
+
+/// What there is of everything that comes and goes, in one shard.
+pub(crate) struct Levels {
+    pub(crate) sessions: u64,
+    /// Users without a session whose subscriptions are kept.
+    pub(crate) lingering: u64,
+    pub(crate) mailbox_bytes: u64,
 }
 
 /// A gauge that is shared by all shards: each moves it by what changed.
 struct Level {
     gauge: metrics::Gauge,
-    told: usize,
+    told: u64,
 }
 
 impl Level {
@@ -111,7 +127,7 @@ impl Level {
         Self { gauge, told: 0 }
     }
 
-    fn tell(&mut self, now: usize) {
+    fn tell(&mut self, now: u64) {
         if now > self.told {
             self.gauge.increment((now - self.told) as f64);
         } else if now < self.told {
@@ -127,14 +143,16 @@ impl Metrics {
             counters: Counters::register(),
             sessions: Level::of(metrics::gauge!("gateway_sessions")),
             lingering: Level::of(metrics::gauge!("gateway_users_lingering")),
+            mailbox_bytes: Level::of(metrics::gauge!("gateway_mailbox_bytes")),
         }
     }
 
-    /// Hands over what was counted, and how many sessions and lingering users there are.
-    pub(crate) fn hand_over(&mut self, tally: &mut Tally, sessions: usize, lingering: usize) {
+    /// Hands over what was counted, and what there is.
+    pub(crate) fn hand_over(&mut self, tally: &mut Tally, levels: &Levels) {
         self.counters.add(tally);
-        self.sessions.tell(sessions);
-        self.lingering.tell(lingering);
+        self.sessions.tell(levels.sessions);
+        self.lingering.tell(levels.lingering);
+        self.mailbox_bytes.tell(levels.mailbox_bytes);
     }
 }
 

@@ -19,7 +19,7 @@ use proto::{DeviceId, Encoding, LoginId, UserId};
 use tokio::net::TcpStream;
 
 use crate::admission::Admitted;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, Taking};
 use crate::rate::RateMeter;
 use crate::websocket::Decoder;
 use crate::wheel::Tick;
@@ -123,6 +123,11 @@ impl Session {
         if let Some(waker) = &self.waker {
             waker.wake_by_ref();
         }
+    }
+
+    /// What the socket did when it was last written to.
+    pub(crate) fn taking(&self) -> Taking {
+        if self.flags.has(Flags::BLOCKED) { Taking::Nothing } else { Taking::All }
     }
 
     pub(crate) fn is_closing(&self) -> bool {

@@ -42,7 +42,7 @@ use crate::authenticator::Authenticator;
 use crate::config::GatewayConfig;
 use crate::connection::Upgraded;
 use crate::interest::{Interest, Lingering, Subscriptions};
-use crate::mailbox::{Mailbox, Pool};
+use crate::mailbox::{Mailbox, Pool, SignalKeys};
 use crate::metrics::{Metrics, Tally};
 use crate::presence::PresenceSink;
 use crate::rate::{Rate, RateMeter};
@@ -69,6 +69,7 @@ pub(crate) struct Shard {
     wheel: Wheel<SessionKey>,
     clock: Clock,
     pool: Pool,
+    signal_keys: SignalKeys,
     /// Slots with something to write.
     dirty: Vec<u32>,
     /// Where sockets are read into; one buffer for all.
@@ -114,6 +115,7 @@ impl Shard {
     ) -> Self {
         let inbox = bus.node(NodeId(rand::random()));
         let session = &config.session;
+        let mailboxes_bytes_max = config.mailbox.all_bytes_max / config.shards.max(1) as u64;
         let rate = Rate::new(session.commands_per_second, session.commands_burst, session.rate_strikes_max);
         Self {
             rate,
@@ -127,7 +129,8 @@ impl Shard {
             interest: Interest::default(),
             wheel: Wheel::new(),
             clock: Clock::start(),
-            pool: Pool::new(QUEUES_KEPT),
+            pool: Pool::new(QUEUES_KEPT, mailboxes_bytes_max),
+            signal_keys: SignalKeys::default(),
             dirty: Vec::new(),
             read_buffer: vec![0; READ_BUFFER_BYTES],
             random: SmallRng::from_rng(&mut rand::rng()),
@@ -202,7 +205,8 @@ impl Shard {
         if session.is_closing() {
             return;
         }
-        let pushed = session.mailbox.reply(&mut self.pool, &self.config.mailbox, now, frame);
+        let taking = session.taking();
+        let pushed = session.mailbox.reply(&mut self.pool, &self.config.mailbox, now, taking, frame);
         self.after_push(key, pushed);
     }
 }

@@ -14,7 +14,7 @@ pub(crate) const TICK: Duration = Duration::from_millis(100);
 const SLOTS: u32 = 512;
 
 /// Ticks since the shard started. Lasts 13 years.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Tick(pub u32);
 
 impl Tick {

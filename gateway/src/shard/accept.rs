@@ -44,8 +44,10 @@ fn begin(
     handshake: OwnedSemaphorePermit,
 ) {
     shard.borrow_mut().tally.connections += 1;
-    let timeouts = &context.config.timeouts;
-    if let Err(error) = listener::prepare(&stream, timeouts.ping_after + timeouts.pong) {
+    let (timeouts, mailbox) = (&context.config.timeouts, &context.config.mailbox);
+    // Not before the gateway itself has had the time to say that the client is too slow.
+    let unacknowledged = (timeouts.ping_after + timeouts.pong).max(mailbox.lagging_timeout + timeouts.close);
+    if let Err(error) = listener::prepare(&stream, unacknowledged, mailbox.unsent_bytes_max) {
         tracing::debug!(%error, "connection ended before it began");
         return;
     }

@@ -59,14 +59,15 @@ impl Shard {
 
     /// Tells whether it was not closing already.
     fn begin_close(&mut self, key: SessionKey, code: u16, reason: &str, at_once: bool) -> bool {
-        let until = self.clock.tick().after(self.config.timeouts.close);
+        let now = self.clock.tick();
+        let until = now.after(self.config.timeouts.close);
         let Some(session) = self.sessions.get_mut(key) else { return false };
         if session.is_closing() {
             return false;
         }
         session.phase = Phase::Closing(until);
         session.unread = None;
-        session.mailbox.close(&mut self.pool, close_frame(code, reason), at_once);
+        session.mailbox.close(&mut self.pool, now, close_frame(code, reason), at_once);
         let left = Leaving::of(session);
         self.mark_dirty(key);
         // The timer in force belongs to the open session and may be far off.

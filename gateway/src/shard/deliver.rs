@@ -68,6 +68,10 @@ impl Shard {
             Target::Group(group) => self.interest.of_group(group),
             Target::Node(_) => &[],
         };
+        let signal = match class {
+            Class::Signal => self.signal_keys.of(fanout.frame.frame()),
+            Class::Event | Class::Receipt => None,
+        };
         let except = fanout.except.filter(|except| except.node == self.inbox.node());
         let (now, limits) = (self.clock.tick(), &self.config.mailbox);
         let mut fill = Fill::Room;
@@ -82,6 +86,8 @@ impl Shard {
                 class,
                 conversation: &fanout.conversation,
                 seq: fanout.seq,
+                signal,
+                taking: session.taking(),
             };
             let pushed = session.mailbox.publish(&mut self.pool, limits, now, &message);
             count_push(&mut self.tally, pushed);
@@ -92,6 +98,10 @@ impl Shard {
             if !session.flags.has(Flags::BLOCKED) && session.mailbox.is_quarter_full(limits) {
                 fill = Fill::Write;
             }
+        }
+        if self.pool.is_full() {
+            // What is on its way to those who read must not add up beside what waits for the others.
+            fill = Fill::Write;
         }
         (slots.len(), fill)
     }

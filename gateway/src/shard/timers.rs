@@ -6,6 +6,7 @@ use proto::{CloseCode, ServerFrame};
 
 use super::Shard;
 use crate::config::{GatewayConfig, Timeouts};
+use crate::metrics::Levels;
 use crate::session::{Flags, Phase, Session, SessionKey};
 use crate::websocket::EMPTY_PING;
 use crate::wheel::{Tick, Wheel};
@@ -33,13 +34,22 @@ fn next_due(session: &Session, config: &GatewayConfig) -> Tick {
     if let Some(pending) = &session.pending {
         due = due.min(pending.retry);
     }
-    if let Some(since) = session.mailbox.lagging_since() {
+    if let Some(since) = slow_since(session) {
         due = due.min(since.after(config.mailbox.lagging_timeout));
     }
     if session.flags.has(Flags::PAUSED) && session.unanswered > 0 {
         due = due.min(session.unanswered_since.after(timeouts.unanswered));
     }
     due
+}
+
+/// Since when the client owes it to the others to read: its mailbox was full once and has not drained since, or the
+/// socket takes nothing at all.
+fn slow_since(session: &Session) -> Option<Tick> {
+    let blocked = session.flags.has(Flags::BLOCKED);
+    let unmoved = session.mailbox.unmoved_since().filter(|_| blocked);
+    let lagging = session.mailbox.lagging_since();
+    lagging.into_iter().chain(unmoved).min()
 }
 
 fn silence_due(session: &Session, timeouts: &Timeouts) -> Tick {
@@ -81,7 +91,13 @@ impl Shard {
             self.arm_next(key);
         }
         self.end_lingering();
-        self.metrics.hand_over(&mut self.tally, self.authenticated, self.interest.lingering());
+        self.tally.signals_dropped += self.pool.take_signals_dropped();
+        let levels = Levels {
+            sessions: self.authenticated as u64,
+            lingering: self.interest.lingering() as u64,
+            mailbox_bytes: self.pool.bytes(),
+        };
+        self.metrics.hand_over(&mut self.tally, &levels);
     }
 
     fn on_timer(&mut self, key: SessionKey) {
@@ -123,7 +139,7 @@ impl Shard {
     fn check_mailbox(&mut self, key: SessionKey, now: Tick) {
         let Some(session) = self.sessions.get(key) else { return };
         let timeout = self.config.mailbox.lagging_timeout;
-        if session.mailbox.lagging_since().is_some_and(|since| since.after(timeout) <= now) {
+        if slow_since(session).is_some_and(|since| since.after(timeout) <= now) {
             self.close(key, CloseCode::Slow, "the client does not read what it is sent");
         }
     }

@@ -9,9 +9,10 @@ use proto::{Encoding, ServerFrame};
 
 use super::Shard;
 use super::timers::arm;
-use crate::mailbox::{Lag, Pushed};
+use crate::mailbox::{Lag, Pool, Pushed};
 use crate::metrics::Tally;
 use crate::session::{Flags, Session, SessionKey};
+use crate::wheel::Tick;
 
 /// Messages in one `writev`.
 const SLICES: usize = 64;
@@ -28,6 +29,7 @@ pub(super) fn mark_dirty(dirty: &mut Vec<u32>, session: &mut Session, slot: u32)
 pub(super) fn count_push(tally: &mut Tally, pushed: Pushed) {
     match pushed {
         Pushed::Queued => tally.frames_queued += 1,
+        Pushed::Replaced => tally.signals_replaced += 1,
         Pushed::Dropped => tally.signals_dropped += 1,
         Pushed::Owed { began } => {
             tally.owed += 1;
@@ -94,7 +96,7 @@ impl Shard {
             if session.flags.has(Flags::BLOCKED) {
                 return;
             }
-            match write(session, &mut self.pool, &mut self.tally) {
+            match write(session, &mut self.pool, &mut self.tally, self.clock.tick()) {
                 Flushed::All => {
                     // Reading may have waited for the mailbox to drain.
                     if session.flags.has(Flags::PAUSED) {
@@ -107,7 +109,9 @@ impl Shard {
                 Flushed::Blocked => {
                     self.tally.writes_blocked += 1;
                     session.flags.set(Flags::BLOCKED);
-                    return session.wake();
+                    session.wake();
+                    // From here on the client must take something, or it is too slow.
+                    return self.arm_next(key);
                 }
             }
         }
@@ -131,7 +135,7 @@ pub(super) fn resync(encoding: Encoding) -> Bytes {
     ServerFrame::Resync.encode_message(encoding)
 }
 
-fn write(session: &mut Session, pool: &mut crate::mailbox::Pool, tally: &mut Tally) -> Flushed {
+fn write(session: &mut Session, pool: &mut Pool, tally: &mut Tally, now: Tick) -> Flushed {
     while !session.mailbox.is_empty() {
         let mut slices = [IoSlice::new(&[]); SLICES];
         let filled = session.mailbox.slices(&mut slices);
@@ -153,7 +157,7 @@ fn write(session: &mut Session, pool: &mut crate::mailbox::Pool, tally: &mut Tal
         };
         tally.writes += u64::from(filled > 0);
         tally.sent_bytes += written as u64;
-        if let Some(lag) = session.mailbox.advance(pool, written) {
+        if let Some(lag) = session.mailbox.advance(pool, now, written) {
             return Flushed::Owing(lag);
         }
     }

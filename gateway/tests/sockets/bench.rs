@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -112,6 +112,8 @@ fn config() -> GatewayConfig {
         mailbox: MailboxLimits {
             bytes_max: 256 * 1024,
             frames_max: 4_096,
+            all_bytes_max: 64 * 1024 * 1024,
+            unsent_bytes_max: 128 * 1024,
             dirty_conversations_max: 256,
             lagging_timeout: 10 * second,
         },
@@ -312,10 +314,15 @@ impl Bench {
         self.commands.recv_timeout(PATIENCE).expect("a command arrives")
     }
 
+    /// The next command, if one arrives within a moment.
+    pub fn command_within(&self, moment: Duration) -> Option<Command> {
+        self.commands.recv_timeout(moment).ok()
+    }
+
     /// Fails when a command arrives within a moment.
     pub fn expect_no_command(&self) {
-        let found = self.commands.recv_timeout(Duration::from_millis(300));
-        assert!(matches!(found, Err(RecvTimeoutError::Timeout)), "{found:?}");
+        let found = self.command_within(Duration::from_millis(300));
+        assert!(found.is_none(), "{found:?}");
     }
 
     pub fn reply(&self, command: &Command, reply: Reply) {

@@ -24,6 +24,8 @@ pub(super) fn read(reader: &Reader) -> GatewayConfig {
         mailbox: MailboxLimits {
             bytes_max: reader.bytes("gateway.mailbox_bytes_max", 4 * 1024..=64 * 1024 * 1024),
             frames_max: reader.whole("gateway.mailbox_frames_max", 16..=1 << 20),
+            all_bytes_max: reader.bytes("gateway.mailboxes_bytes_max", 1024 * 1024..=1 << 40),
+            unsent_bytes_max: reader.bytes("gateway.unsent_bytes_max", 4 * 1024..=64 * 1024 * 1024),
             dirty_conversations_max: reader.whole("gateway.dirty_conversations_max", 1..=1 << 16),
             lagging_timeout: reader.duration("gateway.lagging_timeout", seconds(1)..=seconds(3_600)),
         },
