@@ -111,7 +111,7 @@ async fn answered(
         Request::Pins(_) | Request::Versions(_) => {
             Err(Refused::Rule(Code::Unavailable, "this server keeps no changes of messages"))
         }
-        Request::Disconnected | Request::Send(_) | Request::Group(..) => {
+        Request::Disconnected | Request::Send(_) | Request::Group(..) | Request::Contact(..) => {
             Ok(vec![reply(command, Reply::Settled)])
         }
     }
@@ -133,6 +133,7 @@ async fn seen(
         ConversationKind::Direct(..) => {
             return Err(Refused::Rule(Code::Forbidden, "only its two users may read"));
         }
+        ConversationKind::Pair(..) => return Err(Refused::Rule(Code::Forbidden, "nobody may read this")),
         ConversationKind::Group(group) => match store.member(&group, user).await? {
             Some(member) => member.floor,
             None if store.group(&group).await?.is_none() => {
