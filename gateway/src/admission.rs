@@ -1,29 +1,51 @@
-//! Who is let in: permits and counts for the whole process, touched when a connection opens and closes and never
-//! while it lives.
+//! Who is let in: permits, counts and rates for the whole process. Touched when a connection opens and closes; the rates of
+//! a user also by each command, without a lock.
+
+mod table;
+mod user_rates;
+
+pub(crate) use user_rates::{CommandClass, OverRate, UserRates};
 
 use std::hash::BuildHasher as _;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use hashbrown::{DefaultHashBuilder, HashMap};
+use hashbrown::DefaultHashBuilder;
 use proto::UserId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 use crate::config::AdmissionLimits;
+use crate::rate::{Rate, RateMeter, Verdict};
+use table::{Forgettable, Table};
 
 /// The counts of a process.
 pub(crate) struct Admission {
     limits: AdmissionLimits,
+    connects: Rate,
+    /// What microseconds are counted from.
+    start: Instant,
     connections: Semaphore,
     handshakes: Arc<Semaphore>,
     hasher: DefaultHashBuilder,
-    addresses: Counts,
-    users: Counts,
+    addresses: Table<Address>,
+    users: Table<User>,
 }
 
-/// Counts by a keyed 64-bit hash, so that an entry is 16 bytes; two names meet in one count with the chance 2⁻⁶⁴.
+/// What is known of one address.
 #[derive(Default)]
-struct Counts(Mutex<HashMap<u64, u32>>);
+struct Address {
+    connections: u32,
+    connects: RateMeter,
+}
+
+/// What is known of one user.
+#[derive(Default)]
+struct User {
+    sockets: u32,
+    /// From the first command on.
+    rates: Option<Arc<UserRates>>,
+}
 
 /// The place of one connection. Dropping it gives everything back.
 pub(crate) struct Admitted {
@@ -32,22 +54,49 @@ pub(crate) struct Admitted {
     address: u64,
     /// Zero until the user is known.
     user: u64,
+    rates: Option<Arc<UserRates>>,
 }
 
 /// There are as many as may be.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Full;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Crowded {
+    /// Connections of the address.
+    Address,
+    /// New connections of the address, until so many milliseconds have passed.
+    AddressRate { retry_after_ms: u32 },
+    /// Sockets of the user.
+    User,
+}
 
 impl Admission {
     pub(crate) fn new(limits: AdmissionLimits) -> Arc<Self> {
+        let per_address = limits.per_address_connects;
         Arc::new(Self {
             limits,
+            connects: Rate::new(per_address.per_second, per_address.burst, u16::MAX),
+            start: Instant::now(),
             connections: Semaphore::new(limits.connections_max.min(Semaphore::MAX_PERMITS)),
             handshakes: Arc::new(Semaphore::new(limits.handshakes_max.min(Semaphore::MAX_PERMITS))),
             hasher: DefaultHashBuilder::default(),
-            addresses: Counts::default(),
-            users: Counts::default(),
+            addresses: Table::default(),
+            users: Table::default(),
         })
+    }
+
+    /// When the process's microseconds began.
+    pub(crate) fn start(&self) -> Instant {
+        self.start
+    }
+
+    /// Connections that are open, of any kind.
+    pub(crate) fn connections(&self) -> usize {
+        let max = self.limits.connections_max.min(Semaphore::MAX_PERMITS);
+        max.saturating_sub(self.connections.available_permits())
+    }
+
+    /// Addresses and users that are remembered.
+    pub(crate) fn remembered(&self) -> usize {
+        self.addresses.len() + self.users.len()
     }
 
     /// Waits for a place for one connection, whose address is not known yet.
@@ -56,7 +105,7 @@ impl Admission {
             Ok(permit) => permit.forget(),
             Err(_) => unreachable!("the semaphore is never closed"),
         }
-        Admitted { admission: Arc::clone(self), address: 0, user: 0 }
+        Admitted { admission: Arc::clone(self), address: 0, user: 0, rates: None }
     }
 
     /// Waits for a place for one handshake.
@@ -70,41 +119,98 @@ impl Admission {
     fn key(&self, of: impl std::hash::Hash) -> u64 {
         self.hasher.hash_one(of).max(1)
     }
+
+    fn now_us(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
 }
 
 impl Admitted {
-    /// Counts the connection for its address. It stays admitted when that is full: it still gets an answer.
-    pub(crate) fn count_address(&mut self, address: IpAddr) -> Result<(), Full> {
+    /// Counts the connection for its address, and for no other any more. It stays admitted when that is full: it still gets
+    /// an answer.
+    pub(crate) fn count_address(&mut self, address: IpAddr) -> Result<(), Crowded> {
+        self.forget_address();
         let address = address.to_canonical();
         if address.is_loopback() {
             return Ok(());
         }
+        let admission = &self.admission;
         let key = match address {
-            IpAddr::V4(_) => self.admission.key(address),
-            IpAddr::V6(v6) => self.admission.key(prefix(v6)),
+            IpAddr::V4(_) => admission.key(address),
+            IpAddr::V6(v6) => admission.key(prefix(v6)),
         };
-        self.admission.addresses.add(key, self.admission.limits.per_address_max)?;
+        let now_us = admission.now_us();
+        admission.addresses.with(key, now_us, |entry| {
+            if entry.connections >= admission.limits.per_address_max {
+                return Err(Crowded::Address);
+            }
+            if let Verdict::Refuse { retry_after_ms } = entry.connects.take(&admission.connects, now_us) {
+                return Err(Crowded::AddressRate { retry_after_ms });
+            }
+            entry.connections += 1;
+            Ok(())
+        })?;
         self.address = key;
         Ok(())
     }
 
     /// Counts the connection for its user; a second user of the same connection is not counted.
-    pub(crate) fn count_user(&mut self, user: &UserId) -> Result<(), Full> {
+    pub(crate) fn count_user(&mut self, user: &UserId) -> Result<(), Crowded> {
         if self.user != 0 {
             return Ok(());
         }
-        let key = self.admission.key(user);
-        self.admission.users.add(key, self.admission.limits.per_user_max)?;
+        let admission = &self.admission;
+        let key = admission.key(user);
+        admission.users.with(key, admission.now_us(), |entry| {
+            if entry.sockets >= admission.limits.per_user_max {
+                return Err(Crowded::User);
+            }
+            entry.sockets += 1;
+            Ok(())
+        })?;
         self.user = key;
         Ok(())
+    }
+
+    /// Counts one command of the user at `now_us` since [`Admission::start`].
+    pub(crate) fn take_rate(&mut self, class: CommandClass, now_us: u64) -> Result<(), OverRate> {
+        let (admission, user) = (&self.admission, self.user);
+        let rates = self.rates.get_or_insert_with(|| {
+            admission.users.with(user, now_us, |entry| Arc::clone(entry.rates.get_or_insert_default()))
+        });
+        rates.take(&admission.limits.user_rates, class, now_us)
+    }
+
+    fn forget_address(&mut self) {
+        if self.address != 0 {
+            let admission = &self.admission;
+            admission.addresses.with(self.address, admission.now_us(), |entry| entry.connections -= 1);
+            self.address = 0;
+        }
     }
 }
 
 impl Drop for Admitted {
     fn drop(&mut self) {
-        self.admission.connections.add_permits(1);
-        self.admission.addresses.remove(self.address);
-        self.admission.users.remove(self.user);
+        self.forget_address();
+        let admission = &self.admission;
+        if self.user != 0 {
+            admission.users.with(self.user, admission.now_us(), |entry| entry.sockets -= 1);
+        }
+        admission.connections.add_permits(1);
+    }
+}
+
+impl Forgettable for Address {
+    /// What it has used of its rate is remembered beyond its last connection.
+    fn says_nothing(&self, now_us: u64) -> bool {
+        self.connections == 0 && self.connects.has_rested(now_us)
+    }
+}
+
+impl Forgettable for User {
+    fn says_nothing(&self, now_us: u64) -> bool {
+        self.sockets == 0 && self.rates.as_ref().is_none_or(|rates| rates.has_rested(now_us))
     }
 }
 
@@ -114,91 +220,5 @@ fn prefix(address: Ipv6Addr) -> [u16; 4] {
     [a, b, c, d]
 }
 
-impl Counts {
-    fn add(&self, key: u64, max: u32) -> Result<(), Full> {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(key).or_insert(0);
-        if *count >= max {
-            let unused = *count == 0;
-            if unused {
-                counts.remove(&key);
-            }
-            return Err(Full);
-        }
-        *count += 1;
-        Ok(())
-    }
-
-    fn remove(&self, key: u64) {
-        if key == 0 {
-            return;
-        }
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&key) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&key);
-                // A crowd that left must not keep its table.
-                if counts.len() * 8 < counts.capacity() {
-                    let target = counts.len() * 2;
-                    counts.shrink_to(target);
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn admission() -> Arc<Admission> {
-        Admission::new(AdmissionLimits {
-            connections_max: 3,
-            handshakes_max: 1,
-            per_address_max: 1,
-            per_user_max: 2,
-        })
-    }
-
-    #[tokio::test]
-    async fn a_dropped_connection_gives_its_places_back() {
-        let admission = admission();
-        let user = UserId::parse("alice").unwrap();
-        let address = IpAddr::from([192, 0, 2, 1]);
-        for _ in 0..5 {
-            let mut one = admission.connection().await;
-            assert_eq!(one.count_address(address), Ok(()));
-            assert_eq!(one.count_user(&user), Ok(()));
-        }
-        assert_eq!(admission.connections.available_permits(), 3);
-        assert!(admission.users.0.lock().unwrap().is_empty());
-    }
-
-    #[tokio::test]
-    async fn the_second_of_one_address_is_too_many_and_loopback_is_exempt() {
-        let admission = admission();
-        let (mut one, mut two) = (admission.connection().await, admission.connection().await);
-        let near = |last: u16| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, last]);
-        assert_eq!(one.count_address(near(1)), Ok(()));
-        assert_eq!(two.count_address(near(2)), Err(Full));
-        assert_eq!(two.count_address(IpAddr::from([127, 0, 0, 1])), Ok(()));
-        assert_eq!(two.count_address(IpAddr::from([127, 0, 0, 1])), Ok(()));
-        drop(one);
-        assert_eq!(two.count_address(near(2)), Ok(()));
-    }
-
-    #[tokio::test]
-    async fn users_are_counted_once_per_connection() {
-        let admission = admission();
-        let user = UserId::parse("alice").unwrap();
-        let mut places = Vec::new();
-        for _ in 0..3 {
-            places.push(admission.connection().await);
-        }
-        assert_eq!(places[0].count_user(&user), Ok(()));
-        assert_eq!(places[0].count_user(&user), Ok(()));
-        assert_eq!(places[1].count_user(&user), Ok(()));
-        assert_eq!(places[2].count_user(&user), Err(Full));
-    }
-}
+mod tests;

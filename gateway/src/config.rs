@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::proxy::TrustedProxies;
+
 /// Everything a gateway needs to know.
 #[derive(Clone, Debug)]
 pub struct GatewayConfig {
@@ -12,6 +14,8 @@ pub struct GatewayConfig {
     pub shards: usize,
     /// Which web pages may open sockets.
     pub origins: Origins,
+    /// Whose word about a client's address is taken.
+    pub proxies: TrustedProxies,
     /// Who is let in.
     pub admission: AdmissionLimits,
     /// What one session may do.
@@ -42,8 +46,42 @@ pub struct AdmissionLimits {
     pub handshakes_max: usize,
     /// Connections of one address (one /64 for IPv6); loopback is exempt. Above it the answer is 429.
     pub per_address_max: u32,
+    /// New connections of one address. Above it the answer is 429.
+    pub per_address_connects: RateLimit,
     /// Sockets of one user. Above it the answer is 429, or close 1013 when the proof came by `hello`.
     pub per_user_max: u32,
+    /// What the sockets of one user may ask for together. Above it: `nack RATE`.
+    pub user_rates: UserRateLimits,
+}
+
+/// How often something may happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Sustained.
+    pub per_second: u32,
+    /// At once after a rest.
+    pub burst: u32,
+}
+
+impl RateLimit {
+    /// As the generic cell rate algorithm wants it; a zero counts as one.
+    pub(crate) fn interval_and_tolerance_us(&self) -> (u64, u64) {
+        let interval_us = (1_000_000 / u64::from(self.per_second.max(1))).max(1);
+        (interval_us, interval_us * u64::from(self.burst.max(1) - 1))
+    }
+}
+
+/// Rates of one user over all sockets of the process, by what a command does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserRateLimits {
+    /// Commands of any kind but `hello` and `ping`.
+    pub commands: RateLimit,
+    /// Commands that change something and that others are told of.
+    pub writes: RateLimit,
+    /// Commands that read a log or a list.
+    pub reads: RateLimit,
+    /// `typing`, `read` and `delivered`.
+    pub signals: RateLimit,
 }
 
 /// Bounds of one session.

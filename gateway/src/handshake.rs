@@ -16,6 +16,7 @@ use http::header::{HOST, ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_PROTOCOL, WWW_AUTHEN
 use http::{HeaderValue, Request, Response, StatusCode};
 use proto::{Encoding, UserId};
 
+use crate::admission::Crowded;
 use crate::authenticator::{Authenticator, Proof, Refusal, TicketRefusal};
 use crate::config::Origins;
 use crate::metrics::count_handshake;
@@ -149,9 +150,20 @@ fn refused(refusal: &Refusal) -> Decision {
 }
 
 /// The answer to a client that has too many connections or sockets.
-pub(crate) fn too_many(words: &'static str) -> (Response<()>, String) {
-    count_handshake("too_many");
+pub(crate) fn too_many(full: Crowded) -> (Response<()>, String) {
+    let (outcome, words, retry_after_s) = match full {
+        Crowded::Address => ("address_full", "too many connections from this address", None),
+        Crowded::AddressRate { retry_after_ms } => {
+            let words = "too many new connections from this address";
+            ("address_rate", words, Some(retry_after_ms.div_ceil(1_000)))
+        }
+        Crowded::User => ("user_full", "too many sockets of this user", None),
+    };
+    count_handshake(outcome);
     let mut response = Response::new(());
     *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    if let Some(seconds) = retry_after_s {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
     (response, words.to_owned())
 }

@@ -38,6 +38,7 @@ mod listener;
 mod mailbox;
 pub mod metrics;
 mod presence;
+pub mod proxy;
 mod rate;
 mod running;
 mod session;
@@ -47,7 +48,8 @@ mod wheel;
 
 pub use authenticator::{Authenticator, TicketFuture, TicketRedeemer, TicketRefusal};
 pub use config::{
-    AdmissionLimits, DrainPlan, GatewayConfig, MailboxLimits, Origins, SessionLimits, Timeouts,
+    AdmissionLimits, DrainPlan, GatewayConfig, MailboxLimits, Origins, RateLimit, SessionLimits, Timeouts,
+    UserRateLimits,
 };
 pub use fallback::{FallbackFuture, HttpFallback, Peer, ResponseBody};
 pub use handshake::SOCKET_PATHS;

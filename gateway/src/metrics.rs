@@ -1,6 +1,8 @@
 //! The gateway's figures. A shard counts in plain numbers and hands the differences to the recorder once a tick, so
 //! that nothing on the path of a message touches memory that another core writes.
 
+use crate::admission::Admission;
+
 /// Every metric of this crate: name, kind, help.
 pub const INVENTORY: &[(&str, &str, &str)] = &[
     ("gateway_sessions", "gauge", "authenticated sessions"),
@@ -9,6 +11,9 @@ pub const INVENTORY: &[(&str, &str, &str)] = &[
         "gauge",
         "users without a session whose subscriptions are kept for their return",
     ),
+    ("gateway_connections", "gauge", "open connections of any kind, over all shards"),
+    ("gateway_names_remembered", "gauge", "addresses and users whose places or rates are counted"),
+    ("gateway_limited_total", "counter", "commands refused by a rate, by whose limit"),
     ("gateway_connections_total", "counter", "connections accepted"),
     ("gateway_accept_errors_total", "counter", "failed accepts"),
     ("gateway_handshakes_total", "counter", "requests for a socket, by outcome"),
@@ -106,6 +111,8 @@ pub(crate) struct Metrics {
     sessions: Level,
     lingering: Level,
     mailbox_bytes: Level,
+    connections: metrics::Gauge,
+    names_remembered: metrics::Gauge,
 }
 
 /// What there is of everything that comes and goes, in one shard.
@@ -144,6 +151,8 @@ impl Metrics {
             sessions: Level::of(metrics::gauge!("gateway_sessions")),
             lingering: Level::of(metrics::gauge!("gateway_users_lingering")),
             mailbox_bytes: Level::of(metrics::gauge!("gateway_mailbox_bytes")),
+            connections: metrics::gauge!("gateway_connections"),
+            names_remembered: metrics::gauge!("gateway_names_remembered"),
         }
     }
 
@@ -153,6 +162,12 @@ impl Metrics {
         self.sessions.tell(levels.sessions);
         self.lingering.tell(levels.lingering);
         self.mailbox_bytes.tell(levels.mailbox_bytes);
+    }
+
+    /// Says what the whole process holds; each shard says the same.
+    pub(crate) fn tell_process(&self, admission: &Admission) {
+        self.connections.set(admission.connections() as f64);
+        self.names_remembered.set(admission.remembered() as f64);
     }
 }
 
@@ -164,6 +179,11 @@ pub(crate) fn count_close(code: u16, by: &'static str) {
 /// Counts one answer to a request for a socket.
 pub(crate) fn count_handshake(outcome: &'static str) {
     metrics::counter!("gateway_handshakes_total", "outcome" => outcome).increment(1);
+}
+
+/// Counts one command that a rate refused.
+pub(crate) fn count_limited(limit: &'static str) {
+    metrics::counter!("gateway_limited_total", "limit" => limit).increment(1);
 }
 
 /// Counts one refusal by the gateway itself.

@@ -1,5 +1,7 @@
 //! The generic cell rate algorithm (ITU-T I.371): a rate limit with a burst in one number.
 
+use crate::config::RateLimit;
+
 /// What one session has used of its rate; 16 bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RateMeter {
@@ -31,12 +33,23 @@ pub(crate) enum Verdict {
 impl Rate {
     /// `per_second` commands sustained, `burst` at once after a rest; both at least 1.
     pub(crate) fn new(per_second: u32, burst: u32, strikes_max: u16) -> Self {
-        let interval_us = (1_000_000 / u64::from(per_second.max(1))).max(1);
-        Self { interval_us, tolerance_us: interval_us * u64::from(burst.max(1) - 1), strikes_max }
+        let (interval_us, tolerance_us) = RateLimit { per_second, burst }.interval_and_tolerance_us();
+        Self { interval_us, tolerance_us, strikes_max }
     }
 }
 
 impl RateMeter {
+    /// Everything that was used is there again.
+    pub(crate) fn has_rested(&self, now_us: u64) -> bool {
+        self.next_us <= now_us
+    }
+
+    /// Counts a command at `now_us` that another limit refused until `retry_after_ms` have passed.
+    pub(crate) fn strike(&mut self, rate: &Rate, retry_after_ms: u32) -> Verdict {
+        self.strikes = self.strikes.saturating_add(1);
+        if self.strikes >= rate.strikes_max { Verdict::Abuse } else { Verdict::Refuse { retry_after_ms } }
+    }
+
     /// Counts one command at `now_us`.
     pub(crate) fn take(&mut self, rate: &Rate, now_us: u64) -> Verdict {
         if self.next_us <= now_us {
@@ -47,12 +60,8 @@ impl RateMeter {
             self.next_us = self.next_us.max(now_us) + rate.interval_us;
             return Verdict::Admit;
         }
-        self.strikes = self.strikes.saturating_add(1);
-        if self.strikes >= rate.strikes_max {
-            return Verdict::Abuse;
-        }
         let wait_ms = (early_us - rate.tolerance_us).div_ceil(1_000);
-        Verdict::Refuse { retry_after_ms: u32::try_from(wait_ms).unwrap_or(u32::MAX) }
+        self.strike(rate, u32::try_from(wait_ms).unwrap_or(u32::MAX))
     }
 }
 

@@ -38,6 +38,7 @@ use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
 use tokio::sync::Notify;
 
+use crate::admission::Admission;
 use crate::authenticator::Authenticator;
 use crate::config::GatewayConfig;
 use crate::connection::Upgraded;
@@ -67,6 +68,7 @@ pub(crate) struct Shard {
     authenticated: usize,
     interest: Interest,
     wheel: Wheel<SessionKey>,
+    admission: Arc<Admission>,
     clock: Clock,
     pool: Pool,
     signal_keys: SignalKeys,
@@ -112,6 +114,7 @@ impl Shard {
         bus: Bus,
         authenticator: Authenticator,
         presence: PresenceSink,
+        admission: Arc<Admission>,
     ) -> Self {
         let inbox = bus.node(NodeId(rand::random()));
         let session = &config.session;
@@ -128,7 +131,8 @@ impl Shard {
             authenticated: 0,
             interest: Interest::default(),
             wheel: Wheel::new(),
-            clock: Clock::start(),
+            clock: Clock::since(admission.start()),
+            admission,
             pool: Pool::new(QUEUES_KEPT, mailboxes_bytes_max),
             signal_keys: SignalKeys::default(),
             dirty: Vec::new(),

@@ -64,7 +64,12 @@ pub(crate) async fn open(
     if !config.roles.gateway {
         let elsewhere = api::elsewhere(SOCKETS_ELSEWHERE);
         let sockets = public::without_page(elsewhere, Handle::current(), stages.front.clone());
-        let port = HttpPort { api: fallback, sockets, connections_max: config.api_connections_max };
+        let port = HttpPort {
+            api: fallback,
+            sockets,
+            connections_max: config.api_connections_max,
+            proxies: config.gateway.proxies.clone(),
+        };
         let address = config.gateway.listen;
         let listening = port.listen(address, config.gateway.timeouts.handshake, &stages.front).await;
         return listening.map(Some).with_context(|| cannot_listen("public", address));

@@ -11,6 +11,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gateway::proxy::{TrustedProxies, read_preface};
 use gateway::{HttpFallback, Peer, SOCKET_PATHS};
 use http::Request;
 use hyper::body::Incoming;
@@ -32,6 +33,8 @@ pub(crate) struct HttpPort {
     /// Answers who wanted a socket.
     pub(crate) sockets: HttpFallback,
     pub(crate) connections_max: usize,
+    /// Whose word about a client's address is taken.
+    pub(crate) proxies: TrustedProxies,
 }
 
 impl HttpPort {
@@ -84,7 +87,16 @@ impl HttpPort {
         }
     }
 
-    async fn talk(&self, stream: TcpStream, peer: SocketAddr, head_timeout: Duration, tasks: &Tasks) {
+    async fn talk(&self, mut stream: TcpStream, mut peer: SocketAddr, head_timeout: Duration, tasks: &Tasks) {
+        if self.proxies.speak_first(peer.ip()) {
+            match tokio::time::timeout(head_timeout, read_preface(&mut stream)).await {
+                Ok(Ok(told)) => peer = told.unwrap_or(peer),
+                Ok(Err(error)) => {
+                    return tracing::warn!(proxy = %peer, %error, "a trusted proxy does not speak as configured");
+                }
+                Err(_) => return,
+            }
+        }
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "connection ended before its first request");
             return;
@@ -111,7 +123,8 @@ impl HttpPort {
     }
 
     fn answer(&self, mut request: Request<Incoming>, peer: SocketAddr) -> gateway::FallbackFuture {
-        request.extensions_mut().insert(Peer(peer));
+        let client = self.proxies.client(peer.ip(), request.headers()).unwrap_or_else(|| peer.ip());
+        request.extensions_mut().insert(Peer(SocketAddr::new(client, peer.port())));
         if SOCKET_PATHS.contains(&request.uri().path()) {
             (self.sockets)(request)
         } else {

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
@@ -17,11 +17,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 
-use crate::admission::Admitted;
+use crate::admission::{Admitted, Crowded};
 use crate::fallback::{Peer, ResponseBody};
-use crate::handshake::{Decision, Opening, decide, redeemed, too_many};
+use crate::handshake::{Decision, Opening, SOCKET_PATHS, decide, redeemed, too_many};
 use crate::metrics::count_handshake;
+use crate::proxy::read_preface;
 use crate::shard::Context;
 
 /// hyper's buffer for a request's head; what it cannot hold is answered with 431.
@@ -36,7 +38,7 @@ pub(crate) struct Http {
     /// Held until the first request is there.
     pub(crate) handshake: OwnedSemaphorePermit,
     /// Its address has as many connections as it may have.
-    pub(crate) crowded: bool,
+    pub(crate) crowded: Option<Crowded>,
 }
 
 /// A socket whose handshake is done.
@@ -52,7 +54,7 @@ pub(crate) struct Upgraded {
 struct Exchange {
     context: Rc<Context>,
     peer: SocketAddr,
-    crowded: bool,
+    crowded: Option<Crowded>,
     state: RefCell<State>,
 }
 
@@ -81,10 +83,36 @@ impl Drop for Counted {
 }
 
 impl Http {
+    /// Lets a proxy that speaks first say whose connection it is.
+    async fn hear_proxy(mut self) -> Option<Self> {
+        let config = &self.context.config;
+        if !config.proxies.speak_first(self.peer.ip()) {
+            return Some(self);
+        }
+        let told = timeout(config.timeouts.handshake, read_preface(&mut self.stream)).await;
+        match told {
+            Ok(Ok(None)) => {}
+            Ok(Ok(Some(client))) => {
+                self.peer = client;
+                self.crowded = self.admitted.count_address(client.ip()).err();
+            }
+            Ok(Err(error)) => {
+                count_handshake("proxy_malformed");
+                tracing::warn!(proxy = %self.peer, %error, "a trusted proxy does not speak as configured");
+                return None;
+            }
+            Err(_) => {
+                count_handshake("proxy_silent");
+                return None;
+            }
+        }
+        Some(self)
+    }
+
     /// Answers requests; gives the socket once one is opened, or nothing when the connection has ended.
     pub(crate) async fn serve(self) -> Option<Upgraded> {
-        let Self { context, stream, peer, admitted, handshake, crowded } = self;
-        let _counted = Counted::new(&context);
+        let _counted = Counted::new(&self.context);
+        let Self { context, stream, peer, admitted, handshake, crowded } = self.hear_proxy().await?;
         let tasks = context.tasks.clone();
         let head_timeout = context.config.timeouts.handshake;
         let state = State { handshake: Some(handshake), admitted: Some(admitted), opened: None };
@@ -129,14 +157,16 @@ impl Http {
 impl Exchange {
     fn answer(self: &Rc<Self>, mut request: Request<Incoming>) -> AnswerFuture {
         self.state.borrow_mut().handshake = None;
-        if self.crowded {
-            let (response, words) = too_many("too many connections from this address");
+        let config = &self.context.config;
+        let client = config.proxies.client(self.peer.ip(), request.headers());
+        if let Some(full) = self.crowded.or_else(|| self.count_proxied(client, request.uri().path())) {
+            let (response, words) = too_many(full);
             return now(refused(response, words));
         }
-        let config = &self.context.config;
         match decide(&request, &config.origins, &self.context.authenticator) {
             Decision::Elsewhere => {
-                request.extensions_mut().insert(Peer(self.peer));
+                let client = client.unwrap_or_else(|| self.peer.ip());
+                request.extensions_mut().insert(Peer(SocketAddr::new(client, self.peer.port())));
                 let answer = (self.context.fallback)(request);
                 Box::pin(async move { Ok(answer.await) })
             }
@@ -146,6 +176,18 @@ impl Exchange {
             }
             decided => now(self.switch(decided)),
         }
+    }
+
+    /// A proxy's connection may carry requests of many clients; a socket is one client's.
+    fn count_proxied(&self, client: Option<IpAddr>, path: &str) -> Option<Crowded> {
+        if !self.context.config.proxies.speak_in_headers(self.peer.ip()) || !SOCKET_PATHS.contains(&path) {
+            return None;
+        }
+        let Some(client) = client else {
+            count_handshake("proxy_tells_nobody");
+            return None;
+        };
+        self.state.borrow_mut().admitted.as_mut()?.count_address(client).err()
     }
 
     /// Carries out what was decided about a request for a socket.
@@ -161,9 +203,9 @@ impl Exchange {
     fn open(&self, response: Response<()>, opening: Opening) -> Response<ResponseBody> {
         let mut state = self.state.borrow_mut();
         if let (Some(admitted), Some(identity)) = (&mut state.admitted, &opening.identity)
-            && admitted.count_user(&identity.user).is_err()
+            && let Err(full) = admitted.count_user(&identity.user)
         {
-            let (response, words) = too_many("too many sockets of this user");
+            let (response, words) = too_many(full);
             return refused(response, words);
         }
         count_handshake("opened");

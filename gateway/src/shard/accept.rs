@@ -51,7 +51,9 @@ fn begin(
         tracing::debug!(%error, "connection ended before it began");
         return;
     }
-    let crowded = admitted.count_address(peer.ip()).is_err();
+    // What a trusted proxy has to say about the client is not here yet.
+    let counts = !context.config.proxies.trust(peer.ip());
+    let crowded = if counts { admitted.count_address(peer.ip()).err() } else { None };
     let http = connection::Http { context: Rc::clone(context), stream, peer, admitted, handshake, crowded };
     context.tasks.spawn_local(Connection::new(Rc::clone(shard), http));
 }

@@ -15,9 +15,9 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    pub(super) fn start() -> Self {
-        let start = Instant::now();
-        Self { start, elapsed: Duration::ZERO, wall: Timestamp(lifecycle::wall_clock_ms()) }
+    /// Microseconds count from `start` on all shards; ticks too.
+    pub(super) fn since(start: Instant) -> Self {
+        Self { start, elapsed: start.elapsed(), wall: Timestamp(lifecycle::wall_clock_ms()) }
     }
 
     /// Reads both clocks.

@@ -4,9 +4,10 @@ use proto::server_frame::{Nack, Pong};
 use proto::{ClientFrame, ClientMessageId, CloseCode, Code, Encoding, FrameError, Request, ServerFrame};
 
 use super::Shard;
-use crate::metrics::count_nack;
-use crate::rate::Verdict;
-use crate::session::{Phase, SessionKey};
+use crate::admission::CommandClass;
+use crate::metrics::{count_limited, count_nack};
+use crate::rate::{Rate, Verdict};
+use crate::session::{Phase, Session, SessionKey};
 
 /// The command could not be sent: the bus has no room, or is away.
 pub(super) struct Busy;
@@ -42,7 +43,8 @@ impl Shard {
     fn on_frame(&mut self, key: SessionKey, decoded: Result<ClientFrame, FrameError>) {
         let now_us = self.clock.micros();
         let Some(session) = self.sessions.get_mut(key) else { return };
-        match (session.rate.take(&self.rate, now_us), decoded) {
+        let class = decoded.as_ref().ok().and_then(CommandClass::of);
+        match (take_rates(session, &self.rate, class, now_us), decoded) {
             (Verdict::Admit, Ok(frame)) => self.carry_out(key, frame),
             (Verdict::Admit, Err(error)) => self.on_bad_frame(key, &error),
             (Verdict::Refuse { retry_after_ms }, decoded) => {
@@ -146,6 +148,22 @@ impl Shard {
         let pong = Pong { heads, server_time: self.clock.wall() };
         let frame = ServerFrame::Pong(pong).encode_message(session.encoding);
         self.tell(key, frame);
+    }
+}
+
+/// Counts a command for its session and for its user.
+fn take_rates(session: &mut Session, rate: &Rate, class: Option<CommandClass>, now_us: u64) -> Verdict {
+    let verdict = session.rate.take(rate, now_us);
+    if verdict != Verdict::Admit {
+        count_limited("session_commands");
+        return verdict;
+    }
+    match class.map_or(Ok(()), |class| session.admitted.take_rate(class, now_us)) {
+        Ok(()) => Verdict::Admit,
+        Err(over) => {
+            count_limited(over.limit);
+            session.rate.strike(rate, over.retry_after_ms)
+        }
     }
 }
 

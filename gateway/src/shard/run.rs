@@ -63,7 +63,7 @@ pub(crate) async fn run(start: Start) {
             return tasks.drain();
         }
     };
-    let shard = Shard::new(Arc::clone(&config), bus, authenticator.clone(), presence);
+    let shard = Shard::new(Arc::clone(&config), bus, authenticator.clone(), presence, Arc::clone(&admission));
     let (inbox, interest_changed) = (Rc::clone(&shard.inbox), Rc::clone(&shard.interest_changed));
     let shard: SharedShard = Rc::new(RefCell::new(shard));
     let requests = Cell::new(0);

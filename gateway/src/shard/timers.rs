@@ -98,6 +98,7 @@ impl Shard {
             mailbox_bytes: self.pool.bytes(),
         };
         self.metrics.hand_over(&mut self.tally, &levels);
+        self.metrics.tell_process(&self.admission);
     }
 
     fn on_timer(&mut self, key: SessionKey) {

@@ -8,6 +8,7 @@ mod bench;
 #[expect(dead_code, reason = "the other tests use the rest")]
 #[path = "../sockets/client.rs"]
 mod client;
+mod limits;
 mod slow_readers;
 mod trickle;
 mod watch;

@@ -10,10 +10,11 @@ use std::time::Duration;
 use auth::{Identity, Issuer, Scopes, SharedVerifier, SigningKey, Verifier};
 use bus::{Bus, CommandQueue, NatsAuth, NatsConfig, NatsTls};
 use bytes::Bytes;
+use gateway::proxy::{ToldBy, TrustedProxies};
 use gateway::{
     AdmissionLimits, Attendance, Authenticator, DrainPlan, DrainReport, Gateway, GatewayConfig, HttpFallback,
-    MailboxLimits, Origins, Peer, PresenceSink, ResponseBody, Running, SessionLimits, TicketRefusal,
-    Timeouts,
+    MailboxLimits, Origins, Peer, PresenceSink, RateLimit, ResponseBody, Running, SessionLimits,
+    TicketRefusal, Timeouts, UserRateLimits,
 };
 use http_body_util::{BodyExt as _, Full};
 use lifecycle::{Tasks, wall_clock_ms};
@@ -50,6 +51,8 @@ struct Heads {
     /// Zero while the test answers each `sync` itself.
     told: AtomicU64,
 }
+
+const UNLIMITED: RateLimit = RateLimit { per_second: 1_000_000, burst: 1_000_000 };
 
 /// A ticket that is asked for while nobody knows tickets.
 pub const TICKET_WHILE_AWAY: &str = "ticket-while-away";
@@ -92,11 +95,19 @@ fn config() -> GatewayConfig {
         listen: "127.0.0.1:0".parse().unwrap(),
         shards: 1,
         origins: Origins::Same,
+        proxies: TrustedProxies { prefixes: Vec::new(), told_by: ToldBy::XForwardedFor },
         admission: AdmissionLimits {
             connections_max: 10_000,
             handshakes_max: 1_000,
             per_address_max: 10_000,
+            per_address_connects: UNLIMITED,
             per_user_max: 100,
+            user_rates: UserRateLimits {
+                commands: UNLIMITED,
+                writes: UNLIMITED,
+                reads: UNLIMITED,
+                signals: UNLIMITED,
+            },
         },
         session: SessionLimits {
             message_bytes_max: 64 * 1024,

@@ -1,6 +1,10 @@
 //! `[gateway]`, and where the public port is.
 
-use gateway::{AdmissionLimits, DrainPlan, GatewayConfig, MailboxLimits, Origins, SessionLimits, Timeouts};
+use gateway::proxy::{Prefix, ToldBy, TrustedProxies};
+use gateway::{
+    AdmissionLimits, DrainPlan, GatewayConfig, MailboxLimits, Origins, RateLimit, SessionLimits, Timeouts,
+    UserRateLimits,
+};
 
 use super::reader::Reader;
 use super::{milliseconds, seconds};
@@ -14,11 +18,19 @@ pub(super) fn read(reader: &Reader) -> GatewayConfig {
         listen: reader.address("public.listen"),
         shards,
         origins: origins(reader),
+        proxies: proxies(reader),
         admission: AdmissionLimits {
             connections_max: reader.whole("gateway.connections_max", 1..=16_000_000),
             handshakes_max: reader.whole("gateway.handshakes_max", 1..=1_000_000),
             per_address_max: reader.whole("gateway.per_address_max", 1..=u32::MAX),
+            per_address_connects: rate(reader, "per_address_connects"),
             per_user_max: reader.whole("gateway.per_user_max", 1..=u32::MAX),
+            user_rates: UserRateLimits {
+                commands: rate(reader, "user_commands"),
+                writes: rate(reader, "user_writes"),
+                reads: rate(reader, "user_reads"),
+                signals: rate(reader, "user_signals"),
+            },
         },
         session: session(reader),
         mailbox: MailboxLimits {
@@ -41,6 +53,30 @@ pub(super) fn read(reader: &Reader) -> GatewayConfig {
         reader.conflict("gateway.drain_notice", "gateway.drain_timeout", "must be shorter than");
     }
     config
+}
+
+/// The two settings of a rate.
+fn rate(reader: &Reader, what: &str) -> RateLimit {
+    RateLimit {
+        per_second: reader.whole(&format!("gateway.{what}_per_second"), 1..=1_000_000),
+        burst: reader.whole(&format!("gateway.{what}_burst"), 1..=1_000_000),
+    }
+}
+
+fn proxies(reader: &Reader) -> TrustedProxies {
+    let mut prefixes = Vec::new();
+    for text in reader.texts("public.trusted_proxies") {
+        match text.parse::<Prefix>() {
+            Ok(prefix) => prefixes.push(prefix),
+            Err(error) => reader.problem("public.trusted_proxies", error),
+        }
+    }
+    let ways = [
+        ("x-forwarded-for", ToldBy::XForwardedFor),
+        ("forwarded", ToldBy::Forwarded),
+        ("proxy-protocol", ToldBy::ProxyProtocol),
+    ];
+    TrustedProxies { prefixes, told_by: reader.choice("public.proxies_tell_by", &ways) }
 }
 
 fn session(reader: &Reader) -> SessionLimits {
