@@ -126,7 +126,7 @@ impl Audit {
             self.faults.reordered += 1;
         }
         match mark {
-            Mark::Old => return false,
+            Mark::Old | Mark::Fetched => return false,
             Mark::Again => {
                 self.faults.duplicated += 1;
                 return false;

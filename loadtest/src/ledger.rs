@@ -10,11 +10,16 @@ pub struct Ledger {
     above: u64,
     /// What is further ahead; empty unless much is missing.
     far: Vec<u64>,
+    /// What was fetched and may still be pushed, the newest last; at most [`FETCHED_MAX`].
+    fetched: Vec<u64>,
     /// The newest seq heard of.
     head: u64,
     /// The newest seq that was pushed.
     pushed: u64,
 }
+
+/// Of what was fetched, so much is remembered: a push that was overtaken by a page comes right behind it.
+const FETCHED_MAX: usize = 64;
 
 /// What marking a seq found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +28,8 @@ pub enum Mark {
     New,
     /// It was there already.
     Again,
+    /// It was fetched a moment ago, and only now the push comes that the page overtook.
+    Fetched,
     /// It is older than the run.
     Old,
 }
@@ -62,10 +69,28 @@ impl Ledger {
 
     /// As [`Self::mark`], for an event that was pushed; says also whether an event behind it was pushed before.
     pub fn push(&mut self, seq: u64) -> (Mark, bool) {
-        let mark = self.mark(seq);
+        let mut mark = self.mark(seq);
+        if mark == Mark::Again
+            && let Some(place) = self.fetched.iter().position(|fetched| *fetched == seq)
+        {
+            self.fetched.remove(place);
+            mark = Mark::Fetched;
+        }
         let in_order = mark != Mark::New || seq > self.pushed;
         self.pushed = self.pushed.max(seq);
         (mark, in_order)
+    }
+
+    /// As [`Self::mark`], for an entry of a page.
+    pub fn fetch(&mut self, seq: u64) -> Mark {
+        let mark = self.mark(seq);
+        if mark == Mark::New {
+            if self.fetched.len() == FETCHED_MAX {
+                self.fetched.remove(0);
+            }
+            self.fetched.push(seq);
+        }
+        mark
     }
 
     /// Somebody said what the newest seq is.
@@ -161,6 +186,16 @@ mod tests {
         assert_eq!(ledger.push(3), (Mark::New, true));
         assert_eq!(ledger.push(2), (Mark::New, false));
         assert_eq!(ledger.push(2), (Mark::Again, true));
+    }
+
+    #[test]
+    fn a_push_that_a_page_overtook_is_no_second_one_but_the_next_is() {
+        let mut ledger = Ledger::default();
+        ledger.push(1);
+        assert_eq!(ledger.fetch(2), Mark::New);
+        assert_eq!(ledger.push(2).0, Mark::Fetched);
+        assert_eq!(ledger.push(2).0, Mark::Again);
+        assert_eq!((ledger.fetch(2), ledger.push(1).0), (Mark::Again, Mark::Again));
     }
 
     #[test]

@@ -107,7 +107,7 @@ impl Traffic {
             return;
         };
         for entry in page.entries {
-            let mark = self.ledgers[who].mark(entry.seq.0);
+            let mark = self.ledgers[who].fetch(entry.seq.0);
             let stamp = match entry.body.to_wire().kind {
                 Some(proto::wire::body::Kind::Text(text)) => Stamp::from_text(text.as_bytes()),
                 _ => None,
