@@ -13,7 +13,6 @@ pub fn of_log(log: &[Entry]) -> Result<BTreeSet<UserId>, String> {
             WireBody { kind: Some(body::Kind::System(System { change: Some(change) })), .. } => change,
             _ => continue,
         };
-        let parse = |user: &String| UserId::parse(user).map_err(|error| error.to_string());
         match change {
             Change::Created(created) => {
                 members.insert(parse(&created.owner)?);
@@ -23,9 +22,7 @@ pub fn of_log(log: &[Entry]) -> Result<BTreeSet<UserId>, String> {
             }
             Change::Joined(who) | Change::Added(who) | Change::JoinApproved(who) => {
                 for user in &who.users {
-                    if !members.insert(parse(user)?) {
-                        return Err(format!("{user} came at {} but was there", entry.seq));
-                    }
+                    enter(&mut members, user, entry)?;
                 }
             }
             Change::Left(who) | Change::Removed(who) => {
@@ -35,13 +32,21 @@ pub fn of_log(log: &[Entry]) -> Result<BTreeSet<UserId>, String> {
                     }
                 }
             }
-            Change::JoinedByLink(who) => {
-                if !members.insert(parse(&who.user)?) {
-                    return Err(format!("{} came at {} but was there", who.user, entry.seq));
-                }
-            }
+            Change::JoinedByLink(who) => enter(&mut members, &who.user, entry)?,
             _ => {}
         }
     }
     Ok(members)
+}
+
+fn enter(members: &mut BTreeSet<UserId>, user: &str, entry: &Entry) -> Result<(), String> {
+    if members.insert(parse(user)?) {
+        Ok(())
+    } else {
+        Err(format!("{user} came at {} but was there", entry.seq))
+    }
+}
+
+fn parse(user: &str) -> Result<UserId, String> {
+    UserId::parse(user).map_err(|error| error.to_string())
 }
