@@ -1,5 +1,7 @@
 //! What the projections still lack: written off the path of the ack, the first at once, then at most once in each
-//! `flush_interval` for a conversation, or within a second when members changed.
+//! `flush_interval` for a conversation, or within a second when members changed. While messages flow, less than
+//! [`GAP_MS`] apart, once in [`FLOW_MS`] and when they cease: whoever lists such a conversation hears the next message
+//! soon, and sees by its seq what the list lacked.
 //!
 //! Lines of lists, one for each member, are most of that work, and only say where a conversation stands. They are written
 //! for the first message after a pause, then every [`LIST_MS`] while messages flow, and once more when they cease.
@@ -23,6 +25,10 @@ use crate::turn::{Now, Rules, Turn};
 
 /// Between two writes when members changed: who changed them looks at the list next.
 const MEMBERS_MS: u64 = 1_000;
+/// Messages that come closer together flow.
+const GAP_MS: u64 = 2_000;
+/// Between two writes while messages flow.
+const FLOW_MS: u64 = 10_000;
 /// Between two writes of the lines of a conversation in which messages flow. What changed in between is found by its head,
 /// because listings reach back further than lines lag.
 const LIST_MS: u64 = 20_000;
@@ -64,6 +70,7 @@ pub struct Owed {
     members: HashMap<UserId, Option<Member>>,
     flushed_ms: Option<u64>,
     changed_ms: u64,
+    flows: bool,
     flushing: Option<Arc<Flush>>,
     retry_at: Option<u64>,
 }
@@ -86,6 +93,7 @@ impl Owed {
     pub fn owe_head(&mut self, now: Now) {
         self.head = true;
         self.lines = true;
+        self.flows = now.steady_ms < self.changed_ms + GAP_MS;
         self.changed_ms = now.steady_ms;
     }
 
@@ -131,12 +139,19 @@ impl Owed {
         if self.flushing.is_some() {
             return self.retry_at;
         }
-        let interval = if self.group.is_some() { rules.flush_ms.min(MEMBERS_MS) } else { rules.flush_ms };
-        let earliest = self.flushed_ms.map_or(0, |at| at + interval);
+        let earliest = self.flushed_ms.map_or(0, |at| self.next_write(at, rules.flush_ms));
         if self.lacks() {
             return Some(earliest);
         }
         self.marked.then(|| earliest.max(self.changed_ms + rules.quiet_ms))
+    }
+
+    fn next_write(&self, last_ms: u64, flush_ms: u64) -> u64 {
+        if self.group.is_some() {
+            return last_ms + flush_ms.min(MEMBERS_MS);
+        }
+        let ceased = if self.flows { (self.changed_ms + flush_ms).min(last_ms + FLOW_MS) } else { 0 };
+        ceased.max(last_ms + flush_ms)
     }
 
     fn are_lines_due(&self, now_ms: u64) -> bool {

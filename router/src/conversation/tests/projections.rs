@@ -45,19 +45,21 @@ fn the_first_write_is_due_at_once_and_has_head_lists_and_the_senders_cursor() {
 }
 
 #[test]
-fn lines_are_written_after_a_pause_then_now_and_then_and_at_last() {
+fn heads_and_lines_are_written_after_a_pause_then_now_and_then_and_at_last() {
     let mut stand = Stand::serving();
-    let mut written = Vec::new();
+    let (mut heads, mut with_lines) = (Vec::new(), Vec::new());
     for n in 1..=50 {
         stand.send(message(n));
         stand.persists();
-        let flush = stand.written().unwrap();
-        assert!(flush.head.is_some());
-        written.push(flush.inbox.len());
-        stand.after(1_000);
+        if let Some(flush) = stand.written() {
+            heads.push(n);
+            assert_eq!(flush.head.as_ref().unwrap().seq, Seq(n));
+            with_lines.extend((!flush.inbox.is_empty()).then_some(n));
+        }
+        stand.after(999);
     }
-    let with_lines: Vec<usize> = (0..written.len()).filter(|n| written[*n] > 0).collect();
-    assert_eq!(with_lines, [0, 20, 40]);
+    assert_eq!(heads, [1, 12, 23, 34, 45], "ten seconds apart");
+    assert_eq!(with_lines, [1, 23, 45]);
     stand.after(stand.rules.quiet_ms);
     let last = stand.written().unwrap();
     assert_eq!((lines(&last), last.clear), (vec!["alice".to_owned(), "bob".to_owned()], Some(Seq(50))));
