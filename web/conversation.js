@@ -88,10 +88,12 @@ export class Conversation {
   /** What an entry changes about the conversation itself. */
   #takeChange({ seq, sender, body: { system } }, me) {
     if (!system || seq < this.head) return;
-    if (system.created?.name) this.name = system.created.name;
+    const name = system.created?.name ?? system.edited?.name;
+    if (name) this.name = name;
     const concerns = (change) => change && (change.users?.includes(me) ?? sender === me);
     if (concerns(system.left) || concerns(system.removed)) this.left = true;
-    if (concerns(system.joined) || concerns(system.added)) this.left = false;
+    const came = [system.joined, system.added, system.join_approved];
+    if (came.some(concerns) || system.joined_by_link?.user === me) this.left = false;
   }
 
   /** Takes a page of the log, and what it says about the newest entry. */

@@ -1,4 +1,6 @@
-// Times, initials and system entries as people read them.
+// Times, initials and entries as people read them.
+
+import { notice } from "./notices.js";
 
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const DAY = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
@@ -34,14 +36,5 @@ export function words(entry, name) {
   if (typeof body.text === "string") return body.text;
   if (body.custom) return `[${body.custom.type || "custom"}]`;
   if (!body.system) return "[a message that this page cannot show]";
-  const who = name(sender);
-  const users = (change) => (change.users ?? []).map(name).join(", ");
-  const { created, joined, left, added, removed, dismissed, notice } = body.system;
-  if (created) return `${who} created the group “${created.name ?? ""}”`;
-  if (joined) return `${users(joined) || who} joined`;
-  if (left) return `${users(left) || who} left`;
-  if (added) return `${who} added ${users(added)}`;
-  if (removed) return `${who} removed ${users(removed)}`;
-  if (dismissed) return `${who} dismissed the group`;
-  return notice?.text ?? "";
+  return notice(body.system, sender, name);
 }

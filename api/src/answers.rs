@@ -4,7 +4,6 @@ use proto::server_frame::Event;
 use proto::{Code, ConversationId, Encoding, Entry, GroupId, ServerFrame};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use store::GroupInfo;
 use utoipa::ToSchema;
 
 use crate::numbers::Wide;
@@ -77,46 +76,6 @@ pub(crate) fn message(conversation: &ConversationId, entry: Entry) -> Result<Box
     })
 }
 
-/// A group.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Group)]
-pub(crate) struct Group {
-    /// Its id.
-    #[schema(example = "team")]
-    pub(crate) group_id: String,
-    /// Its conversation: where to send, and whose history to read.
-    #[schema(example = "g.team")]
-    pub(crate) conversation: String,
-    /// Its name.
-    #[schema(example = "The team")]
-    pub(crate) name: String,
-    /// The user who owns it.
-    #[schema(example = "alice")]
-    pub(crate) owner: String,
-    /// How many members it has.
-    #[schema(example = 3)]
-    pub(crate) members: u32,
-    /// When it was made, Unix milliseconds.
-    #[schema(value_type = String, example = "1790000000000")]
-    pub(crate) created_at: Wide,
-    /// It was ended: nothing more can be said in it.
-    pub(crate) dismissed: bool,
-}
-
-impl From<GroupInfo> for Group {
-    fn from(info: GroupInfo) -> Self {
-        Self {
-            conversation: ConversationId::group(&info.group).to_string(),
-            group_id: info.group.to_string(),
-            name: info.name,
-            owner: info.owner.to_string(),
-            members: info.members,
-            created_at: Wide(info.created.0),
-            dismissed: info.dismissed,
-        }
-    }
-}
-
 /// A group after a change.
 #[derive(Serialize, ToSchema)]
 #[schema(as = GroupChanged)]
@@ -132,6 +91,8 @@ pub(crate) struct GroupChanged {
     /// How many members it has now.
     #[schema(example = 4)]
     pub(crate) members: u32,
+    /// One's own request to join waits for its answer.
+    pub(crate) pending: bool,
 }
 
 impl GroupChanged {
@@ -141,6 +102,7 @@ impl GroupChanged {
             group_id: group.to_string(),
             seq: Wide(done.seq.0),
             members: done.members,
+            pending: done.pending,
         }
     }
 }

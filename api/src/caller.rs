@@ -38,6 +38,12 @@ impl Caller {
     pub(crate) fn asker(&self) -> Asker {
         Asker { user: self.0.user.clone(), source: Source::Client }
     }
+
+    /// Commands of the caller: as a user, or as the trusted service that it is.
+    pub(crate) fn operator(&self) -> Asker {
+        let source = if self.0.is_server() { Source::ServerApi } else { Source::Client };
+        Asker { user: self.0.user.clone(), source }
+    }
 }
 
 impl FromRequestParts<App> for Caller {

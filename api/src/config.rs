@@ -29,6 +29,9 @@ pub struct ApiConfig {
     pub tickets_max: usize,
     /// How long a ticket is good.
     pub ticket_ttl: Duration,
+    /// Groups that one user is in; who has as many is refused another with `TOO_MANY`. Counted from lists that may be a
+    /// second behind.
+    pub groups_per_user_max: usize,
     /// Origins whose pages may use the API from a browser; empty allows only the page's own.
     pub cors_origins: Vec<String>,
 }

@@ -23,6 +23,7 @@ mod config;
 mod conversation_list;
 mod edge;
 mod extract;
+mod group_shape;
 mod hashing;
 mod logins;
 pub mod metrics;

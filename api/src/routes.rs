@@ -3,7 +3,10 @@
 mod conversations;
 mod groups;
 mod history;
+mod invitations;
+mod join_requests;
 mod login;
+mod member_changes;
 mod members;
 mod messages;
 mod presence;
@@ -34,9 +37,21 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(presence::user_presence))
         .routes(routes!(presence::presence))
         .routes(routes!(groups::create_group, groups::list_groups))
-        .routes(routes!(groups::group, groups::dismiss_group))
+        .routes(routes!(groups::group, groups::edit_group, groups::dismiss_group))
+        .routes(routes!(groups::transfer_group))
         .routes(routes!(members::list_members, members::add_members))
-        .routes(routes!(members::remove_member))
+        .routes(routes!(members::member, members::remove_member))
+        .routes(routes!(member_changes::set_role))
+        .routes(routes!(member_changes::mute_member, member_changes::unmute_member))
+        .routes(routes!(member_changes::mute_all, member_changes::unmute_all))
+        .routes(routes!(member_changes::set_nickname))
+        .routes(routes!(join_requests::ask_to_join, join_requests::list_join_requests))
+        .routes(routes!(join_requests::approve_join_request))
+        .routes(routes!(join_requests::reject_join_request))
+        .routes(routes!(invitations::invite, invitations::list_invitations))
+        .routes(routes!(invitations::uninvite))
+        .routes(routes!(invitations::make_link, invitations::list_links))
+        .routes(routes!(invitations::end_link))
         .routes(routes!(conversations::list_conversations))
         .routes(routes!(conversations::read_conversation))
         .routes(routes!(receipts::receipts))

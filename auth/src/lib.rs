@@ -19,6 +19,7 @@ mod claims;
 mod identity;
 mod issuer;
 mod jwks;
+mod link;
 pub mod passwords;
 mod refresh;
 mod shared;
@@ -28,6 +29,7 @@ mod verifying_key;
 
 pub use identity::{Identity, SERVER_SCOPE, Scopes, TokenError};
 pub use issuer::Issuer;
+pub use link::LinkToken;
 pub use refresh::RefreshToken;
 pub use shared::SharedVerifier;
 pub use signing_key::{KeyError, SECRET_BYTES_MIN, SigningKey};

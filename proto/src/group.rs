@@ -15,10 +15,11 @@ pub enum Role {
 }
 
 /// How one becomes a member by oneself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[repr(u8)]
 pub enum JoinPolicy {
     /// Whoever knows the group's id.
+    #[default]
     Open = 0,
     /// By a request that owner or admins approve.
     Request = 1,

@@ -4,6 +4,7 @@
 
 mod cursor;
 mod group;
+mod group_settings;
 mod head;
 mod inbox;
 mod members;
@@ -11,12 +12,14 @@ mod touched;
 
 pub use cursor::Cursor;
 pub use group::{GroupChange, GroupInfo};
+pub use group_settings::{GroupSettings, Invitation, JoinRequest, Link};
 pub use head::HeadRow;
 pub use inbox::InboxRow;
 pub use members::{Member, Role};
 
 pub(crate) use cursor::decode as decode_cursor;
 pub(crate) use group::{decode as decode_group, group_key};
+pub(crate) use group_settings::{decode_settings, encode_settings};
 pub(crate) use head::decode as decode_head;
-pub(crate) use members::decode as decode_member;
+pub(crate) use members::{decode as decode_member, decode_detail, encode_detail};
 pub(crate) use touched::{decode_mark, encode_mark, mark_touched, read_marks, touched_key};

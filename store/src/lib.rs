@@ -46,7 +46,10 @@ pub use cql::{
     Cql, CqlConfig, CqlCredentials, CqlError, CqlTls, Migration, Replication, drop_test_keyspace,
     test_cluster, test_config,
 };
-pub use directory::{Cursor, GroupChange, GroupInfo, HeadRow, InboxRow, Member, Role};
+pub use directory::{
+    Cursor, GroupChange, GroupInfo, GroupSettings, HeadRow, InboxRow, Invitation, JoinRequest, Link, Member,
+    Role,
+};
 pub use embedded::{Embedded, EmbeddedConfig, OpenError};
 pub use ephemeral::{
     Attempt, AttemptRule, Away, Counted, DevicePresence, DeviceState, Ephemeral, LocalConfig, Others,

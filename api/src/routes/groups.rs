@@ -1,29 +1,34 @@
-//! Groups: make, list, look at, end.
+//! Groups: make, list, look at, change, hand over, end.
 
 use std::time::Duration;
 
+use auth::SERVER_SCOPE;
 use axum::Json;
 use axum::extract::State;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::StatusCode;
-use proto::command::GroupRequest;
+use proto::command::{GroupRequest, Source};
 use proto::delivery::GroupDone;
+use proto::group::{GroupEdit, Role};
 use proto::{Code, ConversationId, GroupId, Request, Seq, UserId};
 use serde::{Deserialize, Serialize};
 use store::{GroupInfo, StoreError};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
-use crate::answers::{Group, GroupChanged};
-use crate::caller::Caller;
-use crate::extract::{JsonBody, PathOf};
+use crate::answers::GroupChanged;
+use crate::caller::{Asker, Caller};
+use crate::extract::{JsonBody, PathOf, QueryOf};
+use crate::group_shape::{EditGroup, Group, Settings};
 use crate::numbers::IdText;
 use crate::problem::{Problem, ProblemBody};
 use crate::{App, Shared};
 
 /// Groups that are read from the store at the same time.
 const READS_AT_ONCE: usize = 16;
+/// Groups in one answer, at most.
+const GROUPS_MAX: usize = 1_000;
 /// How long to wait for lists to show a change. Routers write changes of members within a second.
 const SHOWN_WAIT_MAX: Duration = Duration::from_millis(1_200);
 /// How often to look.
@@ -43,6 +48,32 @@ pub(crate) struct CreateGroup {
     #[serde(default, alias = "memberIds", alias = "members")]
     #[schema(value_type = Vec<String>, example = json!(["bob", "carol"]))]
     member_ids: Vec<IdText>,
+    /// The owner, where a service makes the group; the caller if absent.
+    #[schema(value_type = Option<String>)]
+    owner: Option<IdText>,
+    #[serde(flatten)]
+    settings: Settings,
+}
+
+/// Whom the group is handed over to.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct NewOwner {
+    /// A member.
+    #[serde(alias = "userId")]
+    #[schema(value_type = String, example = "bob")]
+    user_id: IdText,
+}
+
+/// Which part of one's groups.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListGroups {
+    /// `next` of the answer before.
+    #[param(example = "a")]
+    after: Option<String>,
+    /// 1 to 1000; all of them, up to 1000, if absent.
+    #[param(example = 100)]
+    limit: Option<usize>,
 }
 
 /// A group that was made.
@@ -65,11 +96,14 @@ pub(crate) struct CreatedGroup {
     members: u32,
 }
 
-/// One's groups.
+/// A part of one's groups.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Groups {
     /// In order of their ids.
     groups: Vec<Group>,
+    /// For `after`; `null` at the end.
+    #[schema(example = json!(null))]
+    next: Option<String>,
 }
 
 /// Make a group. Its creator is its owner.
@@ -77,8 +111,8 @@ pub(crate) struct Groups {
     post, path = "/api/v1/groups", tag = "groups", request_body = CreateGroup,
     responses(
         (status = 201, description = "It exists.", body = CreatedGroup),
-        (status = "default", description = "409 `CONFLICT`: the id is taken.", body = ProblemBody,
-            content_type = "application/problem+json")
+        (status = "default", description = "409 `CONFLICT`: the id is taken; `TOO_MANY`: somebody is in too many groups.",
+            body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn create_group(
@@ -91,13 +125,16 @@ pub(crate) async fn create_group(
         None => group_id(&URL_SAFE_NO_PAD.encode(rand::random::<[u8; 12]>()))?,
     };
     let members = user_ids("member_ids", &body.member_ids)?;
-    let create = GroupRequest::Create { name: body.name.clone(), members, settings: None };
-    let done = app.change_group(&caller, &group, create).await?;
+    let asker = owner(&caller, body.owner.as_ref())?;
+    app.room_for_another_group(members.iter().chain([&asker.user])).await?;
+    let settings = Some(Box::new(GroupEdit::from(body.settings)));
+    let create = GroupRequest::Create { name: body.name.clone(), members, settings };
+    let done = app.change_group(&asker, &group, create).await?;
     let created = CreatedGroup {
         conversation: ConversationId::group(&group).to_string(),
         group_id: group.to_string(),
         name: body.name,
-        owner: caller.0.user.to_string(),
+        owner: asker.user.to_string(),
         members: done.members,
     };
     Ok((StatusCode::CREATED, Json(created)))
@@ -105,16 +142,28 @@ pub(crate) async fn create_group(
 
 /// The groups one is a member of.
 #[utoipa::path(
-    get, path = "/api/v1/groups", tag = "groups",
+    get, path = "/api/v1/groups", tag = "groups", params(ListGroups),
     responses(
         (status = 200, description = "One's groups.", body = Groups),
         (status = "default", description = "A problem.", body = ProblemBody,
             content_type = "application/problem+json")
     )
 )]
-pub(crate) async fn list_groups(State(app): State<App>, caller: Caller) -> Result<Json<Groups>, Problem> {
-    let groups = app.groups_of(&caller.0.user).await?;
-    Ok(Json(Groups { groups: groups.into_iter().map(Group::from).collect() }))
+pub(crate) async fn list_groups(
+    State(app): State<App>,
+    caller: Caller,
+    QueryOf(query): QueryOf<ListGroups>,
+) -> Result<Json<Groups>, Problem> {
+    let after = query.after.as_deref().map(GroupId::parse).transpose();
+    let after = after.map_err(|error| Problem::field("after", error))?;
+    let limit = query.limit.unwrap_or(GROUPS_MAX).clamp(1, GROUPS_MAX);
+    let mut ids = app.store.groups_of(&caller.0.user).await?;
+    ids.retain(|id| after.as_ref().is_none_or(|after| id.as_str() > after.as_str()));
+    let more = ids.len() > limit;
+    ids.truncate(limit);
+    let next = ids.last().filter(|_| more).map(ToString::to_string);
+    let groups = app.groups_named(ids).await?;
+    Ok(Json(Groups { groups: groups.into_iter().map(Group::from).collect(), next }))
 }
 
 /// A group one is a member of.
@@ -132,7 +181,51 @@ pub(crate) async fn group(
     caller: Caller,
     PathOf(group): PathOf<String>,
 ) -> Result<Json<Group>, Problem> {
-    app.group_seen_by(&caller.0.user, &group_id(&group)?).await.map(|info| Json(info.into()))
+    app.group_seen_by(&caller, &group_id(&group)?).await.map(|info| Json(info.into()))
+}
+
+/// Change a group: name, description, announcement, avatar, attributes, how one joins, who may send.
+#[utoipa::path(
+    patch, path = "/api/v1/groups/{group_id}", tag = "groups", request_body = EditGroup,
+    params(("group_id" = String, Path, description = "Which.", example = "team")),
+    responses(
+        (status = 200, description = "It is so now.", body = GroupChanged),
+        (status = "default", description = "403 `FORBIDDEN`: neither owner nor admin. 400 `BAD_FIELD`: beyond a limit.",
+            body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn edit_group(
+    State(app): State<App>,
+    caller: Caller,
+    PathOf(group): PathOf<String>,
+    JsonBody(body): JsonBody<EditGroup>,
+) -> Result<Json<GroupChanged>, Problem> {
+    let group = group_id(&group)?;
+    let edit = GroupRequest::Edit(Box::new(body.into()));
+    let done = app.change_group(&caller.operator(), &group, edit).await?;
+    Ok(Json(GroupChanged::of(&group, &done)))
+}
+
+/// Hand a group over to another member. Its owner becomes an admin.
+#[utoipa::path(
+    put, path = "/api/v1/groups/{group_id}/owner", tag = "groups", request_body = NewOwner,
+    params(("group_id" = String, Path, description = "Which.", example = "team")),
+    responses(
+        (status = 200, description = "It has this owner now.", body = GroupChanged),
+        (status = "default", description = "403 `FORBIDDEN`: not the owner. 404 `NOT_FOUND`: not a member.",
+            body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn transfer_group(
+    State(app): State<App>,
+    caller: Caller,
+    PathOf(group): PathOf<String>,
+    JsonBody(body): JsonBody<NewOwner>,
+) -> Result<Json<GroupChanged>, Problem> {
+    let group = group_id(&group)?;
+    let transfer = GroupRequest::Transfer(user_id("user_id", &body.user_id.0)?);
+    let done = app.change_group(&caller.operator(), &group, transfer).await?;
+    Ok(Json(GroupChanged::of(&group, &done)))
 }
 
 /// End a group. Only its owner can; its history stays readable.
@@ -151,12 +244,27 @@ pub(crate) async fn dismiss_group(
     PathOf(group): PathOf<String>,
 ) -> Result<Json<GroupChanged>, Problem> {
     let group = group_id(&group)?;
-    let done = app.change_group(&caller, &group, GroupRequest::Dismiss).await?;
+    let done = app.change_group(&caller.operator(), &group, GroupRequest::Dismiss).await?;
     Ok(Json(GroupChanged::of(&group, &done)))
 }
 
 pub(super) fn group_id(text: &str) -> Result<GroupId, Problem> {
     GroupId::parse(text).map_err(|error| Problem::field("group_id", error))
+}
+
+pub(super) fn user_id(field: &str, text: &str) -> Result<UserId, Problem> {
+    UserId::parse(text).map_err(|error| Problem::field(field, error))
+}
+
+/// Who owns a new group: the caller, or whom a service names.
+fn owner(caller: &Caller, named: Option<&IdText>) -> Result<Asker, Problem> {
+    let asker = caller.operator();
+    let Some(named) = named else { return Ok(asker) };
+    let user = user_id("owner", &named.0)?;
+    if user == asker.user || asker.source == Source::ServerApi {
+        return Ok(Asker { user, ..asker });
+    }
+    Err(Problem::new(Code::Forbidden, format!("this needs a token with the scope `{SERVER_SCOPE}`")))
 }
 
 /// Ids of users; a wrong one is named by its place.
@@ -172,11 +280,11 @@ impl Shared {
     /// next call. The change stands whether or not they show it already.
     pub(super) async fn change_group(
         &self,
-        caller: &Caller,
+        asker: &Asker,
         group: &GroupId,
         change: GroupRequest,
     ) -> Result<GroupDone, Problem> {
-        let done = self.commands.change_group(&caller.asker(), Request::Group(group.clone(), change)).await?;
+        let done = self.commands.change_group(asker, Request::Group(group.clone(), change)).await?;
         let seq = done.seq;
         let shown = async {
             while self.store.group(group).await?.is_none_or(|info| info.watermark < seq) {
@@ -192,19 +300,55 @@ impl Shared {
 
     /// The groups of a user, in order of their ids.
     pub(crate) async fn groups_of(&self, user: &UserId) -> Result<Vec<GroupInfo>, Problem> {
-        let ids = self.store.groups_of(user).await?;
+        self.groups_named(self.store.groups_of(user).await?).await
+    }
+
+    async fn groups_named(&self, ids: Vec<GroupId>) -> Result<Vec<GroupInfo>, Problem> {
         let read = |id: GroupId| async move { self.store.group(&id).await };
         let groups = stream::iter(ids.into_iter().map(read)).buffered(READS_AT_ONCE);
         let groups: Vec<Option<GroupInfo>> = groups.try_collect().await?;
         Ok(groups.into_iter().flatten().collect())
     }
 
-    /// A group, if the user is a member.
-    pub(super) async fn group_seen_by(&self, user: &UserId, group: &GroupId) -> Result<GroupInfo, Problem> {
-        let member = self.store.member(group, user).await?;
-        let info = self.store.group(group).await?;
-        member
-            .and(info)
-            .ok_or_else(|| Problem::new(Code::NotFound, "there is no such group that you are a member of"))
+    /// A group, if the caller is a member or a service.
+    pub(super) async fn group_seen_by(&self, caller: &Caller, group: &GroupId) -> Result<GroupInfo, Problem> {
+        let is_seen = caller.0.is_server() || self.store.member(group, &caller.0.user).await?.is_some();
+        let info = if is_seen { self.store.group(group).await? } else { None };
+        info.ok_or_else(|| Problem::new(Code::NotFound, "there is no such group that you are a member of"))
+    }
+
+    /// A group, if the caller keeps it in order: owner, admin, or a service.
+    pub(super) async fn group_managed_by(
+        &self,
+        caller: &Caller,
+        group: &GroupId,
+    ) -> Result<GroupInfo, Problem> {
+        let info = self.group_seen_by(caller, group).await?;
+        let member = self.store.member(group, &caller.0.user).await?;
+        if caller.0.is_server() || member.is_some_and(|member| member.role > Role::Member) {
+            return Ok(info);
+        }
+        Err(Problem::new(Code::Forbidden, "only the owner and admins may see this"))
+    }
+
+    /// Whether each of them may come into one more group. Counted from lists that may be a second behind.
+    pub(super) async fn room_for_another_group(
+        &self,
+        users: impl Iterator<Item = &UserId>,
+    ) -> Result<(), Problem> {
+        let users: Vec<UserId> = users.cloned().collect();
+        let count =
+            |user: UserId| async move { Ok::<_, Problem>((self.store.groups_of(&user).await?.len(), user)) };
+        let mut counts = stream::iter(users.into_iter().map(count)).buffered(READS_AT_ONCE);
+        while let Some((groups, user)) = counts.try_next().await? {
+            if groups >= self.config.groups_per_user_max {
+                let max = self.config.groups_per_user_max;
+                return Err(Problem::new(
+                    Code::TooMany,
+                    format!("{user} is in {groups} groups; at most {max} are allowed"),
+                ));
+            }
+        }
+        Ok(())
     }
 }

@@ -1,14 +1,15 @@
-//! Members of groups: list, join, add, leave, remove.
+//! Members of groups: list, look at, join, add, leave, remove.
 
+use auth::LinkToken;
 use axum::Json;
 use axum::extract::State;
-use proto::UserId;
 use proto::command::GroupRequest;
+use proto::{Code, UserId};
 use serde::{Deserialize, Serialize};
 use store::{Member, Role};
 use utoipa::{IntoParams, ToSchema};
 
-use super::groups::{group_id, user_ids};
+use super::groups::{group_id, user_id, user_ids};
 use crate::App;
 use crate::answers::GroupChanged;
 use crate::caller::Caller;
@@ -55,6 +56,12 @@ pub(crate) struct GroupMember {
     /// Since when, Unix milliseconds.
     #[schema(value_type = String, example = "1790000000000")]
     joined_at: Wide,
+    /// How they are called in this group; empty for as elsewhere.
+    #[schema(example = "Al")]
+    nickname: String,
+    /// Until when they may not speak, Unix milliseconds; "0" for not muted.
+    #[schema(value_type = String, example = "0")]
+    muted_until: Wide,
 }
 
 /// Whom to add; nobody named means oneself.
@@ -64,6 +71,9 @@ pub(crate) struct AddMembers {
     #[serde(default, alias = "userIds", alias = "member_ids", alias = "memberIds")]
     #[schema(value_type = Vec<String>, example = json!(["dave"]))]
     user_ids: Vec<IdText>,
+    /// Of a link, to join through it.
+    #[serde(alias = "linkToken")]
+    link_token: Option<String>,
 }
 
 /// The members of a group one is a member of.
@@ -85,7 +95,7 @@ pub(crate) async fn list_members(
     let group = group_id(&group)?;
     let after = query.after.as_deref().map(|text| user_id("after", text)).transpose()?;
     let limit = query.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX);
-    app.group_seen_by(&caller.0.user, &group).await?;
+    app.group_seen_by(&caller, &group).await?;
     let mut members = app.store.members(&group, after, limit + 1).await?;
     let more = members.len() > limit;
     members.truncate(limit);
@@ -93,14 +103,40 @@ pub(crate) async fn list_members(
     Ok(Json(Members { members: members.into_iter().map(GroupMember::from).collect(), next }))
 }
 
-/// Join a group (without a body), or add others to it.
+/// A member of a group one is a member of.
+#[utoipa::path(
+    get, path = "/api/v1/groups/{group_id}/members/{user_id}", tag = "groups",
+    params(
+        ("group_id" = String, Path, description = "Which.", example = "team"),
+        ("user_id" = String, Path, description = "Whom; `me` for oneself.", example = "bob")
+    ),
+    responses(
+        (status = 200, description = "The member.", body = GroupMember),
+        (status = "default", description = "404 `NOT_FOUND`: no such group, or no such member.",
+            body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn member(
+    State(app): State<App>,
+    caller: Caller,
+    PathOf((group, user)): PathOf<(String, String)>,
+) -> Result<Json<GroupMember>, Problem> {
+    let group = group_id(&group)?;
+    let user = named(&caller, &user)?;
+    app.group_seen_by(&caller, &group).await?;
+    let member = app.store.member(&group, &user).await?;
+    let none = || Problem::new(Code::NotFound, "not a member of the group");
+    member.map(|member| Json(member.into())).ok_or_else(none)
+}
+
+/// Join a group (without a body, or through a link), or add others to it.
 #[utoipa::path(
     post, path = "/api/v1/groups/{group_id}/members", tag = "groups", request_body = Option<AddMembers>,
     params(("group_id" = String, Path, description = "Which.", example = "team")),
     responses(
         (status = 200, description = "They are members.", body = GroupChanged),
-        (status = "default", description = "409 `GROUP_FULL`; 410 `DISMISSED`; 403 `FORBIDDEN`.", body = ProblemBody,
-            content_type = "application/problem+json")
+        (status = "default", description = "409 `GROUP_FULL`, `TOO_MANY`; 410 `DISMISSED`; 403 `FORBIDDEN`, `JOIN_CLOSED`.",
+            body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn add_members(
@@ -111,12 +147,18 @@ pub(crate) async fn add_members(
 ) -> Result<Json<GroupChanged>, Problem> {
     let group = group_id(&group)?;
     let users = user_ids("user_ids", &body.user_ids)?;
-    let request = if users.is_empty() || users == [caller.0.user.clone()] {
-        GroupRequest::Join
-    } else {
-        GroupRequest::Add(users)
+    let own = std::slice::from_ref(&caller.0.user);
+    let request = match body.link_token.as_deref() {
+        Some(token) => {
+            let token = LinkToken::parse(token).ok_or_else(|| Problem::field("link_token", "not a token"))?;
+            GroupRequest::JoinByLink(token.hash())
+        }
+        None if users.is_empty() || users == own => GroupRequest::Join,
+        None => GroupRequest::Add(users.clone()),
     };
-    let done = app.change_group(&caller, &group, request).await?;
+    let new = if matches!(request, GroupRequest::Add(_)) { users.as_slice() } else { own };
+    app.room_for_another_group(new.iter()).await?;
+    let done = app.change_group(&caller.operator(), &group, request).await?;
     Ok(Json(GroupChanged::of(&group, &done)))
 }
 
@@ -144,12 +186,13 @@ pub(crate) async fn remove_member(
     } else {
         GroupRequest::Remove(vec![user_id("user_id", &user)?])
     };
-    let done = app.change_group(&caller, &group, request).await?;
+    let done = app.change_group(&caller.operator(), &group, request).await?;
     Ok(Json(GroupChanged::of(&group, &done)))
 }
 
-fn user_id(field: &str, text: &str) -> Result<UserId, Problem> {
-    UserId::parse(text).map_err(|error| Problem::field(field, error))
+/// A user of a path; `me` for oneself.
+pub(super) fn named(caller: &Caller, text: &str) -> Result<UserId, Problem> {
+    if text == "me" { Ok(caller.0.user.clone()) } else { user_id("user_id", text) }
 }
 
 impl From<Member> for GroupMember {
@@ -159,6 +202,12 @@ impl From<Member> for GroupMember {
             Role::Admin => "admin",
             Role::Owner => "owner",
         };
-        Self { user_id: member.user.to_string(), role, joined_at: Wide(member.joined_at.0) }
+        Self {
+            user_id: member.user.to_string(),
+            role,
+            joined_at: Wide(member.joined_at.0),
+            nickname: member.nickname,
+            muted_until: Wide(member.muted_until.0),
+        }
     }
 }

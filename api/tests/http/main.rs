@@ -7,6 +7,8 @@ mod document;
 mod documented_examples_work;
 mod failed_logins_wait;
 mod groups;
+mod groups_are_joined;
+mod groups_are_kept_in_order;
 mod history;
 mod presence;
 mod refusals;

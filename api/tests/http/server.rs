@@ -62,6 +62,7 @@ pub fn config() -> ApiConfig {
         hash_queue_max: 100,
         tickets_max: 100,
         ticket_ttl: Duration::from_secs(30),
+        groups_per_user_max: 20,
         cors_origins: Vec::new(),
     }
 }
@@ -172,6 +173,10 @@ impl Server {
 
     pub async fn patch(&self, path: &str, token: &str, body: Value) -> Answer {
         self.send(request("PATCH", path, token, Body::from(body.to_string()))).await
+    }
+
+    pub async fn put(&self, path: &str, token: &str, body: Value) -> Answer {
+        self.send(request("PUT", path, token, Body::from(body.to_string()))).await
     }
 
     pub async fn post_nothing(&self, path: &str, token: &str) -> Answer {

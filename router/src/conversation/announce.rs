@@ -8,7 +8,7 @@ use proto::delivery::{Class, Control, Fanout, GroupDone};
 use proto::server_frame::{Ack, Event, Head, Nack};
 use proto::{
     ClientMessageId, Code, Command, Delivery, Entry, Payload, Reply, Request, Seq, ServerFrame, SessionRef,
-    SharedFrame, Target, TraceId, UserId,
+    SharedFrame, Target, Timestamp, TraceId, UserId,
 };
 
 use super::{Conversation, Kind};
@@ -56,6 +56,13 @@ pub fn busy(command: &Command, turn: &mut Turn<'_>) {
     nack(command, Code::Busy, "too many commands wait here", BUSY_RETRY_MS, turn);
 }
 
+/// Refuses a send of somebody who may not speak before this time.
+pub fn muted(command: &Command, until: Timestamp, turn: &mut Turn<'_>) {
+    let wait_ms = u32::try_from(until.0.saturating_sub(turn.now.wall.0)).unwrap_or(u32::MAX);
+    let text = format!("muted until {} (Unix milliseconds)", until.0);
+    nack(command, Code::Muted, &text, wait_ms, turn);
+}
+
 /// Refuses a command because the store did not answer. Says nothing about whether it is stored.
 pub fn unavailable(command: &Command, turn: &mut Turn<'_>) {
     nack(command, Code::Unavailable, "the store does not answer", UNAVAILABLE_RETRY_MS, turn);
@@ -84,8 +91,9 @@ impl Conversation {
 
     /// The answer to a change of a group.
     pub(super) fn group_done(&self, asker: &Asker, seq: Seq, members: u32, turn: &mut Turn<'_>) {
-        if let Kind::Group(group, _) = &self.kind {
-            let done = GroupDone { group: group.clone(), seq, members, pending: false };
+        if let Kind::Group(group, state) = &self.kind {
+            let pending = state.awaits_answer(&asker.origin.user);
+            let done = GroupDone { group: group.clone(), seq, members, pending };
             reply(&asker.origin, asker.trace, Reply::GroupDone(done), turn);
         }
     }

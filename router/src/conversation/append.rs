@@ -152,6 +152,7 @@ impl Conversation {
                 }
             }
             (Decision::Refuse(code, text), _) => announce::nack(&pending.command, code, text, 0, turn),
+            (Decision::Muted(until), _) => announce::muted(&pending.command, until, turn),
             (Decision::Unavailable, _) => announce::unavailable(&pending.command, turn),
             (_, Request::Group(..)) => {
                 let members = if let Kind::Group(_, group) = &self.kind { group.size() } else { 0 };

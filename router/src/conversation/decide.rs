@@ -6,13 +6,13 @@
 use proto::client_frame::Send;
 use proto::command::{GroupRequest, Source};
 use proto::wire::{Body as WireBody, System, body, system::Change};
-use proto::{Body, ClientMessageId, Code, Command, Entry, Request, Seq, UserId};
+use proto::{Body, ClientMessageId, Code, Command, Entry, Origin, Request, Seq, Timestamp, UserId};
 use store::mutation::{self, Mutation};
 
 use super::pending::{Answer, Pending, Question};
 use super::{Conversation, Kind};
 use crate::rules::body::is_system;
-use crate::rules::membership::Refusal;
+use crate::rules::membership::{Asked, Refusal};
 use crate::rules::reach::is_certainly_new;
 use crate::turn::Turn;
 
@@ -32,6 +32,8 @@ pub enum Decision {
     Unavailable,
     /// It may not be.
     Refuse(Code, &'static str),
+    /// It may not be before this time.
+    Muted(Timestamp),
 }
 
 /// Where a stored send was found.
@@ -99,9 +101,11 @@ impl Conversation {
         if pending.command.deadline < turn.now.wall {
             return Decision::Refuse(Code::Late, "it waited past its deadline");
         }
-        if let Err((code, text)) = self.may_send(&pending.command.origin.user, pending.command.origin.source)
-        {
-            return Decision::Refuse(code, text);
+        let origin = &pending.command.origin;
+        match self.may_send(&origin.user, origin.source, turn.now.wall) {
+            Ok(()) => {}
+            Err((Code::Muted, _)) => return Decision::Muted(self.muted_until(&origin.user, turn.now.wall)),
+            Err((code, text)) => return Decision::Refuse(code, text),
         }
         if is_system(&send.body) && !is_notice_of_service(&send.body, pending.command.origin.source) {
             return Decision::Refuse(Code::Forbidden, "only services may write notices");
@@ -152,7 +156,9 @@ impl Conversation {
         if command.deadline < turn.now.wall {
             return Decision::Refuse(Code::Late, "it waited past its deadline");
         }
-        match group.decide(&command.origin.user, command.origin.source, request, turn.rules.group) {
+        let Origin { user, source, .. } = &command.origin;
+        let asked = Asked { user, source: *source, now: turn.now.wall };
+        match group.decide(asked, request, turn.rules.group) {
             Ok(Some(change)) => {
                 let id = ClientMessageId::at(turn.now.wall, lifecycle::random_u128());
                 Decision::Append { id, body: Body::system(change) }
@@ -162,11 +168,18 @@ impl Conversation {
         }
     }
 
-    fn may_send(&self, user: &UserId, source: Source) -> Result<(), Refusal> {
+    fn may_send(&self, user: &UserId, source: Source, now: Timestamp) -> Result<(), Refusal> {
         match &self.kind {
             Kind::Direct(one, other) if user == one || user == other => Ok(()),
             Kind::Direct(..) => Err((Code::Forbidden, "only its two users may send")),
-            Kind::Group(_, group) => group.may_send(user, source),
+            Kind::Group(_, group) => group.may_send(user, source, now),
+        }
+    }
+
+    fn muted_until(&self, user: &UserId, now: Timestamp) -> Timestamp {
+        match &self.kind {
+            Kind::Direct(..) => Timestamp(0),
+            Kind::Group(_, group) => group.muted_until(user, now),
         }
     }
 }

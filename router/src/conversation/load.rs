@@ -246,7 +246,7 @@ impl Conversation {
         for entry in &missing {
             if let Kind::Group(id, group) = &mut self.kind {
                 let changed = group.apply(entry, turn.rules.group);
-                if group.info(id).is_some_and(|info| info.watermark == entry.seq) {
+                if group.watermark() == Some(entry.seq) {
                     let info = group.info(id);
                     self.owed.owe_change(entry, changed, info);
                 }

@@ -113,6 +113,9 @@ impl Owed {
             }
             self.members.insert(member.user.clone(), Some(member));
         }
+        for member in changed.updated {
+            self.members.insert(member.user.clone(), Some(member));
+        }
         for user in changed.left {
             self.members.insert(user, None);
         }

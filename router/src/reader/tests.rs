@@ -88,12 +88,15 @@ impl Stand {
             dismissed: false,
             members: u32::try_from(members.len()).unwrap(),
             watermark: Seq(1),
+            settings: store::GroupSettings::default(),
         };
         let member = |(name, floor): &(&str, u64)| Member {
             user: user(name),
             role: Role::Member,
             joined_at: NOW,
             floor: Seq(*floor),
+            nickname: String::new(),
+            muted_until: Timestamp(0),
         };
         let joined = members.iter().map(member).collect();
         Self::now(self.store.apply_group(GroupChange { info, joined, left: Vec::new() })).unwrap();

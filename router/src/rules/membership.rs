@@ -4,37 +4,38 @@
 //! the same function for a fresh change and for one that is replayed from the log, so that the projection is a
 //! function of the log.
 //!
-//! Anyone who knows a group's id may join it; owner and admins add and remove, the owner dismisses and cannot leave.
-//! A trusted service may do all of it without being a member.
+//! Who may do what is one table, [`permissions::PERMISSIONS`]; nothing here decides it another way.
+
+mod apply;
+mod decide;
+mod doors;
+mod joining;
+pub mod permissions;
 
 use hashbrown::HashMap;
-use proto::command::{GroupRequest, Source};
-use proto::wire::{self, system::Change};
-use proto::{Code, Entry, GroupId, Seq, Timestamp, UserId, limits};
-use store::{GroupInfo, Member, Role};
+use proto::command::Source;
+pub use proto::group::History;
+use proto::group::Role;
+use proto::{Code, GroupId, Seq, Timestamp, UserId};
+use store::{GroupInfo, GroupSettings, Member};
 
-/// What a new member may read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum History {
-    /// Everything, from the first entry.
-    Whole,
-    /// Only from the entry that records the joining.
-    FromJoining,
-}
+pub use decide::Asked;
+use permissions::{Action, Who, is_allowed};
 
 /// What groups may be.
 #[derive(Clone, Copy, Debug)]
 pub struct GroupRules {
-    /// The most members; more are refused with `GROUP_FULL`.
+    /// The most members, unless a service raised it for a group; more are refused with `GROUP_FULL`.
     pub members_max: usize,
-    /// What a new member may read.
+    /// What a new member may read, in groups whose creator does not choose.
     pub history: History,
 }
 
 /// A group as its log says. Before the entry that creates it there is no group: [`Group::info`] is `None`.
 #[derive(Debug, Default)]
 pub struct Group {
-    info: Option<Info>,
+    /// Boxed: most conversations are not groups.
+    info: Option<Box<Info>>,
     members: HashMap<UserId, Membership>,
 }
 
@@ -45,12 +46,16 @@ struct Info {
     created: Timestamp,
     dismissed: bool,
     watermark: Seq,
+    settings: GroupSettings,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Membership {
     role: Role,
+    joined_at: Timestamp,
     floor: Seq,
+    nickname: Box<str>,
+    muted_until: Timestamp,
 }
 
 /// What one entry changed.
@@ -60,6 +65,8 @@ pub struct Changed {
     pub joined: Vec<Member>,
     /// Members that are gone.
     pub left: Vec<UserId>,
+    /// Members that stay and are something else now.
+    pub updated: Vec<Member>,
 }
 
 /// Why not, for `nack` and problem details.
@@ -68,12 +75,13 @@ pub type Refusal = (Code, &'static str);
 impl Group {
     /// From its projection.
     pub fn from_projection(info: GroupInfo, members: Vec<Member>) -> Self {
-        let GroupInfo { name, owner, created, dismissed, watermark, .. } = info;
+        let GroupInfo { name, owner, created, dismissed, watermark, settings, .. } = info;
         let members = members.into_iter().map(|member| {
-            let Member { user, role, floor, .. } = member;
-            (user, Membership { role, floor })
+            let Member { user, role, joined_at, floor, nickname, muted_until } = member;
+            (user, Membership { role, joined_at, floor, nickname: nickname.into(), muted_until })
         });
-        Self { info: Some(Info { name, owner, created, dismissed, watermark }), members: members.collect() }
+        let info = Info { name, owner, created, dismissed, watermark, settings };
+        Self { info: Some(Box::new(info)), members: members.collect() }
     }
 
     /// For the projection; `None` before the group exists.
@@ -86,7 +94,13 @@ impl Group {
             dismissed: info.dismissed,
             members: self.size(),
             watermark: info.watermark,
+            settings: info.settings.clone(),
         })
+    }
+
+    /// The entry that its state includes; `None` before it exists.
+    pub fn watermark(&self) -> Option<Seq> {
+        self.info.as_ref().map(|info| info.watermark)
     }
 
     /// Whether the entry that creates it was applied.
@@ -109,13 +123,43 @@ impl Group {
         self.members.get(user).map(|member| member.floor)
     }
 
+    /// What a member is; `None` for others.
+    pub fn role_of(&self, user: &UserId) -> Option<Role> {
+        self.members.get(user).map(|member| member.role)
+    }
+
+    /// Whether a request of the user to join waits for its answer.
+    pub fn awaits_answer(&self, user: &UserId) -> bool {
+        self.info
+            .as_ref()
+            .is_some_and(|info| info.settings.requests.iter().any(|request| request.user == *user))
+    }
+
+    /// Until when the user may not speak; zero if they may, at this time.
+    pub fn muted_until(&self, user: &UserId, now: Timestamp) -> Timestamp {
+        let (Some(info), Some(member)) = (&self.info, self.members.get(user)) else { return Timestamp(0) };
+        let who = Who::from(member.role);
+        let own = if is_allowed(Action::SendWhileMuted, who) { Timestamp(0) } else { member.muted_until };
+        let of_all =
+            if is_allowed(Action::SendWhileAllMuted, who) { Timestamp(0) } else { info.settings.muted_until };
+        let until = own.max(of_all);
+        if until > now { until } else { Timestamp(0) }
+    }
+
     /// Whether the user may say something here.
-    pub fn may_send(&self, user: &UserId, source: Source) -> Result<(), Refusal> {
+    pub fn may_send(&self, user: &UserId, source: Source, now: Timestamp) -> Result<(), Refusal> {
+        let who = self.who(user, source);
         match &self.info {
             None => Err((Code::NotFound, "there is no such group")),
             Some(info) if info.dismissed => Err((Code::Dismissed, "the group was dismissed")),
-            Some(_) if source != Source::Client || self.members.contains_key(user) => Ok(()),
-            Some(_) => Err((Code::Forbidden, "only members may send")),
+            Some(_) if !is_allowed(Action::Send, who) => Err((Code::Forbidden, "only members may send")),
+            Some(info) if info.settings.read_only && !is_allowed(Action::SendInReadOnly, who) => {
+                Err((Code::ReadOnly, "only the owner, admins and services send here"))
+            }
+            Some(_) if who != Who::Service && self.muted_until(user, now) > now => {
+                Err((Code::Muted, "not allowed to speak for a while"))
+            }
+            Some(_) => Ok(()),
         }
     }
 
@@ -124,176 +168,18 @@ impl Group {
         match (self.exists(), self.floor_of(user)) {
             (false, _) => Err((Code::NotFound, "there is no such group")),
             (true, Some(floor)) => Ok(floor),
-            (true, None) if source != Source::Client => Ok(Seq(1)),
+            (true, None) if is_allowed(Action::Read, self.who(user, source)) => Ok(Seq(1)),
             (true, None) => Err((Code::Forbidden, "only members may read")),
         }
     }
 
-    /// Whether a request is allowed, and the change that it makes; `None` when nothing has to change.
-    pub fn decide(
-        &self,
-        user: &UserId,
-        source: Source,
-        request: &GroupRequest,
-        rules: GroupRules,
-    ) -> Result<Option<Change>, Refusal> {
-        if let GroupRequest::Create { members: users, .. }
-        | GroupRequest::Add(users)
-        | GroupRequest::Remove(users) = request
-            && users.len() > limits::MEMBERS_PER_COMMAND_MAX
-        {
-            return Err((Code::BadField, "at most 1,000 members in one command"));
-        }
-        if let GroupRequest::Create { name, members, .. } = request {
-            return self.decide_create(user, name, members, rules).map(Some);
-        }
-        let info = self.info.as_ref().ok_or((Code::NotFound, "there is no such group"))?;
-        if info.dismissed && !matches!(request, GroupRequest::Leave | GroupRequest::Dismiss) {
-            return Err((Code::Dismissed, "the group was dismissed"));
-        }
-        let trusted = source != Source::Client;
-        let role = self.members.get(user).map(|member| member.role);
-        let manages = trusted || matches!(role, Some(Role::Owner | Role::Admin));
-        match request {
-            GroupRequest::Join if role.is_some() => Ok(None),
-            GroupRequest::Join => {
-                self.grown(std::slice::from_ref(user), rules).map(|c| c.map(Change::Joined))
-            }
-            GroupRequest::Leave if role.is_none() => Ok(None),
-            GroupRequest::Leave if role == Some(Role::Owner) && !info.dismissed => {
-                Err((Code::OwnerMustStay, "the owner cannot leave; dismiss the group instead"))
-            }
-            GroupRequest::Leave => Ok(change_of(vec![user.clone()]).map(Change::Left)),
-            GroupRequest::Add(_) | GroupRequest::Remove(_) if !manages => {
-                Err((Code::Forbidden, "only the owner and admins may add and remove members"))
-            }
-            GroupRequest::Add(users) => self.grown(users, rules).map(|change| change.map(Change::Added)),
-            GroupRequest::Remove(users) => self.shrunk(users).map(|change| change.map(Change::Removed)),
-            GroupRequest::Dismiss if info.dismissed => Ok(None),
-            GroupRequest::Dismiss if trusted || role == Some(Role::Owner) => {
-                Ok(Some(Change::Dismissed(wire::GroupDismissed {})))
-            }
-            GroupRequest::Dismiss => Err((Code::Forbidden, "only the owner may dismiss the group")),
-            GroupRequest::Create { .. } => Ok(None),
-            _ => Err((Code::Forbidden, "not allowed in this group")),
+    /// Who asks, as far as permission goes.
+    fn who(&self, user: &UserId, source: Source) -> Who {
+        match source {
+            Source::Client => self.role_of(user).map_or(Who::Stranger, Who::from),
+            Source::ServerApi | Source::System => Who::Service,
         }
     }
-
-    fn decide_create(
-        &self,
-        owner: &UserId,
-        name: &str,
-        members: &[UserId],
-        rules: GroupRules,
-    ) -> Result<Change, Refusal> {
-        if self.exists() {
-            return Err((Code::Conflict, "there is a group with this id"));
-        }
-        if name.is_empty() || name.chars().count() > limits::GROUP_NAME_CHARS_MAX {
-            return Err((Code::BadField, "a group's name has 1 to 100 characters"));
-        }
-        let mut others: Vec<&UserId> = members.iter().filter(|user| *user != owner).collect();
-        others.sort_unstable();
-        others.dedup();
-        if others.len() + 1 > rules.members_max {
-            return Err((Code::GroupFull, "more members than a group may have"));
-        }
-        let members = others.into_iter().map(ToString::to_string).collect();
-        Ok(Change::Created(wire::GroupCreated {
-            name: name.to_owned(),
-            owner: owner.to_string(),
-            members,
-            settings: None,
-        }))
-    }
-
-    fn grown(&self, users: &[UserId], rules: GroupRules) -> Result<Option<wire::MembersChange>, Refusal> {
-        let mut new: Vec<UserId> = users.to_vec();
-        new.retain(|user| !self.members.contains_key(user));
-        new.sort_unstable();
-        new.dedup();
-        if self.members.len() + new.len() > rules.members_max {
-            return Err((Code::GroupFull, "the group has as many members as it may have"));
-        }
-        Ok(change_of(new))
-    }
-
-    fn shrunk(&self, users: &[UserId]) -> Result<Option<wire::MembersChange>, Refusal> {
-        let mut gone: Vec<UserId> = users.to_vec();
-        gone.retain(|user| self.members.contains_key(user));
-        gone.sort_unstable();
-        gone.dedup();
-        if gone.iter().any(|user| self.members.get(user).is_some_and(|member| member.role == Role::Owner)) {
-            return Err((Code::OwnerMustStay, "the owner cannot be removed"));
-        }
-        Ok(change_of(gone))
-    }
-
-    /// Applies an entry of the log. Entries that change nothing, or that were applied before, change nothing.
-    pub fn apply(&mut self, entry: &Entry, rules: GroupRules) -> Changed {
-        let change = match entry.body.to_wire().kind {
-            Some(wire::body::Kind::System(wire::System { change: Some(change) })) => change,
-            _ => return Changed::default(),
-        };
-        match (change, &mut self.info) {
-            (Change::Created(created), None) => self.create(entry, created, rules),
-            (_, None) => Changed::default(),
-            (_, Some(info)) if info.watermark >= entry.seq => Changed::default(),
-            (Change::Joined(change) | Change::Added(change), Some(info)) => {
-                info.watermark = entry.seq;
-                Changed { joined: self.enter(entry, &change.users, Role::Member, rules), left: Vec::new() }
-            }
-            (Change::Left(change) | Change::Removed(change), Some(info)) => {
-                info.watermark = entry.seq;
-                let mut left = users(&change.users);
-                left.retain(|user| self.members.remove(user).is_some());
-                Changed { joined: Vec::new(), left }
-            }
-            (Change::Dismissed(_), Some(info)) => {
-                info.watermark = entry.seq;
-                info.dismissed = true;
-                Changed::default()
-            }
-            (_, Some(_)) => Changed::default(),
-        }
-    }
-
-    fn create(&mut self, entry: &Entry, created: wire::GroupCreated, rules: GroupRules) -> Changed {
-        let owner = UserId::parse(&created.owner).unwrap_or_else(|_| entry.sender.clone());
-        self.info = Some(Info {
-            name: created.name,
-            owner: owner.clone(),
-            created: entry.time,
-            dismissed: false,
-            watermark: entry.seq,
-        });
-        let mut joined = self.enter(entry, &[owner.to_string()], Role::Owner, rules);
-        joined.append(&mut self.enter(entry, &created.members, Role::Member, rules));
-        Changed { joined, left: Vec::new() }
-    }
-
-    fn enter(&mut self, entry: &Entry, names: &[String], role: Role, rules: GroupRules) -> Vec<Member> {
-        let floor = match rules.history {
-            History::Whole => Seq(1),
-            History::FromJoining => entry.seq,
-        };
-        let mut entered = Vec::with_capacity(names.len());
-        for user in users(names) {
-            if self.members.try_insert(user.clone(), Membership { role, floor }).is_ok() {
-                entered.push(Member { user, role, joined_at: entry.time, floor });
-            }
-        }
-        entered
-    }
-}
-
-fn users(names: &[String]) -> Vec<UserId> {
-    names.iter().filter_map(|name| UserId::parse(name).ok()).collect()
-}
-
-fn change_of(users: Vec<UserId>) -> Option<wire::MembersChange> {
-    let users: Vec<String> = users.iter().map(ToString::to_string).collect();
-    (!users.is_empty()).then_some(wire::MembersChange { users })
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ pub(super) fn read(reader: &Reader) -> ApiConfig {
         hash_queue_max: reader.whole("api.hash_queue_max", 1..=1 << 16),
         tickets_max: reader.whole("api.tickets_max", 16..=1 << 24),
         ticket_ttl: reader.duration("api.ticket_ttl", seconds(1)..=seconds(600)),
+        groups_per_user_max: reader.whole("api.groups_per_user_max", 1..=100_000),
         cors_origins: reader.texts("api.cors_origins"),
     };
     if config.command_timeout >= config.request_timeout {

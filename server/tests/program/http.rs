@@ -46,6 +46,15 @@ pub fn post_as(url: &str, token: &str, body: &Value) -> Answer {
     read(request.header("authorization", format!("Bearer {token}")).send(body.to_string()))
 }
 
+pub fn put_as(url: &str, token: &str, body: &Value) -> Answer {
+    let request = agent().put(url).header("content-type", "application/json");
+    read(request.header("authorization", format!("Bearer {token}")).send(body.to_string()))
+}
+
+pub fn delete_as(url: &str, token: &str) -> Answer {
+    read(agent().delete(url).header("authorization", format!("Bearer {token}")).call())
+}
+
 /// A user that was registered and logged in.
 pub struct User {
     pub id: String,

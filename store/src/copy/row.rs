@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hasher as _};
 
 use proto::{ClientMessageId, ConversationId, Entry, Epoch, GroupId, LoginId, Partition, Seq, UserId};
 
+use crate::directory::{encode_detail, encode_settings};
 use crate::engine::Writer;
 use crate::identity::Lease;
 use crate::log::encode_entry;
@@ -191,6 +192,7 @@ impl Row {
             Self::Member { group, member, watermark: _ } => {
                 to.text(group.as_str()).text(member.user.as_str()).number(u64::from(member.role as u8));
                 to.number(member.joined_at.0).number(member.floor.0);
+                encode_detail(member, to);
             }
             Self::GroupOfUser { user, group } => {
                 to.text(user.as_str()).text(group.as_str());
@@ -201,6 +203,7 @@ impl Row {
                     .text(info.owner.as_str())
                     .number(info.created.0);
                 to.flag(info.dismissed).number(info.members.into()).number(info.watermark.0);
+                encode_settings(&info.settings, to);
             }
             Self::Cursor { user, conversation, cursor } => {
                 to.text(user.as_str()).text(conversation.as_str());

@@ -16,6 +16,8 @@ use super::error::CqlError;
 use super::session::Preparer;
 use super::several::partly;
 use crate::call::{Call, Op};
+use crate::directory::{decode_settings, encode_settings};
+use crate::engine::{Reader, Writer};
 use crate::{GroupChange, GroupInfo, StoreError};
 
 /// The statements of this family.
@@ -26,10 +28,10 @@ pub(super) struct GroupStatements {
 
 impl GroupStatements {
     pub(super) async fn prepare(preparer: &Preparer<'_>) -> Result<Self, CqlError> {
-        const READ: &str =
-            "SELECT name, owner, created, dismissed, members, watermark FROM group_info WHERE group_id = ?";
-        const WRITE: &str = "INSERT INTO group_info (group_id, name, owner, created, dismissed, members, watermark) \
-            VALUES (?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?";
+        const READ: &str = "SELECT name, owner, created, dismissed, members, watermark, settings FROM group_info WHERE group_id = ?";
+        const WRITE: &str = "INSERT INTO group_info \
+            (group_id, name, owner, created, dismissed, members, watermark, settings) \
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?";
         Ok(Self { read: preparer.read(READ).await?, write: preparer.write(WRITE).await? })
     }
 }
@@ -43,6 +45,7 @@ pub(super) struct Columns {
     pub(super) dismissed: bool,
     pub(super) members: i32,
     pub(super) watermark: i64,
+    pub(super) settings: Option<Vec<u8>>,
 }
 
 impl Cql {
@@ -70,6 +73,8 @@ impl Cql {
     /// The row of a group alone.
     pub(super) async fn write_group(&self, info: &GroupInfo) -> Result<(), StoreError> {
         let watermark = info.watermark.0.cast_signed();
+        let mut settings = Writer::default();
+        encode_settings(&info.settings, &mut settings);
         let values = (
             info.group.as_str(),
             info.name.as_str(),
@@ -78,6 +83,7 @@ impl Cql {
             info.dismissed,
             info.members.cast_signed(),
             watermark,
+            settings.written(),
             watermark,
         );
         self.execute(&self.statements.groups.write, values).await
@@ -94,5 +100,7 @@ pub(super) fn decode(group: &GroupId, columns: Columns) -> Result<GroupInfo, Sto
         dismissed: columns.dismissed,
         members: columns.members.cast_unsigned(),
         watermark: Seq(columns.watermark.cast_unsigned()),
+        // Groups of old have none.
+        settings: decode_settings(&mut Reader::new("group", columns.settings.unwrap_or_default().into()))?,
     })
 }

@@ -10,6 +10,8 @@ use super::error::CqlError;
 use super::session::{Preparer, batch_of};
 use super::several;
 use crate::call::{Call, Op};
+use crate::directory::{decode_detail, encode_detail};
+use crate::engine::{Reader, Writer};
 use crate::{Member, Role, StoreError};
 
 /// Rows in one answer.
@@ -30,12 +32,12 @@ pub(super) struct MemberStatements {
 
 impl MemberStatements {
     pub(super) async fn prepare(preparer: &Preparer<'_>) -> Result<Self, CqlError> {
-        const ONE: &str =
-            "SELECT user_id, role, joined_at, floor_seq FROM group_member WHERE group_id = ? AND user_id = ?";
-        const AFTER: &str = "SELECT user_id, role, joined_at, floor_seq FROM group_member \
+        const ONE: &str = "SELECT user_id, role, joined_at, floor_seq, detail FROM group_member \
+            WHERE group_id = ? AND user_id = ?";
+        const AFTER: &str = "SELECT user_id, role, joined_at, floor_seq, detail FROM group_member \
             WHERE group_id = ? AND user_id > ? LIMIT ?";
-        const PUT: &str = "INSERT INTO group_member (group_id, user_id, role, joined_at, floor_seq) \
-            VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?";
+        const PUT: &str = "INSERT INTO group_member (group_id, user_id, role, joined_at, floor_seq, detail) \
+            VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?";
         const REMOVE: &str = "DELETE FROM group_member USING TIMESTAMP ? WHERE group_id = ? AND user_id = ?";
         const PUT_GROUP_OF: &str =
             "INSERT INTO user_group (user_id, group_id) VALUES (?, ?) USING TIMESTAMP ?";
@@ -55,8 +57,8 @@ impl MemberStatements {
     }
 }
 
-/// `user_id`, `role`, `joined_at`, `floor_seq`.
-pub(super) type MemberColumns = (String, i8, i64, i64);
+/// `user_id`, `role`, `joined_at`, `floor_seq`, `detail`.
+pub(super) type MemberColumns = (String, i8, i64, i64, Option<Vec<u8>>);
 
 impl Cql {
     pub(crate) async fn member(&self, group: &GroupId, user: &UserId) -> Result<Option<Member>, StoreError> {
@@ -133,24 +135,29 @@ fn put_values<'a>(
     group: &'a str,
     member: &'a Member,
     watermark: i64,
-) -> (&'a str, &'a str, i8, i64, i64, i64) {
+) -> (&'a str, &'a str, i8, i64, i64, Vec<u8>, i64) {
     let joined_at = member.joined_at.0.cast_signed();
     let role = (member.role as u8).cast_signed();
-    (group, member.user.as_str(), role, joined_at, member.floor.0.cast_signed(), watermark)
+    let mut detail = Writer::default();
+    encode_detail(member, &mut detail);
+    let detail = detail.finish().into();
+    (group, member.user.as_str(), role, joined_at, member.floor.0.cast_signed(), detail, watermark)
 }
 
 /// Reads a row of a member.
-pub(super) fn decode((user, role, joined_at, floor): MemberColumns) -> Result<Member, StoreError> {
-    let role = match role {
-        0 => Role::Member,
-        1 => Role::Admin,
-        2 => Role::Owner,
-        _ => return Err(StoreError::corrupt("member")),
-    };
+pub(super) fn decode(columns: MemberColumns) -> Result<Member, StoreError> {
+    let (user, role, joined_at, floor, detail) = columns;
+    let role = u64::try_from(role).ok().and_then(Role::from_number);
+    let role = role.ok_or_else(|| StoreError::corrupt("member"))?;
+    // Members of old have none.
+    let mut detail = Reader::new("member", detail.unwrap_or_default().into());
+    let (muted_until, nickname) = decode_detail(&mut detail)?;
     Ok(Member {
         user: UserId::parse(&user).map_err(|_| StoreError::corrupt("member"))?,
         role,
         joined_at: Timestamp(joined_at.cast_unsigned()),
         floor: Seq(floor.cast_unsigned()),
+        nickname,
+        muted_until,
     })
 }

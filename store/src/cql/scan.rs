@@ -28,9 +28,9 @@ const TABLES: [(&str, &str); 16] = [
     ),
     ("partition_owner", "partition, owner, epoch"),
     ("touched", "partition, conversation, upto"),
-    ("group_member", "group_id, user_id, role, joined_at, floor_seq"),
+    ("group_member", "group_id, user_id, role, joined_at, floor_seq, detail"),
     ("user_group", "user_id, group_id"),
-    ("group_info", "group_id, name, owner, created, dismissed, members, watermark"),
+    ("group_info", "group_id, name, owner, created, dismissed, members, watermark, settings"),
     ("read_cursor", "user_id, conversation, read_seq, read_counted, delivered_seq"),
     ("inbox", "user_id, conversation, changed, has_left"),
     ("head", "conversation, seq, counted, value"),
@@ -167,8 +167,10 @@ fn touched_row((number, id, upto): (i32, String, i64)) -> Result<Row, StoreError
     Ok(Row::Touched { partition, conversation, upto: Seq(upto.cast_unsigned()) })
 }
 
-fn member_row((id, user, role, joined_at, floor): (String, String, i8, i64, i64)) -> Result<Row, StoreError> {
-    let member = members::decode((user, role, joined_at, floor))?;
+type ScannedMember = (String, String, i8, i64, i64, Option<Vec<u8>>);
+
+fn member_row((id, user, role, joined_at, floor, detail): ScannedMember) -> Result<Row, StoreError> {
+    let member = members::decode((user, role, joined_at, floor, detail))?;
     Ok(Row::Member { group: group(&id)?, member, watermark: Seq::ZERO })
 }
 
@@ -176,12 +178,12 @@ fn group_of_user_row((id, in_group): (String, String)) -> Result<Row, StoreError
     Ok(Row::GroupOfUser { user: user(&id)?, group: group(&in_group)? })
 }
 
-type GroupColumns = (String, String, String, i64, bool, i32, i64);
+type GroupColumns = (String, String, String, i64, bool, i32, i64, Option<Vec<u8>>);
 
 fn group_row(
-    (id, name, owner, created, dismissed, members, watermark): GroupColumns,
+    (id, name, owner, created, dismissed, members, watermark, settings): GroupColumns,
 ) -> Result<Row, StoreError> {
-    let columns = groups::Columns { name, owner, created, dismissed, members, watermark };
+    let columns = groups::Columns { name, owner, created, dismissed, members, watermark, settings };
     groups::decode(&group(&id)?, columns).map(Row::Group)
 }
 

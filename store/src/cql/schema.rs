@@ -2,7 +2,7 @@
 //!
 //! A version is claimed by a conditional write, so that of several programs that start at once one makes it and the
 //! others wait. Every statement is also harmless when repeated, so that a claim of a program that died can be taken
-//! over. All statements go to one node, the one with the lowest id: nodes of Cassandra that make the same table at the
+//! over; a column that is there already is not added again, which CQL itself cannot be told everywhere. All statements go to one node, the one with the lowest id: nodes of Cassandra that make the same table at the
 //! same time make two of one name.
 
 pub(super) mod options;
@@ -42,6 +42,7 @@ const VERSIONS: &[&str] = &[
     include_str!("schema/0001_log.cql"),
     include_str!("schema/0002_directory.cql"),
     include_str!("schema/0003_copy.cql"),
+    include_str!("schema/0004_groups.cql"),
 ];
 
 /// A claim is taken over from a program that has not finished in this time.
@@ -144,6 +145,14 @@ fn statements(text: &str, server: &Server) -> Vec<String> {
     text.split(';').map(str::trim).filter(|one| !one.is_empty()).map(str::to_owned).collect()
 }
 
+/// The table and the column of a statement that adds one.
+fn added_column(statement: &str) -> Option<(&str, &str)> {
+    let mut words = statement.strip_prefix("ALTER TABLE ")?.split_whitespace();
+    let table = words.next()?;
+    (words.next()? == "ADD").then_some(())?;
+    Some((table, words.next()?))
+}
+
 /// Who makes tables: one program, through one node.
 struct Maker<'a> {
     session: &'a Session,
@@ -188,7 +197,9 @@ impl<'a> Maker<'a> {
                 Claim::Nobodys => self.attempt(CLAIM, (number, self.me, now_ms)).await,
                 Claim::Mine => {
                     for statement in statements {
-                        self.run(statement.as_str(), ()).await?;
+                        if !self.is_column_there(statement).await? {
+                            self.run(statement.as_str(), ()).await?;
+                        }
                     }
                     self.attempt(FINISH, (number, self.me)).await;
                 }
@@ -229,6 +240,20 @@ impl<'a> Maker<'a> {
         }
     }
 
+    /// Whether a statement adds a column that its table has.
+    async fn is_column_there(&self, statement: &str) -> Result<bool, CqlError> {
+        const COLUMN: &str = "SELECT column_name FROM system_schema.columns \
+            WHERE keyspace_name = ? AND table_name = ? AND column_name = ?";
+        let Some((table, column)) = added_column(statement) else { return Ok(false) };
+        let keyspace = self.session.get_keyspace().map(|name| name.to_string()).unwrap_or_default();
+        let answer = Box::pin(self.session.query_unpaged(self.statement(COLUMN), (keyspace, table, column)));
+        let answer =
+            answer.await.map_err(|source| CqlError::Statement { statement: COLUMN.to_owned(), source })?;
+        let rows = answer.into_rows_result().map_err(|_| CqlError::Answer(COLUMN))?;
+        let row = rows.maybe_first_row::<(String,)>().map_err(|_| CqlError::Answer(COLUMN))?;
+        Ok(row.is_some())
+    }
+
     async fn run(&self, text: impl Into<String>, values: impl SerializeRow) -> Result<(), CqlError> {
         let text = text.into();
         let ran = Box::pin(self.session.query_unpaged(self.statement(&text), values)).await;
@@ -254,11 +279,24 @@ mod tests {
                 let statements = statements(text, &server);
                 assert!(!statements.is_empty());
                 for statement in statements {
+                    if added_column(&statement).is_some() {
+                        continue;
+                    }
                     assert!(statement.contains("IF NOT EXISTS"), "{statement}");
                     assert!(!statement.contains("--") && !statement.contains("{log}"), "{statement}");
                     assert!(statement.contains("compaction"), "{statement}");
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_statement_that_adds_a_column_says_which() {
+        assert_eq!(
+            added_column("ALTER TABLE group_info ADD settings blob"),
+            Some(("group_info", "settings"))
+        );
+        assert_eq!(added_column("ALTER TABLE group_info DROP settings"), None);
+        assert_eq!(added_column("CREATE TABLE IF NOT EXISTS a (b int PRIMARY KEY)"), None);
     }
 }

@@ -3,6 +3,7 @@
 use proto::{GroupId, Seq, Timestamp, UserId};
 
 use super::Member;
+use super::group_settings::{GroupSettings, decode_settings, encode_settings};
 use super::members::{delete_member, put_member};
 use crate::call::{Call, Op};
 use crate::engine::key::Kind;
@@ -27,6 +28,8 @@ pub struct GroupInfo {
     pub members: u32,
     /// The entry of its log that this state includes, and all before.
     pub watermark: Seq,
+    /// What it is besides, and who may come in.
+    pub settings: GroupSettings,
 }
 
 /// What one entry, or several, made of a group.
@@ -86,14 +89,16 @@ fn apply(tx: &mut Tx<'_>, change: &GroupChange) -> Result<(), StoreError> {
 }
 
 fn encode(info: &GroupInfo) -> bytes::Bytes {
-    Writer::default()
+    let mut value = Writer::default();
+    value
         .text(&info.name)
         .text(info.owner.as_str())
         .number(info.created.0)
         .flag(info.dismissed)
         .number(u64::from(info.members))
-        .number(info.watermark.0)
-        .finish()
+        .number(info.watermark.0);
+    encode_settings(&info.settings, &mut value);
+    value.finish()
 }
 
 /// Reads the value of a row.
@@ -107,6 +112,7 @@ pub(crate) fn decode(group: &GroupId, value: bytes::Bytes) -> Result<GroupInfo, 
         dismissed: value.flag()?,
         members: value.small()?,
         watermark: Seq(value.number()?),
+        settings: decode_settings(&mut value)?,
     })
 }
 

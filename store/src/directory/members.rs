@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+pub use proto::group::Role;
 use proto::{GroupId, Seq, Timestamp, UserId};
 
 use crate::call::{Call, Op};
@@ -10,18 +11,6 @@ use crate::engine::view::{Direction, after_prefix};
 use crate::engine::{Key, Reader, Table, Tx, View, Writer};
 use crate::store::Engine;
 use crate::{Store, StoreError};
-
-/// What a member may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum Role {
-    /// Says things.
-    Member = 0,
-    /// Also adds and removes members.
-    Admin = 1,
-    /// Everything; one for each group.
-    Owner = 2,
-}
 
 /// One member of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +23,10 @@ pub struct Member {
     pub joined_at: Timestamp,
     /// The lowest seq they may read.
     pub floor: Seq,
+    /// How they are called in this group; empty for as elsewhere.
+    pub nickname: String,
+    /// Until when they may not speak; zero for never muted.
+    pub muted_until: Timestamp,
 }
 
 impl Store {
@@ -96,6 +89,7 @@ impl Store {
 pub(super) fn put_member(tx: &mut Tx<'_>, group: &GroupId, member: &Member) {
     let mut value = Writer::default();
     value.number(u64::from(member.role as u8)).number(member.joined_at.0).number(member.floor.0);
+    encode_detail(member, &mut value);
     tx.put(Table::State, member_key(group, &member.user), value.finish());
     tx.put(Table::State, group_of_user_key(&member.user, group), bytes::Bytes::new());
 }
@@ -130,13 +124,23 @@ fn read_members(
 /// Reads the value of a row.
 pub(crate) fn decode(user: UserId, value: bytes::Bytes) -> Result<Member, StoreError> {
     let mut value = Reader::new("member", value);
-    let role = match value.number()? {
-        0 => Role::Member,
-        1 => Role::Admin,
-        2 => Role::Owner,
-        _ => return Err(value.corrupt()),
-    };
-    Ok(Member { user, role, joined_at: Timestamp(value.number()?), floor: Seq(value.number()?) })
+    let role = Role::from_number(value.number()?).ok_or_else(|| value.corrupt())?;
+    let (joined_at, floor) = (Timestamp(value.number()?), Seq(value.number()?));
+    let (muted_until, nickname) = decode_detail(&mut value)?;
+    Ok(Member { user, role, joined_at, floor, nickname, muted_until })
+}
+
+/// Writes what members of old do not have.
+pub(crate) fn encode_detail(member: &Member, to: &mut Writer) {
+    to.number(member.muted_until.0).text(&member.nickname);
+}
+
+/// Reads what [`encode_detail`] wrote, or nothing.
+pub(crate) fn decode_detail(value: &mut Reader) -> Result<(Timestamp, String), StoreError> {
+    if value.is_at_end() {
+        return Ok((Timestamp(0), String::new()));
+    }
+    Ok((Timestamp(value.number()?), value.text()?))
 }
 
 fn member_key(group: &GroupId, user: &UserId) -> Key {
@@ -145,4 +149,18 @@ fn member_key(group: &GroupId, user: &UserId) -> Key {
 
 fn group_of_user_key(user: &UserId, group: &GroupId) -> Key {
     Key::of(Kind::GroupOfUser).text(user.as_str()).text(group.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_of_old_has_no_nickname_and_is_not_muted() {
+        let mut value = Writer::default();
+        value.number(1).number(9).number(4);
+        let member = decode(UserId::parse("bob").unwrap(), value.finish()).unwrap();
+        assert_eq!((member.role, member.joined_at, member.floor), (Role::Admin, Timestamp(9), Seq(4)));
+        assert_eq!((member.nickname.as_str(), member.muted_until), ("", Timestamp(0)));
+    }
 }

@@ -122,6 +122,11 @@ impl Reader {
         Ok(self.number()? != 0)
     }
 
+    /// Whether nothing is left: fields that came later are absent.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     /// The error for what cannot be.
     pub(crate) fn corrupt(&self) -> StoreError {
         StoreError::corrupt(self.what)

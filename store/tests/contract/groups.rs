@@ -1,7 +1,8 @@
 //! Groups, members both ways, and changes that arrive in any order.
 
-use proto::{Seq, Timestamp, UserId};
-use store::{GroupChange, GroupInfo, Member, Role, Store};
+use proto::group::{History, JoinPolicy, TokenHash};
+use proto::{LinkId, Seq, Timestamp, UserId};
+use store::{GroupChange, GroupInfo, GroupSettings, Invitation, JoinRequest, Link, Member, Role, Store};
 
 use crate::engines::contract;
 use crate::samples::{group, named, user};
@@ -17,7 +18,39 @@ contract!(
     a_change_in_parts_is_applied_whole,
     many_members_come_in_pages,
     groups_do_not_mix,
+    a_member_that_changed_has_one_row,
 );
+
+/// Everything that a group can have; the watermark tells them apart.
+fn settings(watermark: u64) -> GroupSettings {
+    let expires = Timestamp(watermark + 1_000);
+    GroupSettings {
+        description: "what it is about \0".to_owned(),
+        announcement: format!("at {watermark}"),
+        avatar: "https://example.com/a.png".to_owned(),
+        attributes: vec![("colour".to_owned(), "blue".to_owned()), ("size".to_owned(), String::new())],
+        join: JoinPolicy::Invitation,
+        history: Some(History::FromJoining),
+        read_only: true,
+        members_max: 100_000,
+        muted_until: Timestamp(88),
+        requests: vec![JoinRequest {
+            user: user("dave"),
+            note: "please".to_owned(),
+            asked: Timestamp(5),
+            expires,
+        }],
+        invitations: vec![Invitation { user: user("erin"), by: user("alice"), expires }],
+        links: vec![Link {
+            link: LinkId::parse("l1").unwrap(),
+            token: TokenHash([7; 32]),
+            by: user("alice"),
+            expires,
+            uses_max: 5,
+            uses: 2,
+        }],
+    }
+}
 
 fn info(name: &str, watermark: u64) -> GroupInfo {
     GroupInfo {
@@ -28,11 +61,19 @@ fn info(name: &str, watermark: u64) -> GroupInfo {
         dismissed: watermark > 100,
         members: 3,
         watermark: Seq(watermark),
+        settings: settings(watermark),
     }
 }
 
 fn member(name: &str, role: Role) -> Member {
-    Member { user: user(name), role, joined_at: Timestamp(9), floor: Seq(4) }
+    Member {
+        user: user(name),
+        role,
+        joined_at: Timestamp(9),
+        floor: Seq(4),
+        nickname: format!("{name} \u{1f44b}\0"),
+        muted_until: Timestamp(77),
+    }
 }
 
 fn change(name: &str, watermark: u64, joined: &[&str], left: &[&str]) -> GroupChange {
@@ -159,4 +200,15 @@ async fn groups_do_not_mix(store: Store) {
     assert_eq!(names(&store, "g").await, ["bob"]);
     assert_eq!(names(&store, "gg").await, ["bobby"]);
     assert_eq!(store.groups_of(&user("bob")).await.unwrap(), [group("g")]);
+}
+
+async fn a_member_that_changed_has_one_row(store: Store) {
+    store.apply_group(change("g", 1, &["bob", "carol"], &[])).await.unwrap();
+    let mut bob = member("bob", Role::Admin);
+    (bob.nickname, bob.muted_until) = (String::new(), Timestamp(0));
+    let change = GroupChange { info: info("g", 2), joined: vec![bob.clone()], left: vec![] };
+    store.apply_group(change).await.unwrap();
+    assert_eq!(store.member(&group("g"), &user("bob")).await.unwrap(), Some(bob));
+    assert_eq!(names(&store, "g").await, ["bob", "carol"]);
+    assert_eq!(store.group(&group("g")).await.unwrap(), Some(info("g", 2)));
 }

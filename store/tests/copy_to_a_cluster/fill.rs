@@ -7,8 +7,8 @@ use proto::{
     Timestamp, UserId, limits,
 };
 use store::{
-    Account, AccountStatus, Batch, Bucket, Cas, Creation, Cursor, GroupChange, GroupInfo, HeadRow, InboxRow,
-    IncarnationId, Level, Login, Member, PageRange, Register, Role, Rotation, Store,
+    Account, AccountStatus, Batch, Bucket, Cas, Creation, Cursor, GroupChange, GroupInfo, GroupSettings,
+    HeadRow, InboxRow, IncarnationId, Level, Login, Member, PageRange, Register, Role, Rotation, Store,
 };
 
 pub const USERS: u64 = 60;
@@ -179,6 +179,8 @@ async fn groups(store: &Store) {
             role: [Role::Owner, Role::Admin, Role::Member][usize::try_from(at.min(2)).unwrap()],
             joined_at: Timestamp(5_000 + at),
             floor: Seq(1 + at % 4),
+            nickname: if at.is_multiple_of(3) { format!("nick {at}") } else { String::new() },
+            muted_until: Timestamp(at % 5),
         };
         let mut info = GroupInfo {
             group: group(number),
@@ -188,6 +190,7 @@ async fn groups(store: &Store) {
             dismissed: number == 3,
             members: u32::try_from(size).unwrap(),
             watermark: Seq(7),
+            settings: GroupSettings { announcement: format!("news {number}"), ..GroupSettings::default() },
         };
         let joined: Vec<Member> = (0..size).map(member).collect();
         for part in joined.chunks(limits::MEMBERS_PER_COMMAND_MAX) {

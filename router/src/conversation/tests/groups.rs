@@ -3,8 +3,9 @@
 use proto::Seq;
 use proto::client_frame::{Recipient, Send};
 use proto::command::{GroupRequest, Source};
+use proto::group::{GroupEdit, JoinPolicy, Role};
 use proto::wire::{Notice, system::Change};
-use proto::{Body, ConversationId, Request};
+use proto::{Body, Code, ConversationId, Payload, Reply, Request, ServerFrame};
 
 use super::stand::{Stand, id, message, team, user, users};
 use crate::turn::Work;
@@ -132,6 +133,92 @@ fn nobody_sends_to_a_dismissed_group() {
     says(&mut stand, "ann", 3);
     assert_eq!(stand.said(), ["3 nack DISMISSED"]);
     assert!(stand.conversation.view(&user("ann"), Source::Client).is_ok(), "its history stays readable");
+}
+
+/// Who may speak is known from memory; nothing is written for each member.
+#[test]
+fn a_message_to_thousands_is_one_entry_one_delivery_and_no_row_for_each() {
+    let mut stand = Stand::group(&[]);
+    stand.rules.group.members_max = 100_000;
+    let names: Vec<String> = (0..5_000).map(|number| format!("u{number}")).collect();
+    for (number, part) in (2..).zip(names.chunks(1_000)) {
+        let part: Vec<&str> = part.iter().map(String::as_str).collect();
+        stand.change(number, "olga", GroupRequest::Add(users(&part)));
+        stand.persists();
+    }
+    stand.after(1_000);
+    assert_eq!(stand.written().unwrap().group.as_ref().unwrap().joined.len(), 5_001);
+    stand.said();
+    says(&mut stand, "u4321", 9);
+    let batch = stand.persists();
+    assert_eq!(batch.entries.len(), 1);
+    assert_eq!(stand.said(), ["team event 7 except 9", "9 ack 7"]);
+    stand.after(1_000);
+    let flush = stand.written().unwrap();
+    assert!(flush.group.is_none() && flush.inbox.is_empty());
+    assert_eq!((flush.cursors.len(), flush.head.is_some()), (1, true), "the sender's own, and the head");
+}
+
+#[test]
+fn who_is_muted_is_refused_with_the_time_and_speaks_when_it_has_come() {
+    let mut stand = Stand::group(&["ann"]);
+    let until = stand.wall().plus_ms(5_000);
+    stand.change(2, "olga", GroupRequest::Mute(users(&["ann"]), until));
+    stand.persists();
+    assert_eq!(stand.said(), ["team event 2", "2 done 2 with 2"]);
+    stand.after(2_000);
+    says(&mut stand, "ann", 3);
+    let refused = stand.deliveries().pop().unwrap();
+    let Payload::Reply(3, Reply::Frame(ServerFrame::Nack(nack))) = refused.payload else {
+        panic!("refused: {refused:?}")
+    };
+    assert_eq!((nack.code, nack.retry_after_ms), (Code::Muted, 3_000));
+    assert!(nack.message.contains(&until.0.to_string()), "{}", nack.message);
+    stand.work();
+    stand.after(3_000);
+    says(&mut stand, "ann", 4);
+    let work = stand.work();
+    assert!(work.iter().any(|work| matches!(work, Work::Append(_))), "{work:?}");
+}
+
+#[test]
+fn a_change_of_a_member_reaches_the_projection_and_nobody_joins_or_leaves() {
+    let mut stand = Stand::group(&["ann"]);
+    stand.after(1_000);
+    stand.written();
+    stand.said();
+    stand.change(2, "olga", GroupRequest::SetRole(users(&["ann"]), Role::Admin));
+    stand.persists();
+    stand.change(3, "ann", GroupRequest::SetNickname(user("ann"), "Annie".into()));
+    stand.persists();
+    assert_eq!(stand.said(), ["team event 2", "2 done 2 with 2", "team event 3", "3 done 3 with 2"]);
+    stand.after(1_000);
+    let flush = stand.written().unwrap();
+    let change = flush.group.as_ref().unwrap();
+    assert_eq!((change.info.watermark, change.left.len(), flush.cursors.len()), (Seq(3), 0, 0));
+    let [ann] = &change.joined[..] else { panic!("{change:?}") };
+    assert_eq!((ann.user.as_str(), ann.role, ann.nickname.as_str()), ("ann", Role::Admin, "Annie"));
+}
+
+#[test]
+fn who_asks_to_join_is_told_that_they_wait() {
+    let mut stand = Stand::group(&[]);
+    let edit = GroupEdit { join: Some(JoinPolicy::Request), ..GroupEdit::default() };
+    stand.change(2, "olga", GroupRequest::Edit(Box::new(edit)));
+    stand.persists();
+    stand.said();
+    stand.change(3, "bob", GroupRequest::AskToJoin { note: "please".into() });
+    stand.persists();
+    let done = |stand: &mut Stand| match stand.deliveries().pop().unwrap().payload {
+        Payload::Reply(_, Reply::GroupDone(done)) => (done.seq, done.pending),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(done(&mut stand), (Seq(3), true));
+    stand.change(4, "bob", GroupRequest::AskToJoin { note: "please".into() });
+    assert_eq!(done(&mut stand), (Seq(0), true), "waits already");
+    stand.change(5, "olga", GroupRequest::Approve(users(&["bob"])));
+    stand.persists();
+    assert_eq!(stand.said(), ["bob joins team", "bob event 4", "team event 4", "5 done 4 with 2"]);
 }
 
 /// Changes and notices raise seq, messages raise `counted` too (DESIGN 6.10).

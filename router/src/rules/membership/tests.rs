@@ -1,6 +1,13 @@
 //! Who may do what in a group, and what each entry of its log makes of it.
 
-use proto::{Body, ClientMessageId, MessageId};
+mod joining;
+mod permissions;
+mod speaking;
+
+use proto::command::GroupRequest;
+use proto::group::GroupEdit;
+use proto::wire::{self, system::Change};
+use proto::{Body, ClientMessageId, Entry, MessageId};
 
 use super::*;
 
@@ -26,6 +33,10 @@ fn entry(seq: u64, sender: &str, change: Change) -> Entry {
     }
 }
 
+fn history(history: History) -> GroupEdit {
+    GroupEdit { history: Some(history), ..GroupEdit::default() }
+}
+
 fn create(name: &str, members: &[&str]) -> GroupRequest {
     GroupRequest::Create { name: name.to_owned(), members: users(members), settings: None }
 }
@@ -35,12 +46,14 @@ struct Stand {
     group: Group,
     seq: u64,
     rules: GroupRules,
+    /// How much later it is than the entries say.
+    later_ms: u64,
 }
 
 impl Stand {
     /// Olga's group, with these members besides her.
     fn new(members: &[&str]) -> Self {
-        let mut stand = Self { group: Group::default(), seq: 0, rules: RULES };
+        let mut stand = Self { group: Group::default(), seq: 0, rules: RULES, later_ms: 0 };
         stand.does("olga", create("Team", members)).unwrap();
         stand
     }
@@ -51,14 +64,33 @@ impl Stand {
     }
 
     fn does_from(&mut self, who: &str, source: Source, request: GroupRequest) -> Result<Changed, Code> {
-        match self.group.decide(&user(who), source, &request, self.rules) {
-            Ok(Some(change)) => {
-                self.seq += 1;
-                Ok(self.group.apply(&entry(self.seq, who, change), self.rules))
-            }
+        let asked = Asked { user: &user(who), source, now: self.now() };
+        match self.group.decide(asked, &request, self.rules) {
+            Ok(Some(change)) => Ok(self.says(who, change)),
             Ok(None) => Ok(Changed::default()),
             Err((code, _)) => Err(code),
         }
+    }
+
+    /// The time of the next entry.
+    fn now(&self) -> Timestamp {
+        Timestamp(1_000 * (self.seq + 1) + self.later_ms)
+    }
+
+    /// The log says so, whoever decided it.
+    fn says(&mut self, who: &str, change: Change) -> Changed {
+        let time = self.now();
+        self.seq += 1;
+        let said = Entry { time, ..entry(self.seq, who, change) };
+        self.group.apply(&said, self.rules)
+    }
+
+    fn may_send(&self, who: &str, source: Source) -> Result<(), Code> {
+        self.group.may_send(&user(who), source, self.now()).map_err(|(code, _)| code)
+    }
+
+    fn settings(&self) -> GroupSettings {
+        self.group.info(&GroupId::parse("team").unwrap()).unwrap().settings
     }
 
     fn members(&self) -> Vec<String> {
@@ -74,7 +106,7 @@ fn joined(changed: &Changed) -> Vec<&str> {
 
 #[test]
 fn who_creates_a_group_owns_it_and_everyone_named_is_in_it_once() {
-    let mut stand = Stand { group: Group::default(), seq: 0, rules: RULES };
+    let mut stand = Stand { group: Group::default(), seq: 0, rules: RULES, later_ms: 0 };
     let changed = stand.does("olga", create("Team", &["bob", "ann", "bob", "olga"])).unwrap();
     assert_eq!(joined(&changed), ["olga", "ann", "bob"]);
     assert_eq!(changed.joined[0].role, Role::Owner);
@@ -93,8 +125,9 @@ fn a_group_is_created_once() {
 
 #[test]
 fn a_groups_name_has_one_to_a_hundred_characters() {
-    let created =
-        |name: &str| Stand { group: Group::default(), seq: 0, rules: RULES }.does("olga", create(name, &[]));
+    let created = |name: &str| {
+        Stand { group: Group::default(), seq: 0, rules: RULES, later_ms: 0 }.does("olga", create(name, &[]))
+    };
     assert_eq!(created(""), Err(Code::BadField));
     assert_eq!(created(&"ü".repeat(101)), Err(Code::BadField));
     assert!(created(&"ü".repeat(100)).is_ok(), "characters, not bytes");
@@ -102,13 +135,13 @@ fn a_groups_name_has_one_to_a_hundred_characters() {
 
 #[test]
 fn before_its_creation_there_is_nothing_to_do() {
-    let mut stand = Stand { group: Group::default(), seq: 0, rules: RULES };
+    let mut stand = Stand { group: Group::default(), seq: 0, rules: RULES, later_ms: 0 };
     for request in
         [GroupRequest::Join, GroupRequest::Leave, GroupRequest::Add(users(&["ann"])), GroupRequest::Dismiss]
     {
         assert_eq!(stand.does("olga", request), Err(Code::NotFound));
     }
-    assert_eq!(stand.group.may_send(&user("olga"), Source::ServerApi).unwrap_err().0, Code::NotFound);
+    assert_eq!(stand.may_send("olga", Source::ServerApi), Err(Code::NotFound));
     assert_eq!(stand.group.may_read(&user("olga"), Source::ServerApi).unwrap_err().0, Code::NotFound);
     // An entry before the creation changes nothing: there is no group to change.
     let change = Change::Joined(wire::MembersChange { users: vec!["ann".into()] });
@@ -119,9 +152,9 @@ fn before_its_creation_there_is_nothing_to_do() {
 #[test]
 fn only_members_and_services_may_send_and_read() {
     let stand = Stand::new(&["ann"]);
-    assert_eq!(stand.group.may_send(&user("ann"), Source::Client), Ok(()));
-    assert_eq!(stand.group.may_send(&user("eve"), Source::Client).unwrap_err().0, Code::Forbidden);
-    assert_eq!(stand.group.may_send(&user("eve"), Source::ServerApi), Ok(()));
+    assert_eq!(stand.may_send("ann", Source::Client), Ok(()));
+    assert_eq!(stand.may_send("eve", Source::Client), Err(Code::Forbidden));
+    assert_eq!(stand.may_send("eve", Source::ServerApi), Ok(()));
     assert_eq!(stand.group.may_read(&user("ann"), Source::Client), Ok(Seq(1)));
     assert_eq!(stand.group.may_read(&user("eve"), Source::Client).unwrap_err().0, Code::Forbidden);
     assert_eq!(stand.group.may_read(&user("eve"), Source::ServerApi), Ok(Seq(1)));
@@ -139,7 +172,7 @@ fn anyone_may_join_and_whoever_is_in_changes_nothing() {
 fn a_member_may_leave_and_a_stranger_changes_nothing() {
     let mut stand = Stand::new(&["ann"]);
     assert_eq!(stand.does("ann", GroupRequest::Leave).unwrap().left, users(&["ann"]));
-    assert_eq!(stand.group.may_send(&user("ann"), Source::Client).unwrap_err().0, Code::Forbidden);
+    assert_eq!(stand.may_send("ann", Source::Client), Err(Code::Forbidden));
     assert_eq!(stand.group.may_read(&user("ann"), Source::Client).unwrap_err().0, Code::Forbidden);
     assert_eq!(stand.does("ann", GroupRequest::Leave), Ok(Changed::default()));
     assert_eq!(stand.seq, 2);
@@ -170,8 +203,7 @@ fn owner_admins_and_services_add_and_remove_others() {
     assert_eq!(stand.does("ann", remove()), Err(Code::Forbidden));
     assert_eq!(stand.does("olga", remove()).unwrap().left, users(&["bob"]));
     assert_eq!(joined(&stand.does_from("svc", Source::ServerApi, add()).unwrap()), ["bob"]);
-    let admin = Membership { role: Role::Admin, floor: Seq(1) };
-    stand.group.members.insert(user("ann"), admin);
+    stand.does("olga", GroupRequest::SetRole(users(&["ann"]), Role::Admin)).unwrap();
     assert_eq!(stand.does("ann", remove()).unwrap().left, users(&["bob"]));
     assert_eq!(joined(&stand.does("ann", add()).unwrap()), ["bob"]);
 }
@@ -188,7 +220,7 @@ fn adding_members_and_removing_strangers_changes_nothing() {
 
 #[test]
 fn a_group_is_full_at_its_limit_however_one_comes() {
-    let mut stand = Stand { group: Group::default(), seq: 0, rules: RULES };
+    let mut stand = Stand { group: Group::default(), seq: 0, rules: RULES, later_ms: 0 };
     assert_eq!(stand.does("olga", create("Team", &["a", "b", "c", "d"])), Err(Code::GroupFull));
     stand.does("olga", create("Team", &["a", "b"])).unwrap();
     assert_eq!(stand.does("olga", GroupRequest::Add(users(&["c", "d"]))), Err(Code::GroupFull));
@@ -226,8 +258,8 @@ fn only_the_owner_and_services_dismiss() {
 fn in_a_dismissed_group_one_reads_and_leaves_and_nothing_else() {
     let mut stand = Stand::new(&["ann"]);
     stand.does("olga", GroupRequest::Dismiss).unwrap();
-    assert_eq!(stand.group.may_send(&user("ann"), Source::Client).unwrap_err().0, Code::Dismissed);
-    assert_eq!(stand.group.may_send(&user("svc"), Source::ServerApi).unwrap_err().0, Code::Dismissed);
+    assert_eq!(stand.may_send("ann", Source::Client), Err(Code::Dismissed));
+    assert_eq!(stand.may_send("svc", Source::ServerApi), Err(Code::Dismissed));
     assert_eq!(stand.group.may_read(&user("ann"), Source::Client), Ok(Seq(1)));
     assert_eq!(stand.does("bob", GroupRequest::Join), Err(Code::Dismissed));
     assert_eq!(stand.does("olga", GroupRequest::Add(users(&["bob"]))), Err(Code::Dismissed));
@@ -240,13 +272,15 @@ fn a_new_member_reads_everything_or_from_the_joining_on() {
     let mut stand = Stand::new(&[]);
     stand.does("ann", GroupRequest::Join).unwrap();
     assert_eq!(stand.group.floor_of(&user("ann")), Some(Seq(1)));
+    // What is configured later holds for groups that are made later.
     stand.rules.history = History::FromJoining;
+    stand.does("olga", GroupRequest::Edit(Box::new(history(History::FromJoining)))).unwrap();
     let changed = stand.does("bob", GroupRequest::Join).unwrap();
-    assert_eq!((changed.joined[0].floor, changed.joined[0].joined_at), (Seq(3), Timestamp(3_000)));
-    assert_eq!(stand.group.may_read(&user("bob"), Source::Client), Ok(Seq(3)));
+    assert_eq!((changed.joined[0].floor, changed.joined[0].joined_at), (Seq(4), Timestamp(4_000)));
+    assert_eq!(stand.group.may_read(&user("bob"), Source::Client), Ok(Seq(4)));
     stand.does("ann", GroupRequest::Leave).unwrap();
     stand.does("ann", GroupRequest::Join).unwrap();
-    assert_eq!(stand.group.floor_of(&user("ann")), Some(Seq(5)), "who comes back begins anew");
+    assert_eq!(stand.group.floor_of(&user("ann")), Some(Seq(6)), "who comes back begins anew");
 }
 
 #[test]
@@ -276,13 +310,25 @@ fn messages_and_notices_leave_the_group_and_its_watermark_alone() {
 fn a_group_read_from_its_projection_is_the_same_group() {
     let mut stand = Stand::new(&[]);
     let all = stand.does("olga", GroupRequest::Add(users(&["ann", "bob"]))).unwrap().joined;
-    let owner = Member { user: user("olga"), role: Role::Owner, joined_at: Timestamp(1_000), floor: Seq(1) };
+    stand.does("olga", GroupRequest::SetNickname(user("bob"), "Bobby".into())).unwrap();
+    let bob = stand.does("olga", GroupRequest::Mute(users(&["bob"]), Timestamp(9_000))).unwrap().updated;
+    let owner = Member {
+        user: user("olga"),
+        role: Role::Owner,
+        joined_at: Timestamp(1_000),
+        floor: Seq(1),
+        nickname: String::new(),
+        muted_until: Timestamp(0),
+    };
     let id = GroupId::parse("team").unwrap();
     let info = stand.group.info(&id).unwrap();
-    let again = Group::from_projection(info.clone(), all.into_iter().chain([owner]).collect());
+    let again = Group::from_projection(info.clone(), all.into_iter().chain([owner]).chain(bob).collect());
     assert_eq!(again.info(&id), Some(info));
-    let mut again = Stand { group: again, seq: 2, rules: RULES };
+    let mut again = Stand { group: again, seq: 4, rules: RULES, later_ms: 0 };
     assert_eq!(again.members(), stand.members());
+    assert_eq!(again.may_send("bob", Source::Client), Err(Code::Muted));
+    let nickname = GroupRequest::SetNickname(user("bob"), "Bobby".into());
+    assert_eq!(again.does("bob", nickname), Ok(Changed::default()), "it is that already");
     assert_eq!(again.does("olga", GroupRequest::Leave), Err(Code::OwnerMustStay));
     assert_eq!(again.does("ann", GroupRequest::Add(users(&["eve"]))), Err(Code::Forbidden));
     assert_eq!(again.does("ann", GroupRequest::Leave).unwrap().left, users(&["ann"]));

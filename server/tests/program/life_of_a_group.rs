@@ -1,0 +1,215 @@
+//! The life of a group: made, talked in by several at once, kept in order, left and joined again, handed over, ended.
+//! Through real sockets and HTTP, in one process and, where the services are, in a cluster.
+
+use std::collections::BTreeMap;
+use std::thread;
+
+use serde_json::{Value, json};
+
+use crate::http::{Answer, User, delete_as, get_as, new_user, post_as, put_as};
+use crate::process::{Tidegate, until};
+use crate::socket::Socket;
+use crate::stand::{Cluster, until_ready};
+
+/// Sends of each of three members at once.
+const SENDS: u32 = 334;
+const FAST: [(&str, &str); 2] =
+    [("TIDEGATE_GATEWAY__COMMANDS_PER_SECOND", "5000"), ("TIDEGATE_GATEWAY__COMMANDS_BURST", "5000")];
+
+/// Where the parts of the server are.
+struct Places<'a> {
+    api: &'a Tidegate,
+    near: &'a Tidegate,
+    far: &'a Tidegate,
+}
+
+impl Places<'_> {
+    fn url(&self, path: &str) -> String {
+        self.api.url(&format!("/api/v1/groups{path}"))
+    }
+}
+
+#[test]
+fn in_one_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Tidegate::start_with(folder.path(), &FAST);
+    life(&Places { api: &server, near: &server, far: &server });
+}
+
+#[test]
+fn in_a_cluster() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(cluster) = Cluster::prepared(folder.path()) else { return };
+    let router = cluster.start("router", "router");
+    let api = cluster.start("api", "api");
+    let near = cluster.start_with("gateway-1", "gateway", &FAST);
+    let far = cluster.start_with("gateway-2", "gateway", &FAST);
+    until_ready([&router, &api, &near, &far]);
+    life(&Places { api: &api, near: &near, far: &far });
+}
+
+fn life(at: &Places<'_>) {
+    let [anna, bert, cora, dora] =
+        ["anna", "bert", "cora", "dora"].map(|name| new_user(at.api, name, "a long secret"));
+    let mut a = Socket::open(at.near, &anna.token);
+    let mut a2 = Socket::open(at.far, &anna.token);
+    let mut b = Socket::open(at.far, &bert.token);
+    let mut c = Socket::open(at.near, &cora.token);
+
+    let body = json!({"group_id": "team", "name": "Team", "type": "group", "description": "us", "join": "request",
+        "history": "from_joining", "member_ids": [bert.id, cora.id]});
+    is(&post_as(&at.url(""), &anna.token, &body), 201);
+    for (socket, user) in [(&mut a, &anna), (&mut a2, &anna), (&mut b, &bert), (&mut c, &cora)] {
+        let event = socket.until("event");
+        assert_eq!(
+            (&event["seq"], &event["body"]["system"]["created"]["name"]),
+            (&json!("1"), &json!("Team"))
+        );
+        let listed = is(&get_as(&at.url(""), &user.token), 200);
+        assert_eq!(listed["groups"][0]["group_id"], json!("team"));
+    }
+
+    let ack = acknowledged(&mut a, 1);
+    for socket in [&mut a2, &mut b, &mut c] {
+        assert_eq!(socket.until("event")["seq"], ack["seq"], "everyone but the socket that sent it");
+    }
+    everyone_sees_one_order([&mut a, &mut b, &mut c]);
+
+    is(
+        &put_as(&at.url(&format!("/team/members/{}/role", bert.id)), &anna.token, &json!({"role": "admin"})),
+        200,
+    );
+    who_is_muted_learns_for_how_long(at, &bert, &cora, &mut c);
+    a_stranger_changes_nothing(at, &anna, &dora);
+    who_leaves_hears_no_more(at, (&anna, &mut a), &cora, &mut c);
+    a_full_group_is_full(at, &anna);
+    the_new_owner_ends_it(at, &anna, &bert, &mut b);
+}
+
+/// A thousand sends of three members at once: all see the same, 1 … n without a hole.
+fn everyone_sees_one_order(sockets: [&mut Socket; 3]) {
+    let last = u64::from(3 * SENDS) + 2;
+    let seen: Vec<BTreeMap<u64, Value>> = thread::scope(|scope| {
+        let talking = (1..).zip(sockets).map(|(number, socket)| {
+            scope.spawn(move || {
+                let mut seen = BTreeMap::new();
+                for at in 0..SENDS {
+                    socket.send(&frame(number * 10_000 + at));
+                    while take(&mut seen, socket) != "ack" {}
+                }
+                while seen.last_key_value().is_none_or(|(seq, _)| *seq < last)
+                    || seen.len() < 3 * SENDS as usize
+                {
+                    take(&mut seen, socket);
+                }
+                seen
+            })
+        });
+        let talking: Vec<_> = talking.collect();
+        talking.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(seen.iter().all(|other| *other == seen[0]), "the same messages at the same places");
+    assert!(seen[0].keys().copied().eq(3..=last), "without a hole");
+}
+
+/// Takes the next event or acknowledgement; says which it was.
+fn take(seen: &mut BTreeMap<u64, Value>, socket: &mut Socket) -> &'static str {
+    let (name, told) = socket.until_any(&["ack", "event"]);
+    let seq = told["seq"].as_str().unwrap().parse().unwrap();
+    // Whoever joined before may still hear of that.
+    if seq > 2 {
+        seen.insert(seq, told["client_message_id"].clone());
+    }
+    name
+}
+
+fn who_is_muted_learns_for_how_long(at: &Places<'_>, bert: &User, cora: &User, c: &mut Socket) {
+    let mute = at.url(&format!("/team/members/{}/mute", cora.id));
+    is(&put_as(&mute, &cora.token, &json!({"duration_ms": 1_500})), 403);
+    is(&put_as(&mute, &bert.token, &json!({"duration_ms": 1_500})), 200);
+    c.send(&frame(2));
+    // Waits as long as the refusal says.
+    let nack = c.answer_to(&id(2)).unwrap().unwrap_err();
+    assert_eq!(nack["code"], json!(1205), "MUTED: {nack}");
+    let wait = nack["retry_after_ms"].as_u64().unwrap();
+    assert!((1..=1_500).contains(&wait), "{wait}");
+    acknowledged(c, 3);
+}
+
+fn a_stranger_changes_nothing(at: &Places<'_>, anna: &User, dora: &User) {
+    let head = || is(&get_as(&at.api.url("/api/v1/conversations/g.team/messages?limit=1"), &anna.token), 200);
+    let before = head();
+    let mut d = Socket::open(at.far, &dora.token);
+    d.send(&frame(4));
+    let (_, nack) = d.until_any(&["nack"]);
+    assert_eq!(nack["code"], json!(1101), "{nack}");
+    d.send(&json!({"fetch": {"conversation": "g.team"}}));
+    let (_, nack) = d.until_any(&["nack"]);
+    assert_eq!((&nack["code"], &nack["frame"]), (&json!(1101), &json!("fetch")), "{nack}");
+    let join = post_as(&at.url("/team/members"), &dora.token, &json!({}));
+    assert_eq!((join.status, &join.json()["name"]), (403, &json!("JOIN_CLOSED")), "{}", join.text);
+    is(&get_as(&at.url("/team"), &dora.token), 404);
+    assert_eq!(head(), before, "nothing is stored");
+}
+
+fn who_leaves_hears_no_more(at: &Places<'_>, (anna, a): (&User, &mut Socket), cora: &User, c: &mut Socket) {
+    let left = is(&delete_as(&at.url("/team/members/me"), &cora.token), 200);
+    while c.until("event")["seq"] != left["seq"] {}
+    let ack = acknowledged(a, 5);
+    c.send(&json!({"ping": {}}));
+    assert_eq!(c.until_any(&["pong", "event"]).0, "pong", "nothing of what came after");
+    c.send(&frame(6));
+    assert_eq!(c.until_any(&["nack"]).1["code"], json!(1101));
+
+    let asked = is(&post_as(&at.url("/team/join-requests"), &cora.token, &json!({"note": "again?"})), 200);
+    assert_eq!(asked["pending"], json!(true));
+    let approve = at.url(&format!("/team/join-requests/{}/approve", cora.id));
+    let joined = is(&post_as(&approve, &anna.token, &json!({})), 200);
+    while c.until("event")["seq"] != joined["seq"] {}
+    let history = at.api.url("/api/v1/conversations/g.team/messages?limit=200");
+    let history = until(|| Some(get_as(&history, &cora.token)).filter(|answer| answer.status == 200)).json();
+    let seqs: Vec<&Value> =
+        history["messages"].as_array().unwrap().iter().map(|entry| &entry["seq"]).collect();
+    assert_eq!(seqs, [&joined["seq"]], "from the joining on, and not {}", ack["seq"]);
+}
+
+fn a_full_group_is_full(at: &Places<'_>, anna: &User) {
+    let members = at.url("/team/members");
+    let users: Vec<String> = (0..497).map(|number| format!("u{number}")).collect();
+    let full = is(&post_as(&members, &anna.token, &json!({"user_ids": users})), 200);
+    assert_eq!(full["members"], json!(500));
+    let refused = post_as(&members, &anna.token, &json!({"user_ids": ["one-more"]}));
+    assert_eq!((refused.status, &refused.json()["name"]), (409, &json!("GROUP_FULL")));
+}
+
+fn the_new_owner_ends_it(at: &Places<'_>, anna: &User, bert: &User, b: &mut Socket) {
+    is(&delete_as(&at.url("/team/members/me"), &anna.token), 409);
+    is(&put_as(&at.url("/team/owner"), &anna.token, &json!({"user_id": bert.id})), 200);
+    is(&delete_as(&at.url("/team"), &anna.token), 403);
+    let ended = is(&delete_as(&at.url("/team"), &bert.token), 200);
+    while b.until("event")["seq"] != ended["seq"] {}
+    b.send(&frame(7));
+    assert_eq!(b.until_any(&["nack"]).1["code"], json!(1204), "DISMISSED");
+    let history = is(&get_as(&at.api.url("/api/v1/conversations/g.team/messages?limit=1"), &bert.token), 200);
+    assert_eq!(history["messages"][0]["seq"], ended["seq"], "its history stays readable");
+}
+
+fn id(number: u32) -> Value {
+    json!(format!("01890a5d-ac96-774b-bccf-{number:012x}"))
+}
+
+fn frame(number: u32) -> Value {
+    json!({"send": {"client_message_id": id(number), "conversation": "g.team", "body": {"text": "hi"}}})
+}
+
+/// Sends, and reads to the acknowledgement.
+fn acknowledged(socket: &mut Socket, number: u32) -> Value {
+    socket.send(&frame(number));
+    socket.until("ack")
+}
+
+#[track_caller]
+fn is(answer: &Answer, status: u16) -> Value {
+    assert_eq!(answer.status, status, "{}", answer.text);
+    answer.json()
+}
