@@ -42,6 +42,7 @@ fn decode(stream: &[u8], piece_bytes: usize) -> (Vec<String>, Option<ProtocolErr
 fn payload_bytes(event: &Event<'_>) -> usize {
     match event {
         Event::Text(text) => text.len(),
+        Event::DeflatedText(_) | Event::DeflatedBinary(_) => unreachable!("nothing was agreed"),
         Event::Binary(bytes) | Event::Ping(bytes) | Event::Pong(bytes) => bytes.len(),
         Event::Close(close) => close.map_or(0, |close| close.reason.len()),
     }

@@ -16,6 +16,8 @@ pub struct GatewayConfig {
     pub origins: Origins,
     /// Whose word about a client's address is taken.
     pub proxies: TrustedProxies,
+    /// Whether messages may be compressed, and how; `None`: it is not offered.
+    pub compression: Option<Compression>,
     /// Who is let in.
     pub admission: AdmissionLimits,
     /// What one session may do.
@@ -35,6 +37,17 @@ pub enum Origins {
     Same,
     /// Same origin, or exactly one of these, such as `https://chat.example.org`.
     Listed(Vec<String>),
+}
+
+/// `permessage-deflate` (RFC 7692), where a client asks for it. No window is kept between messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compression {
+    /// The window of what is sent is `2^window_bits` bytes, 9 to 15; who wants a smaller one is sent plain messages.
+    pub window_bits: u8,
+    /// Smaller messages are sent as they are.
+    pub bytes_min: usize,
+    /// How many times its size a message of a client may inflate to, if that is more than 16 KiB. Above: close 1009.
+    pub ratio_max: u32,
 }
 
 /// Bounds that hold for the whole process, over all shards.
@@ -132,6 +145,8 @@ pub struct Timeouts {
     pub handshake: Duration,
     /// For the first `hello`, when the handshake carried no proof. Then: close 4401.
     pub hello: Duration,
+    /// For a message, or a part of a frame, that has begun. Then: close 4408.
+    pub message: Duration,
     /// Silence of the peer before the gateway pings.
     pub ping_after: Duration,
     /// Silence after that ping before close 4408. Also the kernel's limit for unacknowledged bytes.

@@ -12,14 +12,17 @@ mod proof;
 mod query;
 
 use auth::Identity;
-use http::header::{HOST, ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_PROTOCOL, WWW_AUTHENTICATE};
+use http::header::{
+    HOST, ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, WWW_AUTHENTICATE,
+};
 use http::{HeaderValue, Request, Response, StatusCode};
 use proto::{Encoding, UserId};
 
 use crate::admission::Crowded;
 use crate::authenticator::{Authenticator, Proof, Refusal, TicketRefusal};
-use crate::config::Origins;
+use crate::config::GatewayConfig;
 use crate::metrics::count_handshake;
+use crate::websocket::deflate::agree;
 use crate::websocket::handshake::{self as rfc6455, HandshakeError};
 
 /// The paths that are the socket.
@@ -33,6 +36,8 @@ pub(crate) struct Opening {
     pub(crate) identity: Option<Identity>,
     /// Who it says it is (`?userId=`); a later proof must be this user's.
     pub(crate) claimed: Option<UserId>,
+    /// Messages may be compressed.
+    pub(crate) deflate: bool,
 }
 
 /// What to do with a request.
@@ -48,7 +53,11 @@ pub(crate) enum Decision {
 }
 
 /// Decides about a request.
-pub(crate) fn decide<B>(request: &Request<B>, origins: &Origins, authenticator: &Authenticator) -> Decision {
+pub(crate) fn decide<B>(
+    request: &Request<B>,
+    config: &GatewayConfig,
+    authenticator: &Authenticator,
+) -> Decision {
     if !SOCKET_PATHS.contains(&request.uri().path()) {
         return Decision::Elsewhere;
     }
@@ -57,7 +66,7 @@ pub(crate) fn decide<B>(request: &Request<B>, origins: &Origins, authenticator: 
         Ok(checked) => checked,
         Err(error) => return malformed(error),
     };
-    if !origin::is_allowed(origins, headers.get(ORIGIN), headers.get(HOST)) {
+    if !origin::is_allowed(&config.origins, headers.get(ORIGIN), headers.get(HOST)) {
         return refuse(
             "origin",
             StatusCode::FORBIDDEN,
@@ -70,7 +79,7 @@ pub(crate) fn decide<B>(request: &Request<B>, origins: &Origins, authenticator: 
     };
     let query = request.uri().query().unwrap_or_default();
     let shown = proof::shown(&offered, query);
-    let opening = match prove(&shown, query, authenticator) {
+    let mut opening = match prove(&shown, query, authenticator) {
         Ok(opening) => Box::new(opening),
         Err(refusal) => return refused(&refusal),
     };
@@ -80,6 +89,11 @@ pub(crate) fn decide<B>(request: &Request<B>, origins: &Origins, authenticator: 
             return malformed(HandshakeError::Subprotocols);
         };
         response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, answer);
+    }
+    let agreed = config.compression.and_then(|compression| agree(headers, compression.window_bits));
+    if let Some(agreed) = agreed {
+        response.headers_mut().insert(SEC_WEBSOCKET_EXTENSIONS, agreed);
+        opening.deflate = true;
     }
     match shown.proof() {
         Some(Proof::Ticket(ticket)) => Decision::Redeem(response, opening, ticket.to_owned()),
@@ -119,7 +133,7 @@ fn prove(shown: &proof::Shown<'_>, query: &str, authenticator: &Authenticator) -
         Some(Proof::Token(token)) => Some(as_claimed(authenticator.identify(token)?, claimed.as_ref())?),
         Some(Proof::Ticket(_)) | None => None,
     };
-    Ok(Opening { encoding: shown.encoding, identity, claimed })
+    Ok(Opening { encoding: shown.encoding, identity, claimed, deflate: false })
 }
 
 fn refuse(outcome: &'static str, status: StatusCode, words: String) -> Decision {

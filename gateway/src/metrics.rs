@@ -26,6 +26,17 @@ pub const INVENTORY: &[(&str, &str, &str)] = &[
     ("gateway_sent_bytes_total", "counter", "bytes written to sockets"),
     ("gateway_frames_queued_total", "counter", "frames put into mailboxes"),
     ("gateway_writes_blocked_total", "counter", "writes that found the socket full"),
+    (
+        "gateway_deflated_bytes_total",
+        "counter",
+        "bytes of messages that were compressed, once for all who share one",
+    ),
+    ("gateway_deflated_to_bytes_total", "counter", "bytes of these messages after that"),
+    (
+        "gateway_protocol_errors_total",
+        "counter",
+        "sockets that broke the WebSocket protocol or its limits, by how",
+    ),
     ("gateway_mailbox_lagging_total", "counter", "times a mailbox was full and events became heads"),
     ("gateway_mailbox_signals_dropped_total", "counter", "signals dropped because a mailbox was filling"),
     (
@@ -88,6 +99,8 @@ tally! {
     writes = "gateway_writes_total",
     sent_bytes = "gateway_sent_bytes_total",
     frames_queued = "gateway_frames_queued_total",
+    deflated_bytes = "gateway_deflated_bytes_total",
+    deflated_to_bytes = "gateway_deflated_to_bytes_total",
     writes_blocked = "gateway_writes_blocked_total",
     lagging = "gateway_mailbox_lagging_total",
     signals_dropped = "gateway_mailbox_signals_dropped_total",
@@ -179,6 +192,11 @@ pub(crate) fn count_close(code: u16, by: &'static str) {
 /// Counts one answer to a request for a socket.
 pub(crate) fn count_handshake(outcome: &'static str) {
     metrics::counter!("gateway_handshakes_total", "outcome" => outcome).increment(1);
+}
+
+/// Counts one violation of the WebSocket protocol.
+pub(crate) fn count_protocol_error(error: &'static str) {
+    metrics::counter!("gateway_protocol_errors_total", "error" => error).increment(1);
 }
 
 /// Counts one command that a rate refused.

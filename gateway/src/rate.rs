@@ -9,7 +9,11 @@ pub(crate) struct RateMeter {
     next_us: u64,
     /// Refusals since the session last rested.
     strikes: u16,
+    /// Before this, in units of 2^16 microseconds, it has not rested from its last refusal.
+    struck_until: u32,
 }
+
+const STRUCK_UNIT_BITS: u32 = 16;
 
 /// The rate that a session may have.
 #[derive(Clone, Copy, Debug)]
@@ -44,15 +48,17 @@ impl RateMeter {
         self.next_us <= now_us
     }
 
-    /// Counts a command at `now_us` that another limit refused until `retry_after_ms` have passed.
-    pub(crate) fn strike(&mut self, rate: &Rate, retry_after_ms: u32) -> Verdict {
+    /// Counts a command at `now_us` that was refused, perhaps by another limit, until `retry_after_ms` have passed.
+    pub(crate) fn strike(&mut self, rate: &Rate, now_us: u64, retry_after_ms: u32) -> Verdict {
+        let until_us = now_us.saturating_add(u64::from(retry_after_ms) * 1_000);
+        self.struck_until = u32::try_from(until_us >> STRUCK_UNIT_BITS).unwrap_or(u32::MAX);
         self.strikes = self.strikes.saturating_add(1);
         if self.strikes >= rate.strikes_max { Verdict::Abuse } else { Verdict::Refuse { retry_after_ms } }
     }
 
     /// Counts one command at `now_us`.
     pub(crate) fn take(&mut self, rate: &Rate, now_us: u64) -> Verdict {
-        if self.next_us <= now_us {
+        if self.next_us <= now_us && u64::from(self.struck_until) <= now_us >> STRUCK_UNIT_BITS {
             self.strikes = 0;
         }
         let early_us = self.next_us.saturating_sub(now_us);
@@ -61,7 +67,7 @@ impl RateMeter {
             return Verdict::Admit;
         }
         let wait_ms = (early_us - rate.tolerance_us).div_ceil(1_000);
-        self.strike(rate, u32::try_from(wait_ms).unwrap_or(u32::MAX))
+        self.strike(rate, now_us, u32::try_from(wait_ms).unwrap_or(u32::MAX))
     }
 }
 
@@ -101,6 +107,23 @@ mod tests {
         assert!(matches!(meter.take(&rate, 1_000_000), Verdict::Refuse { .. }));
         assert!(matches!(meter.take(&rate, 1_000_000), Verdict::Refuse { .. }));
         assert_eq!(meter.take(&rate, 1_000_000), Verdict::Abuse);
+    }
+
+    #[test]
+    fn refusals_by_another_limit_count_until_their_advice_has_passed() {
+        let rate = Rate::new(1_000, 1_000, 3);
+        let mut meter = RateMeter::default();
+        for second in 0..2_u64 {
+            let now_us = second * 1_000_000;
+            assert_eq!(meter.take(&rate, now_us), Verdict::Admit);
+            let refused = Verdict::Refuse { retry_after_ms: 2_000 };
+            assert_eq!(meter.strike(&rate, now_us, 2_000), refused);
+        }
+        let mut rested = meter;
+        assert_eq!(meter.take(&rate, 2_500_000), Verdict::Admit);
+        assert_eq!(meter.strike(&rate, 2_500_000, 2_000), Verdict::Abuse);
+        assert_eq!(rested.take(&rate, 3_100_000), Verdict::Admit);
+        assert_eq!(rested.strike(&rate, 3_100_000, 5), Verdict::Refuse { retry_after_ms: 5 });
     }
 
     #[test]

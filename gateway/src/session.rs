@@ -47,6 +47,8 @@ pub(crate) struct Session {
     pub(crate) expires: Tick,
     /// When the peer was last heard.
     pub(crate) heard: Tick,
+    /// Since when a message is unfinished; [`Tick::NEVER`] while none is.
+    pub(crate) unfinished_since: Tick,
     /// The earliest tick at which the wheel holds this session.
     pub(crate) timer: Tick,
     /// When the last answer came, or the first command after all were answered went out.
@@ -87,6 +89,8 @@ impl Flags {
     pub(crate) const PAUSED: Self = Self(32);
     /// `Connected` was sent, so `Disconnected` is owed.
     pub(crate) const CONNECTED: Self = Self(64);
+    /// Its messages may be compressed.
+    pub(crate) const DEFLATE: Self = Self(128);
 
     pub(crate) fn has(self, flag: Self) -> bool {
         self.0 & flag.0 != 0

@@ -13,6 +13,7 @@ mod accept;
 mod clock;
 mod close;
 mod commands;
+mod compression;
 mod deliver;
 mod drain;
 mod hello;
@@ -51,6 +52,7 @@ use crate::session::{Flags, Pending, Phase, Session, SessionKey, Sessions};
 use crate::websocket::{Decoder, Limits};
 use crate::wheel::{Tick, Wheel};
 use clock::Clock;
+use compression::Codecs;
 use interested::Leaving;
 
 /// The shard as its tasks hold it.
@@ -76,6 +78,7 @@ pub(crate) struct Shard {
     dirty: Vec<u32>,
     /// Where sockets are read into; one buffer for all.
     read_buffer: Vec<u8>,
+    codecs: Option<Codecs>,
     rate: Rate,
     random: SmallRng,
     tally: Tally,
@@ -120,7 +123,9 @@ impl Shard {
         let session = &config.session;
         let mailboxes_bytes_max = config.mailbox.all_bytes_max / config.shards.max(1) as u64;
         let rate = Rate::new(session.commands_per_second, session.commands_burst, session.rate_strikes_max);
+        let codecs = config.compression.map(|compression| Codecs::new(compression, session));
         Self {
+            codecs,
             rate,
             config,
             bus,
@@ -155,11 +160,15 @@ impl Shard {
             message_bytes_max: self.config.session.message_bytes_max,
             frames_per_message_max: self.config.session.fragments_max,
         };
+        let mut flags = Flags::default();
+        if opening.deflate {
+            flags.set(Flags::DEFLATE);
+        }
         let hello_until = now.after(self.config.timeouts.hello);
         let key = self.sessions.insert(Session {
             stream,
             waker: None,
-            decoder: Decoder::new(limits),
+            decoder: if opening.deflate { Decoder::with_deflate(limits) } else { Decoder::new(limits) },
             mailbox: Mailbox::default(),
             user: None,
             login: None,
@@ -175,12 +184,13 @@ impl Shard {
             phase: Phase::AwaitingHello(hello_until),
             expires: Tick::NEVER,
             heard: now,
+            unfinished_since: Tick::NEVER,
             timer: Tick::NEVER,
             unanswered_since: now,
             unanswered: 0,
             bad_frames: 0,
             encoding: opening.encoding,
-            flags: Flags::default(),
+            flags,
         });
         match opening.identity {
             // Its socket was counted before the answer to the handshake.
@@ -210,6 +220,7 @@ impl Shard {
             return;
         }
         let taking = session.taking();
+        let frame = compression::for_one(&mut self.codecs, &mut self.tally, session, frame);
         let pushed = session.mailbox.reply(&mut self.pool, &self.config.mailbox, now, taking, frame);
         self.after_push(key, pushed);
     }

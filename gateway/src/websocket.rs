@@ -11,8 +11,8 @@
 //! lies whole in the input borrows from the input. A decoder with nothing unfinished owns no heap memory. However
 //! the bytes of a stream are cut into pieces, the events and the error are the same.
 //!
-//! **Does not** write data messages (`proto` encodes whole ones), answer pings, time out, or speak an extension:
-//! a reserved bit is an error. `permessage-deflate` would claim RSV1 in [`header`].
+//! **Does not** write data messages (`proto` encodes whole ones), answer pings or time out. The one extension is
+//! [`deflate`], where it was agreed; the decoder tells compressed messages from others, and leaves inflating to its caller.
 //!
 //! **Limits.** A message is refused at the header that would take it past [`Limits::message_bytes_max`], before a
 //! byte of that frame is kept; memory for a message grows with the bytes that came, never with what was announced.
@@ -20,6 +20,7 @@
 pub mod close;
 mod control;
 mod decoder;
+pub mod deflate;
 mod error;
 pub mod handshake;
 mod header;

@@ -143,12 +143,21 @@ pub struct SharedFrame {
     frame: ServerFrame,
     json: OnceLock<Bytes>,
     proto: OnceLock<Bytes>,
+    /// The same compressed; `None` where that gains nothing.
+    json_deflated: OnceLock<Option<Bytes>>,
+    proto_deflated: OnceLock<Option<Bytes>>,
 }
 
 impl SharedFrame {
     /// Wraps a frame; nothing is encoded yet.
     pub fn new(frame: ServerFrame) -> Self {
-        Self { frame, json: OnceLock::new(), proto: OnceLock::new() }
+        Self {
+            frame,
+            json: OnceLock::new(),
+            proto: OnceLock::new(),
+            json_deflated: OnceLock::new(),
+            proto_deflated: OnceLock::new(),
+        }
     }
 
     /// The frame itself.
@@ -163,6 +172,17 @@ impl SharedFrame {
             Encoding::Json => self.json.get_or_init(|| self.frame.encode_message(Encoding::Json)),
             Encoding::Proto => self.proto.get_or_init(|| self.frame.encode_message(Encoding::Proto)),
         }
+    }
+
+    /// The same message for sessions that agreed on compression: made by `deflate` from [`Self::message`] once, however many
+    /// sessions get it, and the message itself where `deflate` gives nothing. All callers must compress alike.
+    pub fn deflated(&self, encoding: Encoding, deflate: impl FnOnce(&Bytes) -> Option<Bytes>) -> &Bytes {
+        let plain = self.message(encoding);
+        let deflated = match encoding {
+            Encoding::Json => &self.json_deflated,
+            Encoding::Proto => &self.proto_deflated,
+        };
+        deflated.get_or_init(|| deflate(plain)).as_ref().unwrap_or(plain)
     }
 
     /// The frame in protobuf, without a WebSocket header.

@@ -144,6 +144,9 @@ impl Http {
         })
         .await;
         if let Err(error) = served {
+            if exchange.state.borrow().handshake.is_some() {
+                count_handshake(head_failure(&error));
+            }
             tracing::debug!(%error, "http connection ended");
             return None;
         }
@@ -163,7 +166,7 @@ impl Exchange {
             let (response, words) = too_many(full);
             return now(refused(response, words));
         }
-        match decide(&request, &config.origins, &self.context.authenticator) {
+        match decide(&request, config, &self.context.authenticator) {
             Decision::Elsewhere => {
                 let client = client.unwrap_or_else(|| self.peer.ip());
                 request.extensions_mut().insert(Peer(SocketAddr::new(client, self.peer.port())));
@@ -211,6 +214,16 @@ impl Exchange {
         count_handshake("opened");
         state.opened = Some(opening);
         response.map(|()| Empty::new().map_err(|never| match never {}).boxed_unsync())
+    }
+}
+
+/// How the first request's head did not come, as metrics name it.
+fn head_failure(error: &hyper::Error) -> &'static str {
+    match error {
+        error if error.is_timeout() => "head_timeout",
+        error if error.is_parse_too_large() => "head_too_large",
+        error if error.is_parse() => "head_malformed",
+        _ => "head_cut_off",
     }
 }
 

@@ -162,7 +162,7 @@ fn take_rates(session: &mut Session, rate: &Rate, class: Option<CommandClass>, n
         Ok(()) => Verdict::Admit,
         Err(over) => {
             count_limited(over.limit);
-            session.rate.strike(rate, over.retry_after_ms)
+            session.rate.strike(rate, now_us, over.retry_after_ms)
         }
     }
 }

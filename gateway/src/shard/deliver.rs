@@ -4,6 +4,7 @@ use proto::delivery::{Class, Fanout};
 use proto::{Delivery, Payload, ServerFrame, Target};
 
 use super::Shard;
+use super::compression::for_many;
 use super::timers::arm;
 use super::write::{count_push, mark_dirty};
 use crate::mailbox::{Published, Pushed};
@@ -82,7 +83,7 @@ impl Shard {
             }
             let Some(session) = self.sessions.get_mut(key) else { continue };
             let message = Published {
-                frame: fanout.frame.message(session.encoding),
+                frame: for_many(&mut self.codecs, &mut self.tally, session, &fanout.frame),
                 class,
                 conversation: &fanout.conversation,
                 seq: fanout.seq,

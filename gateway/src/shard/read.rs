@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead as _, ReadBuf};
 use super::Shard;
 use crate::session::{Flags, SessionKey};
 use crate::websocket::{Decoder, Event, Limits, pong_frame};
+use crate::wheel::Tick;
 
 /// Reads of one socket before others get their turn.
 const READS_PER_TURN: usize = 4;
@@ -112,10 +113,13 @@ impl Shard {
         // Taken out, because what a frame does may need the whole shard.
         let mut decoder = std::mem::replace(&mut session.decoder, NOTHING);
         let mut events = decoder.events(bytes);
-        let mut broken = None;
+        let (mut broken, mut finished) = (None, false);
         let unread = loop {
             match events.next() {
-                Ok(Some(event)) => self.on_event(key, event),
+                Ok(Some(event)) => {
+                    finished |= !matches!(event, Event::Ping(_) | Event::Pong(_) | Event::Close(_));
+                    self.on_event(key, event);
+                }
                 Ok(None) => break None,
                 Err(error) => {
                     broken = Some(error);
@@ -128,10 +132,17 @@ impl Shard {
             }
         };
         let Some(session) = self.sessions.get_mut(key) else { return };
+        let unfinished = decoder.kept_bytes() > 0;
         session.decoder = decoder;
         session.unread = unread.map(Box::new);
+        if !unfinished {
+            session.unfinished_since = Tick::NEVER;
+        } else if finished || session.unfinished_since == Tick::NEVER {
+            session.unfinished_since = self.clock.tick();
+            self.arm_next(key);
+        }
         if let Some(error) = broken {
-            self.close(key, error.close_code(), &error.to_string());
+            self.on_protocol_error(key, error);
         }
     }
 
@@ -139,6 +150,8 @@ impl Shard {
         match event {
             Event::Text(text) => self.on_message(key, Encoding::Json, text.as_bytes()),
             Event::Binary(bytes) => self.on_message(key, Encoding::Proto, bytes),
+            Event::DeflatedText(payload) => self.on_deflated(key, Encoding::Json, payload),
+            Event::DeflatedBinary(payload) => self.on_deflated(key, Encoding::Proto, payload),
             Event::Ping(payload) => self.on_protocol_ping(key, payload),
             Event::Pong(_) => {}
             Event::Close(close) => self.on_peer_close(key, close),

@@ -31,6 +31,7 @@ fn next_due(session: &Session, config: &GatewayConfig) -> Tick {
     } else {
         warning_due(session, timeouts)
     });
+    due = due.min(session.unfinished_since.after(timeouts.message));
     if let Some(pending) = &session.pending {
         due = due.min(pending.retry);
     }
@@ -115,6 +116,7 @@ impl Shard {
             Phase::Open => {
                 self.check_token(key, now);
                 self.check_mailbox(key, now);
+                self.check_unfinished(key, now);
                 self.check_unanswered(key, now);
                 self.check_connected(key, now);
                 self.check_silence(key, now);
@@ -142,6 +144,15 @@ impl Shard {
         let timeout = self.config.mailbox.lagging_timeout;
         if slow_since(session).is_some_and(|since| since.after(timeout) <= now) {
             self.close(key, CloseCode::Slow, "the client does not read what it is sent");
+        }
+    }
+
+    fn check_unfinished(&mut self, key: SessionKey, now: Tick) {
+        let Some(session) = self.sessions.get(key) else { return };
+        let until = session.unfinished_since.after(self.config.timeouts.message);
+        // What is not read at the moment cannot end.
+        if until <= now && !session.is_closing() && !session.flags.has(Flags::PAUSED) {
+            self.close(key, CloseCode::Slow, "a message did not end in time");
         }
     }
 

@@ -2,9 +2,10 @@
 
 mod unfinished;
 
-use self::unfinished::{Message, Unfinished};
+use self::unfinished::{Message, Payload, Unfinished};
 use super::close::{self, Close};
-use super::header::{Header, Opcode};
+use super::deflate::COMPRESSED;
+use super::header::{Header, Opcode, RESERVED};
 use super::{ProtocolError, mask};
 
 /// What one connection may send.
@@ -23,6 +24,10 @@ pub enum Event<'a> {
     Text(&'a str),
     /// A whole binary message.
     Binary(&'a [u8]),
+    /// A text message that is compressed: inflate it, and check that it is UTF-8 then.
+    DeflatedText(&'a [u8]),
+    /// A binary message that is compressed.
+    DeflatedBinary(&'a [u8]),
     /// A ping: answer it with a pong of the same payload.
     Ping(&'a [u8]),
     /// A pong.
@@ -35,6 +40,8 @@ pub enum Event<'a> {
 #[derive(Debug)]
 pub struct Decoder {
     limits: Limits,
+    /// `permessage-deflate` was agreed.
+    deflate: bool,
     ended: bool,
     unfinished: Option<Box<Unfinished>>,
 }
@@ -48,16 +55,29 @@ pub struct Events<'d, 'i> {
     assembled: Vec<u8>,
 }
 
+/// What a complete payload is.
+#[derive(Clone, Copy)]
+struct Kind {
+    opcode: Opcode,
+    compressed: bool,
+}
+
 /// A complete payload and where it lies.
 enum Ready<'i> {
-    InInput(Opcode, &'i [u8]),
-    Assembled(Opcode),
+    InInput(Kind, &'i [u8]),
+    Assembled(Kind),
 }
 
 impl Decoder {
     /// A decoder at the start of a connection.
     pub const fn new(limits: Limits) -> Self {
-        Self { limits, ended: false, unfinished: None }
+        Self { limits, deflate: false, ended: false, unfinished: None }
+    }
+
+    /// The same where `permessage-deflate` was agreed: messages may be compressed, and are limited as they come, not as what
+    /// they become.
+    pub const fn with_deflate(limits: Limits) -> Self {
+        Self { limits, deflate: true, ended: false, unfinished: None }
     }
 
     /// Begins to read `input`, which follows what was read before; it is unmasked in place. Call
@@ -96,8 +116,8 @@ impl<'i> Events<'_, 'i> {
             }
         };
         let event = match ready {
-            Ready::InInput(opcode, payload) => read_event(opcode, payload),
-            Ready::Assembled(opcode) => read_event(opcode, &self.assembled),
+            Ready::InInput(kind, payload) => read_event(kind, payload),
+            Ready::Assembled(kind) => read_event(kind, &self.assembled),
         };
         if matches!(event, Ok(Event::Close(_)) | Err(_)) {
             self.decoder.end();
@@ -132,10 +152,11 @@ impl<'i> Events<'_, 'i> {
 
     /// Takes a header off the input; keeps what there is of it when it is not all there.
     fn read_header(&mut self) -> Result<Option<Header>, ProtocolError> {
+        let reserved = self.decoder.reserved();
         let kept = self.decoder.unfinished.as_deref_mut().filter(|unfinished| unfinished.in_header());
         let (read, used) = match kept {
-            Some(unfinished) => unfinished.continue_header(self.input)?,
-            None => match Header::read(self.input)? {
+            Some(unfinished) => unfinished.continue_header(self.input, reserved)?,
+            None => match Header::read(self.input, reserved)? {
                 Some((header, used)) => (Some(header), used),
                 None if self.input.is_empty() => return Ok(None),
                 None => {
@@ -159,7 +180,8 @@ impl<'i> Events<'_, 'i> {
         self.decoder.forget_if_nothing_is_unfinished();
         let payload = self.skip(header.payload as usize);
         mask::unmask(payload, header.key);
-        Ok(Some(Ready::InInput(header.opcode, payload)))
+        let kind = Kind { opcode: header.opcode, compressed: header.compressed };
+        Ok(Some(Ready::InInput(kind, payload)))
     }
 
     /// Keeps what there is of an unfinished payload, and gives the whole once it is complete.
@@ -170,9 +192,9 @@ impl<'i> Events<'_, 'i> {
         self.input = rest;
         let complete = unfinished.keep_payload(part)?;
         self.decoder.forget_if_nothing_is_unfinished();
-        let Some((opcode, payload)) = complete else { return Ok(None) };
-        self.assembled = payload;
-        Ok(Some(Ready::Assembled(opcode)))
+        let Some(Payload { opcode, compressed, bytes }) = complete else { return Ok(None) };
+        self.assembled = bytes;
+        Ok(Some(Ready::Assembled(Kind { opcode, compressed })))
     }
 
     fn skip(&mut self, length: usize) -> &'i mut [u8] {
@@ -204,6 +226,11 @@ impl Decoder {
         Ok(())
     }
 
+    /// The bits of a frame's first byte that nothing gives a meaning.
+    fn reserved(&self) -> u8 {
+        if self.deflate { RESERVED & !COMPRESSED } else { RESERVED }
+    }
+
     fn forget_if_nothing_is_unfinished(&mut self) {
         if self.unfinished.as_ref().is_some_and(|unfinished| unfinished.is_nothing()) {
             self.unfinished = None;
@@ -216,8 +243,10 @@ impl Decoder {
     }
 }
 
-fn read_event(opcode: Opcode, payload: &[u8]) -> Result<Event<'_>, ProtocolError> {
-    match opcode {
+fn read_event(kind: Kind, payload: &[u8]) -> Result<Event<'_>, ProtocolError> {
+    match kind.opcode {
+        Opcode::Text if kind.compressed => Ok(Event::DeflatedText(payload)),
+        Opcode::Binary | Opcode::Continuation if kind.compressed => Ok(Event::DeflatedBinary(payload)),
         Opcode::Text => std::str::from_utf8(payload).map(Event::Text).map_err(|_| ProtocolError::TextNotUtf8),
         Opcode::Binary | Opcode::Continuation => Ok(Event::Binary(payload)),
         Opcode::Ping => Ok(Event::Ping(payload)),

@@ -48,6 +48,12 @@ pub enum ProtocolError {
     /// The message is longer than [`super::Limits::message_bytes_max`].
     #[error("the message is larger than the limit")]
     MessageTooLarge,
+    /// RFC 7692 section 7.2.2: the payload is a deflate stream.
+    #[error("a compressed message that is no deflate stream")]
+    NotDeflated,
+    /// The message inflates to more times its size than [`super::deflate::InflateLimits::ratio_max`].
+    #[error("a compressed message inflates beyond all proportion")]
+    RatioTooHigh,
     /// The message has more frames than [`super::Limits::frames_per_message_max`].
     #[error("the message has more fragments than the limit")]
     TooManyFragments,
@@ -71,13 +77,15 @@ impl ProtocolError {
         Self::TextNotUtf8,
         Self::MessageTooLarge,
         Self::TooManyFragments,
+        Self::NotDeflated,
+        Self::RatioTooHigh,
     ];
 
     /// What to put in the close frame (section 7.4.1): 1002, 1007 or 1009.
     pub const fn close_code(self) -> CloseCode {
         match self {
-            Self::TextNotUtf8 | Self::CloseReasonNotUtf8 => CloseCode::InvalidData,
-            Self::MessageTooLarge | Self::TooManyFragments => CloseCode::TooBig,
+            Self::TextNotUtf8 | Self::CloseReasonNotUtf8 | Self::NotDeflated => CloseCode::InvalidData,
+            Self::MessageTooLarge | Self::TooManyFragments | Self::RatioTooHigh => CloseCode::TooBig,
             _ => CloseCode::Protocol,
         }
     }
@@ -100,6 +108,8 @@ impl ProtocolError {
             Self::TextNotUtf8 => "text_not_utf8",
             Self::MessageTooLarge => "message_too_large",
             Self::TooManyFragments => "too_many_fragments",
+            Self::NotDeflated => "not_deflated",
+            Self::RatioTooHigh => "ratio_too_high",
         }
     }
 }

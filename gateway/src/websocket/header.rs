@@ -1,6 +1,7 @@
 //! Frame headers (RFC 6455 section 5.2).
 
 use super::ProtocolError;
+use super::deflate::COMPRESSED;
 
 /// Bytes of the longest client header: two, a 64-bit length, a masking key.
 pub(super) const HEADER_BYTES_MAX: usize = 14;
@@ -8,8 +9,8 @@ pub(super) const HEADER_BYTES_MAX: usize = 14;
 pub(super) const CONTROL_PAYLOAD_BYTES_MAX: usize = 125;
 
 const FIN: u8 = 0x80;
-/// RSV1, RSV2, RSV3. An agreed `permessage-deflate` would take RSV1 (0x40) out of this for the first frame of a message.
-const RESERVED: u8 = 0x70;
+/// RSV1, RSV2, RSV3. An agreed `permessage-deflate` takes RSV1 out of this for the first frame of a message.
+pub(super) const RESERVED: u8 = 0x70;
 const MASKED: u8 = 0x80;
 
 /// What a frame is (section 11.8).
@@ -46,6 +47,8 @@ impl Opcode {
 pub(super) struct Header {
     pub(super) fin: bool,
     pub(super) opcode: Opcode,
+    /// The message that begins here is compressed.
+    pub(super) compressed: bool,
     pub(super) key: [u8; 4],
     /// Bytes of the payload.
     pub(super) payload: u64,
@@ -54,13 +57,20 @@ pub(super) struct Header {
 impl Header {
     /// Reads the header at the start of `bytes` and tells how long it is; `None` while it is not all there.
     ///
+    /// `reserved` are the bits of the first byte that nothing gives a meaning.
+    ///
     /// Each byte is judged as soon as it is there, in order, so that the verdict does not depend on how much follows.
-    pub(super) fn read(bytes: &[u8]) -> Result<Option<(Self, usize)>, ProtocolError> {
+    pub(super) fn read(bytes: &[u8], reserved: u8) -> Result<Option<(Self, usize)>, ProtocolError> {
         let Some(&first) = bytes.first() else { return Ok(None) };
-        if first & RESERVED != 0 {
+        if first & reserved != 0 {
             return Err(ProtocolError::ReservedBit);
         }
         let opcode = Opcode::read(first)?;
+        let compressed = first & COMPRESSED != 0;
+        // RFC 7692 section 6.1: on control frames and on fragments after the first it has no meaning either.
+        if compressed && !matches!(opcode, Opcode::Text | Opcode::Binary) {
+            return Err(ProtocolError::ReservedBit);
+        }
         let fin = first & FIN != 0;
         if opcode.is_control() && !fin {
             return Err(ProtocolError::ControlFragmented);
@@ -77,7 +87,7 @@ impl Header {
 
         let Some((payload, length_end)) = read_length(short, bytes)? else { return Ok(None) };
         let Some(key) = bytes.get(length_end..).and_then(<[u8]>::first_chunk) else { return Ok(None) };
-        Ok(Some((Self { fin, opcode, key: *key, payload }, length_end + 4)))
+        Ok(Some((Self { fin, opcode, compressed, key: *key, payload }, length_end + 4)))
     }
 }
 

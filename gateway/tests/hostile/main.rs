@@ -8,7 +8,13 @@ mod bench;
 #[expect(dead_code, reason = "the other tests use the rest")]
 #[path = "../sockets/client.rs"]
 mod client;
+mod compression;
+mod frames;
+mod handshakes;
 mod limits;
+mod memory;
+mod raw;
 mod slow_readers;
 mod trickle;
+mod vanishing;
 mod watch;

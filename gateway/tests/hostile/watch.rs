@@ -31,6 +31,11 @@ impl Watch {
         sum(&now(), name, labels) - sum(&self.before, name, labels)
     }
 
+    /// Waits until something is so.
+    pub fn until(&self, met: impl FnMut() -> bool) {
+        assert!(wait_until(met), "it never came about");
+    }
+
     /// Waits until a metric has risen by exactly this much; shards hand over ten times a second.
     pub fn expect(&self, name: &str, labels: &[&str], by: f64) {
         let mut risen = 0.0;

@@ -96,6 +96,7 @@ fn config() -> GatewayConfig {
         shards: 1,
         origins: Origins::Same,
         proxies: TrustedProxies { prefixes: Vec::new(), told_by: ToldBy::XForwardedFor },
+        compression: None,
         admission: AdmissionLimits {
             connections_max: 10_000,
             handshakes_max: 1_000,
@@ -131,6 +132,7 @@ fn config() -> GatewayConfig {
         timeouts: Timeouts {
             handshake: 5 * second,
             hello: 5 * second,
+            message: 30 * second,
             ping_after: 25 * second,
             pong: 10 * second,
             close: second,

@@ -5,6 +5,7 @@ mod any_cut_gives_the_same_events;
 mod fastwebsockets_cannot_serve;
 mod handshake;
 mod idle_costs_nothing;
+mod permessage_deflate;
 mod random_stream;
 mod section_5_framing;
 mod section_7_closing;

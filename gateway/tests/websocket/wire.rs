@@ -68,6 +68,7 @@ impl From<Event<'_>> for Owned {
         match event {
             Event::Text(text) => Self::Text(text.to_owned()),
             Event::Binary(bytes) => Self::Binary(bytes.to_owned()),
+            Event::DeflatedText(_) | Event::DeflatedBinary(_) => unreachable!("nothing was agreed"),
             Event::Ping(bytes) => Self::Ping(bytes.to_owned()),
             Event::Pong(bytes) => Self::Pong(bytes.to_owned()),
             Event::Close(close) => Self::Close(close.map(|close| (close.code, close.reason.to_owned()))),

@@ -2,8 +2,8 @@
 
 use gateway::proxy::{Prefix, ToldBy, TrustedProxies};
 use gateway::{
-    AdmissionLimits, DrainPlan, GatewayConfig, MailboxLimits, Origins, RateLimit, SessionLimits, Timeouts,
-    UserRateLimits,
+    AdmissionLimits, Compression, DrainPlan, GatewayConfig, MailboxLimits, Origins, RateLimit, SessionLimits,
+    Timeouts, UserRateLimits,
 };
 
 use super::reader::Reader;
@@ -19,6 +19,7 @@ pub(super) fn read(reader: &Reader) -> GatewayConfig {
         shards,
         origins: origins(reader),
         proxies: proxies(reader),
+        compression: compression(reader),
         admission: AdmissionLimits {
             connections_max: reader.whole("gateway.connections_max", 1..=16_000_000),
             handshakes_max: reader.whole("gateway.handshakes_max", 1..=1_000_000),
@@ -53,6 +54,15 @@ pub(super) fn read(reader: &Reader) -> GatewayConfig {
         reader.conflict("gateway.drain_notice", "gateway.drain_timeout", "must be shorter than");
     }
     config
+}
+
+fn compression(reader: &Reader) -> Option<Compression> {
+    let compression = Compression {
+        window_bits: reader.whole("gateway.compression_window_bits", 9..=15),
+        bytes_min: reader.bytes("gateway.compression_bytes_min", 1..=1024 * 1024),
+        ratio_max: reader.whole("gateway.compression_ratio_max", 2..=1_100),
+    };
+    reader.flag("gateway.compression").then_some(compression)
 }
 
 /// The two settings of a rate.
@@ -101,6 +111,7 @@ fn timeouts(reader: &Reader) -> Timeouts {
     let timeouts = Timeouts {
         handshake: timeout("gateway.handshake_timeout"),
         hello: timeout("gateway.hello_timeout"),
+        message: timeout("gateway.message_timeout"),
         ping_after: timeout("gateway.ping_after"),
         pong: timeout("gateway.pong_timeout"),
         close: timeout("gateway.close_timeout"),

@@ -30,10 +30,18 @@ struct Frame {
 #[derive(Debug)]
 pub(super) struct Message {
     opcode: Opcode,
+    compressed: bool,
     payload: Vec<u8>,
-    /// Text: the payload is UTF-8 up to here, and what follows may become so.
+    /// Text that is not compressed: the payload is UTF-8 up to here, and what follows may become so.
     utf8_bytes: usize,
     frames: u32,
+}
+
+/// A payload that had to be put together, now whole.
+pub(super) struct Payload {
+    pub(super) opcode: Opcode,
+    pub(super) compressed: bool,
+    pub(super) bytes: Vec<u8>,
 }
 
 impl Unfinished {
@@ -64,11 +72,15 @@ impl Unfinished {
     }
 
     /// Adds to the kept part of a header. Gives the header, once complete, and how much of `input` belongs to it.
-    pub(super) fn continue_header(&mut self, input: &[u8]) -> Result<(Option<Header>, usize), ProtocolError> {
+    pub(super) fn continue_header(
+        &mut self,
+        input: &[u8],
+        reserved: u8,
+    ) -> Result<(Option<Header>, usize), ProtocolError> {
         let kept = usize::from(self.header_bytes);
         let added = input.len().min(HEADER_BYTES_MAX - kept);
         self.header[kept..kept + added].copy_from_slice(&input[..added]);
-        match Header::read(&self.header[..kept + added])? {
+        match Header::read(&self.header[..kept + added], reserved)? {
             Some((header, length)) => {
                 self.header_bytes = 0;
                 Ok((Some(header), length - kept))
@@ -82,21 +94,18 @@ impl Unfinished {
 
     /// Begins the payload of an admitted frame.
     pub(super) fn begin_payload(&mut self, header: &Header) {
-        let Header { fin, opcode, key, payload } = *header;
+        let Header { fin, opcode, compressed, key, payload } = *header;
         self.frame = Some(Frame { fin, opcode, key, missing: payload as usize });
         if opcode.is_control() {
             return;
         }
-        let message = self.message.get_or_insert_with(|| Message::new(opcode));
+        let message = self.message.get_or_insert_with(|| Message::new(opcode, compressed));
         message.frames += 1;
     }
 
     /// Takes the next bytes of the payload, at most as many as are missing. Gives the payload of a control frame or
     /// of the whole message when they were its last.
-    pub(super) fn keep_payload(
-        &mut self,
-        part: &mut [u8],
-    ) -> Result<Option<(Opcode, Vec<u8>)>, ProtocolError> {
+    pub(super) fn keep_payload(&mut self, part: &mut [u8]) -> Result<Option<Payload>, ProtocolError> {
         let Some(frame) = &mut self.frame else { return Ok(None) };
         mask::unmask(part, frame.key);
         frame.key = mask::advance(frame.key, part.len());
@@ -107,20 +116,25 @@ impl Unfinished {
         }
         if opcode.is_control() {
             grow(&mut self.control, part, missing);
-            return Ok((missing == 0).then(|| (opcode, std::mem::take(&mut self.control))));
+            let whole = || Payload { opcode, compressed: false, bytes: std::mem::take(&mut self.control) };
+            return Ok((missing == 0).then(whole));
         }
         let Some(message) = &mut self.message else { return Ok(None) };
         message.keep(part, missing)?;
         if missing > 0 || !fin {
             return Ok(None);
         }
-        Ok(self.message.take().map(|message| (message.opcode, message.payload)))
+        Ok(self.message.take().map(|message| Payload {
+            opcode: message.opcode,
+            compressed: message.compressed,
+            bytes: message.payload,
+        }))
     }
 }
 
 impl Message {
-    fn new(opcode: Opcode) -> Self {
-        Self { opcode, payload: Vec::new(), utf8_bytes: 0, frames: 0 }
+    fn new(opcode: Opcode, compressed: bool) -> Self {
+        Self { opcode, compressed, payload: Vec::new(), utf8_bytes: 0, frames: 0 }
     }
 
     /// Bytes and frames so far.
@@ -131,7 +145,7 @@ impl Message {
     /// Adds bytes; text that can no longer become UTF-8 is refused at once.
     fn keep(&mut self, part: &[u8], missing: usize) -> Result<(), ProtocolError> {
         grow(&mut self.payload, part, missing);
-        if self.opcode == Opcode::Text {
+        if self.opcode == Opcode::Text && !self.compressed {
             match std::str::from_utf8(&self.payload[self.utf8_bytes..]) {
                 Ok(_) => self.utf8_bytes = self.payload.len(),
                 Err(error) if error.error_len().is_none() => self.utf8_bytes += error.valid_up_to(),
