@@ -1,6 +1,6 @@
 //! Clients that send until they are acknowledged, over whichever router answers.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use bus::{Bus, NodeInbox};
@@ -8,6 +8,7 @@ use futures_util::future::FutureExt as _;
 use lifecycle::wall_clock_ms;
 use proto::client_frame::{AckMode, Fetch, Recipient, Send};
 use proto::command::{GroupRequest, Origin, Source};
+use proto::group::{GroupEdit, Role};
 use proto::{
     Body, ClientMessageId, Code, Command, ConversationId, ConversationKind, DeviceId, Entry, GroupId, NodeId,
     Partition, Payload, Reply, Request, Seq, ServerFrame, SessionRef, Timestamp, TraceId, UserId,
@@ -149,14 +150,26 @@ impl Clients {
         }
     }
 
-    /// Dave joins, leaves, is added or is removed; most of it changes nothing.
+    /// Dave joins, leaves, is added, removed, muted; bob is this and that; the group says something else. Much of it changes
+    /// nothing.
     fn come_or_go(&mut self) {
-        let dave = UserId::parse("dave").unwrap();
-        let (who, request) = match self.random.random_range(0..4) {
+        let [bob, dave] = ["bob", "dave"].map(|name| UserId::parse(name).unwrap());
+        let number = self.random.random_range(0..3_u64);
+        let (who, request) = match self.random.random_range(0..8) {
             0 => ("dave", GroupRequest::Join),
             1 => ("dave", GroupRequest::Leave),
             2 => ("alice", GroupRequest::Add(vec![dave])),
-            _ => ("alice", GroupRequest::Remove(vec![dave])),
+            3 => ("alice", GroupRequest::Remove(vec![dave])),
+            4 => ("alice", GroupRequest::Mute(vec![dave], Timestamp(number << 45))),
+            5 => {
+                let role = if number == 0 { Role::Admin } else { Role::Member };
+                ("alice", GroupRequest::SetRole(vec![bob], role))
+            }
+            6 => ("bob", GroupRequest::SetNickname(bob, format!("Bob {number}"))),
+            _ => {
+                let announcement = Some(format!("Nr. {number}"));
+                ("alice", GroupRequest::Edit(Box::new(GroupEdit { announcement, ..GroupEdit::default() })))
+            }
         };
         self.command(who, Request::Group(GroupId::parse("team").unwrap(), request), None);
     }
@@ -282,13 +295,15 @@ impl Clients {
             }
             self.record.check(conversation, &log)?;
             if let ConversationKind::Group(group) = conversation.kind() {
-                let members = members::of_log(&log)?;
+                members::of_log(&log)?;
+                let expected = members::state_of_log(&group, &log);
                 let touched = store.touched(Partition::of(conversation)).await;
                 let owed = touched.map_err(|error| error.to_string())?.contains(conversation);
                 let page = store.members(&group, None, 100).await.map_err(|error| error.to_string())?;
-                let stored: BTreeSet<UserId> = page.into_iter().map(|member| member.user).collect();
-                if !owed && stored != members {
-                    return Err(format!("members are {stored:?} but the log says {members:?}"));
+                let info = store.group(&group).await.map_err(|error| error.to_string())?;
+                let stored = (info, page);
+                if !owed && stored != expected {
+                    return Err(format!("the group is {stored:?} but the log says {expected:?}"));
                 }
             }
             let stored: Vec<ClientMessageId> = log

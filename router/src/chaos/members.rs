@@ -1,9 +1,12 @@
-//! Who is in a group according to its log alone, and whether each change was decided on what was true before it.
+//! What a group is according to its log alone, and whether each change was decided on what was true before it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proto::wire::{Body as WireBody, System, body, system::Change};
-use proto::{Entry, UserId};
+use proto::{Entry, GroupId, UserId};
+use store::{GroupInfo, Member};
+
+use crate::rules::membership::{Group, GroupRules, History};
 
 /// Everyone who is in it after the whole log.
 pub fn of_log(log: &[Entry]) -> Result<BTreeSet<UserId>, String> {
@@ -37,6 +40,21 @@ pub fn of_log(log: &[Entry]) -> Result<BTreeSet<UserId>, String> {
         }
     }
     Ok(members)
+}
+
+/// The group and its members after the whole log, as the projections must have them.
+pub fn state_of_log(id: &GroupId, log: &[Entry]) -> (Option<GroupInfo>, Vec<Member>) {
+    // What is configured is written into the entry that makes the group.
+    let rules = GroupRules { members_max: 100, history: History::Whole };
+    let (mut group, mut members) = (Group::default(), BTreeMap::new());
+    for entry in log {
+        let changed = group.apply(entry, rules);
+        for member in changed.joined.into_iter().chain(changed.updated) {
+            members.insert(member.user.clone(), member);
+        }
+        changed.left.iter().for_each(|user| drop(members.remove(user)));
+    }
+    (group.info(id), members.into_values().collect())
 }
 
 fn enter(members: &mut BTreeSet<UserId>, user: &str, entry: &Entry) -> Result<(), String> {

@@ -106,7 +106,7 @@ fn everyone_sees_one_order(sockets: [&mut Socket; 3]) {
             })
         });
         let talking: Vec<_> = talking.collect();
-        talking.into_iter().map(|thread| thread.join().unwrap()).collect()
+        talking.into_iter().map(|thread| thread.join().expect("no panic")).collect()
     });
     assert!(seen.iter().all(|other| *other == seen[0]), "the same messages at the same places");
     assert!(seen[0].keys().copied().eq(3..=last), "without a hole");
@@ -115,7 +115,7 @@ fn everyone_sees_one_order(sockets: [&mut Socket; 3]) {
 /// Takes the next event or acknowledgement; says which it was.
 fn take(seen: &mut BTreeMap<u64, Value>, socket: &mut Socket) -> &'static str {
     let (name, told) = socket.until_any(&["ack", "event"]);
-    let seq = told["seq"].as_str().unwrap().parse().unwrap();
+    let seq = told["seq"].as_str().and_then(|seq| seq.parse().ok()).expect("a seq");
     // Whoever joined before may still hear of that.
     if seq > 2 {
         seen.insert(seq, told["client_message_id"].clone());
@@ -129,9 +129,9 @@ fn who_is_muted_learns_for_how_long(at: &Places<'_>, bert: &User, cora: &User, c
     is(&put_as(&mute, &bert.token, &json!({"duration_ms": 1_500})), 200);
     c.send(&frame(2));
     // Waits as long as the refusal says.
-    let nack = c.answer_to(&id(2)).unwrap().unwrap_err();
+    let nack = c.answer_to(&id(2)).expect("an answer").expect_err("refused");
     assert_eq!(nack["code"], json!(1205), "MUTED: {nack}");
-    let wait = nack["retry_after_ms"].as_u64().unwrap();
+    let wait = nack["retry_after_ms"].as_u64().expect("a time");
     assert!((1..=1_500).contains(&wait), "{wait}");
     acknowledged(c, 3);
 }
@@ -169,7 +169,7 @@ fn who_leaves_hears_no_more(at: &Places<'_>, (anna, a): (&User, &mut Socket), co
     let history = at.api.url("/api/v1/conversations/g.team/messages?limit=200");
     let history = until(|| Some(get_as(&history, &cora.token)).filter(|answer| answer.status == 200)).json();
     let seqs: Vec<&Value> =
-        history["messages"].as_array().unwrap().iter().map(|entry| &entry["seq"]).collect();
+        history["messages"].as_array().expect("messages").iter().map(|entry| &entry["seq"]).collect();
     assert_eq!(seqs, [&joined["seq"]], "from the joining on, and not {}", ack["seq"]);
 }
 
