@@ -27,6 +27,8 @@ const PIECE_BYTES: usize = 8 * 1024;
 const RATIO_FREE_BYTES: usize = 16 * 1024;
 /// What is kept of a large buffer.
 const KEPT_BYTES: usize = 64 * 1024;
+/// What a message that cannot be compressed grows by, beyond its eighth.
+const SLACK_BYTES: usize = 64;
 /// Of zlib's nine: most of the gain for chat-sized text, at a third of the cost of the usual six.
 const LEVEL: u32 = 3;
 
@@ -49,6 +51,7 @@ pub struct Inflater {
 /// Compresses messages, one after the other.
 pub struct Deflater {
     stream: Compress,
+    window_bits: u8,
     bytes_min: usize,
     scratch: Vec<u8>,
 }
@@ -110,8 +113,7 @@ impl Inflater {
 impl Deflater {
     /// With a window of `2^window_bits` bytes, 9 to 15. Messages of fewer than `bytes_min` bytes are left as they are.
     pub fn new(window_bits: u8, bytes_min: usize) -> Self {
-        let stream = Compress::new_with_window_bits(Compression::new(LEVEL), false, window_bits.clamp(9, 15));
-        Self { stream, bytes_min, scratch: Vec::new() }
+        Self { stream: compressor(window_bits), window_bits, bytes_min, scratch: Vec::new() }
     }
 
     /// The same message compressed; `None` where that would gain nothing. `message` is one whole unmasked frame, as a server
@@ -121,12 +123,17 @@ impl Deflater {
         if first & 0x08 != 0 || payload.len() < self.bytes_min.max(TAIL.len()) {
             return None;
         }
-        self.stream.reset();
-        // A result that does not fit in here would not be smaller.
-        self.scratch.resize(payload.len(), 0);
-        self.stream.compress(payload, &mut self.scratch, FlushCompress::Sync).ok()?;
+        // Room for what grows, too: a reset does not forget all of what a stream could not write, and zlib-rs 0.6 panics
+        // when that has added up.
+        self.scratch.resize(payload.len() + payload.len() / 8 + SLACK_BYTES, 0);
+        let done = self.stream.compress(payload, &mut self.scratch, FlushCompress::Sync);
         let (read, written) = (self.stream.total_in() as usize, self.stream.total_out() as usize);
-        if read < payload.len() || written >= self.scratch.len() {
+        if done.is_err() || read < payload.len() || written >= self.scratch.len() {
+            self.stream = compressor(self.window_bits);
+            return None;
+        }
+        self.stream.reset();
+        if written >= payload.len() {
             return None;
         }
         let compressed = self.scratch[..written].strip_suffix(&TAIL)?;
@@ -135,6 +142,10 @@ impl Deflater {
         self.scratch.shrink_to(KEPT_BYTES);
         Some(framed)
     }
+}
+
+fn compressor(window_bits: u8) -> Compress {
+    Compress::new_with_window_bits(Compression::new(LEVEL), false, window_bits.clamp(9, 15))
 }
 
 /// The first byte and the payload of an unmasked frame that is whole.

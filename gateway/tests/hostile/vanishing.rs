@@ -69,7 +69,7 @@ fn in_state(bench: &Bench, state: usize) -> TcpStream {
         2 => Raw::open(bench, "", "").stream,
         3 => Raw::open(bench, "alice", "").stream,
         // Within a frame, within a message, with a command under way.
-        4 | 5 | 6 => {
+        4..=6 => {
             let mut client = Raw::open(bench, "alice", "");
             let bytes = match state {
                 4 => masked(TEXT, &[b' '; 90])[..20].to_vec(),

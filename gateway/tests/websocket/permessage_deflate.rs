@@ -131,17 +131,48 @@ fn what_gains_nothing_is_sent_as_it_is() {
     assert!(deflater.deflate(&message(0x81, text)).is_some());
     assert_eq!(deflater.deflate(&message(0x81, &text[..31])), None, "too short");
     assert_eq!(deflater.deflate(&message(0x89, text)), None, "a ping");
-    let mut state = 1_u64;
-    let noise: Vec<u8> = std::iter::repeat_with(|| {
-        // Xorshift (Marsaglia 2003).
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state as u8
+    assert_eq!(deflater.deflate(&message(0x82, &noise(&mut 1, 2_000))), None, "noise");
+}
+
+/// Xorshift (Marsaglia 2003).
+fn noise(state: &mut u64, bytes: usize) -> Vec<u8> {
+    std::iter::repeat_with(|| {
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        *state as u8
     })
-    .take(2_000)
-    .collect();
-    assert_eq!(deflater.deflate(&message(0x82, &noise)), None, "noise");
+    .take(bytes)
+    .collect()
+}
+
+#[test]
+fn a_thousand_messages_that_cannot_be_compressed_add_up_to_nothing() {
+    let mut state = 1;
+    let mut deflater = Deflater::new(9, 0);
+    for _ in 0..1_000 {
+        let payload = noise(&mut state, 256);
+        assert_eq!(deflater.deflate(&message(0x82, &payload)), None);
+    }
+    assert!(deflater.deflate(&message(0x82, &[7; 256])).is_some());
+}
+
+#[test]
+fn noise_of_any_length_harms_no_window() {
+    let mut state = 1;
+    for window_bits in 9..=15 {
+        let mut deflater = Deflater::new(window_bits, 0);
+        for round in 0..700 {
+            // Half noise and half words: sometimes it pays, sometimes hardly, mostly not.
+            let mut payload = noise(&mut state, round % 700);
+            payload.extend(b"the same words ".repeat(round % 11));
+            let plain = message(0x82, &payload);
+            if let Some(smaller) = deflater.deflate(&plain) {
+                let header = if smaller[1] == 126 { 4 } else { 2 };
+                assert_eq!(inflated(&smaller[header..]).unwrap(), payload, "{window_bits} {round}");
+            }
+        }
+    }
 }
 
 proptest! {
