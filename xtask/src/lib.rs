@@ -7,6 +7,7 @@
 //!
 //! **Limits.** Reads the sources as text: a scanner for strings and comments, no parser of Rust.
 
+pub mod autobahn;
 pub mod browser;
 pub mod chaos;
 pub mod check;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::check::Outcome;
-use xtask::{chaos, cluster, crash_rounds, record, services};
+use xtask::{autobahn, chaos, cluster, crash_rounds, record, services};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Chores of the Tidegate workspace")]
@@ -26,6 +26,8 @@ enum Chore {
     Services(services::Action),
     /// A cluster of the real program on this machine, until Ctrl-C
     Cluster(cluster::Arguments),
+    /// Autobahn's fuzzing client against the WebSocket codec; keeps docs/autobahn.json
+    Autobahn(autobahn::Arguments),
     /// Kills the server under load again and again, and looks for every acknowledged message
     CrashRounds(crash_rounds::Arguments),
     /// Breaks a cluster under load, thing by thing, and looks for every acknowledged message
@@ -51,6 +53,7 @@ fn main() -> anyhow::Result<ExitCode> {
         }
         Chore::Services(action) => services::main(&action),
         Chore::Cluster(arguments) => cluster::main(&arguments),
+        Chore::Autobahn(arguments) => autobahn::main(&arguments),
         Chore::CrashRounds(arguments) => crash_rounds::main(&arguments),
         Chore::Chaos(arguments) => chaos::main(&arguments),
         Chore::Record(arguments) => record::main(&arguments),
