@@ -1,5 +1,7 @@
 //! Shapes that several calls answer with.
 
+use std::collections::HashMap;
+
 use proto::server_frame::Event;
 use proto::{Code, ConversationId, Encoding, Entry, GroupId, ServerFrame};
 use serde::{Deserialize, Serialize};
@@ -28,14 +30,14 @@ pub(crate) struct Message {
     /// When the server took it, Unix milliseconds.
     #[schema(value_type = String, example = "1790000000000")]
     time: Wide,
-    /// What it says: one of `text`, `custom`, `system`.
+    /// What it says.
     body: MessageBody,
     /// The idempotency key of the send.
     #[schema(example = "01890a5d-ac96-774b-bcce-b302099a8057")]
     client_message_id: Option<String>,
 }
 
-/// What a message says; exactly one member is there.
+/// What a message says: one kind, and what stands beside it. The members of each are told in the protocol's document.
 #[derive(ToSchema)]
 #[schema(as = MessageBody)]
 #[expect(dead_code, reason = "describes what the codec of the socket reads and writes")]
@@ -48,6 +50,51 @@ pub(crate) struct MessageBody {
     /// A change of the conversation, or `{"notice": {"text": "…"}}` from a trusted service.
     #[schema(value_type = Option<Object>)]
     system: Option<serde_json::Value>,
+    /// Media: `file` or `url`, `name`, `size`, `mime`, `width`, `height`, `thumbnail`.
+    #[schema(value_type = Option<Object>)]
+    image: Option<serde_json::Value>,
+    /// Media: `file` or `url`, `name`, `size`, `mime`, `thumbnail`.
+    #[schema(value_type = Option<Object>)]
+    file: Option<serde_json::Value>,
+    /// Media: `file` or `url`, `name`, `size`, `mime`, `duration_ms`.
+    #[schema(value_type = Option<Object>)]
+    voice: Option<serde_json::Value>,
+    /// Media: as `image`, with `duration_ms`.
+    #[schema(value_type = Option<Object>)]
+    video: Option<serde_json::Value>,
+    /// `latitude`, `longitude`, `name`, `address`.
+    #[schema(value_type = Option<Object>)]
+    location: Option<serde_json::Value>,
+    /// `user`, `name`, `avatar`.
+    #[schema(value_type = Option<Object>)]
+    contact: Option<serde_json::Value>,
+    /// `title`, and `messages` passed on as one.
+    #[schema(value_type = Option<Object>)]
+    merged: Option<serde_json::Value>,
+    /// A change of an earlier message: not to be sent as a body.
+    #[schema(value_type = Option<Object>)]
+    edit: Option<serde_json::Value>,
+    /// A change of an earlier message: not to be sent as a body.
+    #[schema(value_type = Option<Object>)]
+    recall: Option<serde_json::Value>,
+    /// A change of an earlier message: not to be sent as a body.
+    #[schema(value_type = Option<Object>)]
+    react: Option<serde_json::Value>,
+    /// A change of an earlier message: not to be sent as a body.
+    #[schema(value_type = Option<Object>)]
+    pin: Option<serde_json::Value>,
+    /// Beside a kind: `users`, or `all`.
+    #[schema(value_type = Option<Object>)]
+    mentions: Option<serde_json::Value>,
+    /// Beside a kind: the message that is answered.
+    #[schema(value_type = Option<Object>)]
+    reply_to: Option<serde_json::Value>,
+    /// Beside a kind: where it comes from.
+    #[schema(value_type = Option<Object>)]
+    forward: Option<serde_json::Value>,
+    /// Beside a kind: the root of its thread.
+    #[schema(value_type = Option<Object>)]
+    thread: Option<serde_json::Value>,
 }
 
 /// Whatever an application defines for itself.
@@ -74,6 +121,48 @@ pub(crate) fn message(conversation: &ConversationId, entry: Entry) -> Result<Box
         tracing::error!(%error, "an event was written that is not json");
         Problem::new(Code::Internal, "an entry cannot be shown")
     })
+}
+
+/// The entries and overlays of a frame that has some, exactly as the socket has them.
+#[expect(clippy::type_complexity, reason = "two lists of what is JSON already")]
+pub(crate) fn messages(frame: ServerFrame) -> Result<(Vec<Box<RawValue>>, Vec<Box<RawValue>>), Problem> {
+    #[derive(Deserialize)]
+    struct Lists {
+        #[serde(default)]
+        entries: Vec<Box<RawValue>>,
+        #[serde(default)]
+        overlays: Vec<Box<RawValue>>,
+    }
+    let mut json = Vec::new();
+    frame.encode_into(Encoding::Json, &mut json);
+    let frames = serde_json::from_slice::<HashMap<String, Lists>>(&json).map_err(|error| {
+        tracing::error!(%error, "a frame was written that is not json");
+        Problem::new(Code::Internal, "the entries cannot be shown")
+    })?;
+    Ok(frames.into_values().next().map(|lists| (lists.entries, lists.overlays)).unwrap_or_default())
+}
+
+/// The present state of a message that later entries changed; member by member what a socket's `page` has.
+#[derive(ToSchema)]
+#[schema(as = Overlay)]
+#[expect(dead_code, reason = "describes what the codec of the socket writes")]
+pub(crate) struct Overlay {
+    /// Which message.
+    seq: Wide,
+    /// The newest entry that changed it.
+    changed_seq: Wide,
+    /// `by` whom and at what `time` it was recalled: its body is gone.
+    #[schema(value_type = Option<Object>)]
+    recalled: Option<serde_json::Value>,
+    /// `seqs` of the entries that edited it, and the `time` of the last.
+    #[schema(value_type = Option<Object>)]
+    edited: Option<serde_json::Value>,
+    /// Each with `reaction`, `count`, the first `users`, and `mine`.
+    #[schema(value_type = Option<Vec<Object>>)]
+    reactions: Option<Vec<serde_json::Value>>,
+    /// `by` whom and at what `time` it was pinned.
+    #[schema(value_type = Option<Object>)]
+    pinned: Option<serde_json::Value>,
 }
 
 /// A group after a change.

@@ -1,5 +1,6 @@
 //! Every route. Adding a handler here puts it into the router and into the document at once.
 
+mod changes;
 mod conversations;
 mod groups;
 mod history;
@@ -57,6 +58,12 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(receipts::receipts))
         .routes(routes!(history::history))
         .routes(routes!(messages::send_message))
+        .routes(routes!(changes::recall_message))
+        .routes(routes!(changes::edit_message))
+        .routes(routes!(changes::react_to_message))
+        .routes(routes!(changes::pin_message))
+        .routes(routes!(changes::pins))
+        .routes(routes!(changes::versions))
         .routes(routes!(tickets::issue_ticket))
 }
 

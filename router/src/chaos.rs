@@ -6,9 +6,11 @@
 //! - on a cluster: two apart, in real time, on a real CQL server.
 //!
 //! Checked at the end, on the whole log: what was acknowledged is there, at its place; seqs are contiguous; no client
-//! message id is there twice; a sender's messages are in the order of their `after`; nothing shown ever changed. Each
+//! message id is there twice; a sender's messages are in the order of their `after`; nothing shown ever changed; what became
+//! of messages is what the log says, and nothing changed a message after its recall. Each
 //! check is shown to be able to fail by breaking a rule.
 
+mod changes;
 mod clients;
 mod cluster;
 mod members;
@@ -40,6 +42,8 @@ fn config(random: &mut StdRng) -> RouterConfig {
         claims_max: random.random_range(1..4),
         commands_kept_max: random.random_range(0..50),
         group: GroupRules { members_max: 100, history: History::Whole },
+        recall_window: Duration::from_secs(120),
+        edit_window: Duration::from_secs(86_400),
         bucket_entries_max: random.random_range(3..40),
         bucket_bytes_max: 1 << 20,
         conversation_queue_max: 100,

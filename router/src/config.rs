@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::peers::PeerRules;
 use crate::rules::membership::GroupRules;
-use crate::turn::Rules;
+use crate::turn::{ChangeRules, Rules};
 
 /// Settings of a router. The sizes are per worker, so memory grows with `workers`.
 #[derive(Clone, Debug)]
@@ -27,6 +27,10 @@ pub struct RouterConfig {
     pub commands_kept_max: usize,
     /// Groups: members, and what a new one may read.
     pub group: GroupRules,
+    /// How long senders may recall their messages.
+    pub recall_window: Duration,
+    /// How long they may edit them.
+    pub edit_window: Duration,
     /// Entries after which a bucket of a log is left. Small values are for tests.
     pub bucket_entries_max: u64,
     /// Bytes of bodies after which a bucket is left.
@@ -74,6 +78,7 @@ impl RouterConfig {
     pub(crate) fn rules(&self) -> Rules {
         Rules {
             group: self.group,
+            changes: ChangeRules { recall_ms: millis(self.recall_window), edit_ms: millis(self.edit_window) },
             bucket_entries_max: self.bucket_entries_max,
             bucket_bytes_max: self.bucket_bytes_max,
             queue_max: self.conversation_queue_max,

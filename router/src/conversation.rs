@@ -19,7 +19,10 @@
 
 mod announce;
 mod append;
+mod change;
 mod decide;
+mod fresh;
+mod held;
 mod load;
 mod log;
 mod owed;
@@ -32,6 +35,8 @@ use std::collections::VecDeque;
 
 use proto::{Command, ConversationId, ConversationKind, Epoch, GroupId, Partition, UserId};
 
+pub use change::{Target, has_changes_after};
+pub use fresh::Fresh;
 pub use owed::{Flush, Urgency};
 pub use view::View;
 
@@ -61,6 +66,8 @@ pub struct Conversation {
     probe: Probe,
     touched: bool,
     used_ms: u64,
+    /// Grows when what the store said of messages may be outdated.
+    generation: u64,
 }
 
 /// Whose conversation it is.
@@ -100,6 +107,7 @@ impl Conversation {
             probe: Probe::default(),
             touched,
             used_ms: 0,
+            generation: 0,
         }
     }
 
@@ -187,6 +195,7 @@ impl Conversation {
             Outcome::Appended(appended) => self.appended(appended, turn),
             Outcome::LookedUp(asked, found) => self.looked_up(&asked, found),
             Outcome::Entry(seq, found) => self.found_entry(seq, found),
+            Outcome::Target(asked, generation, found) => self.found_target(asked, generation, found),
         }
         self.pump(turn);
     }

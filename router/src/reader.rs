@@ -5,6 +5,7 @@
 //! touched, which the worker sees to first. So a reader never costs a conditional write (FENCE, load).
 
 mod heads;
+mod overlays;
 pub mod page;
 mod position;
 mod sync;
@@ -18,11 +19,26 @@ use proto::{
 };
 use store::{Store, StoreError};
 
-use crate::conversation::View;
+use crate::conversation::{Fresh, View};
 
 pub use heads::all_heads;
 pub use position::delivered_receipt;
 pub use typing::typing;
+
+/// What the owner of a conversation brings along to a read of it.
+#[derive(Default)]
+pub struct Seen {
+    /// What the asker may see; `None` if the conversation is not in memory.
+    pub view: Option<View>,
+    /// What became of messages and is not in the store yet.
+    pub fresh: Fresh,
+}
+
+impl From<View> for Seen {
+    fn from(view: View) -> Self {
+        Self { view: Some(view), fresh: Fresh::default() }
+    }
+}
 
 /// Why a read was refused.
 pub enum Refused {
@@ -41,8 +57,8 @@ impl From<StoreError> for Refused {
 /// Advice of an `UNAVAILABLE` nack, in milliseconds.
 const UNAVAILABLE_RETRY_MS: u32 = 1_000;
 
-/// Answers one command. `view` is what the asker may see, if the conversation is in memory.
-pub async fn answer(store: Store, command: Command, view: Option<View>, now: Timestamp) -> Vec<Delivery> {
+/// Answers one command. `view` is what its owner knows, if the conversation is in memory.
+pub async fn answer(store: Store, command: Command, view: Option<Seen>, now: Timestamp) -> Vec<Delivery> {
     match answered(&store, &command, view, now).await {
         Ok(deliveries) => deliveries,
         Err(refused) => vec![refuse(&command, refused)],
@@ -74,14 +90,26 @@ pub fn refuse(command: &Command, refused: Refused) -> Delivery {
 async fn answered(
     store: &Store,
     command: &Command,
-    view: Option<View>,
+    known: Option<Seen>,
     now: Timestamp,
 ) -> Result<Vec<Delivery>, Refused> {
+    let Seen { view, fresh } = known.unwrap_or_default();
+    let user = &command.origin.user;
     match &command.request {
         Request::Fetch(fetch) => {
             let view = seen(store, command, &fetch.conversation, view).await?;
-            let page = page::read(store, fetch, view).await?;
+            let page = page::read(store, fetch, view, &fresh, user).await?;
             Ok(vec![reply(command, Reply::Frame(ServerFrame::Page(page)))])
+        }
+        Request::Pins(conversation) => {
+            let view = seen(store, command, conversation, view).await?;
+            let pins = overlays::pins(store, conversation, view, &fresh, user).await?;
+            Ok(vec![reply(command, Reply::Frame(ServerFrame::Pins(pins)))])
+        }
+        Request::Versions(position) => {
+            let view = seen(store, command, &position.conversation, view).await?;
+            let versions = overlays::versions(store, position, view, &fresh).await?;
+            Ok(vec![reply(command, Reply::Frame(ServerFrame::Versions(versions)))])
         }
         Request::Read(position) => {
             let view = seen(store, command, &position.conversation, view).await?;
@@ -107,9 +135,6 @@ async fn answered(
         Request::Connected => {
             let groups = store.groups_of(&command.origin.user).await?;
             Ok(vec![reply(command, Reply::Groups(groups))])
-        }
-        Request::Pins(_) | Request::Versions(_) => {
-            Err(Refused::Rule(Code::Unavailable, "this server keeps no changes of messages"))
         }
         Request::Disconnected | Request::Send(_) | Request::Group(..) | Request::Contact(..) => {
             Ok(vec![reply(command, Reply::Settled)])

@@ -5,6 +5,7 @@ pub mod body;
 pub mod cursor;
 pub mod lost;
 pub mod membership;
+pub mod overlay;
 pub mod reach;
 pub mod ring;
 pub mod tail;

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use proto::body::MessageTarget;
 use proto::{Delivery, Entry, MessageId, Seq, Timestamp};
 use store::{Batch, Bucket, Cas, Durable, GroupInfo, HeadRow, Level, Member, Register, Row, StoreError};
 
+use crate::conversation::Target;
 use crate::metrics::Metrics;
 use crate::rules::membership::GroupRules;
+use crate::rules::overlay::{Pins, State};
 
 /// The two clocks of a turn.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +25,8 @@ pub struct Now {
 pub struct Rules {
     /// What groups may be.
     pub group: GroupRules,
+    /// How long messages may be changed.
+    pub changes: ChangeRules,
     /// Entries after which a bucket is left.
     pub bucket_entries_max: u64,
     /// Bytes of bodies after which a bucket is left.
@@ -36,6 +41,15 @@ pub struct Rules {
     pub give_up_ms: u64,
     /// FENCE W: the most unverified entries of a conversation.
     pub window: u16,
+}
+
+/// How long senders may change their messages, by the router's clock.
+#[derive(Clone, Copy, Debug)]
+pub struct ChangeRules {
+    /// Milliseconds in which a message may be recalled.
+    pub recall_ms: u64,
+    /// Milliseconds in which it may be edited.
+    pub edit_ms: u64,
 }
 
 /// Makes message ids; `None` while it may not (no lease, a clock that stepped back).
@@ -112,6 +126,15 @@ pub enum Work {
         /// The told head.
         head: Seq,
     },
+    /// A message that is to be changed, with what became of it.
+    ReadTarget {
+        /// Which.
+        target: MessageTarget,
+        /// The told head.
+        head: Seq,
+        /// Comes back with the answer.
+        generation: u64,
+    },
     /// One told entry that is no longer in memory.
     ReadEntry {
         /// Which.
@@ -153,6 +176,8 @@ pub enum Outcome {
     LookedUp(LookUp, Result<Option<Entry>, StoreError>),
     /// Of [`Work::Recover`].
     Recovered(Result<Box<Recovered>, StoreError>),
+    /// Of [`Work::ReadTarget`].
+    Target(MessageTarget, u64, Result<Option<Box<Target>>, StoreError>),
     /// Of [`Work::ReadEntry`].
     Entry(Seq, Result<Option<Entry>, StoreError>),
 }
@@ -166,4 +191,8 @@ pub struct Recovered {
     pub group: Option<(GroupInfo, Vec<Member>)>,
     /// The told entries after the head row.
     pub missing: Vec<Entry>,
+    /// What earlier entries made of the messages that these change.
+    pub states: Vec<State>,
+    /// The pins.
+    pub pins: Pins,
 }

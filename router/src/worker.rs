@@ -11,6 +11,7 @@ mod incarnation;
 mod kept;
 mod neighbours;
 pub mod ops;
+pub mod overlays;
 mod table;
 mod wheel;
 

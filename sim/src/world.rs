@@ -317,6 +317,8 @@ fn router_config(plan: &Plan) -> RouterConfig {
         claims_max: 3,
         commands_kept_max: 50,
         group: GroupRules { members_max: 100, history: History::Whole },
+        recall_window: Duration::from_secs(120),
+        edit_window: Duration::from_secs(86_400),
         bucket_entries_max: plan.bucket_entries,
         bucket_bytes_max: 1 << 20,
         conversation_queue_max: 100,

@@ -52,6 +52,8 @@ ops! {
     Cursors = "cursors",
     WriteProjection = "write_projection",
     Heads = "heads",
+    WriteOverlays = "write_overlays",
+    Overlays = "overlays",
     Inbox = "inbox",
     CreateAccount = "create_account",
     Account = "account",

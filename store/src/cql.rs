@@ -32,6 +32,7 @@ mod leases;
 mod log;
 mod logins;
 mod members;
+mod overlays;
 mod ownership;
 mod pages;
 mod register;

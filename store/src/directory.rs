@@ -8,6 +8,7 @@ mod group_settings;
 mod head;
 mod inbox;
 mod members;
+mod overlay;
 mod touched;
 
 pub use cursor::Cursor;
@@ -16,10 +17,12 @@ pub use group_settings::{GroupSettings, Invitation, JoinRequest, Link};
 pub use head::HeadRow;
 pub use inbox::InboxRow;
 pub use members::{Member, Role};
+pub use overlay::OverlayRow;
 
 pub(crate) use cursor::decode as decode_cursor;
 pub(crate) use group::{decode as decode_group, group_key};
 pub(crate) use group_settings::{decode_settings, encode_settings};
 pub(crate) use head::decode as decode_head;
 pub(crate) use members::{decode as decode_member, decode_detail, encode_detail};
+pub(crate) use overlay::decode as decode_overlay;
 pub(crate) use touched::{decode_mark, encode_mark, mark_touched, read_marks, touched_key};

@@ -2,16 +2,17 @@
 
 use axum::Json;
 use axum::extract::State;
-use proto::limits::{PAGE_BYTES_MAX, PAGE_ENTRIES_DEFAULT, PAGE_ENTRIES_MAX};
-use proto::{Code, ConversationId, Seq, Timestamp};
+use proto::client_frame::Fetch;
+use proto::limits::{PAGE_ENTRIES_DEFAULT, PAGE_ENTRIES_MAX};
+use proto::{Code, ConversationId, Reply, Request, Seq, ServerFrame, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use store::PageRange;
 use utoipa::{IntoParams, ToSchema};
 
 use super::conversations::conversation_id;
-use crate::answers::{self, Message};
+use crate::answers::{self, Message, Overlay};
 use crate::caller::Caller;
+use crate::commands::unexpected;
 use crate::extract::{PathOf, QueryOf};
 use crate::problem::{Problem, ProblemBody};
 use crate::{App, Shared};
@@ -48,6 +49,10 @@ pub(crate) struct History {
     /// In rising seq, each as a socket's `event` has it.
     #[schema(value_type = Vec<Message>)]
     messages: Vec<Box<RawValue>>,
+    /// What later entries made of those that were changed. Their bodies in `messages` are the present ones.
+    #[schema(value_type = Vec<Overlay>)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    overlays: Vec<Box<RawValue>>,
     /// For the next page in the same direction: its `after` when this page was asked with nothing but `after` or
     /// `after_time`, otherwise its `before`. `null` at the end.
     #[schema(example = "51")]
@@ -58,7 +63,6 @@ pub(crate) struct History {
 struct Wanted {
     from: Seq,
     to: Seq,
-    head: Seq,
     direction: Direction,
 }
 
@@ -88,7 +92,7 @@ pub(crate) async fn history(
     let conversation = conversation_id(&conversation)?;
     let wanted = app.wanted(&caller, &conversation, &query).await?;
     let limit = query.limit.unwrap_or(PAGE_ENTRIES_DEFAULT).clamp(1, PAGE_ENTRIES_MAX);
-    app.page(&conversation, &wanted, limit).await.map(Json)
+    app.page(&caller, &conversation, &wanted, limit).await.map(Json)
 }
 
 impl Shared {
@@ -117,28 +121,33 @@ impl Shared {
         let lower = query.after.is_some() || query.after_time.is_some();
         let upper = query.before.is_some() || query.before_time.is_some();
         let direction = if lower && !upper { Direction::Newer } else { Direction::Older };
-        Ok(Wanted { from, to, head: head.seq, direction })
+        Ok(Wanted { from, to, direction })
     }
 
+    /// The owner of the conversation reads the page: it knows what became of messages.
     async fn page(
         &self,
+        caller: &Caller,
         conversation: &ConversationId,
         wanted: &Wanted,
         limit: usize,
     ) -> Result<History, Problem> {
-        let Wanted { from, to, head, direction } = *wanted;
+        let Wanted { from, to, direction } = *wanted;
         if from > to {
-            return Ok(History { messages: Vec::new(), next: None });
+            return Ok(History { messages: Vec::new(), overlays: Vec::new(), next: None });
         }
         let backwards = direction == Direction::Older;
-        let range = PageRange { from, to, limit, bytes: PAGE_BYTES_MAX, backwards, head };
-        let entries = self.store.page(conversation, range).await?;
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        let fetch = Fetch { conversation: conversation.clone(), from, to, limit, backwards };
+        let reply = self.commands.ask(&caller.asker(), Request::Fetch(fetch)).await?;
+        let Reply::Frame(ServerFrame::Page(page)) = reply else { return Err(unexpected()) };
+        let entries = &page.entries;
         let next = match (direction, entries.first(), entries.last()) {
             (Direction::Older, Some(first), _) if first.seq > from => Some(first.seq.to_string()),
             (Direction::Newer, _, Some(last)) if last.seq < to => Some(last.seq.to_string()),
             _ => None,
         };
-        let messages = entries.into_iter().map(|entry| answers::message(conversation, entry));
-        Ok(History { messages: messages.collect::<Result<_, _>>()?, next })
+        let (messages, overlays) = answers::messages(ServerFrame::Page(page))?;
+        Ok(History { messages, overlays, next })
     }
 }

@@ -24,7 +24,7 @@ use crate::numbers::{IdText, Wide};
 use crate::problem::{Problem, ProblemBody};
 
 /// How old a key of the client's own may be to be known still, unless the client says how old it is.
-const KEY_KNOWN_MS: u64 = 24 * 60 * 60 * 1_000;
+pub(super) const KEY_KNOWN_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// A message.
 #[derive(Deserialize, ToSchema)]
@@ -96,12 +96,21 @@ pub(crate) async fn send_message(
         Some(_) => return Err(only_services()),
         None => parsed(&message, &message.body)?,
     };
-    if let Some(key) = key(&message, &headers)? {
+    if let Some(key) = key(message.client_message_id.as_deref(), &headers)? {
         send.client_message_id = key;
         send.attempt = message.attempt.unwrap_or(1);
         send.age_ms = message.age_ms.map_or(if send.attempt == 0 { 0 } else { KEY_KNOWN_MS }, |age| age.0);
     }
-    match app.commands.ask(&asker, Request::Send(send)).await? {
+    store(&app, &asker, send).await
+}
+
+/// Has it appended, and waits until it is durable.
+pub(super) async fn store(
+    app: &App,
+    asker: &Asker,
+    send: Send,
+) -> Result<(StatusCode, Json<SentMessage>), Problem> {
+    match app.commands.ask(asker, Request::Send(send)).await? {
         Reply::Frame(ServerFrame::Ack(ack)) => Ok((StatusCode::CREATED, Json(ack.into()))),
         // A router that cannot know whether an earlier attempt was stored says nothing about it.
         Reply::Settled => {
@@ -112,7 +121,7 @@ pub(crate) async fn send_message(
 }
 
 /// A user speaks for themselves; a trusted service for whom it says.
-fn asker(caller: &Caller, sender: Option<&IdText>) -> Result<Asker, Problem> {
+pub(super) fn asker(caller: &Caller, sender: Option<&IdText>) -> Result<Asker, Problem> {
     let user = sender.map(|id| UserId::parse(&id.0)).transpose();
     let user = user.map_err(|error| Problem::field("sender", error))?;
     let user = user.unwrap_or_else(|| caller.0.user.clone());
@@ -126,10 +135,11 @@ fn only_services() -> Problem {
     Problem::new(Code::Forbidden, format!("this needs a token with the scope `{SERVER_SCOPE}`"))
 }
 
-fn key(message: &SendMessage, headers: &HeaderMap) -> Result<Option<ClientMessageId>, Problem> {
+/// The idempotency key: of the body, or the header's.
+pub(super) fn key(written: Option<&str>, headers: &HeaderMap) -> Result<Option<ClientMessageId>, Problem> {
     let header = headers.get(IDEMPOTENCY_KEY).map(|value| value.to_str().unwrap_or_default());
     // The header's value is a structured string (RFC 9651 §3.3.3), with quotes; many write it without.
-    let key = message.client_message_id.as_deref().or(header.map(|text| text.trim_matches('"')));
+    let key = written.or(header.map(|text| text.trim_matches('"')));
     let parsed = key.map(ClientMessageId::parse).transpose();
     parsed.map_err(|error| Problem::field("client_message_id", error))
 }
@@ -161,8 +171,12 @@ fn parsed(message: &SendMessage, body: &Value) -> Result<Send, Problem> {
     if let Some(user) = &message.to_user {
         send["to_user"] = json!(user.0);
     }
-    let frame = json!({ "send": send }).to_string();
-    match ClientFrame::decode(Encoding::Json, frame.as_bytes()) {
+    read_frame(&json!({ "send": send }))
+}
+
+/// Reads a frame that appends something.
+pub(super) fn read_frame(frame: &Value) -> Result<Send, Problem> {
+    match ClientFrame::decode(Encoding::Json, frame.to_string().as_bytes()) {
         Ok(ClientFrame::Send(send)) => Ok(Send { ack: AckMode::Persisted, ..send }),
         Ok(_) => Err(Problem::new(Code::BadFrame, "not a message")),
         Err(FrameError::Field { field, problem, .. }) => Err(Problem::field(field, problem)),

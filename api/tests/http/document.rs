@@ -76,6 +76,12 @@ async fn document_has_exactly_the_promised_routes() {
         "POST /api/v1/conversations/{conversation}/read",
         "GET /api/v1/conversations/{conversation}/receipts",
         "POST /api/v1/messages",
+        "POST /api/v1/messages/recall",
+        "POST /api/v1/messages/edit",
+        "POST /api/v1/messages/react",
+        "POST /api/v1/messages/pin",
+        "GET /api/v1/conversations/{conversation}/pins",
+        "GET /api/v1/conversations/{conversation}/messages/{seq}/versions",
         "POST /api/v1/tickets",
     ];
     assert_eq!(found, promised.map(str::to_owned).into());

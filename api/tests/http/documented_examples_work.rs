@@ -187,6 +187,13 @@ async fn documented_examples_work_in_the_order_of_a_first_visit() {
     reader.try_it("send_message", &token, &[]).await;
     let page = reader.try_it("history", &token, &[]).await;
     assert_eq!(page["messages"].as_array().unwrap().len(), 1);
+    for change in ["edit_message", "react_to_message", "pin_message"] {
+        reader.try_it(change, &token, &[]).await;
+    }
+    assert_eq!(reader.try_it("pins", &token, &[]).await["messages"].as_array().unwrap().len(), 1);
+    assert_eq!(reader.try_it("versions", &token, &[]).await["messages"].as_array().unwrap().len(), 2);
+    reader.try_it("recall_message", &token, &[]).await;
+    assert!(reader.try_it("versions", &token, &[]).await["messages"].as_array().unwrap().is_empty());
     reader.try_it("read_conversation", &token, &[]).await;
     let receipts = reader.try_it("receipts", &token, &[]).await;
     assert_eq!(receipts["receipts"][0]["user"], Value::from("bob"));

@@ -173,7 +173,7 @@ fn nack(frame: &'static str, send: Option<ClientMessageId>, code: Code, words: &
 
 fn name_of(frame: &ClientFrame) -> (&'static str, Option<ClientMessageId>) {
     match frame {
-        ClientFrame::Send(send) => ("send", Some(send.client_message_id)),
+        ClientFrame::Send(send) => (send.name(), Some(send.client_message_id)),
         ClientFrame::Hello(_) => ("hello", None),
         ClientFrame::Fetch(_) => ("fetch", None),
         ClientFrame::Sync(_) => ("sync", None),

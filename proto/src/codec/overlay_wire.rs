@@ -1,9 +1,25 @@
 //! Present states of messages in protobuf, and the frames that are about them.
 
+use bytes::Bytes;
+use prost::Message as _;
+
 use super::server_from_wire::{conversation, entries_of, user};
 use super::server_wire::event_to_wire;
 use crate::server_frame::{Overlay, Pins, Reaction, Versions};
 use crate::{FrameError, Seq, Timestamp, wire};
+
+impl Overlay {
+    /// Its protobuf form, for a store.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        overlay_to_wire(self).encode_to_vec()
+    }
+
+    /// Reads what [`Self::to_bytes`] wrote.
+    pub fn from_bytes(bytes: Bytes) -> Result<Self, FrameError> {
+        let wire = wire::Overlay::decode(bytes).map_err(|error| FrameError::Malformed(error.to_string()))?;
+        overlay("overlay", wire)
+    }
+}
 
 pub(super) fn overlays_to_wire(overlays: &[Overlay]) -> Vec<wire::Overlay> {
     overlays.iter().map(overlay_to_wire).collect()

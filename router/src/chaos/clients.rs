@@ -6,6 +6,7 @@ use std::time::Duration;
 use bus::{Bus, NodeInbox};
 use futures_util::future::FutureExt as _;
 use lifecycle::wall_clock_ms;
+use proto::body::MessageTarget;
 use proto::client_frame::{AckMode, Fetch, Recipient, Send};
 use proto::command::{GroupRequest, Origin, Source};
 use proto::group::{GroupEdit, Role};
@@ -17,6 +18,7 @@ use rand::RngExt as _;
 use rand::rngs::StdRng;
 use store::{PageRange, Store};
 
+use super::changes;
 use super::members;
 use super::record::Record;
 
@@ -29,6 +31,8 @@ struct Sender {
     user: UserId,
     conversation: ConversationId,
     outstanding: VecDeque<Sent>,
+    /// Changes of messages on their way; they may be refused.
+    changing: VecDeque<Sent>,
     /// All its messages, in order.
     all: Vec<ClientMessageId>,
 }
@@ -68,6 +72,7 @@ impl Clients {
             user: user(name),
             conversation: conversation.clone(),
             outstanding: VecDeque::new(),
+            changing: VecDeque::new(),
             all: Vec::new(),
         };
         let senders = vec![
@@ -117,7 +122,8 @@ impl Clients {
     /// Resends until everything is acknowledged; the store is well again, so that takes a while at most.
     pub async fn finish(&mut self) -> Result<(), String> {
         let until = self.now_ms + 120_000;
-        while self.senders.iter().any(|sender| !sender.outstanding.is_empty()) {
+        while self.senders.iter().any(|sender| !sender.outstanding.is_empty() || !sender.changing.is_empty())
+        {
             if self.now_ms > until {
                 return Err("messages are not acknowledged though everything is well".to_owned());
             }
@@ -142,6 +148,9 @@ impl Clients {
         for at in 0..self.senders.len() {
             if fresh && self.random.random_bool(0.2) && self.senders[at].outstanding.len() < OUTSTANDING_MAX {
                 self.compose(at);
+            }
+            if fresh && self.random.random_bool(0.1) && self.senders[at].changing.len() < OUTSTANDING_MAX {
+                self.compose_change(at);
             }
             self.try_due(at);
             if self.random.random_bool(0.02) {
@@ -190,13 +199,27 @@ impl Clients {
         sender.outstanding.push_back(Sent { send, next_try: 0 });
     }
 
+    /// Changes any message so far, or what is none.
+    fn compose_change(&mut self, at: usize) {
+        let conversation = self.senders[at].conversation.clone();
+        let newest = self.record.newest(&conversation).0;
+        // Often the same ones, so that changes meet.
+        let oldest = if self.random.random_bool(0.5) { newest.saturating_sub(5) } else { 0 };
+        let seq = self.random.random_range(oldest..=newest) + 1;
+        let change = changes::any(&mut self.random);
+        let target = MessageTarget { seq: Seq(seq), message_id: None };
+        let id = ClientMessageId(self.random.random::<u128>().to_be_bytes());
+        let send = Send::change(id, conversation, target, &change);
+        self.senders[at].changing.push_back(Sent { send, next_try: 0 });
+    }
+
     fn try_due(&mut self, at: usize) {
         let now_ms = self.now_ms;
-        for n in 0..self.senders[at].outstanding.len() {
+        for n in 0..self.senders[at].outstanding.len() + self.senders[at].changing.len() {
             let pause = self.random.random_range(100..800);
             let sender = &mut self.senders[at];
             let user = sender.user.clone();
-            let sent = &mut sender.outstanding[n];
+            let Some(sent) = sender.outstanding.iter_mut().chain(&mut sender.changing).nth(n) else { break };
             if sent.next_try > now_ms {
                 continue;
             }
@@ -267,9 +290,9 @@ impl Clients {
             ServerFrame::Ack(ack) => {
                 self.record.ack(ack);
                 if let Some(sender) = session.and_then(|session| self.sessions.get(&session)) {
-                    self.senders[*sender]
-                        .outstanding
-                        .retain(|sent| sent.send.client_message_id != ack.client_message_id);
+                    let others = |sent: &Sent| sent.send.client_message_id != ack.client_message_id;
+                    self.senders[*sender].outstanding.retain(others);
+                    self.senders[*sender].changing.retain(others);
                 }
             }
             ServerFrame::Event(event) => self.record.entry(&event.conversation, &event.entry),
@@ -279,6 +302,12 @@ impl Clients {
             }
             ServerFrame::Head(head) => self.record.head(&head.conversation, head.last),
             ServerFrame::Nack(nack) if nack.code == Code::Conflict => self.group_made = true,
+            ServerFrame::Nack(nack) if !nack.code.temporary() => {
+                if let Some(sender) = session.and_then(|session| self.sessions.get(&session)) {
+                    let others = |sent: &Sent| Some(sent.send.client_message_id) != nack.client_message_id;
+                    self.senders[*sender].changing.retain(others);
+                }
+            }
             _ => {}
         }
     }
@@ -294,6 +323,7 @@ impl Clients {
                 return Err(format!("{conversation} has {} entries but its head is {head}", log.len()));
             }
             self.record.check(conversation, &log)?;
+            changes::check(store, conversation, &log).await?;
             if let ConversationKind::Group(group) = conversation.kind() {
                 members::of_log(&log)?;
                 let expected = members::state_of_log(&group, &log);

@@ -46,7 +46,9 @@ pub fn nack(command: &Command, code: Code, message: &str, retry_after_ms: u32, t
 /// The frame that refuses a command.
 pub fn refusal(command: &Command, code: Code, message: &str) -> Nack {
     match &command.request {
-        Request::Send(send) => Nack::of_send(send.client_message_id, code, message),
+        Request::Send(send) => {
+            Nack { frame: send.name(), ..Nack::of_send(send.client_message_id, code, message) }
+        }
         other => Nack::of(other.name(), code, message),
     }
 }
@@ -162,10 +164,15 @@ impl Conversation {
 
     /// A send that is in the log already: acknowledged, and published again (DESIGN §6.6), because its ack or its
     /// event may be what was lost.
-    pub(super) fn repeat(&self, asker: &Asker, mode: AckMode, entry: Entry, turn: &mut Turn<'_>) {
+    pub(super) fn repeat(&mut self, asker: Asker, mode: AckMode, entry: Entry, turn: &mut Turn<'_>) {
         turn.metrics.dedupe_hits.increment(1);
-        self.publish(entry.clone(), Some(asker.origin.session), None, asker.trace, turn);
-        self.ack(asker, mode, &entry, turn);
+        if self.is_changed_after(&entry) {
+            // It may say what was taken back since: who lacks it fetches it as it is now.
+            self.publish_head(turn);
+        } else {
+            self.publish(entry.clone(), Some(asker.origin.session), None, asker.trace, turn);
+        }
+        self.ack_when_hidden(asker, mode, &entry, turn);
     }
 
     /// A client message id that another user has used.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use proto::client_frame::AckMode;
-use proto::{Entry, Request, limits};
+use proto::{Entry, Request, Seq, limits};
 use smallvec::SmallVec;
 use store::{Batch, Durable, StoreError};
 
@@ -11,8 +11,9 @@ use super::announce::{self, Asker};
 use super::decide::{Decision, Stored};
 use super::log::{counted_after, seconds};
 use super::pending::Answer;
-use super::{Conversation, Kind, Phase};
+use super::{Conversation, Kind, Phase, Target};
 use crate::rules::backoff::pause_ms;
+use crate::rules::overlay::{self, Laid};
 use crate::told::Told;
 use crate::turn::{Death, Turn, Work};
 
@@ -38,6 +39,20 @@ enum Stage {
 struct Item {
     asker: Asker,
     told_as: ToldAs,
+    /// Which message it changes, and what it makes of it.
+    laid: Option<Box<(Seq, Laid)>>,
+}
+
+impl Item {
+    /// Whether it changes what this change would be decided by.
+    fn concerns(&self, target: Option<&Target>) -> bool {
+        match (&self.laid, target) {
+            (Some(laid), Some(target)) => {
+                laid.0 == target.entry.seq || (laid.1.pins.is_some() && target.pins.is_some())
+            }
+            _ => false,
+        }
+    }
 }
 
 enum ToldAs {
@@ -89,9 +104,11 @@ impl Conversation {
                     self.read_stored(seq, turn);
                     break;
                 }
-                Decision::Append { id, body } => {
+                Decision::Append { id, body, target } => {
                     bytes += body.encoded().len();
-                    if bytes > limits::APPEND_BYTES_MAX && !entries.is_empty() {
+                    let is_full = bytes > limits::APPEND_BYTES_MAX && !entries.is_empty();
+                    // What changes a message waits until earlier changes of it are told, because they decide it.
+                    if is_full || items.iter().any(|item: &Item| item.concerns(target.as_deref())) {
                         break;
                     }
                     let Some(message_id) = turn.ids.next(turn.now.wall) else {
@@ -111,7 +128,7 @@ impl Conversation {
                         body,
                     };
                     self.log.ring.push(id, seconds(turn.now));
-                    let item = Self::item(pending);
+                    let item = Self::item(pending, &entry, target.as_deref());
                     let is_change = matches!(item.told_as, ToldAs::Change);
                     items.push(item);
                     entries.push(entry);
@@ -128,7 +145,7 @@ impl Conversation {
         }
     }
 
-    fn item(pending: super::Pending) -> Item {
+    fn item(pending: super::Pending, entry: &Entry, target: Option<&Target>) -> Item {
         let super::Pending { command, arrived_ms, .. } = pending;
         let asker = Asker { origin: command.origin, trace: command.trace, arrived_ms };
         let told_as = match &command.request {
@@ -136,7 +153,11 @@ impl Conversation {
             Request::Send(send) => ToldAs::Message(send.ack),
             _ => ToldAs::Message(AckMode::None),
         };
-        Item { asker, told_as }
+        let lay = |target: &Target| {
+            let pins = target.pins.clone().unwrap_or_default();
+            Box::new((target.entry.seq, overlay::lay(entry, &target.state, &pins)))
+        };
+        Item { asker, told_as, laid: target.map(lay) }
     }
 
     /// Answers the command at the front without appending it.
@@ -146,7 +167,7 @@ impl Conversation {
         match (decision, &pending.command.request) {
             (Decision::Stored(Stored::Entry(entry)), Request::Send(send)) => {
                 if entry.sender == asker.origin.user {
-                    self.repeat(&asker, send.ack, *entry, turn);
+                    self.repeat(asker, send.ack, *entry, turn);
                 } else {
                     Self::not_yours(&asker, send.client_message_id, turn);
                 }
@@ -241,14 +262,17 @@ impl Conversation {
             Arc::try_unwrap(batch).map_or_else(|shared| shared.entries.clone(), |batch| batch.entries);
         turn.metrics.messages.increment(entries.len() as u64);
         for (entry, item) in entries.into_iter().zip(items) {
-            let Item { asker, told_as } = item;
+            let Item { asker, told_as, laid } = item;
             let waited_ms = turn.now.steady_ms.saturating_sub(asker.arrived_ms);
             turn.metrics.ack_seconds.record(waited_ms as f64 / 1_000.0);
             match told_as {
                 ToldAs::Message(mode) => {
                     self.owed.owe_read(&entry);
+                    if let Some(laid) = laid {
+                        self.owed.fresh.lay(laid.1);
+                    }
                     self.publish(entry.clone(), Some(asker.origin.session), None, asker.trace, turn);
-                    self.ack(&asker, mode, &entry, turn);
+                    self.ack_when_hidden(asker, mode, &entry, turn);
                 }
                 ToldAs::Change => self.tell_change(&entry, &asker, turn),
             }

@@ -9,9 +9,9 @@ use proto::wire::{Body as WireBody, System, body, system::Change};
 use proto::{Body, ClientMessageId, Code, Command, Entry, Origin, Request, Seq, Timestamp, UserId};
 use store::mutation::{self, Mutation};
 
-use super::pending::{Answer, Pending, Question};
-use super::{Conversation, Kind};
-use crate::rules::body::is_system;
+use super::pending::{Answer, Found, Pending, Question};
+use super::{Conversation, Kind, Target};
+use crate::rules::body::{is_system, newest_reference};
 use crate::rules::membership::{Asked, Refusal};
 use crate::rules::reach::is_certainly_new;
 use crate::turn::Turn;
@@ -23,7 +23,7 @@ pub enum Decision {
     /// It has to be looked up first.
     Ask,
     /// Append this.
-    Append { id: ClientMessageId, body: Body },
+    Append { id: ClientMessageId, body: Body, target: Option<Box<Target>> },
     /// It is in the log, at this told place.
     Stored(Stored),
     /// Nothing has to change.
@@ -58,11 +58,17 @@ impl Conversation {
         {
             return Some(Question::Own(id));
         }
-        let after = send.after.filter(|after| self.log.ring.get(*after).is_none())?;
-        if mutation::is(Mutation::LostOrder) {
-            return None;
+        let after = send.after.filter(|after| self.log.ring.get(*after).is_none());
+        if let Some(after) = after
+            && !self.is_answered(&pending.after)
+            && !mutation::is(Mutation::LostOrder)
+        {
+            return Some(Question::After(after));
         }
-        (!self.is_answered(&pending.after)).then_some(Question::After(after))
+        let (target, change) = send.body.as_change()?;
+        let is_open =
+            !matches!(pending.target, Found::Failed) && self.target(pending, target, &change).is_none();
+        is_open.then_some(Question::Target(target))
     }
 
     /// An answer "not there" holds only as long as the ring covers everything since.
@@ -88,8 +94,7 @@ impl Conversation {
             return self.decide_repeat(pending, seq);
         }
         if self.question(pending).is_some() {
-            let asked = matches!(pending.own, Answer::Asked) || matches!(pending.after, Answer::Asked);
-            return if asked { Decision::Wait } else { Decision::Ask };
+            return if pending.waits_for_answer() { Decision::Wait } else { Decision::Ask };
         }
         match &pending.own {
             Answer::Known { entry: Some(entry), .. } => {
@@ -110,9 +115,6 @@ impl Conversation {
         if is_system(&send.body) && !is_notice_of_service(&send.body, pending.command.origin.source) {
             return Decision::Refuse(Code::Forbidden, "only services may write notices");
         }
-        if send.body.as_change().is_some() {
-            return Decision::Refuse(Code::Unavailable, "this server keeps no changes of messages");
-        }
         if let Some(after) = send.after.filter(|after| self.log.ring.get(*after).is_none())
             && !mutation::is(Mutation::LostOrder)
         {
@@ -128,7 +130,16 @@ impl Conversation {
                 }
             }
         }
-        Decision::Append { id: send.client_message_id, body: send.body.clone() }
+        if let Some(change) = send.body.as_change() {
+            return self.decide_change(pending, send, change, turn);
+        }
+        if let Err((code, text)) = self.may_mention(&pending.command.origin, &send.body) {
+            return Decision::Refuse(code, text);
+        }
+        if newest_reference(&send.body) > self.log.head {
+            return Decision::Refuse(Code::BadField, "body.reply_to, body.thread: there is no such message");
+        }
+        Decision::Append { id: send.client_message_id, body: send.body.clone(), target: None }
     }
 
     /// A4: a hit at or below the told head is acknowledged; one still in flight says nothing until it is told.
@@ -161,7 +172,7 @@ impl Conversation {
         match group.decide(asked, request, turn.rules.group) {
             Ok(Some(change)) => {
                 let id = ClientMessageId::at(turn.now.wall, lifecycle::random_u128());
-                Decision::Append { id, body: Body::system(change) }
+                Decision::Append { id, body: Body::system(change), target: None }
             }
             Ok(None) => Decision::Nothing,
             Err((code, text)) => Decision::Refuse(code, text),

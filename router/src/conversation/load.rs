@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use proto::command::GroupRequest;
 use proto::{Code, Entry, Request, Seq, TraceId};
 use store::mutation::{self, Mutation};
@@ -12,6 +13,7 @@ use super::{Conversation, Kind, Phase, announce};
 use crate::rules::backoff::pause_ms;
 use crate::rules::lost::Lost;
 use crate::rules::membership::Group;
+use crate::rules::overlay::{self, Pins, State};
 use crate::rules::ring::Ring;
 use crate::rules::tail::{self, Tail};
 use crate::told::Told;
@@ -239,7 +241,9 @@ impl Conversation {
 
     /// Runs what the projections lack again: they are functions of the log.
     fn recovered(&mut self, recovered: Recovered, turn: &mut Turn<'_>) {
-        let Recovered { head, group, missing } = recovered;
+        let Recovered { head, group, missing, states, pins } = recovered;
+        let mut states: HashMap<Seq, State> =
+            states.into_iter().map(|state| (state.shown.seq, state)).collect();
         if let (Kind::Group(_, own), Some((info, members))) = (&mut self.kind, group) {
             *own = Group::from_projection(info, members);
         }
@@ -252,6 +256,7 @@ impl Conversation {
                 }
             }
             self.owed.owe_read(entry);
+            self.lay_again(entry, &mut states, &pins);
         }
         let owing = self.touched || !missing.is_empty();
         let last = missing.into_iter().next_back().or(head.map(|row| row.last));
@@ -263,6 +268,17 @@ impl Conversation {
             self.owed.owe_head(turn.now);
         }
         self.serve(turn);
+    }
+
+    /// A change that may not have been projected: on top of what was, and of those before it.
+    fn lay_again(&mut self, entry: &Entry, states: &mut HashMap<Seq, State>, pins: &Pins) {
+        let Some((target, _)) = entry.body.as_change() else { return };
+        let before = match self.owed.fresh.state(target.seq) {
+            Some(state) => State::clone(state),
+            None => states.remove(&target.seq).unwrap_or_else(|| State::of(target.seq)),
+        };
+        let pins = self.owed.fresh.pins().map_or_else(|| pins.clone(), |pins| Pins::clone(pins));
+        self.owed.fresh.lay(overlay::lay(entry, &before, &pins));
     }
 
     fn serve(&mut self, turn: &mut Turn<'_>) {

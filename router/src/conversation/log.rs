@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use proto::body::MessageTarget;
 use proto::{Entry, Seq, Timestamp};
 use store::{Bucket, Register};
 
@@ -118,6 +119,14 @@ impl Log {
     pub fn entry(&self, seq: Seq) -> Option<&Entry> {
         let first = self.tail.front()?.seq;
         self.tail.get(usize::try_from(seq.0.checked_sub(first.0)?).ok()?)
+    }
+
+    /// The told message that is meant, if it is still in memory.
+    pub fn find(&self, target: MessageTarget) -> Option<&Entry> {
+        match target.message_id {
+            Some(id) if target.seq == Seq::ZERO => self.tail.iter().find(|entry| entry.message_id == id),
+            _ => self.entry(target.seq),
+        }
     }
 
     /// The newest entry.

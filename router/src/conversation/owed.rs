@@ -15,9 +15,10 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use proto::{ConversationId, Entry, Partition, Seq, UserId, limits};
 use smallvec::SmallVec;
-use store::{Cursor, GroupChange, GroupInfo, HeadRow, InboxRow, Member};
+use store::{Cursor, GroupChange, GroupInfo, HeadRow, InboxRow, Member, OverlayRow};
 
-use super::{Conversation, Kind};
+use super::held::Held;
+use super::{Conversation, Fresh, Kind};
 use crate::rules::body::is_countable;
 use crate::rules::cursor::SLACK_MS;
 use crate::rules::membership::Changed;
@@ -45,6 +46,8 @@ pub struct Flush {
     pub cursors: Vec<(UserId, Cursor)>,
     /// First: what changed in the group.
     pub group: Option<GroupChange>,
+    /// First: what became of messages.
+    pub overlays: Vec<OverlayRow>,
     /// Then: the head row.
     pub head: Option<HeadRow>,
     /// With it, when they are due: lines of the members' lists.
@@ -73,6 +76,10 @@ pub struct Owed {
     flows: bool,
     flushing: Option<Arc<Flush>>,
     retry_at: Option<u64>,
+    /// What became of messages.
+    pub fresh: Fresh,
+    /// Recalls that are acknowledged once lists show them, and those that the write under way is for.
+    pub held: Held,
 }
 
 impl Owed {
@@ -142,6 +149,9 @@ impl Owed {
         if self.flushing.is_some() {
             return self.retry_at;
         }
+        if self.held.is_waiting() {
+            return Some(0);
+        }
         let earliest = self.flushed_ms.map_or(0, |at| self.next_write(at, rules.flush_ms));
         if self.lacks() {
             return Some(earliest);
@@ -162,7 +172,11 @@ impl Owed {
     }
 
     fn lacks(&self) -> bool {
-        self.head || !self.reads.is_empty() || self.group.is_some()
+        self.head
+            || !self.reads.is_empty()
+            || self.group.is_some()
+            || !self.fresh.is_empty()
+            || self.held.is_waiting()
     }
 
     fn owe_cursor(&mut self, user: &UserId, entry: &Entry) {
@@ -180,9 +194,9 @@ impl Conversation {
         self.is_serving() && self.owed.due(rules).is_some_and(|due| due <= now_ms)
     }
 
-    /// Whether members changed: that goes first.
+    /// Whether members changed, or a message was recalled: that goes first.
     pub fn owes_members(&self) -> bool {
-        self.owed.group.is_some()
+        self.owed.group.is_some() || self.owed.held.is_waiting()
     }
 
     /// Begins to write what is owed; `None` when nothing is, or a write is under way. [`Urgency::AllAtOnce`] is for the drain
@@ -217,6 +231,7 @@ impl Conversation {
             partition: self.partition,
             cursors: owed.reads.drain(..).collect(),
             group: owed.group.take().map(|info| GroupChange { info, joined, left }),
+            overlays: owed.fresh.rows(&self.id),
             head: head.map(|last| HeadRow {
                 conversation: self.id.clone(),
                 seq: last.seq,
@@ -230,6 +245,7 @@ impl Conversation {
             owed.lines = false;
             owed.lines_ms = (!quiet).then_some(turn.now.steady_ms);
         }
+        owed.held.begin();
         owed.marked &= clear.is_none();
         owed.carried &= clear.is_none();
         owed.flushed_ms = Some(turn.now.steady_ms);
@@ -240,8 +256,14 @@ impl Conversation {
     /// The write has ended.
     pub fn flushed(&mut self, done: bool, now_ms: u64) {
         if done {
-            self.owed.flushing = None;
+            if let Some(flush) = self.owed.flushing.take()
+                && !flush.overlays.is_empty()
+            {
+                self.owed.fresh.written(&flush.overlays);
+                self.forget_targets();
+            }
             self.owed.retry_at = None;
+            self.owed.held.end();
         } else if self.owed.flushing.is_some() {
             self.owed.retry_at = Some(now_ms + 1_000);
         }

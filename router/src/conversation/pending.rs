@@ -1,9 +1,10 @@
 //! Commands that wait for their turn in a conversation, and what is known about them already.
 
+use proto::body::MessageTarget;
 use proto::{ClientMessageId, Command, Entry, Reply, Request, Seq};
 
-use super::Conversation;
 use super::announce::{self, Asker};
+use super::{Conversation, Target};
 use crate::rules::reach::oldest_bucket;
 use crate::turn::{LookUp, Turn, Work};
 
@@ -22,6 +23,20 @@ pub struct Pending {
     pub own: Answer,
     /// What is known of the id in its `after`.
     pub after: Answer,
+    /// What is known of the message that it changes.
+    pub target: Found,
+}
+
+/// What the store said of a message that is to be changed.
+pub enum Found {
+    /// Not asked, or outdated.
+    Unknown,
+    /// On its way.
+    Asked,
+    /// The message; `None` when there is none.
+    Known(Option<Box<Target>>),
+    /// The store did not answer.
+    Failed,
 }
 
 /// What a look-up said.
@@ -42,6 +57,8 @@ pub enum Question {
     Own(ClientMessageId),
     /// Its predecessor.
     After(ClientMessageId),
+    /// The message that it changes.
+    Target(MessageTarget),
 }
 
 impl Pending {
@@ -56,11 +73,19 @@ impl Pending {
         }
     }
 
-    fn answer_mut(&mut self, question: &Question) -> &mut Answer {
-        match question {
-            Question::Own(_) => &mut self.own,
-            Question::After(_) => &mut self.after,
+    /// The message that it is about, if it is a change of one.
+    pub fn change_of(&self) -> Option<MessageTarget> {
+        match &self.command.request {
+            Request::Send(send) => send.body.as_change().map(|(target, _)| target),
+            _ => None,
         }
+    }
+
+    /// Whether an answer that it needs is on its way.
+    pub fn waits_for_answer(&self) -> bool {
+        matches!(self.own, Answer::Asked)
+            || matches!(self.after, Answer::Asked)
+            || matches!(self.target, Found::Asked)
     }
 }
 
@@ -73,8 +98,8 @@ impl Conversation {
             announce::busy(&command, turn);
             return;
         }
-        let (own, after) = (Answer::Unknown, Answer::Unknown);
-        self.queue.push_back(Pending { command, arrived_ms: turn.now.steady_ms, own, after });
+        let (own, after, target) = (Answer::Unknown, Answer::Unknown, Found::Unknown);
+        self.queue.push_back(Pending { command, arrived_ms: turn.now.steady_ms, own, after, target });
     }
 
     /// Asks what the first commands in the queue need to know.
@@ -83,12 +108,20 @@ impl Conversation {
             let Some(question) = self.question(&self.queue[at]) else { continue };
             let pending = &mut self.queue[at];
             let age_ms = pending.age_ms();
-            if matches!(pending.answer_mut(&question), Answer::Asked) {
-                continue;
+            let (id, answer) = match question {
+                Question::Own(id) => (id, &mut pending.own),
+                Question::After(id) => (id, &mut pending.after),
+                Question::Target(target) => {
+                    if !matches!(std::mem::replace(&mut pending.target, Found::Asked), Found::Asked) {
+                        let (head, generation) = (self.log.head, self.generation);
+                        turn.work.push(Work::ReadTarget { target, head, generation });
+                    }
+                    continue;
+                }
+            };
+            if !matches!(std::mem::replace(answer, Answer::Asked), Answer::Asked) {
+                self.look_up(id, age_ms, turn);
             }
-            *pending.answer_mut(&question) = Answer::Asked;
-            let (Question::Own(id) | Question::After(id)) = question;
-            self.look_up(id, age_ms, turn);
         }
     }
 

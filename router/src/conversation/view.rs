@@ -4,7 +4,7 @@ use proto::command::Source;
 use proto::delivery::HeadState;
 use proto::{Code, Entry, Seq, UserId};
 
-use super::{Conversation, Kind};
+use super::{Conversation, Fresh, Kind};
 use crate::rules::membership::Refusal;
 
 /// How far a reader may see: `floor..=head`.
@@ -40,6 +40,16 @@ impl Conversation {
             member: view.is_some(),
             floor: view.map_or(Seq::ZERO, |view| view.floor),
         }
+    }
+
+    /// What became of messages and is not in the store yet.
+    pub fn fresh(&self) -> Fresh {
+        self.owed.fresh.clone()
+    }
+
+    /// Whether the told entries from this one on may look other than they are in the log.
+    pub fn is_laid_over(&self, from: Seq) -> bool {
+        self.log.entry(from).is_none_or(|entry| self.is_changed_after(entry))
     }
 
     /// A device of the user has everything up to a told seq; written with the next flush.

@@ -2,11 +2,12 @@
 
 use proto::client_frame::Fetch;
 use proto::server_frame::Page;
-use proto::{Entry, Seq, limits};
+use proto::{Entry, Seq, UserId, limits};
 use store::mutation::{self, Mutation};
 use store::{PageRange, Store, StoreError};
 
-use crate::conversation::View;
+use super::overlays;
+use crate::conversation::{Fresh, View};
 
 /// The interval a fetch means, within what the reader may see; `to < from` when there is none of it.
 pub fn interval(fetch: &Fetch, view: View) -> (Seq, Seq) {
@@ -39,7 +40,13 @@ pub fn of(fetch: &Fetch, (from, to): (Seq, Seq), entries: Vec<Entry>, head: Seq)
 }
 
 /// Reads the page of a fetch.
-pub async fn read(store: &Store, fetch: &Fetch, view: View) -> Result<Page, StoreError> {
+pub async fn read(
+    store: &Store,
+    fetch: &Fetch,
+    view: View,
+    fresh: &Fresh,
+    reader: &UserId,
+) -> Result<Page, StoreError> {
     let (from, to) = interval(fetch, view);
     let entries = if to < from {
         Vec::new()
@@ -54,5 +61,8 @@ pub async fn read(store: &Store, fetch: &Fetch, view: View) -> Result<Page, Stor
         };
         store.page(&fetch.conversation, range).await?
     };
-    Ok(of(fetch, (from, to), entries, view.head))
+    let mut page = of(fetch, (from, to), entries, view.head);
+    page.overlays =
+        overlays::lay_over(store, &fetch.conversation, &mut page.entries, view, fresh, reader).await?;
+    Ok(page)
 }

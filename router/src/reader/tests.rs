@@ -108,7 +108,12 @@ impl Stand {
     }
 
     fn answers_at(&self, now: Timestamp, name: &str, request: Request, view: Option<View>) -> Vec<Delivery> {
-        Self::now(answer(self.store.clone(), command(name, Source::Client, request), view, now))
+        Self::now(answer(
+            self.store.clone(),
+            command(name, Source::Client, request),
+            view.map(Seen::from),
+            now,
+        ))
     }
 
     /// The code of the refusal that is the only answer.

@@ -1,12 +1,14 @@
 //! What a body is, as far as the log cares: a message that counts, or a change of the conversation.
 
 use bytes::Buf as _;
-use proto::Body;
+use proto::{Body, Seq};
 
 /// The field number of `system` in `Body` (body.proto).
 const SYSTEM: u64 = 16;
 /// Those of `edit`, `recall`, `react` and `pin`.
 const CHANGES: std::ops::RangeInclusive<u64> = 20..=23;
+/// That of `mentions`.
+const MENTIONS: u64 = 32;
 
 /// Whether a body is a `system` one, without decoding it. Bytes that cannot be walked count as `system`: what this
 /// program does not understand must not pass for a harmless message.
@@ -17,6 +19,29 @@ pub fn is_system(body: &Body) -> bool {
 /// Whether an entry with this body raises `counted`: messages do, changes and notices do not.
 pub fn is_countable(body: &Body) -> bool {
     !has(body, |field| field == SYSTEM || CHANGES.contains(&field))
+}
+
+/// Whether it mentions everybody.
+pub fn mentions_all(body: &Body) -> bool {
+    body.as_text().is_none()
+        && has(body, |field| field == MENTIONS)
+        && body.to_wire().mentions.is_some_and(|mentions| mentions.all)
+}
+
+/// The newest place of a message that it refers to as being in the same conversation.
+pub fn newest_reference(body: &Body) -> Seq {
+    if body.as_text().is_some() {
+        return Seq::ZERO;
+    }
+    let body = body.to_wire();
+    let seqs = [body.reply_to, body.thread].map(|message| message.map_or(0, |message| message.seq));
+    Seq(seqs[0].max(seqs[1]))
+}
+
+/// Whether two bodies are of one kind.
+pub fn is_same_kind(one: &Body, other: &Body) -> bool {
+    let kind = |body: &Body| body.to_wire().kind.map(|kind| std::mem::discriminant(&kind));
+    kind(one).is_some() && kind(one) == kind(other)
 }
 
 fn has(body: &Body, wanted: impl Fn(u64) -> bool) -> bool {

@@ -118,6 +118,11 @@ impl Group {
         self.members.keys()
     }
 
+    /// Whether the user is its owner or an admin.
+    pub fn manages(&self, user: &UserId) -> bool {
+        self.members.get(user).is_some_and(|member| member.role != Role::Member)
+    }
+
     /// The lowest seq that a member may read; `None` for others.
     pub fn floor_of(&self, user: &UserId) -> Option<Seq> {
         self.members.get(user).map(|member| member.floor)

@@ -5,9 +5,9 @@ use proto::{Code, Command, ConversationId, Delivery, Partition, Reply, Request, 
 
 use super::incarnation::Incarnation;
 use super::ops::Done;
-use super::table::Key;
+use super::table::{Key, Slot};
 use crate::conversation::{Conversation, View};
-use crate::reader::{self, Refused, page};
+use crate::reader::{self, Refused, Seen, page};
 
 /// Advice of a `BUSY` nack, in milliseconds.
 const BUSY_RETRY_MS: u32 = 500;
@@ -99,8 +99,9 @@ impl Incarnation<'_> {
                 let (from, to) = page::interval(fetch, view);
                 let whole = to.0.saturating_sub(from.0) < page::limit(fetch) as u64;
                 let slot = self.table.get(key);
+                let is_plain = |slot: &&Slot| whole && !slot.conversation.is_laid_over(from);
                 if let Some(entries) =
-                    slot.filter(|_| whole).and_then(|slot| slot.conversation.entries(from, to))
+                    slot.filter(is_plain).and_then(|slot| slot.conversation.entries(from, to))
                     && entries.iter().map(|entry| entry.body.encoded().len()).sum::<usize>()
                         <= limits::PAGE_BYTES_MAX
                 {
@@ -108,8 +109,9 @@ impl Incarnation<'_> {
                     self.deliveries.push(reader::reply(&command, Reply::Frame(ServerFrame::Page(page))));
                     return;
                 }
-                self.ask_reader(command, Some(view));
+                self.ask_owner(command, key, view);
             }
+            Request::Pins(_) | Request::Versions(_) => self.ask_owner(command, key, view),
             Request::Delivered(position) => {
                 let seq = position.seq.min(view.head);
                 let user = &command.origin.user;
@@ -121,7 +123,7 @@ impl Incarnation<'_> {
                 let id = to.conversation(&command.origin.user);
                 self.deliveries.append(&mut reader::typing(&command, &id));
             }
-            _ => self.ask_reader(command, Some(view)),
+            _ => self.ask_reader(command, Some(view.into())),
         }
     }
 
@@ -143,7 +145,13 @@ impl Incarnation<'_> {
         }));
     }
 
-    fn ask_reader(&mut self, command: Command, view: Option<View>) {
+    /// A read of messages, some of which may look other than the store knows.
+    fn ask_owner(&mut self, command: Command, key: Key, view: View) {
+        let fresh = self.table.get(key).map(|slot| slot.conversation.fresh()).unwrap_or_default();
+        self.ask_reader(command, Some(Seen { view: Some(view), fresh }));
+    }
+
+    fn ask_reader(&mut self, command: Command, view: Option<Seen>) {
         if self.too_many_reads(&command) {
             return;
         }
@@ -210,6 +218,7 @@ impl Incarnation<'_> {
         let delivery: Delivery = match &command.request {
             Request::Send(send) => {
                 let nack = proto::server_frame::Nack::of_send(send.client_message_id, code, text);
+                let nack = proto::server_frame::Nack { frame: send.name(), ..nack };
                 let retry_ms = if code == Code::Busy { BUSY_RETRY_MS } else { 0 };
                 reader::reply(command, Reply::Frame(ServerFrame::Nack(nack.retry_after_ms(retry_ms))))
             }

@@ -83,7 +83,10 @@ impl Incarnation<'_> {
         }
         let (done, now_ms) = (result.is_ok(), self.now.steady_ms);
         for key in keys {
-            self.with(*key, |conversation, _| conversation.flushed(done, now_ms));
+            self.with(*key, |conversation, turn| {
+                conversation.flushed(done, now_ms);
+                conversation.tell_held(turn);
+            });
         }
     }
 

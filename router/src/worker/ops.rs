@@ -10,6 +10,7 @@ use store::{
     WorkerLease,
 };
 
+use super::overlays;
 use super::table::Key;
 use crate::conversation::Flush;
 use crate::turn::{LookUp, Outcome, Recovered, Work};
@@ -70,6 +71,11 @@ pub fn perform(store: &Store, key: Key, id: &ConversationId, work: Work) -> Op {
             }
             Work::LookUp(asked) => Outcome::LookedUp(asked, look_up(&store, &id, asked).await),
             Work::Recover { head } => Outcome::Recovered(Box::pin(recover(&store, &id, head)).await),
+            Work::ReadTarget { target, head, generation } => Outcome::Target(
+                target,
+                generation,
+                Box::pin(overlays::target(&store, &id, target, head)).await,
+            ),
             Work::ReadEntry { seq, head } => Outcome::Entry(seq, entry(&store, &id, seq, head).await),
             Work::Verify(durable) => Outcome::Appended(Ok(durable)),
         };
@@ -139,16 +145,21 @@ async fn recover(store: &Store, id: &ConversationId, head: Seq) -> Result<Box<Re
         from = last.seq.next();
         recovered.missing.extend(page);
     }
+    overlays::recover(store, id, &mut recovered).await?;
     Ok(Box::new(recovered))
 }
 
-/// Writes projections of several conversations: cursors and groups, then heads and lists together, then the marks are
+/// Writes projections of several conversations: cursors, overlays and groups, then heads and lists together, then the marks are
 /// taken away. What depends on the watermark of the head row is written before it.
 pub async fn flush(store: Store, flushes: Vec<Arc<Flush>>) -> Result<(), StoreError> {
     let cursors = flushes.iter().flat_map(|flush| {
         flush.cursors.iter().map(|(user, cursor)| store.advance_cursor(user, &flush.conversation, *cursor))
     });
     futures_util::future::try_join_all(cursors).await?;
+    let overlays: Vec<_> = flushes.iter().flat_map(|flush| flush.overlays.iter().cloned()).collect();
+    if !overlays.is_empty() {
+        store.write_overlays(overlays).await?;
+    }
     for group in flushes.iter().filter_map(|flush| flush.group.as_ref()) {
         store.apply_group(group.clone()).await?;
     }

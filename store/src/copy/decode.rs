@@ -4,7 +4,9 @@ use bytes::Bytes;
 use proto::{ClientMessageId, ConversationId, Epoch, GroupId, LoginId, Partition, Seq, Timestamp, UserId};
 
 use super::row::Row;
-use crate::directory::{decode_cursor, decode_group, decode_head, decode_mark, decode_member, group_key};
+use crate::directory::{
+    decode_cursor, decode_group, decode_head, decode_mark, decode_member, decode_overlay, group_key,
+};
 use crate::engine::key::{KeyParts, Kind};
 use crate::engine::{Reader, Table, View};
 use crate::identity::{decode_account, decode_lease, decode_login};
@@ -80,6 +82,7 @@ pub(super) fn state_row(view: &dyn View, kind: Kind, key: &[u8], value: Bytes) -
             })
         }
         Kind::Head => decode_head(&conversation(parts, "head")?, value).map(Row::Head),
+        Kind::Overlay => decode_overlay(key, value).map(Row::Overlay),
         Kind::InboxOrder => {
             let corrupt = || StoreError::corrupt("inbox order");
             let user = id(parts, UserId::parse, "inbox order")?;

@@ -9,7 +9,8 @@ use crate::engine::Writer;
 use crate::identity::Lease;
 use crate::log::encode_entry;
 use crate::{
-    Account, AccountStatus, Bucket, Cursor, GroupInfo, HeadRow, InboxRow, Login, Member, Ownership, Register,
+    Account, AccountStatus, Bucket, Cursor, GroupInfo, HeadRow, InboxRow, Login, Member, OverlayRow,
+    Ownership, Register,
 };
 
 /// A row.
@@ -39,6 +40,8 @@ pub(crate) enum Row {
     Inbox(InboxRow),
     /// The newest entry of a conversation.
     Head(HeadRow),
+    /// What became of an entry.
+    Overlay(OverlayRow),
     /// An account.
     Account(Account),
     /// Who has a username.
@@ -66,6 +69,7 @@ pub(crate) enum RowKind {
     Cursor,
     Inbox,
     Head,
+    Overlay,
     Account,
     Username,
     Login,
@@ -75,7 +79,7 @@ pub(crate) enum RowKind {
 
 impl RowKind {
     /// All of them.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Entry,
         Self::Dedupe,
         Self::Index,
@@ -88,6 +92,7 @@ impl RowKind {
         Self::Cursor,
         Self::Inbox,
         Self::Head,
+        Self::Overlay,
         Self::Account,
         Self::Username,
         Self::Login,
@@ -110,6 +115,7 @@ impl RowKind {
             Self::Cursor => "cursors",
             Self::Inbox => "inbox rows",
             Self::Head => "heads",
+            Self::Overlay => "overlays",
             Self::Account => "accounts",
             Self::Username => "usernames",
             Self::Login => "logins",
@@ -135,6 +141,7 @@ impl Row {
             Self::Cursor { .. } => RowKind::Cursor,
             Self::Inbox(_) => RowKind::Inbox,
             Self::Head(_) => RowKind::Head,
+            Self::Overlay(_) => RowKind::Overlay,
             Self::Account(_) => RowKind::Account,
             Self::Username { .. } => RowKind::Username,
             Self::Login(_) => RowKind::Login,
@@ -216,6 +223,12 @@ impl Row {
                 to.text(head.conversation.as_str()).number(head.seq.0).number(head.counted);
                 to.number(head.last.seq.0);
                 encode_entry(&head.last, to);
+            }
+            Self::Overlay(row) => {
+                to.text(row.conversation.as_str())
+                    .number(row.seq.0)
+                    .number(row.watermark.0)
+                    .bytes(&row.value);
             }
             _ => {}
         }

@@ -37,7 +37,7 @@ pub(crate) enum Part {
 
 impl Part {
     /// What is copied, in this order; the place of each is part of a copy's mark.
-    pub(super) const COPIED: [Self; 13] = [
+    pub(super) const COPIED: [Self; 14] = [
         Self::Log,
         Self::State(Kind::Index),
         Self::State(Kind::Register),
@@ -51,6 +51,7 @@ impl Part {
         Self::State(Kind::Account),
         Self::State(Kind::Login),
         Self::State(Kind::Worker),
+        Self::State(Kind::Overlay),
     ];
 
     /// What follows from the others, and is compared with them.
@@ -70,6 +71,7 @@ impl Part {
             Self::State(Kind::Cursor) => "cursors",
             Self::State(Kind::InboxOrder) => "inbox rows",
             Self::State(Kind::Head) => "heads",
+            Self::State(Kind::Overlay) => "overlays",
             Self::State(Kind::Account) => "accounts",
             Self::State(Kind::Login) => "logins",
             Self::State(Kind::Worker) => "worker leases",

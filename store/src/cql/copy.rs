@@ -156,6 +156,7 @@ impl CopyTarget {
             Row::Cursor { user, conversation, cursor } => cql.send_cursor(user, conversation, *cursor).await,
             Row::Inbox(row) => cql.send_inbox_row(row).await,
             Row::Head(head) => cql.send_head(head).await,
+            Row::Overlay(row) => cql.send_overlay(row).await,
             Row::Account(account) => self.put_account(account).await,
             Row::Login(login) => cql.send_login(login).await,
             Row::Lease { worker, lease } => cql.change_lease(*worker, None, *lease).await.map(drop),

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::copy::CopyTarget;
 use super::error::CqlError;
 use super::session::Preparer;
-use super::{accounts, cursors, groups, heads, leases, log, logins, members};
+use super::{accounts, cursors, groups, heads, leases, log, logins, members, overlays};
 use crate::copy::row::Row;
 use crate::engine::Reader;
 use crate::{Bucket, InboxRow, IncarnationId, Ownership, Register, StoreError};
@@ -19,7 +19,7 @@ use crate::{Bucket, InboxRow, IncarnationId, Ownership, Register, StoreError};
 const PAGE_ROWS: i32 = 1_000;
 
 /// The tables, and what of them is read: first the key.
-const TABLES: [(&str, &str); 16] = [
+const TABLES: [(&str, &str); 17] = [
     ("log", "conversation, bucket, kind, k1, k2, epoch, value"),
     ("bucket_index", "conversation, bucket, first_seq"),
     (
@@ -34,6 +34,7 @@ const TABLES: [(&str, &str); 16] = [
     ("read_cursor", "user_id, conversation, read_seq, read_counted, delivered_seq"),
     ("inbox", "user_id, conversation, changed, has_left"),
     ("head", "conversation, seq, counted, value"),
+    ("overlay", "conversation, seq, watermark, value"),
     ("account", "user_id, username, nickname, email, password_hash, active, created, made"),
     ("username", "username, user_id"),
     ("login", "login, user_id, device, address, refresh_hash, created, last_used, expires"),
@@ -90,6 +91,7 @@ impl CopyTarget {
         self.table("read_cursor", on_row, cursor_row).await?;
         self.table("inbox", on_row, inbox_row).await?;
         self.table("head", on_row, head_row).await?;
+        self.table("overlay", on_row, overlay_row).await?;
         self.table("account", on_row, account_row).await?;
         self.table("username", on_row, username_row).await?;
         self.table("login", on_row, login_row).await?;
@@ -201,6 +203,10 @@ fn inbox_row((id, of, changed, left): (String, String, i64, bool)) -> Result<Row
 
 fn head_row((id, seq, counted, value): (String, i64, i64, Vec<u8>)) -> Result<Row, StoreError> {
     heads::decode(&conversation(&id)?, (seq, counted, value)).map(Row::Head)
+}
+
+fn overlay_row((id, seq, watermark, value): (String, i64, i64, Vec<u8>)) -> Result<Row, StoreError> {
+    Ok(Row::Overlay(overlays::decode(&conversation(&id)?, (seq, watermark, value))))
 }
 
 type AccountColumns = (String, String, String, Option<String>, String, bool, i64, Option<bool>);

@@ -10,6 +10,7 @@ use super::leases::LeaseStatements;
 use super::log::LogStatements;
 use super::logins::LoginStatements;
 use super::members::MemberStatements;
+use super::overlays::OverlayStatements;
 use super::ownership::OwnershipStatements;
 use super::register::RegisterStatements;
 use super::session::Preparer;
@@ -25,6 +26,7 @@ pub(super) struct Statements {
     pub(super) members: MemberStatements,
     pub(super) cursors: CursorStatements,
     pub(super) heads: HeadStatements,
+    pub(super) overlays: OverlayStatements,
     pub(super) inbox: InboxStatements,
     pub(super) accounts: AccountStatements,
     pub(super) logins: LoginStatements,
@@ -43,6 +45,7 @@ impl Statements {
             members: MemberStatements::prepare(preparer).await?,
             cursors: CursorStatements::prepare(preparer).await?,
             heads: HeadStatements::prepare(preparer).await?,
+            overlays: OverlayStatements::prepare(preparer).await?,
             inbox: InboxStatements::prepare(preparer).await?,
             accounts: AccountStatements::prepare(preparer).await?,
             logins: LoginStatements::prepare(preparer).await?,

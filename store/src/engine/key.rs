@@ -29,6 +29,8 @@ pub(crate) enum Kind {
     GroupOfUser = b'M',
     /// User id by username.
     Username = b'n',
+    /// Overlay: conversation, seq.
+    Overlay = b'v',
     /// Owner of a partition.
     Owner = b'o',
     /// Register by conversation.

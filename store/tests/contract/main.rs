@@ -9,7 +9,7 @@
 //! | what is told was verified | `ownership`; that nothing else makes a `Verified`: its own documentation |
 //! | conditional writes take place only if their condition holds | `ownership`, `registers` |
 //! | pages: contiguous, never past the head, the highest epoch | `pages` |
-//! | cursors, heads, inbox rows and groups never move backwards | `cursors`, `projections`, `groups` |
+//! | cursors, heads, inbox rows, overlays and groups never move backwards | `cursors`, `projections`, `overlays`, `groups` |
 //! | one account for a username, one exchange for a refresh token, one holder for a worker number | `accounts`, `logins`, `leases` |
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it panics")]
@@ -21,6 +21,7 @@ mod groups;
 mod leases;
 mod log_rows;
 mod logins;
+mod overlays;
 mod ownership;
 mod pages;
 mod projections;

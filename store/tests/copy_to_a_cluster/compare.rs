@@ -46,6 +46,11 @@ async fn logs(source: &Store, target: &Store) {
 async fn lists(source: &Store, target: &Store) {
     let all = fill::conversations();
     assert_eq!(target.heads(&all).await.unwrap(), source.heads(&all).await.unwrap());
+    for conversation in &all {
+        let rows = source.overlays(conversation, Seq(0), Seq(1_000)).await.unwrap();
+        assert!(rows.len() >= 2);
+        assert_eq!(target.overlays(conversation, Seq(0), Seq(1_000)).await.unwrap(), rows);
+    }
     for number in 0..USERS {
         let user = fill::user(number);
         assert_eq!(target.cursors(&user, &all).await.unwrap(), source.cursors(&user, &all).await.unwrap());

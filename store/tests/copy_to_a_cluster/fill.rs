@@ -8,7 +8,8 @@ use proto::{
 };
 use store::{
     Account, AccountStatus, Batch, Bucket, Cas, Creation, Cursor, GroupChange, GroupInfo, GroupSettings,
-    HeadRow, InboxRow, IncarnationId, Level, Login, Member, PageRange, Register, Role, Rotation, Store,
+    HeadRow, InboxRow, IncarnationId, Level, Login, Member, OverlayRow, PageRange, Register, Role, Rotation,
+    Store,
 };
 
 pub const USERS: u64 = 60;
@@ -169,6 +170,13 @@ async fn projections(store: &Store, number: u64, conversation: &ConversationId) 
         store.advance_cursor(&reader, conversation, to).await.unwrap();
     }
     store.write_projection(vec![head], rows).await.unwrap();
+    let overlays = [0, number, seq].map(|of| OverlayRow {
+        conversation: conversation.clone(),
+        seq: Seq(of),
+        watermark: Seq(seq + of),
+        value: vec![7; usize::try_from(number).unwrap()].into(),
+    });
+    store.write_overlays(overlays.to_vec()).await.unwrap();
 }
 
 async fn groups(store: &Store) {

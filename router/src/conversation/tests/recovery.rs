@@ -41,7 +41,7 @@ fn what_the_projections_lack_is_written() {
     let mut stand = recovering(direct(), true, 5);
     let missing = rows(3..=5, 3).into_iter().map(|row| row.entry).collect();
     let head = Some(head_row(&direct(), 2));
-    stand.outcome(Outcome::Recovered(Ok(Box::new(Recovered { head, group: None, missing }))));
+    stand.outcome(Outcome::Recovered(Ok(Box::new(Recovered { head, missing, ..Recovered::default() }))));
     assert_eq!(stand.said(), ["alice head 5", "bob head 5"]);
     let flush = stand.written().expect("due at once");
     assert_eq!(flush.head.as_ref().unwrap().seq, Seq(5));
@@ -55,7 +55,7 @@ fn what_the_projections_lack_is_written() {
 fn the_mark_of_a_dead_owner_stays_until_everything_is_written() {
     let mut stand = recovering(direct(), true, 5);
     let head = Some(head_row(&direct(), 5));
-    let recovered = Recovered { head, group: None, missing: Vec::new() };
+    let recovered = Recovered { head, ..Recovered::default() };
     stand.outcome(Outcome::Recovered(Ok(Box::new(recovered))));
     assert!(!stand.conversation.is_at_rest());
     assert_eq!(stand.written().unwrap().clear, None);
@@ -104,6 +104,7 @@ fn a_groups_members_are_its_projection_and_the_changes_that_it_lacks() {
         head: Some(head_row(&id, 1)),
         group: Some((projected.info.clone(), projected.joined.clone())),
         missing,
+        ..Recovered::default()
     }))));
     assert_eq!(stand.said(), ["team head 4"]);
     let may_read = |name: &str| stand.conversation.view(&user(name), Source::Client).is_ok();
@@ -117,6 +118,7 @@ fn a_groups_members_are_its_projection_and_the_changes_that_it_lacks() {
         head: None,
         group: Some((projected.info.clone(), projected.joined.clone())),
         missing: vec![entry(1, 3).entry],
+        ..Recovered::default()
     }))));
     let hello = stand.command_of("ann", Send { ..message(7) });
     stand.command(hello);
@@ -137,7 +139,7 @@ fn the_newest_entry_of_an_empty_bucket_is_known_by_its_projection() {
     stand.passes();
     stand.work();
     let head = Some(head_row(&direct(), 5));
-    stand.outcome(Outcome::Recovered(Ok(Box::new(Recovered { head, group: None, missing: Vec::new() }))));
+    stand.outcome(Outcome::Recovered(Ok(Box::new(Recovered { head, ..Recovered::default() }))));
     let state = stand.conversation.head_state(&user("bob"));
     assert_eq!((state.seq, state.counted, state.last), (Seq(5), 5, Some(entry(5, 3).entry)));
 }

@@ -16,8 +16,9 @@ use super::super::*;
 pub use super::pieces::*;
 use crate::metrics::Metrics;
 use crate::rules::membership::{GroupRules, History};
+use crate::rules::overlay::{Pins, State};
 use crate::told;
-use crate::turn::{Death, MessageIds, Now, Recovered, Rules, Work};
+use crate::turn::{ChangeRules, Death, MessageIds, Now, Recovered, Rules, Work};
 
 const ME: IncarnationId = IncarnationId(1);
 
@@ -63,6 +64,7 @@ impl Stand {
         store.announce(ME).now_or_never().unwrap().unwrap();
         let rules = Rules {
             group: GroupRules { members_max: 10, history: History::Whole },
+            changes: ChangeRules { recall_ms: 120_000, edit_ms: 3_600_000 },
             bucket_entries_max: 100_000,
             bucket_bytes_max: 1 << 30,
             queue_max: 1_000,
@@ -169,6 +171,22 @@ impl Stand {
             conversation.timer(turn);
             conversation.pump(turn);
         });
+    }
+
+    /// Answers what was asked about messages that changes are about: each as it is in memory, never changed before.
+    pub fn answers_targets(&mut self) {
+        for work in self.work() {
+            let Work::ReadTarget { target, generation, .. } = work else {
+                self.work.push(work);
+                continue;
+            };
+            let entry = self.conversation.entries(target.seq, target.seq).and_then(|mut found| found.pop());
+            let of = |entry: proto::Entry| {
+                let (state, pins) = (State::of(entry.seq), Some(Pins::default()));
+                Box::new(super::super::Target { entry, state, pins })
+            };
+            self.outcome(Outcome::Target(target, generation, Ok(entry.map(of))));
+        }
     }
 
     /// What was asked of the store since the last look.

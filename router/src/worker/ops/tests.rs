@@ -124,6 +124,7 @@ fn owed(seq: u64) -> Arc<Flush> {
             store::Cursor { read: Seq(seq), read_counted: seq, delivered: Seq(seq) },
         )],
         group: None,
+        overlays: Vec::new(),
         head: Some(HeadRow { conversation: direct(), seq: last.seq, counted: last.counted, last }),
         inbox: Vec::new(),
         clear: Some(Seq(seq)),

@@ -44,6 +44,8 @@ pub fn config() -> RouterConfig {
         claims_max: 64,
         commands_kept_max: 1_000,
         group: GroupRules { members_max: 100, history: History::Whole },
+        recall_window: Duration::from_secs(120),
+        edit_window: Duration::from_secs(86_400),
         bucket_entries_max: 100_000,
         bucket_bytes_max: 1 << 20,
         conversation_queue_max: 100,
