@@ -17,25 +17,39 @@ const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 #[derive(Debug)]
 pub struct Upgrade {
     key: String,
-    subprotocol: &'static str,
+    /// What the server must choose; `None`: nothing is offered.
+    subprotocol: Option<&'static str>,
 }
 
 impl Upgrade {
     /// Draws a fresh key. `encoding` decides the subprotocol that the server must choose.
     pub fn new(encoding: Encoding) -> Self {
-        Self { key: STANDARD.encode(rand::random::<[u8; 16]>()), subprotocol: encoding.subprotocol() }
+        Self::offering(Some(encoding.subprotocol()))
+    }
+
+    /// As [`Self::new`], for a server with another subprotocol or none.
+    pub fn offering(subprotocol: Option<&'static str>) -> Self {
+        Self { key: STANDARD.encode(rand::random::<[u8; 16]>()), subprotocol }
     }
 
     /// The request, with `token` as bearer among the subprotocols.
     pub fn request(&self, url: &ServerUrl, token: &str) -> Vec<u8> {
+        self.request_with(url, &[&format!("bearer.{token}")])
+    }
+
+    /// The request, with `others` offered behind the subprotocol.
+    pub fn request_with(&self, url: &ServerUrl, others: &[&str]) -> Vec<u8> {
+        let offered: Vec<&str> = self.subprotocol.iter().chain(others).copied().collect();
+        let offer = match offered[..] {
+            [] => String::new(),
+            _ => format!("Sec-WebSocket-Protocol: {}\r\n", offered.join(", ")),
+        };
         format!(
             "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-             Sec-WebSocket-Key: {}\r\nSec-WebSocket-Protocol: {}, bearer.{}\r\n\r\n",
+             Sec-WebSocket-Key: {}\r\n{offer}\r\n",
             url.path,
             url.authority(),
             self.key,
-            self.subprotocol,
-            token
         )
         .into_bytes()
     }
@@ -67,7 +81,8 @@ impl Upgrade {
         if status != 101 {
             return Err(ConnectError::Status(status));
         }
-        let (mut upgrade, mut connection, mut accept, mut subprotocol) = (false, false, false, false);
+        let (mut upgrade, mut connection, mut accept) = (false, false, false);
+        let mut subprotocol = self.subprotocol.is_none();
         for (name, value) in lines.filter_map(|line| line.split_once(':')) {
             let value = value.trim();
             match name.to_ascii_lowercase().as_str() {
@@ -76,7 +91,7 @@ impl Upgrade {
                     connection = value.split(',').any(|token| token.trim().eq_ignore_ascii_case("upgrade"));
                 }
                 "sec-websocket-accept" => accept = value == expected_accept(&self.key),
-                "sec-websocket-protocol" => subprotocol = value == self.subprotocol,
+                "sec-websocket-protocol" => subprotocol = Some(value) == self.subprotocol,
                 "sec-websocket-extensions" => {
                     return Err(ConnectError::Handshake("an extension that was not asked for".to_owned()));
                 }
@@ -106,7 +121,7 @@ mod tests {
     use super::*;
 
     fn upgrade() -> Upgrade {
-        Upgrade { key: "dGhlIHNhbXBsZSBub25jZQ==".to_owned(), subprotocol: "tidegate.v1.json" }
+        Upgrade { key: "dGhlIHNhbXBsZSBub25jZQ==".to_owned(), subprotocol: Some("tidegate.v1.json") }
     }
 
     const GOOD: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n\
@@ -143,6 +158,20 @@ mod tests {
             upgrade().answer(&vec![b'x'; ANSWER_BYTES_MAX + 1]),
             Err(ConnectError::Handshake(_))
         ));
+    }
+
+    #[test]
+    fn without_a_subprotocol_the_server_must_not_choose_one() {
+        let plain = Upgrade { subprotocol: None, ..upgrade() };
+        let url = ServerUrl::parse("ws://localhost:81/x").expect("good");
+        let text = String::from_utf8(plain.request_with(&url, &[])).expect("UTF-8");
+        assert!(
+            text.starts_with("GET /x ") && !text.contains("Protocol") && text.ends_with("\r\n\r\n"),
+            "{text}"
+        );
+        assert!(plain.answer(GOOD.as_bytes()).is_err());
+        let answer = GOOD.replace("Sec-WebSocket-Protocol: tidegate.v1.json\r\n", "");
+        assert_eq!(plain.answer(answer.as_bytes()).expect("good"), Some(answer.len()));
     }
 
     #[test]

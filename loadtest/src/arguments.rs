@@ -1,6 +1,7 @@
 //! The command line.
 
 mod duration;
+mod peers;
 mod settings;
 mod tools;
 
@@ -13,8 +14,9 @@ use serde::Serialize;
 use crate::require::Requirement;
 use crate::server_process::ServerArguments;
 use crate::tokens::TokenArguments;
-pub use settings::{Dm, Endure, Group, Idle, Load, Verify};
-pub use tools::{Compare, Explain, RunNamed};
+pub use peers::{DriverName, Rawserver, WriteMode};
+pub use settings::{Dm, Endure, Group, Idle, Load, Mixed, Reconnect, Slow, Storm, Verify};
+pub use tools::{Compare, Explain, Find, PlanSettings, Rated, RunNamed};
 
 /// Measures a running Tidegate server and audits every delivery.
 ///
@@ -40,6 +42,8 @@ pub use tools::{Compare, Explain, RunNamed};
 ///   loadtest run dm-steady      a preset; any setting after it overrides it
 ///   loadtest run mine.toml      a scenario file of your own; `explain` shows presets as such files
 ///   loadtest compare A.json B.json
+///   loadtest find --from 1000 --up-to 60000 --target 'dm.delivery.p99<50ms' dm --connections 5000
+///   loadtest plan --connections 1000000
 ///
 /// Exit codes:
 ///   0  good
@@ -50,7 +54,7 @@ pub use tools::{Compare, Explain, RunNamed};
 /// A group of more than 500 needs a server that allows it: TIDEGATE_ROUTER__GROUP_MEMBERS_MAX=5000.
 /// Many thousand connections need open files: `ulimit -n` is raised to its hard limit here.
 #[derive(Parser, Debug)]
-#[command(name = "loadtest", version, verbatim_doc_comment)]
+#[command(name = "loadtest", version, verbatim_doc_comment, args_override_self = true)]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
@@ -70,6 +74,9 @@ pub struct Common {
     /// Where the HTTP API is, if not there: another process of a cluster
     #[arg(long, global = true, value_name = "URL")]
     pub api_url: Option<String>,
+    /// Which server it is
+    #[arg(long, global = true, value_enum, default_value = "tidegate")]
+    pub driver: DriverName,
     /// How frames are written
     #[arg(long, global = true, value_enum, default_value = "json")]
     pub encoding: EncodingName,
@@ -116,6 +123,12 @@ pub enum Command {
     Explain(Explain),
     /// Compares two reports, figure by figure
     Compare(Compare),
+    /// Looks for the highest rate at which a scenario meets its targets
+    Find(Find),
+    /// Calculates what so many connections and messages need
+    Plan(PlanSettings),
+    /// Serves WebSocket and nothing else, for `--driver raw`: the limit of this machine
+    Rawserver(Rawserver),
 }
 
 /// What measures.
@@ -124,10 +137,20 @@ pub enum Command {
 pub enum Scenario {
     /// Opens connections and holds them: memory per connection, time to open
     Idle(Idle),
+    /// Many connections at once, beside established ones: connections a second, and what the others notice
+    Storm(Storm),
     /// Pairs of users write to each other: rate, latency of acknowledgement and delivery
     Dm(Dm),
     /// One group that everybody is in: deliveries per second, latency
     Group(Group),
+    /// A population: friends and groups of all sizes, day and night, typing, reads, history
+    Mixed(Mixed),
+    /// `mixed` for hours: does memory grow, does it become slower?
+    Soak(Mixed),
+    /// Sockets that drop and come back, and nothing may be missing
+    Reconnect(Reconnect),
+    /// A group in which some read slowly: do the others notice?
+    Slow(Slow),
     /// Clients that never give up, while somebody breaks things: is everything there in the end?
     Endure(Endure),
     /// A minute of all of them, with little load: does it work?

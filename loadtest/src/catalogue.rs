@@ -37,11 +37,37 @@ macro_rules! presets {
 }
 
 /// All scenarios.
-pub const SCENARIOS: &[Explained] = explained!["idle", "dm", "group", "endure", "smoke", "verify"];
+pub const SCENARIOS: &[Explained] = explained![
+    "idle",
+    "storm",
+    "dm",
+    "group",
+    "mixed",
+    "soak",
+    "reconnect",
+    "slow",
+    "endure",
+    "smoke",
+    "verify",
+];
 
 /// All presets.
-pub const PRESETS: &[Preset] =
-    presets!["idle-15k", "dm-steady", "dm-gate", "group-500", "group-5000", "group-15000"];
+pub const PRESETS: &[Preset] = presets![
+    "idle-15k",
+    "storm-15k",
+    "dm-steady",
+    "dm-gate",
+    "dm-limit",
+    "group-500",
+    "group-5000",
+    "group-15000",
+    "group-limit",
+    "mixed-town",
+    "soak-hour",
+    "reconnect-jitter",
+    "reconnect-deploy",
+    "slow-readers",
+];
 
 /// The preset of that name.
 pub fn preset(name: &str) -> Option<&'static Preset> {

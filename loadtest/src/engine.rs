@@ -1,11 +1,11 @@
 //! Many sockets on one thread: `epoll`, one shared read buffer, frames handled many at a time.
 //!
 //! ```text
-//! Plan ──► opening (bounded) ──► upgraded ──► welcome, sync ──► ready ──► Listener hears frames
+//! Plan ──► opening (bounded) ──► upgraded ──► what the driver says ──► ready ──► Listener hears frames
 //! ```
 //!
-//! **Guarantees.** A connection counts as ready only when the server has answered a `sync` on it: from then on, nothing
-//! falls between its subscriptions and its messages.
+//! **Guarantees.** A connection counts as ready only when its driver says so: from then on, nothing falls between its
+//! subscriptions and its messages.
 //!
 //! **Does not** judge what it hears.
 //!
@@ -13,24 +13,30 @@
 
 mod connection;
 mod ramp;
+mod reading;
 
 use std::io;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use mio::{Events, Interest, Poll, Token};
-use proto::{ClientFrame, Encoding};
+use proto::{ClientFrame, UserId};
 
-use crate::clock::{Clock, Nanos};
-use crate::wire::frame::{self, Kind};
-use crate::wire::heard::{Heard, Scanner};
-use crate::wire::outgoing::{Builder, To};
+use crate::clock::{Clock, MILLISECOND, Nanos};
+use crate::driver::Driver;
+use crate::wire::heard::Heard;
+use crate::wire::outgoing::To;
 use connection::Connection;
 pub use connection::OUT_BYTES_MAX;
-pub use ramp::{Plan, Ramp};
+pub use ramp::{Plan, Ramp, Ramping};
 
 /// Bytes read at once; large enough that a busy socket is emptied by one call.
 const READ_BYTES: usize = 256 * 1024;
+/// Between two reads of a slow reader.
+const SLOW_EVERY: Nanos = 50 * MILLISECOND;
+/// Reasons that are kept of connections that could not be opened.
+const REASONS: usize = 5;
 
 /// Who hears what the sockets receive.
 pub trait Listener {
@@ -44,6 +50,8 @@ pub struct Engine {
     poll: Poll,
     events: Events,
     sockets: Sockets,
+    plan: Plan,
+    address: SocketAddr,
 }
 
 /// What a turn of the engine works on.
@@ -51,10 +59,18 @@ pub struct Engine {
 struct Sockets {
     clock: Clock,
     connections: Vec<Connection>,
+    users: Vec<UserId>,
+    /// The number of the first connection, where another process has those before it.
+    first: usize,
     buffer: Box<[u8]>,
-    scanner: Scanner,
-    builder: Builder,
+    driver: Box<dyn Driver>,
     tally: Tally,
+    /// Slow readers, and how many bytes a second they read.
+    slow: Vec<(usize, u32)>,
+    slow_read_at: Nanos,
+    /// Whether a connection that cannot be opened ends the run.
+    strict: bool,
+    reasons: Vec<String>,
 }
 
 /// What happened beside frames.
@@ -62,24 +78,54 @@ struct Sockets {
 pub struct Tally {
     /// Sockets that the server closed.
     pub closed: u64,
+    /// Sockets that could not be opened.
+    pub failed: u64,
     /// Bytes received.
     pub received_bytes: u64,
     /// Reads that gave something.
     pub reads: u64,
+    /// Connections that are not there now.
+    gone: u64,
 }
 
 impl Engine {
-    /// No socket yet.
-    pub fn new(clock: Clock, encoding: Encoding, builder: Builder) -> anyhow::Result<Self> {
+    /// No socket yet; those that come are opened as `plan` says.
+    pub fn new(clock: Clock, driver: Box<dyn Driver>, plan: Plan) -> anyhow::Result<Self> {
+        let url = driver.url();
+        let address = (url.host.as_str(), url.port)
+            .to_socket_addrs()
+            .and_then(|mut addresses| addresses.next().ok_or_else(|| io::ErrorKind::NotFound.into()))
+            .with_context(|| format!("the address of {}", url.authority()))?;
         let sockets = Sockets {
             clock,
             connections: Vec::new(),
+            users: Vec::new(),
+            first: plan.first,
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
-            scanner: Scanner::new(encoding),
-            builder,
+            driver,
             tally: Tally::default(),
+            slow: Vec::new(),
+            slow_read_at: 0,
+            strict: true,
+            reasons: Vec::new(),
         };
-        Ok(Self { poll: Poll::new().context("epoll")?, events: Events::with_capacity(4096), sockets })
+        Ok(Self {
+            poll: Poll::new().context("epoll")?,
+            events: Events::with_capacity(4096),
+            sockets,
+            plan,
+            address,
+        })
+    }
+
+    /// From now on, a connection that cannot be opened is counted and does not end the run.
+    pub fn tolerate_failures(&mut self) {
+        self.sockets.strict = false;
+    }
+
+    /// Why connections could not be opened, the first few.
+    pub fn reasons(&self) -> &[String] {
+        &self.sockets.reasons
     }
 
     /// The run's clock.
@@ -92,27 +138,80 @@ impl Engine {
         self.sockets.tally
     }
 
-    /// Sockets that were opened and not closed by the server.
+    /// Sockets that are there.
     pub fn open_count(&self) -> u64 {
-        self.sockets.connections.len() as u64 - self.sockets.tally.closed
+        (self.sockets.connections.len() as u64).saturating_sub(self.sockets.tally.gone)
     }
 
-    /// Whether the server has closed every socket: it is gone.
+    /// Whether no socket is left: the server is gone.
     pub fn is_deserted(&self) -> bool {
-        self.sockets.tally.closed >= self.sockets.connections.len() as u64
+        self.open_count() == 0
+    }
+
+    /// Whether connection `who` can be used.
+    pub fn is_ready(&self, who: usize) -> bool {
+        self.sockets.connections.get(who).is_some_and(Connection::is_ready)
+    }
+
+    /// Whether connection `who` is not there any more.
+    pub fn is_closed(&self, who: usize) -> bool {
+        self.sockets.connections.get(who).is_some_and(Connection::is_closed)
+    }
+
+    /// Whether connection `who` reads slowly.
+    pub fn is_slow(&self, who: usize) -> bool {
+        self.sockets.connections.get(who).is_some_and(|connection| connection.slow)
+    }
+
+    /// Connection `who` reads so many bytes a second from now on; `None`: whatever comes.
+    pub fn slow_down(&mut self, who: usize, bytes_per_second: Option<u32>) {
+        self.sockets.slow.retain(|(slow, _)| *slow != who);
+        self.sockets.connections[who].slow = bytes_per_second.is_some();
+        if let Some(bytes) = bytes_per_second {
+            self.sockets.connections[who].shrink_buffer();
+            self.sockets.slow.push((who, bytes));
+        }
+    }
+
+    /// All slow readers read as fast as they can; what waited for them is read in the next turn.
+    pub fn speed_up(&mut self, listener: &mut impl Listener) -> anyhow::Result<()> {
+        for (who, _) in std::mem::take(&mut self.sockets.slow) {
+            self.sockets.connections[who].slow = false;
+            if !self.sockets.connections[who].is_closed() {
+                self.sockets.readable(who, listener)?;
+            }
+        }
+        Ok(())
     }
 
     /// Sends message `number` on connection `who`. `false`: the server has not read for so long that the message
     /// could not even wait.
     pub fn send(&mut self, who: usize, number: u64, to: To<'_>) -> bool {
-        let Sockets { connections, builder, .. } = &mut self.sockets;
-        connections[who].write(builder.send(number, to))
+        let Sockets { connections, driver, .. } = &mut self.sockets;
+        connections[who].write(driver.send(number, to))
     }
 
-    /// Sends any frame on connection `who`.
+    /// Sends any of Tidegate's frames on connection `who`; `false` also where the server does not know them.
     pub fn send_frame(&mut self, who: usize, frame: &ClientFrame) -> bool {
-        let Sockets { connections, builder, .. } = &mut self.sockets;
-        connections[who].write(builder.frame(frame))
+        let Sockets { connections, driver, .. } = &mut self.sockets;
+        driver.frame(frame).is_some_and(|frame| connections[who].write(frame))
+    }
+
+    /// Ends the socket of connection `who` without a word, as a network does.
+    pub fn hang_up(&mut self, who: usize) {
+        let connection = &mut self.sockets.connections[who];
+        if !connection.is_closed() {
+            connection.hang_up();
+            self.sockets.tally.gone += 1;
+        }
+    }
+
+    /// Opens a socket for connection `who`, which is closed, again.
+    pub fn reopen(&mut self, who: usize) -> anyhow::Result<()> {
+        let at = self.clock().now();
+        let connection = self.connect(who, at)?;
+        self.sockets.tally.gone = self.sockets.tally.gone.saturating_sub(1);
+        self.sockets.register(&self.poll, who, connection)
     }
 
     /// Waits at most `timeout` for something to happen and handles all that did.
@@ -132,128 +231,48 @@ impl Engine {
                 self.sockets.readable(who, listener)?;
             }
         }
-        Ok(())
+        self.sockets.read_slowly(listener)
     }
 
     /// Says goodbye on every socket.
     pub fn close(&mut self) {
-        let Sockets { connections, builder, .. } = &mut self.sockets;
+        let Sockets { connections, driver, .. } = &mut self.sockets;
         for connection in connections {
-            connection.write(builder.close());
+            connection.write(driver.close());
         }
     }
 }
 
 impl Sockets {
-    fn writable(&mut self, who: usize) -> anyhow::Result<()> {
-        let connection = &mut self.connections[who];
-        if let Some(error) = connection.failure() {
-            bail!("connection {who} could not be opened: {error}");
-        }
-        connection.flush();
-        Ok(())
-    }
-
-    /// Reads until the socket is empty.
-    fn readable(&mut self, who: usize, listener: &mut impl Listener) -> anyhow::Result<()> {
-        loop {
-            let connection = &mut self.connections[who];
-            let kept = connection.take_rest(&mut self.buffer);
-            let read = connection.read(&mut self.buffer[kept..]);
-            let at = self.clock.now();
-            let length = match read {
-                Ok(0) => return self.closed(who, kept),
-                Ok(length) => length,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    connection.keep_rest(&self.buffer[..kept]);
-                    return Ok(());
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                    connection.keep_rest(&self.buffer[..kept]);
-                    continue;
-                }
-                Err(_) => return self.closed(who, 0),
-            };
-            self.tally.reads += 1;
-            self.tally.received_bytes += length as u64;
-            let filled = kept + length;
-            let used = self.handle(at, who, filled, listener)?;
-            if used == 0 && filled == self.buffer.len() {
-                let larger = self.buffer.len() * 2;
-                let mut buffer = std::mem::take(&mut self.buffer).into_vec();
-                buffer.resize(larger, 0);
-                self.buffer = buffer.into_boxed_slice();
-            }
-            self.connections[who].keep_rest(&self.buffer[used..filled]);
-            // Edge-triggered: a read that did not fill the buffer emptied the socket, and what comes later is told.
-            if filled < self.buffer.len() {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Handles the whole frames among the first `filled` bytes of the buffer; says how many bytes they took.
-    fn handle(
-        &mut self,
-        at: Nanos,
-        who: usize,
-        filled: usize,
-        listener: &mut impl Listener,
-    ) -> anyhow::Result<usize> {
-        let Self { connections, buffer, scanner, builder, .. } = self;
-        let connection = &mut connections[who];
-        let mut used = 0;
-        if let Some(upgrade) = connection.upgrade() {
-            match upgrade.answer(&buffer[..filled]).context("opening a connection")? {
-                Some(taken) => used = taken,
-                None => return Ok(0),
-            }
-            connection.upgraded();
-        }
-        while let Some((kind, start, end)) = frame::parse(&buffer[used..filled])? {
-            let payload = &buffer[used + start..used + end];
-            used += end;
-            match kind {
-                Kind::Message => {
-                    let heard = scanner.scan(payload)?;
-                    connection.note(&heard, builder, at);
-                    listener.heard(at, who, heard);
-                }
-                Kind::Ping => {
-                    connection.write(builder.pong(payload));
-                }
-                Kind::Pong => {}
-                Kind::Close => connection.told_close(payload),
-            }
-        }
-        Ok(used)
-    }
-
-    /// The socket ended; the first `kept` bytes of the buffer are the start of something.
-    fn closed(&mut self, who: usize, kept: usize) -> anyhow::Result<()> {
-        let connection = &mut self.connections[who];
-        // A reset socket is told of again and again.
-        if connection.is_closed() {
-            return Ok(());
-        }
-        if let Some(upgrade) = connection.upgrade() {
-            upgrade.answer(&self.buffer[..kept]).context("opening a connection")?;
-            bail!("the server hung up while connection {who} was being opened");
-        }
-        let code = connection.close_code();
-        if !connection.is_ready() {
-            bail!("the server closed connection {who} before it was ready, with code {code:?}");
-        }
-        connection.close();
-        self.tally.closed += 1;
-        Ok(())
-    }
-
-    fn register(&mut self, poll: &Poll, mut connection: Connection) -> anyhow::Result<()> {
-        let token = Token(self.connections.len());
+    /// Connection `who` has a socket now.
+    fn register(&mut self, poll: &Poll, who: usize, mut connection: Connection) -> anyhow::Result<()> {
         let interests = Interest::READABLE | Interest::WRITABLE;
-        poll.registry().register(connection.stream(), token, interests).context("watching a socket")?;
-        self.connections.push(connection);
+        poll.registry().register(connection.stream(), Token(who), interests).context("watching a socket")?;
+        match self.connections.get_mut(who) {
+            Some(place) => {
+                connection.slow = place.slow;
+                *place = connection;
+            }
+            None => self.connections.push(connection),
+        }
+        Ok(())
+    }
+
+    /// Connection `who` could not be opened.
+    fn fail(&mut self, who: usize, error: anyhow::Error) -> anyhow::Result<()> {
+        if self.strict {
+            return Err(error);
+        }
+        let connection = &mut self.connections[who];
+        if !connection.is_closed() {
+            connection.close();
+            self.tally.failed += 1;
+            self.tally.gone += 1;
+            let reason = format!("{error:#}");
+            if self.reasons.len() < REASONS && !self.reasons.contains(&reason) {
+                self.reasons.push(reason);
+            }
+        }
         Ok(())
     }
 }

@@ -1,10 +1,11 @@
 //! Measures a running server and audits every delivery.
 //!
 //! ```text
-//! arguments ──► scenario ──► Engine (sockets) ◄──► server
-//!                  │            │ heard
-//!                  │         Traffic: schedule, ledgers, audit, latencies
-//!                  └──► figures ──► report, requirements ──► exit code
+//! arguments ◄── scenario file
+//!     └──► scenario ──► Engine (sockets, Driver) ◄──► server
+//!            ▲  │            │ heard
+//!     find ──┘  │         Traffic: schedule, ledgers, audit, course
+//!               └──► figures ──► reports, requirements ──► exit code
 //! ```
 //!
 //! **Guarantees.** A latency counts from the moment its message was due. An acknowledged message that did not reach
@@ -19,15 +20,19 @@ pub mod audit;
 pub mod catalogue;
 pub mod clock;
 pub mod course;
+pub mod driver;
 pub mod engine;
 pub mod figures;
+pub mod find;
 pub mod http;
 pub mod journal;
 pub mod latency;
 pub mod ledger;
 pub mod machine;
 pub mod open_files;
+pub mod plan;
 pub mod progress;
+pub mod rawserver;
 pub mod report;
 pub mod require;
 pub mod sampler;

@@ -8,7 +8,7 @@ use loadtest::arguments::{Arguments, Command, Common, Compare};
 use loadtest::report::compare::Comparison;
 use loadtest::scenario::Measured;
 use loadtest::verdict::Verdict;
-use loadtest::{catalogue, report, scenario, scenario_file};
+use loadtest::{catalogue, find, plan, rawserver, report, scenario, scenario_file};
 use serde_json::{Value, json};
 
 #[global_allocator]
@@ -40,6 +40,16 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             let measured = scenario::run(scenario, common)?;
             finish(measured, &json!(scenario), common)
         }
+        Command::Find(search) => {
+            let mut settings = json!(search);
+            settings["target"] = json!(search.target.iter().map(ToString::to_string).collect::<Vec<_>>());
+            finish(find::run(search, common)?, &settings, common)
+        }
+        Command::Plan(settings) => {
+            print!("{}", plan::text(&plan::needs(settings)));
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Rawserver(settings) => rawserver::run(settings).map(|()| ExitCode::SUCCESS),
         Command::Run(named) => run(&scenario_file::read(named)?),
         Command::List => {
             print!("{}", catalogue::list());
@@ -59,6 +69,7 @@ fn finish(mut measured: Measured, settings: &Value, common: &Common) -> anyhow::
     print!("{}", report::text(&measured.figures, &measured.verdict));
     if common.json.is_some() || common.html.is_some() {
         let mut settings = settings.clone();
+        settings["driver"] = json!(common.driver);
         settings["encoding"] = json!(common.encoding);
         settings["opening"] = json!(common.opening);
         settings["sockets_per_address"] = json!(common.sockets_per_address);

@@ -3,6 +3,13 @@
 use anyhow::bail;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+/// As many as the system allows.
+pub fn raise() -> anyhow::Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?;
+    Ok(())
+}
+
 /// Makes sure that `count` files can be open, raising the soft limit where needed.
 pub fn allow(count: usize) -> anyhow::Result<()> {
     let wanted = count as u64;

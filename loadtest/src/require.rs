@@ -58,6 +58,13 @@ impl FromStr for Requirement {
     }
 }
 
+impl std::fmt::Display for Requirement {
+    /// As it was written.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 impl Requirement {
     /// What is wrong with the figures; `None` when they fulfil it.
     pub fn check(&self, figures: &Figures) -> Option<String> {

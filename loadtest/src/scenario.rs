@@ -4,26 +4,33 @@ mod dm;
 mod endure;
 mod group;
 mod idle;
+mod mixed;
+mod reconnect;
+mod slow;
 mod smoke;
+mod soak;
+mod storm;
 pub mod verify;
 
 use std::time::Duration;
 
+use anyhow::{Context as _, bail};
 use client::ServerUrl;
 use proto::UserId;
 
-use crate::arguments::{Common, Load, Scenario};
+use crate::arguments::{Common, DriverName, Load, Scenario};
 use crate::clock::{Clock, Nanos};
 use crate::course::Course;
+use crate::driver::{Centrifugo, Driver, Raw, Terms, Tidegate};
 use crate::engine::{Engine, Plan, Ramp};
 use crate::figures::{Figures, Unit};
 use crate::open_files;
 use crate::progress::{Progress, Verbosity};
 use crate::server_process::Watched;
 use crate::tokens::Tokens;
-use crate::traffic::{self, Order, Outcome, Traffic};
+use crate::topology::Topology;
+use crate::traffic::{self, Activity, Nothing, Order, Outcome, Traffic};
 use crate::verdict::Verdict;
-use crate::wire::outgoing::Builder;
 
 /// What a scenario gives.
 #[derive(Clone, Debug)]
@@ -55,10 +62,21 @@ pub type Result = anyhow::Result<Measured>;
 /// Runs what the arguments say.
 pub fn run(scenario: &Scenario, common: &Common) -> Result {
     let context = Context::new(common)?;
+    if common.driver != DriverName::Tidegate && !scenario.suits_any_server() {
+        bail!(
+            "--driver {}: this scenario needs what only Tidegate does; idle, storm, dm and group do not",
+            common.driver.name()
+        );
+    }
     match scenario {
         Scenario::Idle(idle) => idle::run(&context, idle),
+        Scenario::Storm(storm) => storm::run(&context, storm),
         Scenario::Dm(dm) => dm::run(&context, dm),
         Scenario::Group(group) => group::run(&context, group),
+        Scenario::Mixed(mixed) => mixed::run(&context, mixed),
+        Scenario::Soak(mixed) => soak::run(&context, mixed),
+        Scenario::Reconnect(reconnect) => reconnect::run(&context, reconnect),
+        Scenario::Slow(slow) => slow::run(&context, slow),
         Scenario::Endure(endure) => endure::run(&context, endure),
         Scenario::Smoke => smoke::run(&context),
         Scenario::Verify(verify) => verify::run(&context, verify),
@@ -70,23 +88,35 @@ pub fn run(scenario: &Scenario, common: &Common) -> Result {
 pub struct Context {
     common: Common,
     url: ServerUrl,
-    tokens: Tokens,
+    /// `None` where nobody asks for any.
+    tokens: Option<Tokens>,
     server: Watched,
     /// This run's mark, 24 bits.
     run: u32,
     started_ms: u64,
+    clock: Clock,
 }
 
 impl Context {
     fn new(common: &Common) -> anyhow::Result<Self> {
+        let url = ServerUrl::parse(&common.url)?;
+        let tokens = match common.driver {
+            DriverName::Raw => None,
+            DriverName::Tidegate | DriverName::Centrifugo => Some(Tokens::read(&common.tokens)?),
+        };
         Ok(Self {
-            url: ServerUrl::parse(&common.url)?,
-            tokens: Tokens::read(&common.tokens)?,
+            url: common.driver.url(url),
+            tokens,
             server: Watched::new(&common.server)?,
             run: rand::random::<u32>() >> 8,
             started_ms: lifecycle::wall_clock_ms(),
+            clock: Clock::start(),
             common: common.clone(),
         })
+    }
+
+    fn tokens(&self) -> anyhow::Result<&Tokens> {
+        self.tokens.as_ref().context("tokens are needed, and this driver has none")
     }
 
     /// Of this run's users, for one scenario.
@@ -102,52 +132,97 @@ impl Context {
         Progress::of(scenario, verbosity)
     }
 
-    fn engine(&self, text_bytes: usize) -> anyhow::Result<Engine> {
-        let encoding = self.common.encoding.into();
-        Engine::new(Clock::start(), encoding, Builder::new(encoding, self.run, self.started_ms, text_bytes))
-    }
-
-    fn plan(&self, users: &[UserId]) -> anyhow::Result<Plan> {
-        // Besides sockets, a few files are open.
-        open_files::allow(users.len() + 64)?;
-        Ok(Plan {
+    fn driver(&self, text_bytes: usize, group: Option<String>) -> Box<dyn Driver> {
+        let terms = Terms {
             url: self.url.clone(),
-            users: users.to_vec(),
             tokens: self.tokens.clone(),
             encoding: self.common.encoding.into(),
+            run: self.run,
+            started_ms: self.started_ms,
+            text_bytes,
+            group,
+        };
+        match self.common.driver {
+            DriverName::Tidegate => Box::new(Tidegate::new(terms)),
+            DriverName::Centrifugo => Box::new(Centrifugo::new(terms)),
+            DriverName::Raw => Box::new(Raw::new(terms)),
+        }
+    }
+
+    /// For so many connections.
+    fn engine(&self, driver: Box<dyn Driver>, connections: usize) -> anyhow::Result<Engine> {
+        // Besides sockets, a few files are open.
+        open_files::allow(connections + 64)?;
+        let plan = Plan {
             opening_max: usize::from(self.common.opening),
             sockets_per_address: usize::from(self.common.sockets_per_address),
-        })
+            connections,
+            first: 0,
+        };
+        Engine::new(self.clock, driver, plan)
     }
 
     /// Opens the connections of an order, sends its messages, and says goodbye.
-    fn drive(
+    fn drive(&self, order: Order, load: &Load, progress: &mut Progress) -> anyhow::Result<Driven> {
+        let mut engine = self.engine_for(&order, load, 0)?;
+        self.drive_with(&mut engine, order, progress, |_, _| Ok(Nothing)).map(|(driven, _)| driven)
+    }
+
+    /// An engine for an order and `more` connections.
+    fn engine_for(&self, order: &Order, load: &Load, more: usize) -> anyhow::Result<Engine> {
+        let driver = self.driver(usize::from(load.text_bytes), order.topology.common_group());
+        self.engine(driver, order.topology.users().len() + more)
+    }
+
+    /// The same beside an activity, which is made when all connections are ready.
+    fn drive_with<A: Activity>(
         &self,
-        order: Order,
-        text_bytes: usize,
+        engine: &mut Engine,
+        mut order: Order,
         progress: &mut Progress,
-    ) -> anyhow::Result<(Ramp, Outcome, u64)> {
-        let mut engine = self.engine(text_bytes)?;
-        let plan = self.plan(order.topology.users())?;
-        let (mut traffic, pace) = Traffic::new(order);
-        let ramp = open(&mut engine, &plan, &mut traffic, progress)?;
-        let outcome = traffic::run(&mut engine, traffic, &pace, &self.server, progress)?;
+        activity: impl FnOnce(&mut Engine, &Topology) -> anyhow::Result<A>,
+    ) -> anyhow::Result<(Driven, A)> {
+        order.echoes = self.common.driver == DriverName::Centrifugo;
+        let mine = order.topology.mine();
+        let users = order.topology.users()[mine].to_vec();
+        let mut traffic = Traffic::new(order);
+        let ramp = open(engine, &users, &mut traffic, progress)?;
+        let mut activity = activity(engine, traffic.topology())?;
+        let outcome = traffic::run(engine, traffic, &self.server, progress, &mut activity)?;
         let closed = engine.tally().closed;
         engine.close();
-        Ok((ramp, outcome, closed))
+        Ok((Driven { ramp, outcome, closed }, activity))
+    }
+}
+
+/// What became of an order.
+#[derive(Debug)]
+struct Driven {
+    ramp: Ramp,
+    outcome: Outcome,
+    /// Sockets that the server closed.
+    closed: u64,
+}
+
+impl Driven {
+    /// Figures and verdict of a scenario that is only an order.
+    fn measured(self, name: &'static str, load: &Load) -> Measured {
+        let mut figures = figures_of(name, &self.ramp, &self.outcome, self.closed);
+        let verdict = conclude(&mut figures, name, &self.outcome, load, self.closed);
+        Measured { figures, verdict, courses: vec![(name, self.outcome.traffic.course)], steps: None }
     }
 }
 
 fn open(
     engine: &mut Engine,
-    plan: &Plan,
+    users: &[UserId],
     listener: &mut impl crate::engine::Listener,
     progress: &mut Progress,
 ) -> anyhow::Result<Ramp> {
-    let total = plan.users.len();
+    let total = users.len();
     progress.say(&format!("opening {total} connections"));
     let mut said = 0;
-    let ramp = engine.open(plan, listener, |ready| {
+    let ramp = engine.open(users, listener, |ready| {
         if ready / 1000 > said {
             said = ready / 1000;
             progress.say(&format!("{ready} of {total} connections are ready"));

@@ -41,7 +41,7 @@ pub fn read(named: &RunNamed) -> anyhow::Result<Arguments> {
     };
     let words = words(&text).with_context(|| origin.clone())?;
     let all = words.into_iter().chain(named.settings.iter().cloned());
-    let parsed = Arguments::command().args_override_self(true).try_get_matches_from(all);
+    let parsed = Arguments::command().try_get_matches_from(all);
     let matches =
         parsed.map_err(|error| anyhow::anyhow!("{origin}: {}", first_paragraph(&error.to_string())))?;
     <Arguments as clap::FromArgMatches>::from_arg_matches(&matches).context(origin)

@@ -1,36 +1,80 @@
 //! Who talks to whom, computed from the number of a message.
 
+pub mod mixed;
+
+use std::ops::Range;
+use std::sync::Arc;
+
 use proto::{ConversationId, GroupId, UserId};
 
 use crate::wire::outgoing::To;
+use mixed::{Mixed, Target};
 
-/// Connections are numbered from 0; one connection is one device of one user, in one conversation.
+/// Connections are numbered from 0; one connection is one device of one user. A place is one conversation of one
+/// connection, where it may miss something; places are numbered, too, those of one connection together.
 #[derive(Clone, Debug)]
 pub struct Topology {
     users: Vec<UserId>,
-    /// `None`: pairs, 0 with 1, 2 with 3 …
-    group: Option<ConversationId>,
-    /// Connections that send.
+    shape: Shape,
+    /// Connections that send: the first so many.
     senders: u64,
     /// From sender to next sender: neighbouring messages come from distant connections.
     stride: u64,
+    /// Those of this process, which numbers its own from 0.
+    mine: Range<usize>,
+}
+
+#[derive(Clone, Debug)]
+enum Shape {
+    /// 0 with 1, 2 with 3 …
+    Pairs,
+    /// Everybody in one.
+    Group(ConversationId),
+    /// Friends and groups of all sizes.
+    Mixed(Arc<Mixed>),
 }
 
 impl Topology {
     /// Pairs of users who write to each other. `connections` is rounded down to an even number.
     pub fn pairs(prefix: &str, connections: usize) -> Self {
-        Self::new(prefix, connections & !1, None)
+        Self::new(prefix, connections & !1, Shape::Pairs)
     }
 
     /// One group that everybody is in and writes to.
     pub fn group(prefix: &str, connections: usize, group: &GroupId) -> Self {
-        Self::new(prefix, connections, Some(ConversationId::group(group)))
+        Self::new(prefix, connections, Shape::Group(ConversationId::group(group)))
     }
 
-    fn new(prefix: &str, connections: usize, group: Option<ConversationId>) -> Self {
+    /// Friends and groups of all sizes.
+    pub fn mixed(prefix: &str, mixed: Mixed) -> Self {
+        Self::new(prefix, mixed.users(), Shape::Mixed(Arc::new(mixed)))
+    }
+
+    fn new(prefix: &str, connections: usize, shape: Shape) -> Self {
         let users = (0..connections).map(|number| user(prefix, number)).collect();
         let senders = connections.max(1) as u64;
-        Self { users, group, senders, stride: coprime_near_golden(senders) }
+        Self { users, shape, senders, stride: coprime_near_golden(senders), mine: 0..connections }
+    }
+
+    /// Of a group, only the first `senders` write.
+    #[must_use]
+    pub fn with_senders(self, senders: usize) -> Self {
+        let senders = senders.max(1) as u64;
+        Self { senders, stride: coprime_near_golden(senders), ..self }
+    }
+
+    /// Of pairs or a group, the connections that this process has.
+    #[must_use]
+    pub fn with_mine(self, mine: Range<usize>) -> Self {
+        Self { mine, ..self }
+    }
+
+    /// The group that everybody is in, if there is one.
+    pub fn common_group(&self) -> Option<String> {
+        match &self.shape {
+            Shape::Group(group) => Some(group.as_str().to_owned()),
+            Shape::Pairs | Shape::Mixed(_) => None,
+        }
     }
 
     /// Everybody, in the order of connections.
@@ -38,50 +82,104 @@ impl Topology {
         &self.users
     }
 
+    /// The connections that this process has.
+    pub fn mine(&self) -> Range<usize> {
+        self.mine.clone()
+    }
+
     /// The connection that sends message `number`.
     pub fn sender(&self, number: u64) -> usize {
+        if let Shape::Mixed(mixed) = &self.shape {
+            return mixed.address(number).sender;
+        }
         let sender = u128::from(number) * u128::from(self.stride) % u128::from(self.senders);
         usize::try_from(sender).unwrap_or(0)
     }
 
     /// Where message `number` goes.
     pub fn to(&self, number: u64) -> To<'_> {
-        match &self.group {
-            Some(group) => To::Conversation(group.as_str()),
-            None => To::User(self.users[self.sender(number) ^ 1].as_str()),
+        let user = |who: usize| To::User(self.users[who].as_str(), who);
+        match &self.shape {
+            Shape::Pairs => user(self.sender(number) ^ 1),
+            Shape::Group(group) => To::Conversation(group.as_str()),
+            Shape::Mixed(mixed) => match mixed.address(number).target {
+                Target::Friend { who, .. } => user(who),
+                Target::Group(group) => To::Conversation(mixed.group(group).as_str()),
+            },
         }
     }
 
     /// Whether connection `who` must receive message `number`.
     pub fn receives(&self, who: usize, number: u64) -> bool {
-        let sender = self.sender(number);
-        match self.group {
-            Some(_) => who != sender,
-            None => who == sender ^ 1,
+        match &self.shape {
+            Shape::Pairs => who == self.sender(number) ^ 1,
+            Shape::Group(_) => who != self.sender(number),
+            Shape::Mixed(mixed) => mixed.receives(who, number),
         }
     }
 
-    /// How many connections must receive each message.
-    pub fn recipients(&self) -> u32 {
-        match self.group {
-            Some(_) => u32::try_from(self.users.len().saturating_sub(1)).unwrap_or(u32::MAX),
-            None => 1,
+    /// How many connections must receive message `number`.
+    pub fn recipients(&self, number: u64) -> u32 {
+        match &self.shape {
+            Shape::Pairs => 1,
+            Shape::Group(_) => u32::try_from(self.users.len().saturating_sub(1)).unwrap_or(u32::MAX),
+            Shape::Mixed(mixed) => mixed.recipients(number),
         }
     }
 
-    /// The conversation of connection `who`.
-    pub fn conversation(&self, who: usize) -> ConversationId {
-        match &self.group {
-            Some(group) => group.clone(),
-            None => ConversationId::direct(&self.users[who], &self.users[who ^ 1]),
+    /// All places.
+    pub fn places(&self) -> usize {
+        match &self.shape {
+            Shape::Pairs | Shape::Group(_) => self.users.len(),
+            Shape::Mixed(mixed) => mixed.places(),
         }
     }
 
-    /// The connections that share the conversation of connection `who`.
-    pub fn companions(&self, who: usize) -> std::ops::Range<usize> {
-        match self.group {
-            Some(_) => 0..self.users.len(),
-            None => who & !1..(who & !1) + 2,
+    /// Where connection `who` has message `number`, sent or received.
+    pub fn place(&self, who: usize, number: u64) -> Option<usize> {
+        match &self.shape {
+            Shape::Pairs | Shape::Group(_) => Some(who),
+            Shape::Mixed(mixed) => mixed.place(who, number),
+        }
+    }
+
+    /// Where connection `who` has that conversation.
+    pub fn place_of(&self, who: usize, conversation: &ConversationId) -> Option<usize> {
+        self.places_of(who).find(|place| self.conversation(*place) == *conversation)
+    }
+
+    /// All places of connection `who`.
+    pub fn places_of(&self, who: usize) -> Range<usize> {
+        match &self.shape {
+            Shape::Pairs | Shape::Group(_) => who..who + 1,
+            Shape::Mixed(mixed) => mixed.places_of(who),
+        }
+    }
+
+    /// The connection of a place.
+    pub fn owner(&self, place: usize) -> usize {
+        match &self.shape {
+            Shape::Pairs | Shape::Group(_) => place,
+            Shape::Mixed(mixed) => mixed.owner(place),
+        }
+    }
+
+    /// The conversation of a place.
+    pub fn conversation(&self, place: usize) -> ConversationId {
+        match &self.shape {
+            Shape::Pairs => ConversationId::direct(&self.users[place], &self.users[place ^ 1]),
+            Shape::Group(group) => group.clone(),
+            Shape::Mixed(mixed) => mixed.conversation(place, &self.users),
+        }
+    }
+
+    /// The places that share the conversation of a place, if they are neighbours.
+    pub fn companions(&self, place: usize) -> Range<usize> {
+        match self.shape {
+            Shape::Pairs => place & !1..(place & !1) + 2,
+            Shape::Group(_) => 0..self.users.len(),
+            // The users of such a run are new, and so are their conversations: what is heard first is the baseline.
+            Shape::Mixed(_) => place..place + 1,
         }
     }
 }
@@ -120,7 +218,7 @@ mod tests {
     #[test]
     fn a_pair_shares_its_conversation_and_a_group_is_everybodys() {
         let pairs = Topology::pairs("lt", 5);
-        assert_eq!((pairs.users().len(), pairs.recipients()), (4, 1));
+        assert_eq!((pairs.users().len(), pairs.recipients(0)), (4, 1));
         assert_eq!(pairs.conversation(2), pairs.conversation(3));
         assert_eq!(pairs.companions(3), 2..4);
         for number in 0..20 {
@@ -128,7 +226,7 @@ mod tests {
             assert_eq!(receiving, [pairs.sender(number) ^ 1]);
         }
         let group = Topology::group("lt", 5, &GroupId::parse("all").expect("id"));
-        assert_eq!((group.recipients(), group.companions(3)), (4, 0..5));
+        assert_eq!((group.recipients(0), group.companions(3)), (4, 0..5));
         assert!((0..5).all(|who| group.receives(who, 7) != (who == group.sender(7))));
     }
 }

@@ -6,10 +6,13 @@
 //!                     └────────── fetch what stays missing ◄─────┘
 //! ```
 
+mod activity;
 mod listener;
+mod outbox;
 mod run;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use proto::ConversationId;
 
@@ -17,9 +20,12 @@ use crate::audit::Audit;
 use crate::clock::Nanos;
 use crate::course::Course;
 use crate::journal::Journal;
+use crate::latency::Latencies;
 use crate::ledger::Ledger;
-use crate::schedule::Schedule;
+use crate::schedule::{Day, Schedule};
 use crate::topology::Topology;
+pub use activity::{Activity, Nothing};
+use outbox::Outbox;
 pub use run::{Outcome, run};
 
 /// What is to be sent.
@@ -29,6 +35,21 @@ pub struct Order {
     pub topology: Topology,
     /// The run's mark.
     pub run: u32,
+    /// How fast and how long.
+    pub pace: Pace,
+    /// Where acknowledged messages are written.
+    pub journal: Option<Journal>,
+    /// Whether who sends to a group receives it as well.
+    pub echoes: bool,
+    /// Whether sockets may end: messages wait until their sender is back, and are sent again until they are answered.
+    pub patient: bool,
+    /// Latencies count of the first so many connections.
+    pub judged: usize,
+}
+
+/// How fast and how long.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
     /// Messages a second.
     pub per_second: f64,
     /// Not counted.
@@ -37,8 +58,36 @@ pub struct Order {
     pub measured: Nanos,
     /// How long to wait for what is on its way at the end.
     pub grace: Nanos,
-    /// Where acknowledged messages are written.
-    pub journal: Option<Journal>,
+    /// Whether the rate rises and falls.
+    pub day: Option<Day>,
+    /// When the first message is due, on the run's clock; `None`: at once.
+    pub start: Option<Nanos>,
+}
+
+impl Pace {
+    /// A steady one that begins at once.
+    pub fn steady(per_second: f64, [warm_up, measured, grace]: [Duration; 3]) -> Self {
+        let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Self {
+            per_second,
+            warm_up: nanos(warm_up),
+            measured: nanos(measured),
+            grace: nanos(grace),
+            day: None,
+            start: None,
+        }
+    }
+
+    fn schedule(&self, start: Nanos) -> Schedule {
+        Schedule::new(start, self.per_second, self.warm_up, self.measured).with_day(self.day)
+    }
+}
+
+impl Order {
+    /// Of everybody, on sockets that stay.
+    pub fn new(topology: Topology, run: u32, pace: Pace) -> Self {
+        Self { topology, run, pace, journal: None, echoes: false, patient: false, judged: usize::MAX }
+    }
 }
 
 /// The state of a run; hears all frames.
@@ -46,14 +95,26 @@ pub struct Order {
 pub struct Traffic {
     topology: Topology,
     run: u32,
+    pace: Pace,
+    /// The number of this process's first connection.
+    first: usize,
+    echoes: bool,
+    patient: bool,
+    judged: usize,
     /// `None` until the messages begin.
     schedule: Option<Schedule>,
+    /// By place, from that of the first connection.
     ledgers: Vec<Ledger>,
-    /// The gap of each connection at the last look, 0 for none.
+    /// The gap of each place at the last look, 0 for none.
     gaps: Vec<u64>,
     audit: Audit,
+    outbox: Outbox,
     journal: Option<Journal>,
     failure: Option<anyhow::Error>,
+    /// Pages of old history that were asked for, when, by whom.
+    pages: HashMap<usize, (ConversationId, Nanos)>,
+    /// Holes behind a page that arrived: whose, where, from which seq.
+    more: Vec<(usize, ConversationId, u64)>,
     /// Latencies and rates, second by second.
     pub course: Course,
     /// What happened beside messages.
@@ -71,70 +132,97 @@ pub struct Aside {
     pub alarms: u64,
     /// Refusals by the name of their code.
     pub refusals: BTreeMap<&'static str, u64>,
+    /// Messages that were sent again on a new socket.
+    pub resent: u64,
+    /// From asking for a page of history to its arrival.
+    pub pages: Latencies,
 }
 
 impl Traffic {
     /// Ready to hear what connections say while they are opened.
-    pub fn new(order: Order) -> (Self, Pace) {
-        let pace = Pace {
-            per_second: order.per_second,
-            warm_up: order.warm_up,
-            measured: order.measured,
-            grace: order.grace,
+    pub fn new(order: Order) -> Self {
+        let places = match order.topology.mine() {
+            mine if mine.len() < order.topology.users().len() => mine.len(),
+            _ => order.topology.places(),
         };
-        let connections = order.topology.users().len();
-        let recipients = order.topology.recipients();
-        let messages = Schedule::new(0, pace.per_second, pace.warm_up, pace.measured).total();
-        let traffic = Self {
+        let messages = order.pace.schedule(0).total();
+        Self {
+            first: order.topology.mine().start,
+            outbox: Outbox::new(if order.patient { order.topology.users().len() } else { 0 }),
             topology: order.topology,
             run: order.run,
+            pace: order.pace,
+            echoes: order.echoes,
+            patient: order.patient,
+            judged: order.judged,
             schedule: None,
-            ledgers: vec![Ledger::default(); connections],
-            gaps: vec![0; connections],
-            audit: Audit::new(messages, recipients),
+            ledgers: vec![Ledger::default(); places],
+            gaps: vec![0; places],
+            audit: Audit::new(messages),
             journal: order.journal,
             failure: None,
+            pages: HashMap::new(),
+            more: Vec::new(),
             course: Course::default(),
             aside: Aside::default(),
-        };
-        (traffic, pace)
+        }
     }
 
     /// Begins the messages at `start`: what is in the conversations by now is older than the run.
-    fn begin(&mut self, start: Nanos, pace: &Pace) -> Schedule {
-        let mut who = 0;
-        while who < self.ledgers.len() {
-            let companions = self.topology.companions(who);
-            let newest = companions.clone().map(|one| self.ledgers[one].newest()).max().unwrap_or(0);
-            for one in companions.clone() {
+    fn begin(&mut self, start: Nanos) -> Schedule {
+        let mut place = 0;
+        while place < self.ledgers.len() {
+            let companions = self.topology.companions(place + self.first);
+            let own = companions.start.saturating_sub(self.first)
+                ..(companions.end.saturating_sub(self.first)).min(self.ledgers.len());
+            let newest = own.clone().map(|one| self.ledgers[one].newest()).max().unwrap_or(0);
+            for one in own.clone() {
                 self.ledgers[one].begin(newest);
             }
-            who = companions.end.max(who + 1);
+            place = own.end.max(place + 1);
         }
-        let schedule = Schedule::new(start, pace.per_second, pace.warm_up, pace.measured);
+        let schedule = self.pace.schedule(start);
         self.schedule = Some(schedule);
         schedule
     }
 
-    /// Connections that miss the same thing as at the last look, and what: the rest may still be on its way.
+    /// The ledger of connection `who` for message `number`.
+    fn place(&self, who: usize, number: u64) -> Option<usize> {
+        self.topology.place(who + self.first, number).map(|place| place - self.first)
+    }
+
+    /// The ledger of connection `who` for a conversation.
+    fn place_of(&self, who: usize, conversation: &ConversationId) -> Option<usize> {
+        self.topology.place_of(who + self.first, conversation).map(|place| place - self.first)
+    }
+
+    /// Places that miss the same thing as at the last look, whose they are, and what: the rest may still be on its way.
     fn stuck(&mut self) -> Vec<(usize, ConversationId, u64)> {
         let mut stuck = Vec::new();
-        for (who, ledger) in self.ledgers.iter().enumerate() {
+        for (place, ledger) in self.ledgers.iter().enumerate() {
             let gap = ledger.gap().unwrap_or(0);
-            if gap != 0 && gap == self.gaps[who] {
-                stuck.push((who, self.topology.conversation(who), gap));
+            if gap != 0 && gap == self.gaps[place] {
+                let who = self.topology.owner(place + self.first) - self.first;
+                stuck.push((who, self.topology.conversation(place + self.first), gap));
             }
-            self.gaps[who] = gap;
+            self.gaps[place] = gap;
         }
         stuck
     }
-}
 
-/// How fast and how long.
-#[derive(Clone, Copy, Debug)]
-pub struct Pace {
-    per_second: f64,
-    warm_up: Nanos,
-    measured: Nanos,
-    grace: Nanos,
+    /// Whether connection `who` misses nothing that it knows of.
+    pub fn is_complete(&self, who: usize) -> bool {
+        let places = self.topology.places_of(who + self.first);
+        places.map(|place| place - self.first).all(|place| self.ledgers[place].gap().is_none())
+    }
+
+    /// Who talks to whom.
+    pub fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    /// The book, for another process to add its own.
+    pub fn audit(&self) -> &Audit {
+        &self.audit
+    }
 }

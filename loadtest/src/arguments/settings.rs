@@ -20,6 +20,122 @@ pub struct Idle {
     pub hold: Duration,
 }
 
+/// Settings of `storm`.
+#[derive(Args, Clone, Debug, Serialize)]
+pub struct Storm {
+    /// How many come
+    #[arg(long, default_value_t = 5000)]
+    pub connections: usize,
+    /// Connections a second; without it, as fast as the server answers (see --opening)
+    #[arg(long, value_name = "RATE")]
+    pub connect_rate: Option<f64>,
+    /// How many are there before, in pairs that write to each other; an even number
+    #[arg(long, default_value_t = 200)]
+    pub established: usize,
+    /// Messages a second among the established
+    #[arg(long, default_value_t = 500.0)]
+    pub rate: f64,
+    /// When the storm begins, in the time that is measured
+    #[arg(long, default_value = "5s", value_parser = duration)]
+    #[serde(serialize_with = "as_seconds")]
+    pub after: Duration,
+    /// How long and how much.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub load: Load,
+}
+
+/// Settings of `mixed` and `soak`.
+#[derive(Args, Clone, Debug, Serialize)]
+pub struct Mixed {
+    /// How many users, each with one connection; at least 64
+    #[arg(long, default_value_t = 1000)]
+    pub people: usize,
+    /// How many groups
+    #[arg(long, default_value_t = 50)]
+    pub groups: usize,
+    /// Members of the largest group
+    #[arg(long, default_value_t = 200)]
+    pub members_max: usize,
+    /// The exponent of Zipf's law over users and over sizes of groups; 0: all alike
+    #[arg(long, default_value_t = 1.0)]
+    pub skew: f64,
+    /// The share of messages that go to a group
+    #[arg(long, default_value_t = 0.3)]
+    pub group_share: f64,
+    /// Messages a second, over all; the mean over a day
+    #[arg(long, default_value_t = 500.0)]
+    pub rate: f64,
+    /// How far the rate rises by day and falls by night: a share of the mean, below 1
+    #[arg(long, default_value_t = 0.5)]
+    pub swing: f64,
+    /// How long a day is
+    #[arg(long, default_value = "20s", value_parser = duration)]
+    #[serde(serialize_with = "as_seconds")]
+    pub day: Duration,
+    /// Typing frames a second
+    #[arg(long, default_value_t = 200.0)]
+    pub typing_rate: f64,
+    /// Read positions a second
+    #[arg(long, default_value_t = 200.0)]
+    pub read_rate: f64,
+    /// Pages of history a second
+    #[arg(long, default_value_t = 20.0)]
+    pub history_rate: f64,
+    /// How long and how much.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub load: Load,
+}
+
+/// Settings of `reconnect`.
+#[derive(Args, Clone, Debug, Serialize)]
+pub struct Reconnect {
+    /// How many, in pairs; an even number
+    #[arg(long, default_value_t = 1000)]
+    pub connections: usize,
+    /// Messages a second, over all connections
+    #[arg(long, default_value_t = 500.0)]
+    pub rate: f64,
+    /// Each connection drops once in so long, each at a time of its own; 0s: only those drop that the server closes
+    #[arg(long, default_value = "15s", value_parser = duration)]
+    #[serde(serialize_with = "as_seconds")]
+    pub drop_every: Duration,
+    /// How long it stays away
+    #[arg(long, default_value = "2s", value_parser = duration)]
+    #[serde(serialize_with = "as_seconds")]
+    pub offline: Duration,
+    /// A connection that the server closed or refused comes back at a random time within so long
+    #[arg(long, default_value = "2s", value_parser = duration)]
+    #[serde(serialize_with = "as_seconds")]
+    pub jitter: Duration,
+    /// How long and how much.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub load: Load,
+}
+
+/// Settings of `slow`.
+#[derive(Args, Clone, Debug, Serialize)]
+pub struct Slow {
+    /// How many, each with one connection
+    #[arg(long, default_value_t = 500)]
+    pub members: usize,
+    /// Messages a second, from those who read fast
+    #[arg(long, default_value_t = 50.0)]
+    pub rate: f64,
+    /// The share of members who read slowly
+    #[arg(long, default_value_t = 0.1)]
+    pub slow_share: f64,
+    /// Bytes a second that each of them reads
+    #[arg(long, default_value_t = 1024)]
+    pub slow_bytes: u32,
+    /// How long and how much.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub load: Load,
+}
+
 /// Settings of `dm`.
 #[derive(Args, Clone, Debug, Serialize)]
 pub struct Dm {
@@ -76,6 +192,13 @@ pub struct Load {
     #[arg(long, default_value = "25ms", value_parser = duration)]
     #[serde(serialize_with = "as_seconds")]
     pub lateness_max: Duration,
+}
+
+impl Load {
+    /// Warm-up, measured, grace.
+    pub fn times(&self) -> [Duration; 3] {
+        [self.warm_up, self.seconds, self.grace]
+    }
 }
 
 /// Settings of `endure`.

@@ -4,20 +4,22 @@ use std::io::{self, Read as _, Write as _};
 
 use client::handshake::Upgrade;
 use mio::net::TcpStream;
-use proto::client_frame::Sync;
-use proto::{ClientFrame, CloseCode, ServerFrame};
+use proto::{CloseCode, UserId};
 
 use crate::clock::Nanos;
+use crate::driver::{Driver, Opening};
 use crate::wire::heard::Heard;
-use crate::wire::outgoing::Builder;
 
 /// The most bytes that wait for one socket.
 pub const OUT_BYTES_MAX: usize = 1024 * 1024;
 
+/// The kernel's buffer of a slow reader.
+const SLOW_BUFFER_BYTES: usize = 4096;
+
 #[derive(Debug)]
 enum Phase {
     Upgrading(Box<Upgrade>),
-    /// Waiting for `welcome`, then for the answer to `sync`.
+    /// A WebSocket; the driver is not satisfied yet.
     Syncing,
     Ready,
     Closed,
@@ -35,6 +37,8 @@ pub(super) struct Connection {
     began: Nanos,
     ready_after: Nanos,
     close_code: Option<CloseCode>,
+    /// Somebody reads on behalf of it now and then.
+    pub slow: bool,
 }
 
 impl Connection {
@@ -48,6 +52,7 @@ impl Connection {
             began,
             ready_after: 0,
             close_code: None,
+            slow: false,
         }
     }
 
@@ -80,24 +85,48 @@ impl Connection {
         self.ready_after
     }
 
-    /// Follows the opening: `welcome` is answered by `sync`, and the last `delta` makes it ready.
-    pub(super) fn note(&mut self, heard: &Heard, builder: &mut Builder, at: Nanos) {
-        let (Phase::Syncing, Heard::Other(frame)) = (&self.phase, heard) else { return };
-        let cursor = match &**frame {
-            ServerFrame::Welcome(_) | ServerFrame::TooLong => String::new(),
-            ServerFrame::Delta(delta) if delta.more => delta.cursor.clone(),
-            ServerFrame::Delta(_) => {
-                self.phase = Phase::Ready;
-                self.ready_after = at - self.began;
-                return;
+    /// Follows the opening of a connection with its number and user; `heard` is `None` at its begin.
+    pub(super) fn note(
+        &mut self,
+        (who, user): (usize, &UserId),
+        heard: Option<&Heard>,
+        driver: &mut dyn Driver,
+        at: Nanos,
+    ) {
+        if !matches!(self.phase, Phase::Syncing) {
+            return;
+        }
+        match driver.opening(who, user, heard) {
+            Opening::Wait => {}
+            Opening::Say(frame) => {
+                self.write(frame);
             }
-            _ => return,
-        };
-        self.write(builder.frame(&ClientFrame::Sync(Sync { cursor, open: Vec::new() })));
+            Opening::Ready => {
+                self.phase = Phase::Ready;
+                self.ready_after = at.saturating_sub(self.began);
+            }
+        }
+    }
+
+    /// Ends the socket without a word.
+    pub(super) fn hang_up(&mut self) {
+        // One that is gone already needs no end.
+        let _ = self.stream.shutdown(std::net::Shutdown::Both);
+        self.phase = Phase::Closed;
+        (self.rest, self.out) = (Vec::new(), Vec::new());
+    }
+
+    /// What a large buffer of the kernel takes, nobody has read.
+    pub(super) fn shrink_buffer(&self) {
+        // A kernel that refuses makes slow readers a little faster.
+        let _ = socket2::SockRef::from(&self.stream).set_recv_buffer_size(SLOW_BUFFER_BYTES);
     }
 
     /// Writes now what the socket takes and keeps the rest; `false` when too much waits already.
     pub(super) fn write(&mut self, frame: &[u8]) -> bool {
+        if self.is_closed() {
+            return false;
+        }
         if !self.out.is_empty() {
             if self.out.len() + frame.len() > OUT_BYTES_MAX {
                 return false;

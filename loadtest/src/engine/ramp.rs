@@ -1,103 +1,167 @@
-//! Opening many connections, a bounded number at a time.
+//! Opening many connections: a bounded number at a time, or at a fixed rate.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use client::ServerUrl;
-use client::handshake::Upgrade;
-use proto::{Encoding, UserId};
+use proto::UserId;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::connection::Connection;
 use super::{Engine, Listener};
-use crate::clock::SECOND;
+use crate::clock::{Nanos, SECOND};
 use crate::latency::Latencies;
-use crate::tokens::Tokens;
 
-/// Connections to open.
+/// How connections are opened.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The server.
-    pub url: ServerUrl,
-    /// Who connects, in this order.
-    pub users: Vec<UserId>,
-    /// Proof of identity.
-    pub tokens: Tokens,
-    /// How frames are written.
-    pub encoding: Encoding,
     /// Connections being opened at the same time.
     pub opening_max: usize,
     /// Connections from one address of this machine, when the server is on it.
     pub sockets_per_address: usize,
+    /// How many there will be in all.
+    pub connections: usize,
+    /// The number of the first, where another process has those before it.
+    pub first: usize,
 }
 
 /// How the opening went.
 #[derive(Clone, Debug, Default)]
 pub struct Ramp {
-    /// From connect to the answer of the first `sync`, for each connection.
+    /// From connect, or from when it was due, until the connection was ready, for each.
     pub ready: Latencies,
     /// All of it, in seconds.
     pub seconds: f64,
+    /// Connections that could not be opened.
+    pub failed: u64,
 }
 
 /// Without a new ready connection for this long, the server is stuck.
-const PATIENCE: u64 = 15 * SECOND;
+const PATIENCE: Nanos = 15 * SECOND;
+
+/// Connections that are being opened.
+#[derive(Debug)]
+pub struct Ramping {
+    users: Vec<UserId>,
+    /// The first of them.
+    first: usize,
+    opened: usize,
+    finished: usize,
+    waiting: Vec<usize>,
+    /// A second; `None`: as fast as the server answers.
+    pace: Option<f64>,
+    began: Nanos,
+    moved: Nanos,
+    /// How it goes.
+    pub ramp: Ramp,
+}
+
+impl Ramping {
+    /// Begins now. With a `pace`, connections are due at fixed times and count from then.
+    pub fn new(engine: &mut Engine, users: &[UserId], pace: Option<f64>) -> Self {
+        let began = engine.clock().now();
+        let first = engine.sockets.users.len();
+        engine.sockets.users.extend_from_slice(users);
+        Self {
+            users: users.to_vec(),
+            first,
+            opened: 0,
+            finished: 0,
+            waiting: Vec::new(),
+            pace,
+            began,
+            moved: began,
+            ramp: Ramp::default(),
+        }
+    }
+
+    /// Connections that are ready or have failed.
+    pub fn finished(&self) -> usize {
+        self.finished
+    }
+
+    /// Whether all are ready or have failed.
+    pub fn is_done(&self) -> bool {
+        self.finished == self.users.len()
+    }
+
+    /// Opens what may be opened now, and looks which are ready.
+    pub fn step(&mut self, engine: &mut Engine) -> anyhow::Result<()> {
+        if self.is_done() {
+            return Ok(());
+        }
+        let now = engine.clock().now();
+        while self.opened < self.users.len() && self.opened - self.finished < engine.plan.opening_max {
+            let due = match self.pace {
+                Some(pace) => self.began + (self.opened as f64 / pace * SECOND as f64) as Nanos,
+                None => engine.clock().now(),
+            };
+            if self.pace.is_some() && due > now {
+                break;
+            }
+            let who = self.first + self.opened;
+            let connection = engine.connect(who, due)?;
+            engine.sockets.register(&engine.poll, who, connection)?;
+            self.waiting.push(who);
+            self.opened += 1;
+        }
+        self.look(engine);
+        if self.is_done() {
+            self.ramp.seconds = (engine.clock().now() - self.began) as f64 / SECOND as f64;
+        } else if engine.clock().now().saturating_sub(self.moved) > PATIENCE {
+            bail!(
+                "{} of {} connections are ready, and no more became so for 15 s",
+                self.finished,
+                self.users.len()
+            );
+        }
+        Ok(())
+    }
+
+    fn look(&mut self, engine: &Engine) {
+        let connections = &engine.sockets.connections;
+        let (before, ramp) = (self.waiting.len(), &mut self.ramp);
+        self.waiting.retain(|who| {
+            let connection = &connections[*who];
+            if connection.is_ready() {
+                ramp.ready.record(connection.ready_after());
+            }
+            let failed = connection.is_closed();
+            ramp.failed += u64::from(failed);
+            !connection.is_ready() && !failed
+        });
+        if self.waiting.len() < before || self.waiting.is_empty() {
+            self.finished += before - self.waiting.len();
+            self.moved = engine.clock().now();
+        }
+    }
+}
 
 impl Engine {
-    /// Opens all of the plan and waits until each is ready; `progress` is told how many are, now and then.
+    /// Opens connections for `users` and waits until each is ready; `progress` is told how many are, now and then.
     pub fn open(
         &mut self,
-        plan: &Plan,
+        users: &[UserId],
         listener: &mut impl Listener,
         mut progress: impl FnMut(usize),
     ) -> anyhow::Result<Ramp> {
-        let address = (plan.url.host.as_str(), plan.url.port)
-            .to_socket_addrs()
-            .and_then(|mut addresses| addresses.next().ok_or_else(|| std::io::ErrorKind::NotFound.into()))
-            .with_context(|| format!("the address of {}", plan.url.authority()))?;
-        let clock = self.clock();
-        let (began, first) = (clock.now(), self.sockets.connections.len());
-        let (mut opened, mut ready, mut moved) = (0, 0, began);
-        let mut ramp = Ramp::default();
-        let mut waiting: Vec<usize> = Vec::new();
-        while ready < plan.users.len() {
-            while opened < plan.users.len() && opened - ready < plan.opening_max {
-                self.begin(plan, address, opened)?;
-                waiting.push(first + opened);
-                opened += 1;
-            }
+        let mut ramping = Ramping::new(self, users, None);
+        while !ramping.is_done() {
+            ramping.step(self)?;
             self.turn(Duration::from_millis(20), listener)?;
-            let connections = &self.sockets.connections;
-            let before = ready;
-            waiting.retain(|who| {
-                let connection = &connections[*who];
-                if connection.is_ready() {
-                    ready += 1;
-                    ramp.ready.record(connection.ready_after());
-                }
-                !connection.is_ready()
-            });
-            if ready > before {
-                moved = clock.now();
-                progress(ready);
-            } else if clock.now() - moved > PATIENCE {
-                bail!(
-                    "{ready} of {} connections are ready, and no more became so for 15 s",
-                    plan.users.len()
-                );
-            }
+            progress(ramping.finished());
         }
-        ramp.seconds = (clock.now() - began) as f64 / SECOND as f64;
-        Ok(ramp)
+        Ok(ramping.ramp)
     }
 
-    fn begin(&mut self, plan: &Plan, address: SocketAddr, index: usize) -> anyhow::Result<()> {
+    /// A socket for connection `who`, whose user is known, that counts from `began`.
+    pub(super) fn connect(&mut self, who: usize, began: Nanos) -> anyhow::Result<Connection> {
+        let (place, plan, address) = (who + self.plan.first, &self.plan, self.address);
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))
             .context("a socket; see `ulimit -n`")?;
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
-        if let Some(source) = source(address, index, plan) {
+        if let Some(source) = source(address, place, plan) {
             socket.bind(&source.into()).with_context(|| format!("binding to {source}"))?;
         }
         let connecting = socket.connect(&address.into());
@@ -107,20 +171,18 @@ impl Engine {
             return Err(error).with_context(|| format!("connecting to {address}"));
         }
         let stream = mio::net::TcpStream::from_std(socket.into());
-        let upgrade = Upgrade::new(plan.encoding);
-        let request = upgrade.request(&plan.url, &plan.tokens.issue(&plan.users[index]));
-        let connection = Connection::new(stream, upgrade, request, self.sockets.clock.now());
-        self.sockets.register(&self.poll, connection)
+        let (upgrade, request) = self.sockets.driver.request(place, &self.sockets.users[who]);
+        Ok(Connection::new(stream, upgrade, request, began))
     }
 }
 
 /// One address has some 28,000 ports for one server; on a loopback, all of 127.0.0.0/8 is ours.
-fn source(server: SocketAddr, index: usize, plan: &Plan) -> Option<SocketAddr> {
-    let many = plan.users.len() > plan.sockets_per_address;
+fn source(server: SocketAddr, place: usize, plan: &Plan) -> Option<SocketAddr> {
+    let many = plan.connections > plan.sockets_per_address;
     if !many || !server.ip().is_loopback() || server.is_ipv6() {
         return None;
     }
-    let number = index / plan.sockets_per_address;
+    let number = place / plan.sockets_per_address;
     let third = u8::try_from(1 + number / 250).unwrap_or(u8::MAX);
     let last = u8::try_from(1 + number % 250).unwrap_or(u8::MAX);
     Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, third, last)), 0))

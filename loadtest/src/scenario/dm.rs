@@ -2,11 +2,11 @@
 
 use anyhow::bail;
 
-use super::{Context, Measured, Result, conclude, figures_of, nanos};
+use super::{Context, Result};
 use crate::arguments::Dm;
 use crate::journal::Journal;
 use crate::topology::Topology;
-use crate::traffic::Order;
+use crate::traffic::{Order, Pace};
 
 pub(super) fn run(context: &Context, settings: &Dm) -> Result {
     if settings.connections < 2 || settings.rate <= 0.0 {
@@ -17,18 +17,7 @@ pub(super) fn run(context: &Context, settings: &Dm) -> Result {
     let topology = Topology::pairs(&prefix, settings.connections);
     let connections = topology.users().len();
     let journal = settings.journal.as_ref().map(|path| Journal::open(path, &prefix, connections));
-    let order = Order {
-        topology,
-        run: context.run,
-        per_second: settings.rate,
-        warm_up: nanos(settings.load.warm_up),
-        measured: nanos(settings.load.seconds),
-        grace: nanos(settings.load.grace),
-        journal: journal.transpose()?,
-    };
-    let text_bytes = usize::from(settings.load.text_bytes);
-    let (ramp, outcome, closed) = context.drive(order, text_bytes, &mut progress)?;
-    let mut figures = figures_of("dm", &ramp, &outcome, closed);
-    let verdict = conclude(&mut figures, "dm", &outcome, &settings.load, closed);
-    Ok(Measured { figures, verdict, courses: vec![("dm", outcome.traffic.course)], steps: None })
+    let pace = Pace::steady(settings.rate, settings.load.times());
+    let order = Order { journal: journal.transpose()?, ..Order::new(topology, context.run, pace) };
+    Ok(context.drive(order, &settings.load, &mut progress)?.measured("dm", &settings.load))
 }

@@ -4,11 +4,11 @@ use anyhow::{Context as _, bail};
 use proto::{GroupId, UserId};
 use serde_json::json;
 
-use super::{Context, Measured, Result, conclude, figures_of, nanos};
-use crate::arguments::Group;
+use super::{Context, Result};
+use crate::arguments::{DriverName, Group};
 use crate::http;
 use crate::topology::Topology;
-use crate::traffic::Order;
+use crate::traffic::{Order, Pace};
 
 /// Members named in one request.
 const MEMBERS_AT_ONCE: usize = 500;
@@ -20,28 +20,18 @@ pub(super) fn run(context: &Context, settings: &Group) -> Result {
     let mut progress = context.progress("group");
     let group = GroupId::parse(&format!("lt-{:06x}", context.run))?;
     let topology = Topology::group(&context.prefix("group"), settings.members, &group);
-    progress.say(&format!("making a group of {} members", settings.members));
-    make(context, &group, topology.users())?;
-    let order = Order {
-        topology,
-        run: context.run,
-        per_second: settings.rate,
-        warm_up: nanos(settings.load.warm_up),
-        measured: nanos(settings.load.seconds),
-        grace: nanos(settings.load.grace),
-        journal: None,
-    };
-    let text_bytes = usize::from(settings.load.text_bytes);
-    let (ramp, outcome, closed) = context.drive(order, text_bytes, &mut progress)?;
-    let mut figures = figures_of("group", &ramp, &outcome, closed);
-    let verdict = conclude(&mut figures, "group", &outcome, &settings.load, closed);
-    Ok(Measured { figures, verdict, courses: vec![("group", outcome.traffic.course)], steps: None })
+    if context.common.driver == DriverName::Tidegate {
+        progress.say(&format!("making a group of {} members", settings.members));
+        make(context, &group, topology.users())?;
+    }
+    let order = Order::new(topology, context.run, Pace::steady(settings.rate, settings.load.times()));
+    Ok(context.drive(order, &settings.load, &mut progress)?.measured("group", &settings.load))
 }
 
 /// The first user makes the group and adds the others.
 pub(super) fn make(context: &Context, group: &GroupId, users: &[UserId]) -> anyhow::Result<()> {
     let Some((owner, others)) = users.split_first() else { return Ok(()) };
-    let token = context.tokens.issue(owner);
+    let token = context.tokens()?.issue(owner);
     let url = context.common.api_url.as_ref().unwrap_or(&context.common.url);
     let body = json!({ "group_id": group.as_str(), "name": "load test", "member_ids": [] });
     http::post(url, "/api/v1/groups", &token, &body.to_string()).context("making the group")?;

@@ -16,7 +16,7 @@ use crate::verdict::Verdict;
 use crate::wire::heard::Heard;
 
 /// Idle connections hear nothing that matters.
-struct Deaf;
+pub(super) struct Deaf;
 
 impl Listener for Deaf {
     fn heard(&mut self, _at: Nanos, _who: usize, _heard: Heard) {}
@@ -32,14 +32,13 @@ fn turn_over(course: &mut Course, engine: &Engine) {
 pub(super) fn run(context: &Context, settings: &Idle) -> Result {
     let mut progress = context.progress("idle");
     let before = context.server.usage()?;
-    let mut engine = context.engine(0)?;
+    let mut engine = context.engine(context.driver(0, None), settings.connections)?;
     let users: Vec<UserId> =
         Topology::pairs(&context.prefix("idle"), settings.connections + 1).users().to_vec();
-    let plan = context.plan(&users[..settings.connections])?;
     let clock = engine.clock();
     let sampler = Sampler::start(context.server.clone(), clock)?;
     let mut course = Course::begin(clock.now());
-    let ramp = open(&mut engine, &plan, &mut Deaf, &mut progress)?;
+    let ramp = open(&mut engine, &users[..settings.connections], &mut Deaf, &mut progress)?;
     turn_over(&mut course, &engine);
     let until = clock.now() + nanos(settings.hold);
     while clock.now() < until {

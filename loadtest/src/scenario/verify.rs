@@ -82,7 +82,7 @@ async fn check(context: &Context, written: &Written) -> anyhow::Result<Checked> 
         for (who, messages) in batch {
             let user =
                 topology.users().get(who).context("the journal names a connection that it does not have")?;
-            let config = client_config(context, user);
+            let config = client_config(context, user)?;
             let (conversation, sender) = (topology.conversation(who), sender.clone());
             let own_tasks = tasks.clone();
             tasks.spawn("verify", async move {
@@ -99,12 +99,12 @@ async fn check(context: &Context, written: &Written) -> anyhow::Result<Checked> 
     Ok(checked)
 }
 
-pub(super) fn client_config(context: &Context, user: &UserId) -> ClientConfig {
+pub(super) fn client_config(context: &Context, user: &UserId) -> anyhow::Result<ClientConfig> {
     let mut config =
-        ClientConfig::new(context.common.url.clone(), TokenSource::fixed(context.tokens.issue(user)));
+        ClientConfig::new(context.common.url.clone(), TokenSource::fixed(context.tokens()?.issue(user)));
     config.encoding = context.common.encoding.into();
     config.start_at = StartAt::Head;
-    config
+    Ok(config)
 }
 
 /// The whole log of a conversation.

@@ -14,10 +14,16 @@ use crate::wire::heard::{AckHeard, Heard};
 
 impl Listener for Traffic {
     fn heard(&mut self, at: Nanos, who: usize, heard: Heard) {
+        // Connections behind those of the topology are only opened and held.
+        if who >= self.topology.mine().len() {
+            return;
+        }
         match heard {
             Heard::Event { seq, stamp } => self.event(at, who, seq, stamp),
             Heard::Ack(ack) => self.acked(at, who, ack),
+            Heard::Refused { stamp, code } => self.refused(stamp, code),
             Heard::Other(frame) => self.other(at, who, *frame),
+            Heard::Ready | Heard::Call | Heard::Nothing => {}
         }
     }
 }
@@ -36,23 +42,53 @@ impl Traffic {
     }
 
     fn event(&mut self, at: Nanos, who: usize, seq: u64, stamp: Option<Stamp>) {
-        let (mark, in_order) = self.ledgers[who].push(seq);
-        // Without a stamp: joins and other entries that the server writes by itself.
-        let (Some(schedule), Some(Stamp { run, number })) = (self.schedule, stamp) else { return };
-        if run == self.run && self.topology.receives(who, number) {
-            if self.audit.delivered(number, seq, mark, in_order) {
-                self.course_of(&schedule, number, at, Course::delivered);
+        let own = stamp.filter(|stamp| stamp.run == self.run);
+        let place = match own {
+            Some(stamp) => self.place(who, stamp.number),
+            // Without a stamp: joins and other entries that the server writes by itself. Where there are several
+            // conversations, a head tells of them.
+            None => (self.ledgers.len() == self.topology.mine().len()).then_some(who),
+        };
+        let Some(place) = place else {
+            if own.is_some() {
+                self.audit.extra();
             }
-        } else if seq > self.ledgers[who].baseline() {
+            return;
+        };
+        let (mark, in_order) = self.ledgers[place].push(seq);
+        let (Some(schedule), Some(_)) = (self.schedule, stamp) else { return };
+        let older = seq <= self.ledgers[place].baseline();
+        let Some(Stamp { number, .. }) = own else {
+            return if older { () } else { self.audit.extra() };
+        };
+        if self.topology.receives(who + self.first, number) {
+            if self.audit.delivered(number, seq, mark, in_order) {
+                self.delivered(&schedule, who, number, at);
+            }
+        } else if !older && !(self.echoes && self.topology.sender(number) == who + self.first) {
             self.audit.extra();
         }
     }
 
+    fn delivered(&mut self, schedule: &Schedule, who: usize, number: u64, at: Nanos) {
+        if who + self.first < self.judged {
+            self.course_of(schedule, number, at, Course::delivered);
+        }
+    }
+
     fn acked(&mut self, at: Nanos, who: usize, ack: AckHeard) {
-        self.ledgers[who].mark(ack.seq);
+        let own =
+            |stamp: &Stamp| stamp.run == self.run && self.topology.sender(stamp.number) == who + self.first;
+        let stamp = ack.stamp.filter(own);
+        let place = match stamp {
+            Some(stamp) => self.place(who, stamp.number),
+            None => Some(who).filter(|who| *who < self.ledgers.len()),
+        };
+        if let Some(place) = place {
+            self.ledgers[place].mark(ack.seq);
+        }
         let Some(schedule) = self.schedule else { return };
-        let own = |stamp: &Stamp| stamp.run == self.run && self.topology.sender(stamp.number) == who;
-        let Some(stamp) = ack.stamp.filter(own) else { return self.audit.extra() };
+        let Some(stamp) = stamp else { return self.audit.extra() };
         if !self.audit.acked(stamp.number, ack.seq) {
             return;
         }
@@ -67,7 +103,7 @@ impl Traffic {
 
     fn other(&mut self, at: Nanos, who: usize, frame: ServerFrame) {
         match frame {
-            ServerFrame::Nack(nack) => self.refused(&nack),
+            ServerFrame::Nack(nack) => self.nack(&nack),
             ServerFrame::Head(head) => self.head(who, &head.conversation, head.last.0),
             ServerFrame::Pong(pong) => {
                 for head in pong.heads {
@@ -86,15 +122,18 @@ impl Traffic {
     }
 
     fn head(&mut self, who: usize, conversation: &ConversationId, head: u64) {
-        if *conversation == self.topology.conversation(who) {
-            self.ledgers[who].head(head);
+        if let Some(place) = self.place_of(who, conversation) {
+            self.ledgers[place].head(head);
         }
     }
 
-    fn refused(&mut self, nack: &Nack) {
-        *self.aside.refusals.entry(nack.code.name()).or_default() += 1;
+    fn nack(&mut self, nack: &Nack) {
         let id = nack.client_message_id.map(|id| id.to_string());
-        let stamp = id.and_then(|id| Stamp::from_hyphenated(id.as_bytes()));
+        self.refused(id.and_then(|id| Stamp::from_hyphenated(id.as_bytes())), nack.code.name());
+    }
+
+    fn refused(&mut self, stamp: Option<Stamp>, code: &'static str) {
+        *self.aside.refusals.entry(code).or_default() += 1;
         if let Some(stamp) = stamp.filter(|stamp| stamp.run == self.run) {
             self.audit.refused(stamp.number);
         }
@@ -102,28 +141,37 @@ impl Traffic {
 
     /// What was fetched is received as well as what was pushed, only later.
     fn page(&mut self, at: Nanos, who: usize, page: Page) {
-        let Some(schedule) = self.schedule.filter(|_| page.conversation == self.topology.conversation(who))
-        else {
+        if self.pages.get(&who).is_some_and(|(conversation, _)| *conversation == page.conversation)
+            && let Some((_, asked)) = self.pages.remove(&who)
+        {
+            self.aside.pages.record(at.saturating_sub(asked));
+        }
+        let (Some(schedule), Some(place)) = (self.schedule, self.place_of(who, &page.conversation)) else {
             return;
         };
         for entry in page.entries {
-            let mark = self.ledgers[who].fetch(entry.seq.0);
+            let mark = self.ledgers[place].fetch(entry.seq.0);
             let stamp = match entry.body.to_wire().kind {
                 Some(proto::wire::body::Kind::Text(text)) => Stamp::from_text(text.as_bytes()),
                 _ => None,
             };
-            let missed = |stamp: &Stamp| stamp.run == self.run && self.topology.receives(who, stamp.number);
+            let missed = |stamp: &Stamp| {
+                stamp.run == self.run && self.topology.receives(who + self.first, stamp.number)
+            };
             if mark == crate::ledger::Mark::New
                 && let Some(stamp) = stamp.filter(missed)
                 && self.audit.delivered(stamp.number, entry.seq.0, mark, true)
             {
                 self.aside.healed += 1;
-                self.course_of(&schedule, stamp.number, at, Course::delivered);
+                self.delivered(&schedule, who, stamp.number, at);
             }
         }
-        if page.from.0 <= self.ledgers[who].floor() + 1 {
-            self.ledgers[who].cover(page.to.0);
+        if page.from.0 <= self.ledgers[place].floor() + 1 {
+            self.ledgers[place].cover(page.to.0);
         }
-        self.ledgers[who].head(page.head.0);
+        self.ledgers[place].head(page.head.0);
+        if self.ledgers[place].gap() == Some(page.to.0 + 1) && page.to.0 < page.head.0 {
+            self.more.push((who, page.conversation, page.to.0 + 1));
+        }
     }
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use proto::client_frame::Fetch;
-use proto::{ClientFrame, Seq};
+use proto::{ClientFrame, ConversationId, Seq};
 
-use super::{Pace, Traffic};
+use super::{Activity, Traffic};
 use crate::audit::Findings;
 use crate::clock::{MILLISECOND, Nanos, SECOND};
 use crate::course::{Counters, Course};
@@ -15,6 +15,8 @@ use crate::sampler::Sampler;
 use crate::schedule::Schedule;
 use crate::server_process::{Usage, Watched};
 
+/// The longest wait for sockets: whatever else is due must not be late by more.
+const TURN_MAX: Nanos = 5 * MILLISECOND;
 /// Between two looks at what stays missing.
 const LOOK: Nanos = SECOND / 2;
 /// Sends between two looks at the sockets, when many are due at once.
@@ -58,12 +60,13 @@ struct Watch<'a> {
 pub fn run(
     engine: &mut Engine,
     mut traffic: Traffic,
-    pace: &Pace,
     server: &Watched,
     progress: &mut Progress,
+    activity: &mut impl Activity,
 ) -> anyhow::Result<Outcome> {
     let clock = engine.clock();
-    let schedule = traffic.begin(clock.now() + 10 * MILLISECOND, pace);
+    let start = traffic.pace.start.unwrap_or(clock.now() + 10 * MILLISECOND);
+    let schedule = traffic.begin(start);
     traffic.course = Course::begin(clock.now());
     let samplers = Samplers {
         server: Sampler::start(server.clone(), clock)?,
@@ -72,7 +75,8 @@ pub fn run(
     let mut watch = None;
     let (mut next, mut unsent, mut look) = (0, 0, clock.now());
     let mut sent_before = false;
-    while next < schedule.total() && !engine.is_deserted() {
+    let patient = traffic.patient;
+    while next < schedule.total() && (patient || !engine.is_deserted()) {
         if watch.is_none() && schedule.is_measured(next) {
             watch = Some(Watch::begin(server, clock.now())?);
         }
@@ -84,16 +88,26 @@ pub fn run(
         }
         let behind = schedule.due_by(clock.now()) > next;
         let wait = if behind { 0 } else { schedule.due(next).saturating_sub(clock.now()) };
-        engine.turn(Duration::from_nanos(wait.min(100 * MILLISECOND)), &mut traffic)?;
+        engine.turn(Duration::from_nanos(wait.min(TURN_MAX)), &mut traffic)?;
+        traffic.follow(engine);
+        activity.turn(engine, &mut traffic, true)?;
         sent_before |= burst > 0;
         tick(engine, &mut traffic, &mut look, &samplers, sent_before.then_some(&mut *progress))?;
     }
     progress.say(if engine.is_deserted() { "the server is gone" } else { "all sent, waiting for the rest" });
-    let until = clock.now() + pace.grace;
-    while clock.now() < until && !traffic.audit.is_settled() && !engine.is_deserted() {
+    let mut until = clock.now() + traffic.pace.grace;
+    while clock.now() < until
+        && !(traffic.is_settled() && activity.is_done())
+        && (patient || !engine.is_deserted())
+    {
         let pause = clock.now() + 20 * MILLISECOND;
         while clock.now() < pause {
-            engine.turn(Duration::from_millis(20), &mut traffic)?;
+            engine.turn(Duration::from_nanos(TURN_MAX), &mut traffic)?;
+            traffic.follow(engine);
+            activity.turn(engine, &mut traffic, false)?;
+        }
+        if !activity.is_done() {
+            until = clock.now() + traffic.pace.grace;
         }
         tick(engine, &mut traffic, &mut look, &samplers, Some(&mut *progress))?;
     }
@@ -135,19 +149,111 @@ fn tick(
 impl Traffic {
     /// `false`: it could not even wait for its socket.
     fn send(&mut self, engine: &mut Engine, schedule: &Schedule, number: u64) -> bool {
-        let sent = engine.send(self.topology.sender(number), number, self.topology.to(number));
+        let sender = self.topology.sender(number);
+        if !self.topology.mine().contains(&sender) {
+            return true;
+        }
+        let who = sender - self.first;
         self.audit.sent();
+        self.outbox.put(who, number);
+        if self.patient && !engine.is_ready(who) {
+            return true;
+        }
+        // On a socket that is about to be found dead, a message is lost and sent again on the next one.
+        let sent = engine.send(who, number, self.topology.to(number)) || self.patient;
         if schedule.is_measured(number) {
             self.course.left(engine.clock().now().saturating_sub(schedule.due(number)));
         }
         sent
     }
 
+    /// Whether nothing is on its way, as far as this process can know.
+    fn is_settled(&self) -> bool {
+        if self.topology.mine().len() == self.topology.users().len() {
+            return self.audit.is_settled(|number| self.topology.recipients(number));
+        }
+        // What others sent is told by its seq: a hole, or silence until the grace is over.
+        self.audit.settled_count() >= self.audit.sent_count()
+            && self.ledgers.iter().all(|ledger| ledger.gap().is_none())
+            && self.audit.delivery_count() >= self.expected_here()
+    }
+
+    /// Deliveries to this process, when every message of the schedule is stored.
+    fn expected_here(&self) -> u64 {
+        let total = self.schedule.map_or(0, |schedule| schedule.total());
+        let recipients = self.topology.recipients(0) as usize;
+        if recipients + 1 < self.topology.users().len() {
+            // Pairs are never torn apart.
+            return self.audit.sent_count();
+        }
+        (total * self.topology.mine().len() as u64).saturating_sub(self.audit.sent_count())
+    }
+
     fn heal(&mut self, engine: &mut Engine) {
         for (who, conversation, gap) in self.stuck().into_iter().take(FETCHES_PER_LOOK) {
-            let fetch = Fetch { conversation, from: Seq(gap), to: Seq::ZERO, limit: 0, backwards: false };
-            self.aside.fetches += u64::from(engine.send_frame(who, &ClientFrame::Fetch(fetch)));
+            // Who reads slowly would only get more to read.
+            if !engine.is_slow(who) {
+                self.fetch(engine, who, conversation, gap);
+            }
         }
+    }
+
+    fn fetch(&mut self, engine: &mut Engine, who: usize, conversation: ConversationId, gap: u64) {
+        let fetch = Fetch { conversation, from: Seq(gap), to: Seq::ZERO, limit: 0, backwards: false };
+        self.aside.fetches += u64::from(engine.send_frame(who, &ClientFrame::Fetch(fetch)));
+    }
+
+    /// Asks for what comes behind pages that have arrived.
+    fn follow(&mut self, engine: &mut Engine) {
+        for (who, conversation, gap) in std::mem::take(&mut self.more) {
+            self.fetch(engine, who, conversation, gap);
+        }
+    }
+
+    /// Connection `who` has a new socket: what it misses is fetched, and what was not answered is sent again.
+    pub fn resume(&mut self, engine: &mut Engine, who: usize) {
+        for place in self.topology.places_of(who + self.first) {
+            if let Some(gap) = self.ledgers[place - self.first].gap() {
+                self.fetch(engine, who, self.topology.conversation(place), gap);
+            }
+        }
+        for number in self.outbox.unanswered(who, |number| self.audit.is_answered(number)) {
+            self.aside.resent += 1;
+            engine.send(who, number, self.topology.to(number));
+        }
+    }
+
+    /// Connection `who` asks for a page of history in the middle of what it has; `false`: there is nothing yet, or it
+    /// still waits for the last one.
+    pub fn look_back(&mut self, engine: &mut Engine, who: usize, random: u64) -> bool {
+        let places = self.topology.places_of(who + self.first);
+        let place = places.start + random as usize % places.len().max(1);
+        let floor = self.ledgers[place - self.first].floor();
+        if floor == 0 || self.pages.contains_key(&who) || !engine.is_ready(who) {
+            return false;
+        }
+        let conversation = self.topology.conversation(place);
+        let from = random % floor + 1;
+        // Up to what it has: what is newer may be on its way by push.
+        let fetch = Fetch {
+            conversation: conversation.clone(),
+            from: Seq(from),
+            to: Seq(floor),
+            limit: 50,
+            backwards: false,
+        };
+        let asked = engine.send_frame(who, &ClientFrame::Fetch(fetch));
+        if asked {
+            self.pages.insert(who, (conversation, engine.clock().now()));
+        }
+        asked
+    }
+
+    /// The newest seq that connection `who` has without a hole, in a conversation chosen by `random`.
+    pub fn position(&self, who: usize, random: u64) -> (ConversationId, Seq) {
+        let places = self.topology.places_of(who + self.first);
+        let place = places.start + random as usize % places.len().max(1);
+        (self.topology.conversation(place), Seq(self.ledgers[place - self.first].floor()))
     }
 
     fn counters(&self, engine: &Engine) -> Counters {
@@ -200,7 +306,7 @@ impl<'a> Watch<'a> {
             journal.flush()?;
         }
         Ok(Outcome {
-            findings: traffic.audit.findings(),
+            findings: traffic.audit.findings(|number| traffic.topology.recipients(number)),
             measured: schedule.measured(),
             seconds: schedule.measured_seconds(),
             unsent,

@@ -45,6 +45,30 @@ pub fn parse(bytes: &[u8]) -> anyhow::Result<Option<(Kind, usize, usize)>> {
     Ok((bytes.len() >= start + length).then_some((kind, start, start + length)))
 }
 
+/// Replaces `out` by one whole, masked frame that begins with the byte `first`.
+pub fn mask(out: &mut Vec<u8>, first: u8, mask: [u8; 4], payload: &[u8]) {
+    let length = payload.len();
+    out.clear();
+    out.push(first);
+    match (u8::try_from(length), u16::try_from(length)) {
+        (Ok(short @ ..=125), _) => out.push(0x80 | short),
+        (_, Ok(medium)) => {
+            out.push(0x80 | 126);
+            out.extend_from_slice(&medium.to_be_bytes());
+        }
+        _ => {
+            out.push(0x80 | 127);
+            out.extend_from_slice(&(length as u64).to_be_bytes());
+        }
+    }
+    out.extend_from_slice(&mask);
+    let start = out.len();
+    out.extend_from_slice(payload);
+    for (byte, mask) in out[start..].iter_mut().zip(mask.iter().cycle()) {
+        *byte ^= mask;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

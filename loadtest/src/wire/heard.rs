@@ -4,6 +4,7 @@
 use memchr::memmem::Finder;
 use proto::{Encoding, ServerFrame};
 
+use super::protobuf::{Content, each_field, next_field};
 use crate::stamp::Stamp;
 
 /// What a frame said.
@@ -18,8 +19,21 @@ pub enum Heard {
         /// Which message it is.
         stamp: Option<Stamp>,
     },
-    /// Anything else.
+    /// A send was not done.
+    Refused {
+        /// Which; `None` when the server did not say.
+        stamp: Option<Stamp>,
+        /// Its name or number.
+        code: &'static str,
+    },
+    /// The server is ready for this connection.
+    Ready,
+    /// The server wants to hear that somebody is there.
+    Call,
+    /// Any other of Tidegate's frames.
     Other(Box<ServerFrame>),
+    /// Something that means nothing here.
+    Nothing,
 }
 
 /// What an ack said.
@@ -130,45 +144,6 @@ fn scan_proto(payload: &[u8]) -> Option<Heard> {
         }
         _ => None,
     }
-}
-
-enum Content<'a> {
-    Number(u64),
-    Bytes(&'a [u8]),
-}
-
-fn each_field<'a>(mut bytes: &'a [u8], mut take: impl FnMut(u64, Content<'a>)) -> Option<()> {
-    while !bytes.is_empty() {
-        let (field, content, rest) = next_field(bytes)?;
-        take(field, content);
-        bytes = rest;
-    }
-    Some(())
-}
-
-/// One protobuf field: number, content and what follows it. `None`: not of a wire type that these frames have.
-fn next_field(bytes: &[u8]) -> Option<(u64, Content<'_>, &[u8])> {
-    let (key, rest) = varint(bytes)?;
-    let (value, rest) = varint(rest)?;
-    match key & 7 {
-        0 => Some((key >> 3, Content::Number(value), rest)),
-        2 => {
-            let (content, rest) = rest.split_at_checked(usize::try_from(value).ok()?)?;
-            Some((key >> 3, Content::Bytes(content), rest))
-        }
-        _ => None,
-    }
-}
-
-fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let mut value = 0;
-    for (at, byte) in bytes.iter().enumerate().take(10) {
-        value |= u64::from(byte & 0x7f) << (7 * at);
-        if byte & 0x80 == 0 {
-            return Some((value, &bytes[at + 1..]));
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use proto::{ClientFrame, Encoding};
 
+use super::frame;
 use crate::stamp::Stamp;
 
 /// Builds frames of one run. Reuses its buffer: what a method returns holds until the next call.
@@ -20,8 +21,8 @@ pub struct Builder {
 /// Where a message goes, in the form in which the frame has it.
 #[derive(Clone, Copy, Debug)]
 pub enum To<'a> {
-    /// The direct conversation with a user.
-    User(&'a str),
+    /// The direct conversation with the user of a connection.
+    User(&'a str, usize),
     /// A conversation by its id.
     Conversation(&'a str),
 }
@@ -84,7 +85,7 @@ impl Builder {
         out.extend_from_slice(stamp.to_id(self.started_ms).hyphenated(&mut [0; 36]).as_bytes());
         // Ids have no character that JSON escapes.
         match to {
-            To::User(user) => {
+            To::User(user, _) => {
                 out.extend_from_slice(br#"","to_user":""#);
                 out.extend_from_slice(user.as_bytes());
             }
@@ -102,7 +103,7 @@ impl Builder {
     fn send_proto(&mut self, number: u64, to: To<'_>) {
         let stamp = Stamp { run: self.run, number };
         let (field, name) = match to {
-            To::User(user) => (3, user),
+            To::User(user, _) => (3, user),
             To::Conversation(conversation) => (2, conversation),
         };
         let text = crate::stamp::STAMP_BYTES + self.padding.len();
@@ -123,26 +124,7 @@ impl Builder {
     }
 
     fn finish(&mut self, first: u8) -> &[u8] {
-        let length = self.payload.len();
-        self.frame.clear();
-        self.frame.push(first);
-        match (u8::try_from(length), u16::try_from(length)) {
-            (Ok(short @ ..=125), _) => self.frame.push(0x80 | short),
-            (_, Ok(medium)) => {
-                self.frame.push(0x80 | 126);
-                self.frame.extend_from_slice(&medium.to_be_bytes());
-            }
-            _ => {
-                self.frame.push(0x80 | 127);
-                self.frame.extend_from_slice(&(length as u64).to_be_bytes());
-            }
-        }
-        self.frame.extend_from_slice(&self.mask);
-        let start = self.frame.len();
-        self.frame.extend_from_slice(&self.payload);
-        for (byte, mask) in self.frame[start..].iter_mut().zip(self.mask.iter().cycle()) {
-            *byte ^= mask;
-        }
+        frame::mask(&mut self.frame, first, self.mask, &self.payload);
         &self.frame
     }
 }
@@ -186,7 +168,7 @@ mod tests {
                 let (bob, me) = (UserId::parse("bob").expect("id"), UserId::parse("me").expect("id"));
                 let conversation = ConversationId::direct(&me, &bob);
                 let targets = [
-                    (To::User("bob"), Recipient::User(bob.clone())),
+                    (To::User("bob", 1), Recipient::User(bob.clone())),
                     (To::Conversation(conversation.as_str()), Recipient::Conversation(conversation.clone())),
                 ];
                 for (to, expected) in targets {

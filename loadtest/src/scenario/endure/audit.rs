@@ -30,7 +30,7 @@ pub(super) async fn check(context: &Context, circles: &Circles, book: &Book) -> 
     for some in circles.conversations().chunks(READERS) {
         let (sender, mut results) = tokio::sync::mpsc::channel(READERS);
         for (conversation, who) in some.iter().cloned() {
-            let config = verify::client_config(context, &circles.users()[who]);
+            let config = verify::client_config(context, &circles.users()[who])?;
             let (own_tasks, sender) = (tasks.clone(), sender.clone());
             tasks.spawn("history", async move {
                 let entries = verify::read(config, &own_tasks, &conversation).await;

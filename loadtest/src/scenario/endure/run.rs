@@ -93,7 +93,7 @@ pub(super) async fn run(
 async fn connect(context: &Context, circles: &Circles, shared: &Shared) -> anyhow::Result<Vec<Client>> {
     let mut clients = Vec::new();
     for (who, user) in circles.users().iter().enumerate() {
-        let (tokens, user) = (context.tokens.clone(), user.clone());
+        let (tokens, user) = (context.tokens()?.clone(), user.clone());
         let tokens = TokenSource::from_fn(move || std::future::ready(Ok(tokens.issue(&user))));
         let mut config = ClientConfig::new(context.common.url.clone(), tokens);
         config.encoding = context.common.encoding.into();

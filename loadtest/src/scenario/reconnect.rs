@@ -1,0 +1,126 @@
+//! `reconnect`: sockets drop and come back. What was sent to who was away is fetched, what was not answered is sent again,
+//! and in the end nothing may be missing or doubled.
+//!
+//! ```text
+//! ready ── its time comes: hangs up ──► away ── offline over ──► opening ── ready ──► resume ── no gap ──► caught up
+//!   └───── the server closes ─────────► away (a random part of --jitter) ──┘
+//! ```
+
+use anyhow::bail;
+use rand::RngExt as _;
+
+use super::{Context, Driven, Measured, Result, conclude, figures_of, nanos};
+use crate::arguments::Reconnect;
+use crate::clock::Nanos;
+use crate::engine::Engine;
+use crate::latency::Latencies;
+use crate::topology::Topology;
+use crate::traffic::{Activity, Order, Pace, Traffic};
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Here,
+    Away { until: Nanos },
+    Opening { since: Nanos },
+    CatchingUp { since: Nanos },
+}
+
+/// All connections and when they drop.
+struct Dropping {
+    states: Vec<State>,
+    /// When each drops next; none when only the server closes.
+    drops_at: Vec<Nanos>,
+    every: Nanos,
+    offline: Nanos,
+    jitter: Nanos,
+    drops: u64,
+    closed: u64,
+    /// From the begin of a new socket to its first answer, and until nothing is missing.
+    ready: Latencies,
+    caught_up: Latencies,
+}
+
+impl Activity for Dropping {
+    fn turn(&mut self, engine: &mut Engine, traffic: &mut Traffic, sending: bool) -> anyhow::Result<()> {
+        let now = engine.clock().now();
+        for who in 0..self.states.len() {
+            self.states[who] = match self.states[who] {
+                State::Here if engine.is_closed(who) => {
+                    self.closed += 1;
+                    State::Away { until: now + self.wait() }
+                }
+                State::Here if sending && self.every > 0 && now >= self.drops_at[who] => {
+                    self.drops += 1;
+                    self.drops_at[who] += self.every;
+                    engine.hang_up(who);
+                    State::Away { until: now + self.offline }
+                }
+                State::Away { until } if now >= until => {
+                    engine.reopen(who)?;
+                    State::Opening { since: now }
+                }
+                State::Opening { .. } if engine.is_closed(who) => State::Away { until: now + self.wait() },
+                State::Opening { since } if engine.is_ready(who) => {
+                    self.ready.record(now - since);
+                    traffic.resume(engine, who);
+                    State::CatchingUp { since }
+                }
+                State::CatchingUp { .. } if engine.is_closed(who) => State::Away { until: now + self.wait() },
+                State::CatchingUp { since } if traffic.is_complete(who) => {
+                    self.caught_up.record(now - since);
+                    State::Here
+                }
+                same => same,
+            };
+        }
+        Ok(())
+    }
+
+    fn is_done(&self) -> bool {
+        self.states.iter().all(|state| matches!(state, State::Here))
+    }
+}
+
+impl Dropping {
+    fn wait(&self) -> Nanos {
+        rand::rng().random_range(0..=self.jitter)
+    }
+}
+
+pub(super) fn run(context: &Context, settings: &Reconnect) -> Result {
+    if settings.connections < 2 || settings.rate <= 0.0 {
+        bail!("reconnect needs two connections or more, and a rate above 0");
+    }
+    let mut progress = context.progress("reconnect");
+    let topology = Topology::pairs(&context.prefix("reconnect"), settings.connections);
+    let pace = Pace::steady(settings.rate, settings.load.times());
+    let order = Order { patient: true, ..Order::new(topology, context.run, pace) };
+    let mut engine = context.engine_for(&order, &settings.load, 0)?;
+    let every = nanos(settings.drop_every);
+    let (driven, dropping) = context.drive_with(&mut engine, order, &mut progress, |engine, topology| {
+        engine.tolerate_failures();
+        let (now, count) = (engine.clock().now(), topology.users().len() as u64);
+        Ok(Dropping {
+            states: vec![State::Here; topology.users().len()],
+            drops_at: (0..count).map(|who| now + every * (who.wrapping_mul(7919) % count) / count).collect(),
+            every,
+            offline: nanos(settings.offline),
+            jitter: nanos(settings.jitter),
+            drops: 0,
+            closed: 0,
+            ready: Latencies::default(),
+            caught_up: Latencies::default(),
+        })
+    })?;
+    let Driven { ramp, outcome, closed } = driven;
+    let mut figures = figures_of("reconnect", &ramp, &outcome, closed);
+    // Sockets that the server closes are what this is about, and no fault.
+    let verdict = conclude(&mut figures, "reconnect", &outcome, &settings.load, 0);
+    figures.count("drops", dropping.drops);
+    figures.count("closed_by_server", dropping.closed);
+    figures.count("open_failures", engine.tally().failed);
+    figures.count("resent", outcome.traffic.aside.resent);
+    figures.latencies("reopen", &dropping.ready);
+    figures.latencies("caught_up", &dropping.caught_up);
+    Ok(Measured { figures, verdict, courses: vec![("reconnect", outcome.traffic.course)], steps: None })
+}

@@ -1,0 +1,138 @@
+//! Scenarios that open sockets again, read slowly or hold many conversations, against a small server.
+
+use std::process::{Command, Output};
+
+use lifecycle::Tasks;
+
+#[path = "../../client/tests/peer/server.rs"]
+mod peer;
+
+use peer::{Fault, Peer};
+
+const SECRET: &str = "0a1b2c3d4e5f60718293a4b5c6d7e8f9-loadtest";
+/// Whether it works is asked here: a busy machine may be late.
+const SHORT: [&str; 8] = ["--seconds", "3s", "--warm-up", "200ms", "--lateness-max", "20s", "--grace", "20s"];
+
+struct Run {
+    output: Output,
+    report: serde_json::Value,
+}
+
+impl Run {
+    fn figure(&self, name: &str) -> f64 {
+        let value = self.report["figures"][name]["value"].as_f64();
+        value.unwrap_or_else(|| panic!("no figure {name}: {}", self.text()))
+    }
+
+    fn code(&self) -> Option<i32> {
+        self.output.status.code()
+    }
+
+    fn text(&self) -> String {
+        let (out, err) = (&self.output.stdout, &self.output.stderr);
+        format!("{}{}", String::from_utf8_lossy(out), String::from_utf8_lossy(err))
+    }
+}
+
+async fn run(fault: Option<Fault>, arguments: &[&str]) -> Run {
+    let tasks = Tasks::default();
+    let peer = Peer::start(&tasks, fault).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let json = folder.path().join("report.json");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadtest"));
+    command.args(arguments).args(["--url", &peer.url(), "--secret", SECRET, "--quiet", "--json"]).arg(&json);
+    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("run").expect("started");
+    tasks.drain();
+    let text = std::fs::read_to_string(&json).unwrap_or_default();
+    Run { output, report: serde_json::from_str(&text).unwrap_or_default() }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storm_is_measured_beside_the_established() {
+    let storm = ["storm", "--connections", "60", "--established", "10", "--rate", "100", "--after", "1s"];
+    let run = run(None, &[&storm[..], &SHORT].concat()).await;
+    assert_eq!(run.code(), Some(0), "{}", run.text());
+    assert_eq!((run.figure("storm.opened"), run.figure("storm.open_failures")), (60.0, 0.0));
+    assert!(run.figure("storm.opened_rate") > 1.0 && run.figure("storm.opening.p99") > 0.0);
+    assert_eq!(run.figure("storm.delivered"), run.figure("storm.acked"), "{}", run.text());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dropped_sockets_come_back_and_nothing_is_missing() {
+    let reconnect =
+        ["reconnect", "--connections", "10", "--rate", "200", "--drop-every", "1s", "--offline", "300ms"];
+    let run = run(None, &[&reconnect[..], &SHORT].concat()).await;
+    assert_eq!(run.code(), Some(0), "{}", run.text());
+    assert!(run.figure("reconnect.drops") >= 10.0 && run.figure("reconnect.healed") >= 1.0, "{}", run.text());
+    assert_eq!(run.figure("reconnect.acked"), 640.0, "{}", run.text());
+    assert_eq!(run.figure("reconnect.delivered"), 640.0, "{}", run.text());
+    assert!(run.figure("reconnect.caught_up.p99") > 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_loss_is_found_although_sockets_come_and_go() {
+    let reconnect =
+        ["reconnect", "--connections", "10", "--rate", "200", "--drop-every", "1s", "--offline", "300ms"];
+    let run = run(Some(Fault::Lose(30)), &[&reconnect[..], &SHORT, &["--grace", "3s"]].concat()).await;
+    assert_eq!((run.code(), run.figure("reconnect.lost")), (Some(3), 1.0), "{}", run.text());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_hangs_up_is_come_back_to() {
+    let reconnect =
+        ["reconnect", "--connections", "10", "--rate", "200", "--drop-every", "0s", "--jitter", "300ms"];
+    let run = run(Some(Fault::Hangup(30)), &[&reconnect[..], &SHORT].concat()).await;
+    assert_eq!(run.code(), Some(0), "{}", run.text());
+    assert_eq!((run.figure("reconnect.drops"), run.figure("reconnect.closed_by_server")), (0.0, 1.0));
+    assert!(run.figure("reconnect.resent") >= 1.0, "{}", run.text());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_readers_end_complete() {
+    let slow = ["slow", "--members", "10", "--rate", "100", "--slow-share", "0.2", "--slow-bytes", "2000"];
+    let run = run(None, &[&slow[..], &SHORT].concat()).await;
+    assert_eq!(run.code(), Some(0), "{}", run.text());
+    assert_eq!(run.figure("slow.slow_readers"), 2.0);
+    assert_eq!(run.figure("slow.delivered"), run.figure("slow.acked") * 9.0, "{}", run.text());
+    assert!(run.figure("slow.p99_ratio") > 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_population_is_audited_in_every_conversation() {
+    let mixed = [
+        "mixed",
+        "--people",
+        "64",
+        "--groups",
+        "5",
+        "--members-max",
+        "20",
+        "--rate",
+        "200",
+        "--day",
+        "2s",
+        "--history-rate",
+        "50",
+    ];
+    let run_clean = run(None, &[&mixed[..], &SHORT].concat()).await;
+    assert_eq!(run_clean.code(), Some(0), "{}", run_clean.text());
+    assert!(run_clean.figure("mixed.delivered") > run_clean.figure("mixed.acked"), "{}", run_clean.text());
+    assert!(run_clean.figure("mixed.pages") > 0.0 && run_clean.figure("mixed.typing") > 0.0);
+    let lossy = run(Some(Fault::Lose(30)), &[&mixed[..], &SHORT, &["--grace", "2s"]].concat()).await;
+    assert_eq!(lossy.code(), Some(3), "{}", lossy.text());
+    assert!(lossy.figure("mixed.lost") >= 1.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_highest_rate_is_found_and_a_loss_on_the_way_is_a_loss() {
+    let find =
+        ["find", "--from", "100", "--up-to", "200", "--target", "dm.delivery.p99<60s", "--pause", "0s"];
+    let dm = ["dm", "--connections", "10", "--seconds", "1s", "--warm-up", "100ms", "--lateness-max", "20s"];
+    let found = run(None, &[&find[..], &dm].concat()).await;
+    assert_eq!(found.code(), Some(0), "{}", found.text());
+    assert_eq!((found.figure("find.rate"), found.figure("find.steps")), (200.0, 2.0));
+    assert_eq!(found.report["steps"].as_array().map(Vec::len), Some(2));
+    assert_eq!(found.report["settings"]["scenario"], "dm");
+    let lossy = run(Some(Fault::Lose(30)), &[&find[..], &dm, &["--grace", "1s"]].concat()).await;
+    assert_eq!(lossy.code(), Some(3), "{}", lossy.text());
+}

@@ -1,0 +1,135 @@
+//! The same schedule and the same audit against other servers: `rawserver`, and a small one that speaks Centrifugo's
+//! client protocol.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Output, Stdio};
+
+use lifecycle::Tasks;
+
+#[path = "peers/centrifugo.rs"]
+mod centrifugo;
+
+use centrifugo::{Fault, Peer};
+
+const SECRET: &str = "0a1b2c3d4e5f60718293a4b5c6d7e8f9-loadtest";
+const SHORT: [&str; 8] = ["--seconds", "2s", "--warm-up", "200ms", "--lateness-max", "20s", "--grace", "5s"];
+const DM: [&str; 5] = ["dm", "--connections", "10", "--rate", "200"];
+const GROUP: [&str; 5] = ["group", "--members", "10", "--rate", "50"];
+
+/// A rawserver that is killed when it is dropped.
+struct Rawserver {
+    child: Child,
+    url: String,
+}
+
+impl Rawserver {
+    fn start(write: &str) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_loadtest"))
+            .args(["rawserver", "--listen", "127.0.0.1:0", "--write", write])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("started");
+        let mut url = String::new();
+        let stdout = child.stdout.take().expect("piped");
+        BufReader::new(stdout).read_line(&mut url).expect("its address");
+        Self { child, url: url.trim().to_owned() }
+    }
+}
+
+impl Drop for Rawserver {
+    fn drop(&mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("gone");
+    }
+}
+
+struct Run {
+    output: Output,
+    report: serde_json::Value,
+}
+
+impl Run {
+    fn figure(&self, name: &str) -> f64 {
+        let value = self.report["figures"][name]["value"].as_f64();
+        value.unwrap_or_else(|| panic!("no figure {name}: {}", self.text()))
+    }
+
+    fn code(&self) -> Option<i32> {
+        self.output.status.code()
+    }
+
+    fn text(&self) -> String {
+        let (out, err) = (&self.output.stdout, &self.output.stderr);
+        format!("{}{}", String::from_utf8_lossy(out), String::from_utf8_lossy(err))
+    }
+}
+
+fn run(driver: &str, url: &str, arguments: &[&str]) -> Run {
+    let folder = tempfile::tempdir().expect("a folder");
+    let json = folder.path().join("report.json");
+    let output = Command::new(env!("CARGO_BIN_EXE_loadtest"))
+        .args(arguments)
+        .args(["--driver", driver, "--url", url, "--secret", SECRET, "--quiet", "--json"])
+        .arg(&json)
+        .output()
+        .expect("started");
+    let text = std::fs::read_to_string(&json).unwrap_or_default();
+    Run { output, report: serde_json::from_str(&text).unwrap_or_default() }
+}
+
+fn is_whole(run: &Run, name: &str, recipients: f64) {
+    assert_eq!(run.code(), Some(0), "{}", run.text());
+    let acked = run.figure(&format!("{name}.acked"));
+    assert!(acked >= 110.0, "{}", run.text());
+    assert_eq!(run.figure(&format!("{name}.delivered")), acked * recipients, "{}", run.text());
+    assert!(run.figure(&format!("{name}.delivery.p99")) > 0.0);
+}
+
+#[test]
+fn the_raw_server_delivers_everything_in_both_ways_of_writing() {
+    for write in ["turn", "message"] {
+        let server = Rawserver::start(write);
+        let pid = server.child.id().to_string();
+        let arguments = [&DM[..], &SHORT, &["--server-pid", &pid]].concat();
+        is_whole(&run("raw", &server.url, &arguments), "dm", 1.0);
+        // Again on the same server: what the first run left there must not be in the way.
+        is_whole(&run("raw", &server.url, &[&GROUP[..], &SHORT].concat()), "group", 9.0);
+        is_whole(&run("raw", &server.url, &[&GROUP[..], &SHORT].concat()), "group", 9.0);
+        let idle = run("raw", &server.url, &["idle", "--connections", "50", "--hold", "100ms"]);
+        assert_eq!((idle.code(), idle.figure("idle.connections")), (Some(0), 50.0), "{}", idle.text());
+    }
+}
+
+#[test]
+fn what_only_tidegate_does_is_refused_with_a_reason() {
+    let refused = run("raw", "ws://127.0.0.1:1/", &["mixed"]);
+    assert_eq!(refused.code(), Some(1));
+    assert!(refused.text().contains("only Tidegate does"), "{}", refused.text());
+}
+
+async fn against(fault: Option<Fault>, arguments: Vec<&'static str>) -> Run {
+    let tasks = Tasks::default();
+    let peer = Peer::start(&tasks, fault).await;
+    let url = format!("ws://{}", peer.address);
+    let run = tokio::task::spawn_blocking(move || run("centrifugo", &url, &arguments)).await.expect("run");
+    tasks.drain();
+    run
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn centrifugos_protocol_is_spoken_in_both_encodings() {
+    for encoding in ["json", "proto"] {
+        let words = ["--encoding", encoding];
+        is_whole(&against(None, [&DM[..], &SHORT, &words].concat()).await, "dm", 1.0);
+        is_whole(&against(None, [&GROUP[..], &SHORT, &words].concat()).await, "group", 9.0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn its_losses_are_found_and_a_namespace_without_history_is_refused() {
+    let lossy = against(Some(Fault::Lose), [&DM[..], &SHORT, &["--grace", "1s"]].concat()).await;
+    assert_eq!((lossy.code(), lossy.figure("dm.lost")), (Some(3), 1.0), "{}", lossy.text());
+    let blind = against(Some(Fault::NoHistory), [&DM[..], &SHORT].concat()).await;
+    assert_eq!(blind.code(), Some(1), "{}", blind.text());
+    assert!(blind.text().contains("history_size"), "{}", blind.text());
+}
