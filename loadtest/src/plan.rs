@@ -25,88 +25,99 @@ pub struct Need {
     pub because: String,
 }
 
+/// What there is to do in a second.
+struct Rates {
+    dms: f64,
+    posts: f64,
+    deliveries: f64,
+    beats: f64,
+}
+
 /// Everything that is needed.
 pub fn needs(settings: &PlanSettings) -> Vec<Need> {
-    let mut needs = Vec::new();
-    let mut need = |name, value: f64, unit, because: String| {
-        needs.push(Need { name, value, unit, because });
-        value
-    };
     let connections = settings.connections as f64;
-    let busy = (settings.busy_max / 100.0).clamp(0.01, 1.0);
-    let tls = settings.tls_share * settings.tls_bytes;
-    let each = settings.connection_bytes + settings.kernel_bytes + tls;
-    let memory = need(
-        "memory of connections",
-        connections * each / GIB,
-        "GiB",
-        format!(
-            "{} user + {} kernel + {tls:.0} TLS bytes each",
-            settings.connection_bytes, settings.kernel_bytes
-        ),
-    );
-    need("memory of gateways", memory / busy, "GiB", format!("filled to {} %", settings.busy_max));
-    let dms = connections * settings.dm_per_hour / 3600.0;
     let posts = connections * settings.group_per_hour / 3600.0;
-    let deliveries = posts * settings.members_online;
-    need("direct messages", dms, "/s", format!("{} an hour from each", settings.dm_per_hour));
-    need("group messages", posts, "/s", format!("{} an hour from each", settings.group_per_hour));
-    need(
-        "group deliveries",
-        deliveries,
-        "/s",
-        format!("to {} members who are there", settings.members_online),
-    );
-    let beats = connections / settings.heartbeat.as_secs_f64().max(0.1);
-    need("heartbeats", beats, "/s", format!("one in {} s from each", settings.heartbeat.as_secs_f64()));
-    let cpu = |rate: f64, micros: f64| rate * micros / 1e6;
-    let calm = cpu(dms, settings.dm_us)
-        + cpu(posts, settings.group_us)
-        + cpu(deliveries, settings.delivery_us)
-        + cpu(beats, settings.heartbeat_us);
-    need("processors", calm / busy, "cores", format!("{calm:.2} busy, at {} %", settings.busy_max));
-    let back = connections / settings.return_within.as_secs_f64().max(1.0);
-    need(
-        "connections a second, all coming back",
-        back,
-        "/s",
-        format!("within {} s", settings.return_within.as_secs()),
-    );
-    need(
-        "processors while all come back",
-        (calm + cpu(back, settings.accept_us)) / busy,
-        "cores",
-        format!("{} µs to accept each, beside the rest", settings.accept_us),
-    );
-    let bytes = (dms * 2.0 + posts + deliveries) * (settings.message_bytes + PACKET_BYTES);
-    need(
-        "network of gateways",
-        bytes * 8.0 / 1e6,
-        "Mbit/s",
-        format!("{} bytes a message", settings.message_bytes),
-    );
-    let stored = (dms + posts) * settings.message_bytes * f64::from(settings.replicas) * 86_400.0;
-    need("log", stored / GIB, "GiB/day", format!("{} copies", settings.replicas));
-    need(
-        "store",
-        stored * f64::from(settings.kept_days) / GIB,
-        "GiB",
-        format!("kept for {} days, without compression", settings.kept_days),
-    );
-    need(
-        "open files of gateways",
-        (settings.connections + SPARE_FILES) as f64,
-        "",
-        "one a socket".to_owned(),
-    );
+    let rates = Rates {
+        dms: connections * settings.dm_per_hour / 3600.0,
+        posts,
+        deliveries: posts * settings.members_online,
+        beats: connections / settings.heartbeat.as_secs_f64().max(0.1),
+    };
+    let mut needs = memory(settings);
+    needs.extend(rates.needs(settings));
+    needs.extend(processors(settings, &rates));
+    needs.extend(bytes(settings, &rates));
+    let files = (settings.connections + SPARE_FILES) as f64;
+    needs.push(need("open files of gateways", files, "", "one a socket".to_owned()));
     let addresses = settings.connections.div_ceil(PORTS) as f64;
-    need(
-        "addresses of a generator or proxy",
-        addresses,
-        "",
-        format!("{PORTS} ports each, to one server address"),
-    );
+    let because = format!("{PORTS} ports each, to one server address");
+    needs.push(need("addresses of a generator or proxy", addresses, "", because));
     needs
+}
+
+fn need(name: &'static str, value: f64, unit: &'static str, because: String) -> Need {
+    Need { name, value, unit, because }
+}
+
+/// The share of processors and memory that may be used.
+fn busy(settings: &PlanSettings) -> f64 {
+    (settings.busy_max / 100.0).clamp(0.01, 1.0)
+}
+
+fn memory(settings: &PlanSettings) -> Vec<Need> {
+    let tls = settings.tls_share * settings.tls_bytes;
+    let (user, kernel) = (settings.connection_bytes, settings.kernel_bytes);
+    let memory = settings.connections as f64 * (user + kernel + tls) / GIB;
+    let because = format!("{user} user + {kernel} kernel + {tls:.0} TLS bytes each");
+    let filled = format!("filled to {} %", settings.busy_max);
+    vec![
+        need("memory of connections", memory, "GiB", because),
+        need("memory of gateways", memory / busy(settings), "GiB", filled),
+    ]
+}
+
+impl Rates {
+    fn needs(&self, settings: &PlanSettings) -> Vec<Need> {
+        let hourly = |count: f64| format!("{count} an hour from each");
+        let members = format!("to {} members who are there", settings.members_online);
+        let beat = format!("one in {} s from each", settings.heartbeat.as_secs_f64());
+        vec![
+            need("direct messages", self.dms, "/s", hourly(settings.dm_per_hour)),
+            need("group messages", self.posts, "/s", hourly(settings.group_per_hour)),
+            need("group deliveries", self.deliveries, "/s", members),
+            need("heartbeats", self.beats, "/s", beat),
+        ]
+    }
+}
+
+fn processors(settings: &PlanSettings, rates: &Rates) -> Vec<Need> {
+    let cpu = |rate: f64, micros: f64| rate * micros / 1e6;
+    let calm = cpu(rates.dms, settings.dm_us)
+        + cpu(rates.posts, settings.group_us)
+        + cpu(rates.deliveries, settings.delivery_us)
+        + cpu(rates.beats, settings.heartbeat_us);
+    let back = settings.connections as f64 / settings.return_within.as_secs_f64().max(1.0);
+    let busy = busy(settings);
+    let all_back = (calm + cpu(back, settings.accept_us)) / busy;
+    let within = format!("within {} s", settings.return_within.as_secs());
+    let because = format!("{} µs to accept each, beside the rest", settings.accept_us);
+    vec![
+        need("processors", calm / busy, "cores", format!("{calm:.2} busy, at {} %", settings.busy_max)),
+        need("connections a second, all coming back", back, "/s", within),
+        need("processors while all come back", all_back, "cores", because),
+    ]
+}
+
+fn bytes(settings: &PlanSettings, rates: &Rates) -> Vec<Need> {
+    let message = settings.message_bytes;
+    let sent = (rates.dms * 2.0 + rates.posts + rates.deliveries) * (message + PACKET_BYTES);
+    let log = (rates.dms + rates.posts) * message * f64::from(settings.replicas) * 86_400.0 / GIB;
+    let kept = format!("kept for {} days, without compression", settings.kept_days);
+    vec![
+        need("network of gateways", sent * 8.0 / 1e6, "Mbit/s", format!("{message} bytes a message")),
+        need("log", log, "GiB/day", format!("{} copies", settings.replicas)),
+        need("store", log * f64::from(settings.kept_days), "GiB", kept),
+    ]
 }
 
 /// For a terminal.

@@ -59,13 +59,19 @@ impl Traffic {
         let (Some(schedule), Some(_)) = (self.schedule, stamp) else { return };
         let older = seq <= self.ledgers[place].baseline();
         let Some(Stamp { number, .. }) = own else {
-            return if older { () } else { self.audit.extra() };
+            if !older {
+                self.audit.extra();
+            }
+            return;
         };
         if self.topology.receives(who + self.first, number) {
             if self.audit.delivered(number, seq, mark, in_order) {
                 self.delivered(&schedule, who, number, at);
             }
-        } else if !older && !(self.echoes && self.topology.sender(number) == who + self.first) {
+            return;
+        }
+        let echo = self.echoes && self.topology.sender(number) == who + self.first;
+        if !older && !echo {
             self.audit.extra();
         }
     }
