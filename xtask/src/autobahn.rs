@@ -85,11 +85,12 @@ fn target_folder() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| tree::root().join("target"), PathBuf::from)
 }
 
-/// The suite speaks nothing newer.
+/// The suite speaks nothing newer. Where pyenv has it, what `PATH` has may be a stand-in that only says so.
 fn find_python() -> Option<PathBuf> {
-    if let Some(python) = machine::on_path("python2.7") {
-        return Some(python);
-    }
+    python_of_pyenv().or_else(|| machine::on_path("python2.7"))
+}
+
+fn python_of_pyenv() -> Option<PathBuf> {
     let pyenv = |arguments: &[&str]| {
         let output = Command::new("pyenv").args(arguments).output().ok()?;
         String::from_utf8(output.stdout).ok()
