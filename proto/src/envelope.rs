@@ -5,7 +5,6 @@
 
 mod command;
 mod command_request;
-mod contact_request;
 mod deliveries;
 mod delivery;
 mod delivery_reply;

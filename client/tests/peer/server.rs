@@ -217,7 +217,6 @@ impl State {
     fn members(&self, conversation: &ConversationId) -> Vec<UserId> {
         match conversation.kind() {
             ConversationKind::Direct(one, other) => vec![one, other],
-            ConversationKind::Pair(..) => Vec::new(),
             ConversationKind::Group(_) => self.groups.get(conversation).cloned().unwrap_or_default(),
         }
     }
@@ -235,11 +234,7 @@ impl State {
             time: Timestamp(1),
             left: false,
         });
-        ServerFrame::Delta(Delta {
-            conversations: conversations.collect(),
-            cursor: "c".into(),
-            ..Delta::default()
-        })
+        ServerFrame::Delta(Delta { conversations: conversations.collect(), cursor: "c".into(), more: false })
     }
 
     /// Stores a send once, pushes it to everybody else, and says what the sender gets.
