@@ -43,6 +43,11 @@ pub trait Driver: Debug {
     /// Message `number`, from connection `who`.
     fn send(&mut self, number: u64, to: To<'_>) -> &[u8];
 
+    /// The same message once more, on a new socket.
+    fn resend(&mut self, number: u64, to: To<'_>) -> &[u8] {
+        self.send(number, to)
+    }
+
     /// One of Tidegate's frames; `None` where the server does not know them.
     fn frame(&mut self, frame: &ClientFrame) -> Option<&[u8]>;
 

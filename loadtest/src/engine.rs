@@ -191,6 +191,12 @@ impl Engine {
         connections[who].write(driver.send(number, to))
     }
 
+    /// As [`Self::send`], of a message that was sent before on another socket.
+    pub fn resend(&mut self, who: usize, number: u64, to: To<'_>) -> bool {
+        let Sockets { connections, driver, .. } = &mut self.sockets;
+        connections[who].write(driver.resend(number, to))
+    }
+
     /// Sends any of Tidegate's frames on connection `who`; `false` also where the server does not know them.
     pub fn send_frame(&mut self, who: usize, frame: &ClientFrame) -> bool {
         let Sockets { connections, driver, .. } = &mut self.sockets;

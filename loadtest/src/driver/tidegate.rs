@@ -55,6 +55,10 @@ impl Driver for Tidegate {
         self.builder.send(number, to)
     }
 
+    fn resend(&mut self, number: u64, to: To<'_>) -> &[u8] {
+        self.builder.resend(number, to)
+    }
+
     fn frame(&mut self, frame: &ClientFrame) -> Option<&[u8]> {
         Some(self.builder.frame(frame))
     }

@@ -219,7 +219,7 @@ impl Traffic {
         }
         for number in self.outbox.unanswered(who, |number| self.audit.is_answered(number)) {
             self.aside.resent += 1;
-            engine.send(who, number, self.topology.to(number));
+            engine.resend(who, number, self.topology.to(number));
         }
     }
 

@@ -1,6 +1,7 @@
 //! Client frames, built straight into their masked WebSocket form.
 
-use proto::{ClientFrame, Encoding};
+use proto::client_frame::{AckMode, Recipient, Send};
+use proto::{Body, ClientFrame, ConversationId, Encoding, UserId};
 
 use super::frame;
 use crate::stamp::Stamp;
@@ -49,6 +50,28 @@ impl Builder {
             Encoding::Proto => self.send_proto(number, to),
         }
         self.finish(self.opcode())
+    }
+
+    /// A second try of message `number`, and it says so: the server then looks whether it has the first.
+    pub fn resend(&mut self, number: u64, to: To<'_>) -> &[u8] {
+        let stamp = Stamp { run: self.run, number };
+        let text = [&stamp.to_text()[..], &self.padding].concat();
+        let to = match to {
+            To::User(user, _) => UserId::parse(user).map(Recipient::User),
+            To::Conversation(conversation) => {
+                ConversationId::parse(conversation).map(Recipient::Conversation)
+            }
+        };
+        let send = Send {
+            client_message_id: stamp.to_id(self.started_ms),
+            to: to.unwrap_or_else(|_| unreachable!("ids of a topology are made from ids")),
+            body: Body::text(String::from_utf8_lossy(&text).into_owned()),
+            ack: AckMode::Persisted,
+            attempt: 1,
+            age_ms: 0,
+            after: None,
+        };
+        self.frame(&ClientFrame::Send(send))
     }
 
     /// Any frame.
@@ -145,9 +168,6 @@ fn varint_bytes(value: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use proto::client_frame::{AckMode, Recipient, Send};
-    use proto::{Body, ConversationId, UserId};
-
     use super::*;
 
     fn unmasked(frame: &[u8]) -> Vec<u8> {
@@ -184,7 +204,10 @@ mod tests {
                         after: None,
                     };
                     let payload = unmasked(builder.send(99, to));
-                    assert_eq!(ClientFrame::decode(encoding, &payload), Ok(ClientFrame::Send(send)));
+                    assert_eq!(ClientFrame::decode(encoding, &payload), Ok(ClientFrame::Send(send.clone())));
+                    let again = ClientFrame::Send(Send { attempt: 1, ..send });
+                    let payload = unmasked(builder.resend(99, to));
+                    assert_eq!(ClientFrame::decode(encoding, &payload), Ok(again));
                 }
             }
         }
