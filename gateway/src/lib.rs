@@ -43,6 +43,7 @@ mod rate;
 mod running;
 mod session;
 mod shard;
+mod socket;
 pub mod websocket;
 mod wheel;
 

@@ -16,17 +16,17 @@ use std::task::Waker;
 
 use proto::client_frame::Sync;
 use proto::{DeviceId, Encoding, LoginId, UserId};
-use tokio::net::TcpStream;
 
 use crate::admission::Admitted;
 use crate::mailbox::{Mailbox, Taking};
 use crate::rate::RateMeter;
+use crate::socket::Socket;
 use crate::websocket::Decoder;
 use crate::wheel::Tick;
 
 /// See the module.
 pub(crate) struct Session {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Socket,
     /// Of the connection's task: woken when the delivery loop leaves something to it.
     pub(crate) waker: Option<Waker>,
     pub(crate) decoder: Decoder,

@@ -15,7 +15,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
@@ -25,6 +24,7 @@ use crate::handshake::{Decision, Opening, SOCKET_PATHS, decide, redeemed, too_ma
 use crate::metrics::count_handshake;
 use crate::proxy::read_preface;
 use crate::shard::Context;
+use crate::socket::Socket;
 
 /// hyper's buffer for a request's head; what it cannot hold is answered with 431.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -32,7 +32,7 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// A connection that was just accepted.
 pub(crate) struct Http {
     pub(crate) context: Rc<Context>,
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Socket,
     pub(crate) peer: SocketAddr,
     pub(crate) admitted: Admitted,
     /// Held until the first request is there.
@@ -43,7 +43,7 @@ pub(crate) struct Http {
 
 /// A socket whose handshake is done.
 pub(crate) struct Upgraded {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Socket,
     /// What the client sent behind the handshake without waiting for its answer.
     pub(crate) leftover: Bytes,
     pub(crate) opening: Opening,

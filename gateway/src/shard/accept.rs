@@ -12,6 +12,7 @@ use super::run::Context;
 use crate::admission::Admitted;
 use crate::connection::{self, Connection};
 use crate::listener;
+use crate::socket::Socket;
 
 /// After a failed accept: the usual cause is that the process has no descriptor left, which takes a while to pass.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
@@ -54,6 +55,7 @@ fn begin(
     // What a trusted proxy has to say about the client is not here yet.
     let counts = !context.config.proxies.trust(peer.ip());
     let crowded = if counts { admitted.count_address(peer.ip()).err() } else { None };
+    let stream = Socket::Plain(stream);
     let http = connection::Http { context: Rc::clone(context), stream, peer, admitted, handshake, crowded };
     context.tasks.spawn_local(Connection::new(Rc::clone(shard), http));
 }

@@ -4,7 +4,6 @@ use proto::CloseCode;
 
 use super::Shard;
 use super::interested::Leaving;
-use crate::listener::finish_sending;
 use crate::metrics::count_close;
 use crate::session::{Flags, Phase, SessionKey};
 use crate::websocket::{Close, close_frame};
@@ -44,7 +43,7 @@ impl Shard {
 
     /// After the mailbox was written: whether that ends the session.
     pub(super) fn finish_close(&mut self, key: SessionKey) {
-        let Some(session) = self.sessions.get(key) else { return };
+        let Some(session) = self.sessions.get_mut(key) else { return };
         if !session.is_closing() {
             return;
         }
@@ -53,7 +52,7 @@ impl Shard {
         } else if session.decoder.has_ended() {
             // What the client sends cannot be understood any more, its close frame included: only the end of its
             // stream is waited for. Closing at once could reset the connection before the close frame is read.
-            finish_sending(&session.stream);
+            session.stream.finish_sending();
         }
     }
 

@@ -142,12 +142,7 @@ fn write(session: &mut Session, pool: &mut Pool, tally: &mut Tally, now: Tick) -
         let written = if filled == 0 {
             0
         } else {
-            // `send` is cheaper than `writev`, and most often there is one message.
-            let tried = match &slices[..filled] {
-                [one] => session.stream.try_write(one),
-                several => session.stream.try_write_vectored(several),
-            };
-            match tried {
+            match session.stream.try_write(&slices[..filled]) {
                 Ok(0) => return Flushed::Broken,
                 Ok(written) => written,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Flushed::Blocked,
