@@ -161,6 +161,6 @@ impl LocalInbox {
 
 impl Drop for LocalInbox {
     fn drop(&mut self) {
-        self.local.close_inbox(self.node);
+        self.local.close_inbox(self.node, self.index);
     }
 }

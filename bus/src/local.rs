@@ -119,12 +119,14 @@ impl Local {
         index
     }
 
-    pub(crate) fn close_inbox(&self, node: NodeId) {
+    /// Closes the inbox with that index. The node may have another one by now, which stays.
+    pub(crate) fn close_inbox(&self, node: NodeId, index: usize) {
         let mut nodes = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(index) = nodes.index.remove(&node) {
-            nodes.slots[index] = None;
-            self.interest.forget_node(index);
+        if nodes.index.get(&node) == Some(&index) {
+            nodes.index.remove(&node);
         }
+        nodes.slots[index] = None;
+        self.interest.forget_node(index);
     }
 
     pub(crate) fn beat(&self, heartbeat: Heartbeat) {

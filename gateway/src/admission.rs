@@ -108,6 +108,32 @@ impl Admission {
         Admitted { admission: Arc::clone(self), address: 0, user: 0, rates: None }
     }
 
+    /// The place of a connection that another process let in, whatever the limits of this one are. The caller sees to it
+    /// that there are as many places.
+    pub(crate) fn inherit(self: &Arc<Self>, address: Option<IpAddr>, user: Option<&UserId>) -> Admitted {
+        let mut admitted = Admitted { admission: Arc::clone(self), address: 0, user: 0, rates: None };
+        self.connections.forget_permits(1);
+        if let Some(key) = address.and_then(|address| self.address_key(address)) {
+            self.addresses.with(key, self.now_us(), |entry| entry.connections += 1);
+            admitted.address = key;
+        }
+        if let Some(user) = user {
+            let key = self.key(user);
+            self.users.with(key, self.now_us(), |entry| entry.sockets += 1);
+            admitted.user = key;
+        }
+        admitted
+    }
+
+    /// What an address is counted by; `None` for one that is not.
+    fn address_key(&self, address: IpAddr) -> Option<u64> {
+        match address.to_canonical() {
+            address if address.is_loopback() => None,
+            IpAddr::V4(v4) => Some(self.key(IpAddr::V4(v4))),
+            IpAddr::V6(v6) => Some(self.key(prefix(v6))),
+        }
+    }
+
     /// Waits for a place for one handshake.
     pub(crate) async fn handshake(&self) -> OwnedSemaphorePermit {
         match Arc::clone(&self.handshakes).acquire_owned().await {
@@ -130,15 +156,8 @@ impl Admitted {
     /// an answer.
     pub(crate) fn count_address(&mut self, address: IpAddr) -> Result<(), Crowded> {
         self.forget_address();
-        let address = address.to_canonical();
-        if address.is_loopback() {
-            return Ok(());
-        }
         let admission = &self.admission;
-        let key = match address {
-            IpAddr::V4(_) => admission.key(address),
-            IpAddr::V6(v6) => admission.key(prefix(v6)),
-        };
+        let Some(key) = admission.address_key(address) else { return Ok(()) };
         let now_us = admission.now_us();
         admission.addresses.with(key, now_us, |entry| {
             if entry.connections >= admission.limits.per_address_max {

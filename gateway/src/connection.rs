@@ -25,6 +25,11 @@ enum Stage {
 }
 
 impl Connection {
+    /// Of a socket that another process has opened.
+    pub(crate) fn inherited(shard: SharedShard, key: SessionKey) -> Self {
+        Self { shard, stage: Stage::Socket(key) }
+    }
+
     pub(crate) fn new(shard: SharedShard, http: Http) -> Self {
         Self { shard, stage: Stage::Http(Box::pin(http.serve())) }
     }

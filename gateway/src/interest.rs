@@ -20,6 +20,7 @@ use hashbrown::HashMap;
 use proto::server_frame::Head;
 use proto::{ConversationId, GroupId, Seq, UserId};
 
+use crate::handover::OfUser;
 use crate::wheel::Tick;
 pub(crate) use lingering::Lingering;
 use user::User;
@@ -146,6 +147,13 @@ impl Interest {
                 slots.iter().for_each(|slot| group.add(*slot));
             }
         }
+    }
+
+    /// What every user with a session wants besides what is theirs.
+    pub(crate) fn carry(&self) -> Vec<OfUser> {
+        let users = self.users.iter().filter(|(_, known)| known.lingers_until().is_none());
+        let of = users.map(|(user, known)| OfUser { user: user.clone(), groups: known.groups().to_vec() });
+        of.filter(|of| !of.groups.is_empty()).collect()
     }
 
     /// The user joined a group.

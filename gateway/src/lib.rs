@@ -32,6 +32,7 @@ mod authenticator;
 mod config;
 mod connection;
 mod fallback;
+mod handover;
 mod handshake;
 mod interest;
 mod listener;
@@ -53,6 +54,9 @@ pub use config::{
     Timeouts, UserRateLimits,
 };
 pub use fallback::{FallbackFuture, HttpFallback, Peer, ResponseBody};
+pub use handover::{
+    FREEZE_PATIENCE, Handed, Handover, Inherited, Malformed, Piece, VERSION as HANDOVER_VERSION,
+};
 pub use handshake::SOCKET_PATHS;
 pub use presence::{Attendance, PresenceSink};
 pub use running::{Gateway, Running, StartError};

@@ -17,6 +17,7 @@
 //! again, and `resync` is owed. When all mailboxes of a shard together hold what they may, nothing more waits for a client
 //! that does not read; who reads does not notice. An empty mailbox is one word.
 
+mod carried;
 mod lag;
 mod pool;
 mod queue;

@@ -61,6 +61,7 @@ pub const INVENTORY: &[(&str, &str, &str)] = &[
     ("gateway_drain_told_total", "counter", "sessions told to go away by a drain"),
     ("gateway_drain_closed_total", "counter", "sessions closed by a drain"),
     ("gateway_drain_abandoned_total", "counter", "sessions cut off at the end of a drain"),
+    ("gateway_sockets_inherited_total", "counter", "sockets taken over from another process"),
 ];
 
 macro_rules! tally {
@@ -202,6 +203,11 @@ pub(crate) fn count_protocol_error(error: &'static str) {
 /// Counts one command that a rate refused.
 pub(crate) fn count_limited(limit: &'static str) {
     metrics::counter!("gateway_limited_total", "limit" => limit).increment(1);
+}
+
+/// Counts sockets that came from another process.
+pub(crate) fn count_inherited(sockets: usize) {
+    metrics::counter!("gateway_sockets_inherited_total").increment(sockets as u64);
 }
 
 /// Counts one refusal by the gateway itself.

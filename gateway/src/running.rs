@@ -1,6 +1,6 @@
 //! Starting a gateway, and what is known of one that runs.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use bus::Bus;
@@ -12,6 +12,7 @@ use crate::admission::Admission;
 use crate::authenticator::Authenticator;
 use crate::config::GatewayConfig;
 use crate::fallback::HttpFallback;
+use crate::handover::{Estate, Handover, Inherited};
 use crate::listener;
 use crate::presence::PresenceSink;
 use crate::shard::{self, DrainReport, Start};
@@ -24,6 +25,9 @@ pub struct Running {
     address: SocketAddr,
     /// One from each shard, when it has drained.
     reports: Vec<oneshot::Receiver<DrainReport>>,
+    handover: Handover,
+    /// One from each shard, when it has its sessions.
+    begun: Vec<oneshot::Receiver<()>>,
 }
 
 /// Why a gateway did not start.
@@ -55,33 +59,84 @@ impl Gateway {
         fallback: &HttpFallback,
         tasks: &Tasks,
     ) -> Result<Running, StartError> {
-        let shards = config.shards.max(1);
+        let listen = config.listen;
+        let (address, listeners) = listener::bind(listen, config.shards.max(1))
+            .map_err(|source| StartError::Listen { address: listen, source })?;
+        let places = listeners.into_iter().map(|listener| (listener, None)).collect();
+        let parts = Parts { bus, authenticator, presence, fallback, tasks };
+        parts.start(config, address, places)
+    }
+
+    /// The same with the listeners and sessions of another process's gateway. There are as many shards as that had.
+    ///
+    /// # Errors
+    /// Like [`Self::start`]; then the sessions of shards that did not start are closed.
+    pub fn inherit(
+        inherited: Inherited,
+        mut config: GatewayConfig,
+        bus: &Bus,
+        authenticator: &Authenticator,
+        presence: &PresenceSink,
+        fallback: &HttpFallback,
+        tasks: &Tasks,
+    ) -> Result<Running, StartError> {
         let address = config.listen;
-        let (address, listeners) =
-            listener::bind(address, shards).map_err(|source| StartError::Listen { address, source })?;
+        let address = inherited.address().map_err(|source| StartError::Listen { address, source })?;
+        config.shards = inherited.shards.len();
+        config.admission.connections_max = config.admission.connections_max.max(inherited.sockets());
+        let places = inherited.shards.into_iter().map(|shard| (shard.listener, Some(shard.estate)));
+        let parts = Parts { bus, authenticator, presence, fallback, tasks };
+        parts.start(config, address, places.collect())
+    }
+}
+
+/// What all shards share.
+struct Parts<'a> {
+    bus: &'a Bus,
+    authenticator: &'a Authenticator,
+    presence: &'a PresenceSink,
+    fallback: &'a HttpFallback,
+    tasks: &'a Tasks,
+}
+
+impl Parts<'_> {
+    fn start(
+        self,
+        config: GatewayConfig,
+        address: SocketAddr,
+        places: Vec<(TcpListener, Option<Estate>)>,
+    ) -> Result<Running, StartError> {
+        let shards = places.len();
         let admission = Admission::new(config.admission);
         let config = Arc::new(config);
         let mut reports = Vec::with_capacity(shards);
-        for (number, listener) in listeners.into_iter().enumerate() {
+        let (handover, orders) = Handover::new(shards);
+        let mut begun = Vec::with_capacity(shards);
+        for (number, ((listener, estate), orders)) in places.into_iter().zip(orders).enumerate() {
             let (report, told) = oneshot::channel();
             reports.push(told);
+            let (begins, has_begun) = oneshot::channel();
+            begun.push(has_begun);
             let start = Start {
                 config: Arc::clone(&config),
-                bus: bus.clone(),
-                authenticator: authenticator.clone(),
-                presence: Arc::clone(presence),
-                fallback: Arc::clone(fallback),
+                bus: self.bus.clone(),
+                authenticator: self.authenticator.clone(),
+                presence: Arc::clone(self.presence),
+                fallback: Arc::clone(self.fallback),
                 admission: Arc::clone(&admission),
-                tasks: tasks.clone(),
+                tasks: self.tasks.clone(),
                 listener,
+                estate,
+                orders,
+                begins,
                 report,
             };
-            tasks
+            self.tasks
                 .thread_with_runtime(&format!("gateway-{number}"), move || shard::run(start))
                 .map_err(StartError::Thread)?;
         }
         tracing::info!(%address, shards, "gateway listens");
-        Ok(Running { address, reports })
+        Ok(Running { address, reports, handover, begun })
     }
 }
 
@@ -91,15 +146,32 @@ impl Running {
         self.address
     }
 
+    /// Waits until every session that was inherited has its subscriptions, as far as they are made at once.
+    pub async fn begun(&mut self) {
+        for begun in self.begun.drain(..) {
+            // A shard that failed has ended the process.
+            let _ = begun.await;
+        }
+    }
+
+    /// To give its sockets to another process.
+    pub fn handover(&self) -> Handover {
+        self.handover.clone()
+    }
+
     /// Waits until all shards have drained; gives what they did, together.
     pub async fn drained(self) -> DrainReport {
-        let mut sum = DrainReport::default();
+        let (mut sum, mut drained) = (DrainReport::default(), 0);
         for report in self.reports {
-            // A shard that ended in another way has nothing to report.
+            // A shard that gave itself away, or failed, has nothing to report.
             let Ok(report) = report.await else { continue };
+            drained += 1;
             sum.told += report.told;
             sum.closed += report.closed;
             sum.abandoned += report.abandoned;
+        }
+        if drained == 0 {
+            return sum;
         }
         tracing::info!(
             told = sum.told,

@@ -10,6 +10,7 @@
 //! **Guarantees.** The shard is borrowed by one of them at a time and never across an `await`.
 
 mod accept;
+mod adopt;
 mod clock;
 mod close;
 mod commands;
@@ -18,6 +19,7 @@ mod deliver;
 mod drain;
 mod hello;
 mod interested;
+mod leave;
 mod read;
 mod reply;
 mod run;
@@ -41,7 +43,7 @@ use tokio::sync::Notify;
 
 use crate::admission::Admission;
 use crate::authenticator::Authenticator;
-use crate::config::GatewayConfig;
+use crate::config::{Compression, GatewayConfig};
 use crate::connection::Upgraded;
 use crate::interest::{Interest, Lingering, Subscriptions};
 use crate::mailbox::{Mailbox, Pool, SignalKeys};
@@ -79,6 +81,8 @@ pub(crate) struct Shard {
     /// Where sockets are read into; one buffer for all.
     read_buffer: Vec<u8>,
     codecs: Option<Codecs>,
+    /// What `codecs` were made with.
+    compression: Option<Compression>,
     rate: Rate,
     random: SmallRng,
     tally: Tally,
@@ -89,6 +93,8 @@ pub(crate) struct Shard {
     interest_changed: Rc<Notify>,
     /// Users without a session, by when they are forgotten.
     lingering: Lingering,
+    /// What open sessions send is not read at the moment.
+    frozen: bool,
 }
 
 /// Bytes of the read buffer: a burst of small frames, or half a large one, in one read.
@@ -113,19 +119,21 @@ impl Subscriptions for NodeInbox {
 
 impl Shard {
     fn new(
+        node: NodeId,
         config: Arc<GatewayConfig>,
         bus: Bus,
         authenticator: Authenticator,
         presence: PresenceSink,
         admission: Arc<Admission>,
     ) -> Self {
-        let inbox = bus.node(NodeId(rand::random()));
+        let inbox = bus.node(node);
         let session = &config.session;
         let mailboxes_bytes_max = config.mailbox.all_bytes_max / config.shards.max(1) as u64;
         let rate = Rate::new(session.commands_per_second, session.commands_burst, session.rate_strikes_max);
         let codecs = config.compression.map(|compression| Codecs::new(compression, session));
         Self {
             codecs,
+            compression: config.compression,
             rate,
             config,
             bus,
@@ -149,6 +157,7 @@ impl Shard {
             answered: Vec::new(),
             interest_changed: Rc::default(),
             lingering: Lingering::new(),
+            frozen: false,
         }
     }
 

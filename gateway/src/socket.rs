@@ -34,6 +34,20 @@ impl Socket {
         }
     }
 
+    /// Whether another process could go on with it: the kernel has all there is to know of it.
+    pub(crate) fn can_move(&self) -> bool {
+        match self {
+            Self::Plain(_) => true,
+        }
+    }
+
+    /// What another process goes on with; `None` for one that [cannot move](Self::can_move).
+    pub(crate) fn into_movable(self) -> io::Result<Option<std::net::TcpStream>> {
+        match self {
+            Self::Plain(stream) => stream.into_std().map(Some),
+        }
+    }
+
     /// Says that nothing more will be sent, and keeps reading.
     pub(crate) fn finish_sending(&mut self) {
         match self {

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -28,6 +29,9 @@ use crate::socket::Socket;
 
 /// hyper's buffer for a request's head; what it cannot hold is answered with 431.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// How long a connection that has asked nothing yet is waited for when its shard is frozen.
+const FROZEN_HEAD_PATIENCE: Duration = Duration::from_millis(250);
 
 /// A connection that was just accepted.
 pub(crate) struct Http {
@@ -127,12 +131,20 @@ impl Http {
             .max_buf_size(HEAD_BYTES_MAX)
             .serve_connection(TokioIo::new(stream), service);
         let mut draining = pin!(tasks.draining());
-        let mut told = false;
+        let mut freezing = pin!(exchange.context.freezing());
+        let mut waited = pin!(async {
+            exchange.context.freezing().await;
+            tokio::time::sleep(FROZEN_HEAD_PATIENCE).await;
+        });
+        let (mut told, mut frozen) = (false, false);
         let served = std::future::poll_fn(|cx| {
-            if !told && draining.as_mut().poll(cx).is_ready() {
+            let asked = exchange.state.borrow().handshake.is_none();
+            frozen = frozen || freezing.as_mut().poll(cx).is_ready();
+            let mut cut = || draining.as_mut().poll(cx).is_ready() || waited.as_mut().poll(cx).is_ready();
+            if !told && (asked && frozen || cut()) {
                 told = true;
                 // Who has not asked anything yet (browsers connect in advance) need not be waited for.
-                if exchange.state.borrow().handshake.is_some() {
+                if !asked {
                     return Poll::Ready(Ok(()));
                 }
                 Pin::new(&mut connection).graceful_shutdown();

@@ -44,6 +44,20 @@ impl Sessions {
         SessionKey { slot: u32::try_from(slot).unwrap_or(u32::MAX), generation }
     }
 
+    /// Sessions that had their keys in another process, and keep them.
+    pub(crate) fn carried(sessions: Vec<(SessionKey, Session)>, next_generation: u32) -> Self {
+        let entries = sessions.into_iter().map(|(key, session)| {
+            let entry = Entry { generation: key.generation, session };
+            (key.slot as usize, entry)
+        });
+        Self { slab: entries.collect(), next_generation }
+    }
+
+    /// The generation of the last session.
+    pub(crate) fn generation(&self) -> u32 {
+        self.next_generation
+    }
+
     pub(crate) fn get(&self, key: SessionKey) -> Option<&Session> {
         let entry = self.slab.get(key.slot as usize)?;
         (entry.generation == key.generation).then_some(&entry.session)
@@ -75,6 +89,10 @@ impl Sessions {
 
     pub(crate) fn len(&self) -> usize {
         self.slab.len()
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Session> {
+        self.slab.iter().map(|(_, entry)| &entry.session)
     }
 
     pub(crate) fn keys(&self) -> Vec<SessionKey> {

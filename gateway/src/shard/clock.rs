@@ -40,7 +40,21 @@ impl Clock {
 
     /// The tick at which the wall clock will show this Unix time in seconds.
     pub(super) fn tick_at_unix(&self, seconds: u64) -> Tick {
-        let until_ms = seconds.saturating_mul(1_000).saturating_sub(self.wall.0);
-        self.tick().after(Duration::from_millis(until_ms))
+        self.tick_at_unix_ms(seconds.saturating_mul(1_000))
+    }
+
+    /// The same for milliseconds.
+    pub(super) fn tick_at_unix_ms(&self, ms: u64) -> Tick {
+        self.tick().after(Duration::from_millis(ms.saturating_sub(self.wall.0)))
+    }
+
+    /// What the wall clock will show at the tick; `u64::MAX` for never.
+    pub(super) fn unix_ms_at(&self, tick: Tick) -> u64 {
+        if tick == Tick::NEVER { u64::MAX } else { self.wall.plus_ms(self.ms_until(tick).into()).0 }
+    }
+
+    /// Milliseconds until the tick.
+    pub(super) fn ms_until(&self, tick: Tick) -> u32 {
+        tick.0.saturating_sub(self.tick().0).saturating_mul(TICK.as_millis() as u32)
     }
 }

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::run::Context;
 use super::{Shard, SharedShard};
+use crate::config::DrainPlan;
 use crate::session::SessionKey;
 
 /// Between two slices, and between two looks at whether all have left.
@@ -28,21 +29,11 @@ pub struct DrainReport {
 pub(super) async fn drain(shard: &SharedShard, context: &Context) -> DrainReport {
     let plan = &context.config.drain;
     let until = Instant::now() + plan.timeout;
-    let mut report = DrainReport::default();
     let all = shard.borrow().sessions.keys();
-    for slice in all.chunks(plan.sessions_per_slice.max(1)) {
-        report.told += shard.borrow_mut().tell_goaway(slice, plan.reconnect_window);
-        sleep(PACE).await;
-    }
-    let notice_ends = (Instant::now() + plan.notice).min(until);
-    while !shard.borrow().has_ended(context) && Instant::now() < notice_ends {
-        sleep(PACE).await;
-    }
-    let left = shard.borrow().sessions.keys();
-    for slice in left.chunks(plan.sessions_per_slice.max(1)) {
-        report.closed += shard.borrow_mut().close_for_restart(slice);
-        sleep(PACE).await;
-    }
+    let mut report = send_away(shard, plan, &all, until, || shard.borrow().has_ended(context)).await;
+    // Handshakes that were under way when the drain began.
+    let late = shard.borrow().sessions.keys();
+    report.closed += shard.borrow_mut().close_for_restart(&late);
     while !shard.borrow().has_ended(context) && Instant::now() < until {
         sleep_until((Instant::now() + PACE).min(until)).await;
     }
@@ -52,6 +43,33 @@ pub(super) async fn drain(shard: &SharedShard, context: &Context) -> DrainReport
     shard.tally.drain_closed += report.closed as u64;
     shard.tally.drain_abandoned += report.abandoned as u64;
     shard.on_tick();
+    report
+}
+
+/// Tells sessions to leave, waits until they have or the notice ends, and closes those still there.
+pub(super) async fn send_away(
+    shard: &SharedShard,
+    plan: &DrainPlan,
+    keys: &[SessionKey],
+    until: Instant,
+    have_left: impl Fn() -> bool,
+) -> DrainReport {
+    let mut report = DrainReport::default();
+    for slice in keys.chunks(plan.sessions_per_slice.max(1)) {
+        report.told += shard.borrow_mut().tell_goaway(slice, plan.reconnect_window);
+        sleep(PACE).await;
+    }
+    let notice_ends = (Instant::now() + plan.notice).min(until);
+    while !have_left() && Instant::now() < notice_ends {
+        sleep(PACE).await;
+    }
+    for slice in keys.chunks(plan.sessions_per_slice.max(1)) {
+        let closed = shard.borrow_mut().close_for_restart(slice);
+        report.closed += closed;
+        if closed > 0 {
+            sleep(PACE).await;
+        }
+    }
     report
 }
 

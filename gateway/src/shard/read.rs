@@ -69,6 +69,9 @@ impl Shard {
     fn read_once(&mut self, key: SessionKey, cx: &mut Context<'_>) -> Turn {
         let (unanswered_max, bytes_max) = (self.config.session.unanswered_max, self.config.mailbox.bytes_max);
         let Some(session) = self.sessions.get_mut(key) else { return Turn::Gone };
+        if self.frozen && !session.is_closing() {
+            return Turn::Rest;
+        }
         if !session.may_read(unanswered_max, bytes_max) {
             if !session.flags.has(Flags::PAUSED) {
                 session.flags.set(Flags::PAUSED);

@@ -8,17 +8,20 @@ use std::time::Duration;
 
 use bus::{Bus, NodeInbox, Received};
 use lifecycle::Tasks;
-use proto::Delivery;
+use proto::{Delivery, NodeId};
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
+use super::adopt::{Adopted, adopt};
 use super::drain::{DrainReport, drain};
+use super::leave::{Leaving, give_away, until_leaving};
 use super::{Shard, SharedShard};
 use crate::admission::Admission;
 use crate::authenticator::Authenticator;
 use crate::config::GatewayConfig;
 use crate::fallback::HttpFallback;
+use crate::handover::{Estate, Orders, Piece};
 use crate::presence::PresenceSink;
 use crate::wheel::TICK;
 
@@ -32,6 +35,11 @@ pub(crate) struct Start {
     pub(crate) admission: Arc<Admission>,
     pub(crate) tasks: Tasks,
     pub(crate) listener: std::net::TcpListener,
+    /// What the shard was in another process.
+    pub(crate) estate: Option<Estate>,
+    pub(crate) orders: Orders,
+    /// Told when the sessions of the estate are there.
+    pub(crate) begins: oneshot::Sender<()>,
     pub(crate) report: oneshot::Sender<DrainReport>,
 }
 
@@ -44,6 +52,32 @@ pub(crate) struct Context {
     pub(crate) tasks: Tasks,
     /// Connections that speak HTTP at the moment.
     pub(crate) requests: Cell<usize>,
+    /// Whether nothing is accepted and read at the moment.
+    pub(super) frozen: watch::Sender<bool>,
+}
+
+impl Context {
+    /// Completes when the shard is frozen.
+    pub(crate) async fn freezing(&self) {
+        // The sender lives in self, so the wait cannot fail.
+        let _ = self.frozen.subscribe().wait_for(|frozen| *frozen).await;
+    }
+}
+
+/// What goes on beside the orders, seen from outside.
+#[derive(Default)]
+pub(super) struct UnderWay {
+    /// Deliveries were taken off the bus and are not all in mailboxes.
+    pub(super) delivering: Cell<bool>,
+    /// Sessions are being told to resync, and not all of them have been.
+    pub(super) resyncing: Cell<bool>,
+}
+
+/// How a shard ends.
+enum End {
+    Drained(DrainReport),
+    /// Everything is given away; the listener too.
+    Taken(TcpListener, oneshot::Sender<Vec<Piece>>),
 }
 
 /// Sessions whose mailboxes are written before others get their turn.
@@ -55,7 +89,8 @@ const RESYNC_SLICE: usize = 256;
 
 /// Runs a shard until it has drained.
 pub(crate) async fn run(start: Start) {
-    let Start { config, bus, authenticator, presence, fallback, admission, tasks, listener, report } = start;
+    let Start { config, bus, authenticator, presence, fallback, admission, tasks, listener, .. } = start;
+    let (estate, mut orders, report) = (start.estate, start.orders, start.report);
     let listener = match TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => {
@@ -63,38 +98,64 @@ pub(crate) async fn run(start: Start) {
             return tasks.drain();
         }
     };
-    let shard = Shard::new(Arc::clone(&config), bus, authenticator.clone(), presence, Arc::clone(&admission));
+    let node = estate.as_ref().map_or_else(|| NodeId(rand::random()), |estate| estate.of.node);
+    let shard =
+        Shard::new(node, Arc::clone(&config), bus, authenticator.clone(), presence, Arc::clone(&admission));
     let (inbox, interest_changed) = (Rc::clone(&shard.inbox), Rc::clone(&shard.interest_changed));
     let shard: SharedShard = Rc::new(RefCell::new(shard));
-    let requests = Cell::new(0);
-    let context =
-        Rc::new(Context { config, authenticator, fallback, admission, tasks: tasks.clone(), requests });
-    let gap = Notify::new();
+    let (requests, frozen) = (Cell::new(0), watch::Sender::new(false));
+    let context = Rc::new(Context {
+        config,
+        authenticator,
+        fallback,
+        admission,
+        tasks: tasks.clone(),
+        requests,
+        frozen,
+    });
+    let (gap, under_way) = (Notify::new(), UnderWay::default());
+    if let Some(estate) = estate
+        && adopt(&shard, &context, estate) == Adopted::MustResync
+    {
+        gap.notify_one();
+    }
+    // Few wait for that.
+    let _ = start.begins.send(());
     let serve = async {
-        tokio::select! {
-            () = super::accept::accept(&shard, &context, &listener) => {}
-            () = tasks.draining() => {}
+        let listener = listener;
+        match until_leaving(&shard, &context, &listener, &mut orders, &under_way).await {
+            Leaving::Draining => {
+                drop(listener);
+                End::Drained(drain(&shard, &context).await)
+            }
+            Leaving::Taken(give) => End::Taken(listener, give),
         }
-        drop(listener);
-        drain(&shard, &context).await
     };
-    let drained = tokio::select! {
-        never = deliver(&shard, &inbox, &gap) => match never {},
+    let end = tokio::select! {
+        never = deliver(&shard, &inbox, &gap, &under_way) => match never {},
         never = keep_interest(&shard, &inbox, &interest_changed) => match never {},
         never = tick(&shard) => match never {},
-        never = resync(&shard, &gap) => match never {},
-        drained = serve => drained,
+        never = resync(&shard, &gap, &under_way) => match never {},
+        end = serve => end,
     };
-    // The receiver may be gone: then nobody wants to know.
-    let _ = report.send(drained);
+    match end {
+        // The receiver may be gone: then nobody wants to know.
+        End::Drained(drained) => drop(report.send(drained)),
+        End::Taken(listener, give) => drop(give.send(give_away(&shard, &inbox, listener, &under_way))),
+    }
 }
 
 /// Takes batches off the bus and writes what they put into mailboxes.
-async fn deliver(shard: &SharedShard, inbox: &NodeInbox, gap: &Notify) -> Infallible {
+async fn deliver(shard: &SharedShard, inbox: &NodeInbox, gap: &Notify, under_way: &UnderWay) -> Infallible {
     let mut batch: Vec<Delivery> = Vec::new();
     loop {
-        if inbox.recv(&mut batch).await == Received::Gap {
+        under_way.delivering.set(false);
+        let received = inbox.recv(&mut batch).await;
+        under_way.delivering.set(true);
+        if received == Received::Gap {
             shard.borrow_mut().tally.gaps += 1;
+            under_way.resyncing.set(true);
+            tracing::warn!("deliveries were lost, telling sessions to resync");
             gap.notify_one();
         }
         let mut deliveries = batch.drain(..);
@@ -135,11 +196,10 @@ async fn tick(shard: &SharedShard) -> Infallible {
 }
 
 /// After a gap: every session must ask what it missed, in slices, so that the answers do not cause the next gap.
-async fn resync(shard: &SharedShard, gap: &Notify) -> Infallible {
+async fn resync(shard: &SharedShard, gap: &Notify, under_way: &UnderWay) -> Infallible {
     loop {
         gap.notified().await;
         let keys = shard.borrow().sessions.keys();
-        tracing::warn!(sessions = keys.len(), "deliveries were lost, telling sessions to resync");
         for slice in keys.chunks(RESYNC_SLICE) {
             {
                 let mut shard = shard.borrow_mut();
@@ -148,5 +208,6 @@ async fn resync(shard: &SharedShard, gap: &Notify) -> Infallible {
             }
             sleep(RESYNC_PACE).await;
         }
+        under_way.resyncing.set(false);
     }
 }

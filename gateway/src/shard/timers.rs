@@ -105,6 +105,10 @@ impl Shard {
     fn on_timer(&mut self, key: SessionKey) {
         let now = self.clock.tick();
         let Some(session) = self.sessions.get(key) else { return };
+        if self.frozen && !session.is_closing() {
+            // What it owes may wait in the kernel.
+            return;
+        }
         match session.phase {
             Phase::AwaitingHello(until) if until <= now => {
                 self.close(key, CloseCode::Auth, "no proof of identity came in time");

@@ -1,5 +1,6 @@
 //! From a client's bytes to messages and control frames.
 
+mod carried;
 mod unfinished;
 
 use self::unfinished::{Message, Payload, Unfinished};
@@ -217,7 +218,8 @@ impl Decoder {
             _ => {}
         }
         let (bytes, frames) = message.map_or((0, 0), Message::size);
-        if header.payload > u64::from(self.limits.message_bytes_max) - bytes {
+        // A message may have begun in a process that allowed more.
+        if header.payload > u64::from(self.limits.message_bytes_max).saturating_sub(bytes) {
             return Err(ProtocolError::MessageTooLarge);
         }
         if frames >= self.limits.frames_per_message_max {

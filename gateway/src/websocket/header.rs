@@ -30,14 +30,31 @@ impl Opcode {
     }
 
     fn read(byte: u8) -> Result<Self, ProtocolError> {
-        match byte & 0x0F {
-            0x0 => Ok(Self::Continuation),
-            0x1 => Ok(Self::Text),
-            0x2 => Ok(Self::Binary),
-            0x8 => Ok(Self::Close),
-            0x9 => Ok(Self::Ping),
-            0xA => Ok(Self::Pong),
-            _ => Err(ProtocolError::ReservedOpcode),
+        Self::of(byte & 0x0F).ok_or(ProtocolError::ReservedOpcode)
+    }
+
+    /// The opcode with that number.
+    pub(super) fn of(number: u8) -> Option<Self> {
+        match number {
+            0x0 => Some(Self::Continuation),
+            0x1 => Some(Self::Text),
+            0x2 => Some(Self::Binary),
+            0x8 => Some(Self::Close),
+            0x9 => Some(Self::Ping),
+            0xA => Some(Self::Pong),
+            _ => None,
+        }
+    }
+
+    /// As it is on the wire.
+    pub(super) fn number(self) -> u8 {
+        match self {
+            Self::Continuation => 0x0,
+            Self::Text => 0x1,
+            Self::Binary => 0x2,
+            Self::Close => 0x8,
+            Self::Ping => 0x9,
+            Self::Pong => 0xA,
         }
     }
 }

@@ -41,6 +41,8 @@ pub struct Bench {
     commands: Receiver<Command>,
     attendance: Receiver<String>,
     heads: Arc<Heads>,
+    /// To begin another gateway like this one.
+    pub parts: (GatewayConfig, Authenticator, PresenceSink, HttpFallback),
     /// What the bus runs on, when it is not in this process.
     _runtime: Option<tokio::runtime::Runtime>,
 }
@@ -251,7 +253,8 @@ impl Bench {
             }),
         };
         let (sink, attendance) = attendance();
-        let running = Gateway::start(config, &bus, &authenticator, &sink, &fallback(), &tasks).unwrap();
+        let parts = (config.clone(), authenticator.clone(), Arc::clone(&sink), fallback());
+        let running = Gateway::start(config, &bus, &authenticator, &sink, &parts.3, &tasks).unwrap();
         let (told, commands) = sync_channel(100_000);
         let groups: Arc<Mutex<HashMap<UserId, Vec<GroupId>>>> = Arc::default();
         let queue = bus.serve(Partition::all());
@@ -273,6 +276,7 @@ impl Bench {
             commands,
             attendance,
             heads,
+            parts,
             _runtime: None,
         };
         (bench, backend)

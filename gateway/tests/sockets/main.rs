@@ -15,6 +15,7 @@ mod origins_are_checked;
 mod other_requests_reach_the_fallback;
 mod presence_is_told;
 mod session_limits;
+mod sessions_move_whole;
 mod slow_client_does_not_slow_others;
 mod sync_waits_for_interest;
 mod tokens_end_and_are_renewed;

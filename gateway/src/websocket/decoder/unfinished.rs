@@ -9,32 +9,32 @@ pub(super) struct Unfinished {
     /// The data message whose last frame has not come yet.
     pub(super) message: Option<Message>,
     /// The frame whose payload is coming.
-    frame: Option<Frame>,
+    pub(super) frame: Option<Frame>,
     /// The payload of a control frame, which may come between two fragments of the message.
-    control: Vec<u8>,
-    header: [u8; HEADER_BYTES_MAX],
-    header_bytes: u8,
+    pub(super) control: Vec<u8>,
+    pub(super) header: [u8; HEADER_BYTES_MAX],
+    pub(super) header_bytes: u8,
 }
 
 /// A frame whose payload is not all there.
 #[derive(Clone, Copy, Debug)]
-struct Frame {
-    fin: bool,
-    opcode: Opcode,
+pub(super) struct Frame {
+    pub(super) fin: bool,
+    pub(super) opcode: Opcode,
     /// Begins at the next byte that comes.
-    key: [u8; 4],
-    missing: usize,
+    pub(super) key: [u8; 4],
+    pub(super) missing: usize,
 }
 
 /// A data message as far as it came.
 #[derive(Debug)]
 pub(super) struct Message {
-    opcode: Opcode,
-    compressed: bool,
-    payload: Vec<u8>,
+    pub(super) opcode: Opcode,
+    pub(super) compressed: bool,
+    pub(super) payload: Vec<u8>,
     /// Text that is not compressed: the payload is UTF-8 up to here, and what follows may become so.
-    utf8_bytes: usize,
-    frames: u32,
+    pub(super) utf8_bytes: usize,
+    pub(super) frames: u32,
 }
 
 /// A payload that had to be put together, now whole.

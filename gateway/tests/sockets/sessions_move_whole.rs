@@ -1,0 +1,233 @@
+//! Sockets go on under another gateway at the byte where they stopped.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use gateway::{Gateway, Inherited};
+use proto::{Reply, Request, Target};
+
+use crate::bench::{Bench, PATIENCE, direct, group, user};
+use crate::client::{Client, send_frame, wait_for};
+
+impl Bench {
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(future)
+    }
+
+    /// Takes the gateway apart and begins another one with the pieces; gives how many sockets moved.
+    fn moved(&mut self) -> usize {
+        self.moved_while(|_| {})
+    }
+
+    /// The same with something that happens while it is frozen.
+    fn moved_while(&mut self, meanwhile: impl FnOnce(&Self)) -> usize {
+        let handover = self.running.handover();
+        assert_eq!(Self::block_on(handover.freeze()), 0, "nothing is under way");
+        meanwhile(self);
+        let handed = Self::block_on(handover.take());
+        let sockets = handed.sockets();
+        let inherited = Inherited::of(handed.pieces).unwrap();
+        assert_eq!((inherited.sockets(), inherited.address().unwrap()), (sockets, self.address));
+        let (config, authenticator, sink, fallback) = &self.parts;
+        self.running = Gateway::inherit(
+            inherited,
+            config.clone(),
+            &self.bus,
+            authenticator,
+            sink,
+            fallback,
+            &self.tasks,
+        )
+        .unwrap();
+        Self::block_on(self.running.begun());
+        sockets
+    }
+}
+
+/// A frame of a client, masked with zeros.
+fn frame(first: u8, payload: &str) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).unwrap();
+    if length < 126 {
+        return [&[first, 0x80 | length, 0, 0, 0, 0], payload.as_bytes()].concat();
+    }
+    [&[first, 0x80 | 126, 0, length, 0, 0, 0, 0], payload.as_bytes()].concat()
+}
+
+fn sent(bench: &Bench) -> proto::client_frame::Send {
+    match bench.command().request {
+        Request::Send(send) => send,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_session_goes_on_under_its_name() {
+    let mut bench = Bench::start();
+    bench.set_groups("alice", &["g"]);
+    let mut client = Client::with_token(bench.address, &bench.token("alice", 3_600));
+    let welcome = client.expect_welcome();
+    client.settle(&bench);
+    assert_eq!(bench.moved(), 1);
+
+    let conversation = direct("alice", "bob");
+    bench.event(Target::User(user("alice")), &conversation, 1, "to her");
+    bench.event(Target::Group(group("g")), &proto::ConversationId::group(&group("g")), 2, "to the group");
+    assert_eq!((client.expect_event(), client.expect_event()), (1, 2));
+    client.send_message(3, "bob");
+    let command = bench.command();
+    assert_eq!(command.origin.session, welcome.session, "the session is the same");
+    bench.reply(&command, Reply::Settled);
+    bench.connect("bob");
+}
+
+#[test]
+fn it_moves_again_and_again_while_both_sides_talk() {
+    let mut bench = Bench::start();
+    let mut clients = ["alice", "bob", "carol"].map(|name| bench.connect(name));
+    let conversation = direct("alice", "bob");
+    for round in 1..=5_u8 {
+        let frozen_seq = u64::from(round) * 2;
+        for name in ["alice", "bob", "carol"] {
+            bench.event(Target::User(user(name)), &conversation, frozen_seq - 1, "before");
+        }
+        let sockets = bench.moved_while(|bench| {
+            for (client, name) in clients.iter_mut().zip(["alice", "bob", "carol"]) {
+                client.send_message(round, "dave");
+                bench.event(Target::User(user(name)), &conversation, frozen_seq, "while frozen");
+            }
+            bench.expect_no_command();
+        });
+        assert_eq!(sockets, 3);
+        for client in &mut clients {
+            assert_eq!((client.expect_event(), client.expect_event()), (frozen_seq - 1, frozen_seq));
+            let command = bench.command();
+            bench.reply(&command, Reply::Settled);
+        }
+    }
+}
+
+#[test]
+fn half_a_frame_moves_in_and_the_other_half_follows() {
+    let mut bench = Bench::start();
+    let mut half = bench.connect("half");
+    let mut fragments = bench.connect("fragments");
+    let text = send_frame(1, "bob");
+    let whole = frame(0x81, &text);
+    let (begin, rest) = text.split_at(40);
+    let (begin, rest) = (frame(0x01, begin), frame(0x80, rest));
+    for cut in [1, 5, 60] {
+        half.raw().write_all(&whole[..cut]).unwrap();
+        fragments.raw().write_all(&[&begin[..], &rest[..cut.min(3)]].concat()).unwrap();
+        // The shard has its turns to read that while somebody else comes.
+        let _somebody = bench.connect("somebody");
+        assert!(bench.moved() >= 3);
+        half.raw().write_all(&whole[cut..]).unwrap();
+        fragments.raw().write_all(&rest[cut.min(3)..]).unwrap();
+        for _ in 0..2 {
+            let command = bench.command();
+            bench.reply(&command, Reply::Settled);
+            assert!(matches!(command.request, Request::Send(_)), "{command:?}");
+        }
+    }
+    half.send_message(9, "bob");
+    assert_eq!(sent(&bench).client_message_id.to_string().chars().last(), Some('9'));
+}
+
+#[test]
+fn half_a_message_moves_out_and_the_other_half_follows() {
+    let mut bench = Bench::with(|config| config.mailbox.unsent_bytes_max = 16 * 1024);
+    let mut client = bench.connect("alice");
+    let conversation = direct("alice", "bob");
+    // More than a socket that is not read takes, less than a mailbox holds.
+    let text = "x".repeat(60_000);
+    let mut seq = 0;
+    let raw: &mut TcpStream = client.raw();
+    socket2::SockRef::from(&*raw).set_recv_buffer_size(4_096).unwrap();
+    for _ in 0..40 {
+        seq += 1;
+        bench.event(Target::User(user("alice")), &conversation, seq, &text);
+    }
+    assert_eq!(bench.moved(), 1);
+    seq += 1;
+    bench.event(Target::User(user("alice")), &conversation, seq, "the last");
+    let mut heard = 0;
+    loop {
+        match client.frame() {
+            proto::ServerFrame::Event(event) => {
+                assert_eq!(event.entry.seq.0, heard + 1, "in order and once");
+                heard += 1;
+            }
+            // What the mailbox had no room for, before or after.
+            proto::ServerFrame::Head(head) => heard = head.last.0,
+            other => panic!("{other:?}"),
+        }
+        if heard == seq {
+            break;
+        }
+    }
+}
+
+#[test]
+fn who_has_not_said_who_it_is_still_may() {
+    let mut bench = Bench::start();
+    let mut client = Client::anonymous(bench.address);
+    let mut silent = Client::anonymous(bench.address);
+    assert_eq!(bench.moved(), 2);
+    let token = bench.token("alice", 600);
+    client.send(&format!(r#"{{"hello":{{"auth":"{token}"}}}}"#));
+    client.expect_welcome();
+    client.settle(&bench);
+    assert_eq!(silent.closed(), 4401, "and not for ever");
+}
+
+#[test]
+fn a_connection_that_is_not_accepted_yet_waits() {
+    let mut bench = Bench::start();
+    let mut early = None;
+    bench.moved_while(|bench| {
+        let mut stream = TcpStream::connect(bench.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(b"GET /elsewhere HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+        early = Some(stream);
+    });
+    let mut answer = String::new();
+    early.unwrap().read_to_string(&mut answer).unwrap();
+    assert!(answer.contains("GET /elsewhere"), "{answer}");
+}
+
+#[test]
+fn a_frozen_gateway_goes_on_when_nobody_takes_it() {
+    let bench = Bench::start();
+    let mut client = bench.connect("alice");
+    let handover = bench.running.handover();
+    Bench::block_on(handover.freeze());
+    client.send_message(1, "bob");
+    bench.expect_no_command();
+    Bench::block_on(handover.thaw());
+    assert_eq!(sent(&bench).body, proto::Body::text("hi"));
+    bench.connect("carol");
+}
+
+#[test]
+fn commands_that_are_not_answered_are_waited_for() {
+    let bench = Bench::start();
+    let mut client = bench.connect("alice");
+    client.send_message(1, "bob");
+    let command = bench.command();
+    let handover = bench.running.handover();
+    let freezing = std::thread::Builder::new().name("freezing".to_owned());
+    let freezing = freezing.spawn(move || Bench::block_on(handover.freeze())).unwrap();
+    wait_for("the gateway freezes", || {
+        client.send_message(2, "bob");
+        let other = bench.command_within(Duration::from_millis(100));
+        other.map_or(Some(()), |other| {
+            bench.reply(&other, Reply::Settled);
+            None
+        })
+    });
+    assert!(!freezing.is_finished());
+    bench.reply(&command, Reply::Settled);
+    assert_eq!(freezing.join().unwrap(), 0);
+}
