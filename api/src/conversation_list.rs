@@ -128,10 +128,10 @@ impl Shared {
                         Some(info) => Ok(Some(info.name.clone())),
                         None => Ok(self.store.group(&group).await?.map(|info| info.name)),
                     },
-                    (ConversationKind::Direct(..), Some(peer)) => {
+                    (ConversationKind::Direct(..) | ConversationKind::Pair(..), Some(peer)) => {
                         Ok(self.store.account(&peer).await?.map(|account| account.nickname))
                     }
-                    (ConversationKind::Direct(..), None) => Ok(None),
+                    (ConversationKind::Direct(..) | ConversationKind::Pair(..), None) => Ok(None),
                 }
             }
         };

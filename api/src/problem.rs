@@ -57,7 +57,12 @@ fn status_of(code: Code) -> StatusCode {
         Code::BadFrame | Code::BadField => StatusCode::BAD_REQUEST,
         Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::Unauthenticated | Code::BadCredentials => StatusCode::UNAUTHORIZED,
-        Code::Forbidden | Code::Muted | Code::ReadOnly | Code::JoinClosed => StatusCode::FORBIDDEN,
+        Code::Forbidden
+        | Code::Blocked
+        | Code::NotFriends
+        | Code::Muted
+        | Code::ReadOnly
+        | Code::JoinClosed => StatusCode::FORBIDDEN,
         Code::NotFound => StatusCode::NOT_FOUND,
         Code::Conflict | Code::GroupFull | Code::OwnerMustStay | Code::TooMany | Code::PredecessorMissing => {
             StatusCode::CONFLICT

@@ -61,7 +61,7 @@ impl Subjects {
             ConversationKind::Group(group) => {
                 format!("{prefix}cmd.{partition}.group.{}", token(group.as_str()))
             }
-            ConversationKind::Direct(..) => {
+            ConversationKind::Direct(..) | ConversationKind::Pair(..) => {
                 format!("{prefix}cmd.{partition}.user.{}", token(user.as_str()))
             }
         };

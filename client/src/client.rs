@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lifecycle::Tasks;
 use proto::client_frame::{AckMode, Fetch, Position, Recipient};
 use proto::server_frame::{Ack, ConversationState, Event, Page, Receipt, Typing, Welcome};
-use proto::{Body, ClientMessageId};
+use proto::{Body, ClientMessageId, Contact};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::driver::Driver;
@@ -29,6 +29,8 @@ pub enum Notice {
     Typing(Typing),
     /// A line of the conversation list as a `sync` told it.
     Conversation(Box<ConversationState>),
+    /// What another user is now. May come twice; the one with the highest version holds.
+    Contact(Box<Contact>),
 }
 
 /// What a client receives. Dropping it makes the client send only.

@@ -169,6 +169,7 @@ impl Session {
             ServerFrame::Resync => self.sync_at = Some(now),
             ServerFrame::Receipt(receipt) => self.notice(Notice::Receipt(receipt)),
             ServerFrame::Typing(typing) => self.notice(Notice::Typing(typing)),
+            ServerFrame::Contact(contact) => self.notice(Notice::Contact(contact)),
             ServerFrame::AuthExpiring(_) => return Reaction::RefreshToken,
             ServerFrame::Goaway(after_ms) => return Reaction::Reconnect { after_ms },
             // Asked for by nobody here.
@@ -237,7 +238,8 @@ impl Session {
 
     /// When the next sync leaves. None is in flight twice, and none brings more than the reader has room for.
     fn sync_due(&self) -> Option<Instant> {
-        let room = self.aside.len() + proto::limits::DELTA_CONVERSATIONS_MAX <= ASIDE_MAX;
+        let brings = proto::limits::DELTA_CONVERSATIONS_MAX + proto::limits::DELTA_CONTACTS_MAX;
+        let room = self.aside.len() + brings <= ASIDE_MAX;
         if self.sync_deadline.is_none() && room { self.sync_at } else { None }
     }
 
@@ -296,6 +298,9 @@ impl Session {
         self.cursor = delta.cursor;
         for state in delta.conversations {
             self.conversation(state, now);
+        }
+        for contact in delta.contacts {
+            self.notice(Notice::Contact(Box::new(contact)));
         }
         if delta.more {
             self.sync_at = Some(now);

@@ -56,6 +56,8 @@ codes! {
         Unauthenticated = 1100, "UNAUTHENTICATED", temporary: false, "No valid proof of identity.", "Get a fresh token and connect again.";
         Forbidden = 1101, "FORBIDDEN", temporary: false, "The user may not do this here.", "Ask an owner or admin of the conversation.";
         BadCredentials = 1102, "BAD_CREDENTIALS", temporary: false, "Wrong username or password.", "Try again with the right ones.";
+        Blocked = 1103, "BLOCKED", temporary: false, "One of the two users blocks the other.", "Unblock the other; if it is the other who blocks, nothing helps.";
+        NotFriends = 1104, "NOT_FRIENDS", temporary: false, "Direct messages need a friendship here.", "Ask to become friends.";
         NotFound = 1200, "NOT_FOUND", temporary: false, "There is no such thing, or the user may not know of it.", "Check the id.";
         Conflict = 1201, "CONFLICT", temporary: false, "The name is taken, or the state already changed.", "Choose another name or read the state again.";
         GroupFull = 1202, "GROUP_FULL", temporary: false, "The group has as many members as it may have.", "Remove members or raise the limit.";

@@ -15,6 +15,7 @@ mod change;
 mod check;
 mod client_json;
 mod client_wire;
+mod contact;
 mod group_json;
 mod message;
 mod overlay_json;

@@ -3,7 +3,8 @@
 use crate::client_frame::{Fetch, Position, Recipient, Send, Sync};
 use crate::group::{GroupEdit, NewLink, Role, TokenHash};
 use crate::{
-    ConversationId, DeviceId, Epoch, GroupId, LinkId, Partition, SessionRef, Timestamp, TraceId, UserId,
+    ContactRequest, ConversationId, DeviceId, Epoch, GroupId, LinkId, Partition, SessionRef, Timestamp,
+    TraceId, UserId,
 };
 
 /// One command with the identity of who asks. The identity comes from the session, never from the client's bytes.
@@ -73,6 +74,8 @@ pub enum Request {
     Pins(ConversationId),
     /// Read everything that a message ever said.
     Versions(Position),
+    /// Do something to another user; answered with the `contact` that the other is then.
+    Contact(UserId, ContactRequest),
 }
 
 /// A change of a group.
@@ -143,6 +146,7 @@ impl Request {
             Self::Typing(to) => Some(to.conversation(sender)),
             Self::Heads(conversations) => conversations.first().cloned(),
             Self::Group(group, _) => Some(ConversationId::group(group)),
+            Self::Contact(user, _) => Some(ConversationId::pair(sender, user)),
             Self::Sync(_) | Self::Connected | Self::Disconnected => None,
         }
     }
@@ -162,6 +166,7 @@ impl Request {
             Self::Group(..) => "group",
             Self::Pins(_) => "pins",
             Self::Versions(_) => "versions",
+            Self::Contact(..) => "contact",
         }
     }
 }

@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 
 use crate::{
-    ConversationId, Encoding, Entry, GroupId, LoginId, NodeId, Seq, ServerFrame, SessionRef, TraceId, UserId,
+    ConversationId, DeviceId, Encoding, Entry, GroupId, LoginId, NodeId, Seq, ServerFrame, SessionRef,
+    Timestamp, TraceId, UserId,
 };
 
 /// One delivery. Cloning is cheap: fan-outs share their frame.
@@ -121,6 +122,19 @@ pub enum Control {
     LeftGroup(GroupId),
     /// On a user's subject: close the sockets of this login, or of all logins.
     Revoke(Option<LoginId>),
+    /// On a user's subject: a session that its server allows no other beside ends those that began before it.
+    Claim(SessionClaim),
+}
+
+/// A session, against others of its user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionClaim {
+    /// Which.
+    pub session: SessionRef,
+    /// When it began; among equals the larger [`SessionRef`] is the newer.
+    pub began: Timestamp,
+    /// Only against devices of this kind; `None`: against all.
+    pub kind: Option<DeviceId>,
 }
 
 /// A frame that is encoded at most once per encoding, by whoever needs it first.

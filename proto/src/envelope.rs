@@ -5,6 +5,7 @@
 
 mod command;
 mod command_request;
+mod contact_request;
 mod deliveries;
 mod delivery;
 mod delivery_reply;

@@ -22,6 +22,12 @@ pub const AUTH_BYTES_MAX: usize = 8 * 1024;
 pub const CURSOR_BYTES_MAX: usize = 1024;
 /// Conversations in one `delta`.
 pub const DELTA_CONVERSATIONS_MAX: usize = 100;
+/// Contacts in one `delta`.
+pub const DELTA_CONTACTS_MAX: usize = 100;
+/// Characters of one's own name for a friend.
+pub const REMARK_CHARS_MAX: usize = 50;
+/// Characters of the note of a request to become friends.
+pub const NOTE_CHARS_MAX: usize = 200;
 /// Milliseconds after which a command must not be carried out.
 pub const COMMAND_DEADLINE_MS: u64 = 10_000;
 /// Members of a group, unless configured otherwise.

@@ -1,7 +1,8 @@
 //! What a client is told.
 
 use crate::{
-    ClientMessageId, Code, ConversationId, Entry, GroupId, MessageId, Seq, SessionRef, Timestamp, UserId,
+    ClientMessageId, Code, Contact, ConversationId, Entry, GroupId, MessageId, Seq, SessionRef, Timestamp,
+    UserId,
 };
 
 /// One frame to a client.
@@ -39,6 +40,8 @@ pub enum ServerFrame {
     Pins(Pins),
     /// Everything that a message ever said.
     Versions(Versions),
+    /// What another user is to the reader now.
+    Contact(Box<Contact>),
 }
 
 /// See `Welcome` in `client.proto`.
@@ -173,7 +176,7 @@ pub struct Versions {
 }
 
 /// What changed since a cursor.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delta {
     /// The present state of each conversation that changed.
     pub conversations: Vec<ConversationState>,
@@ -181,6 +184,8 @@ pub struct Delta {
     pub cursor: String,
     /// More follows.
     pub more: bool,
+    /// The present state of each contact that changed.
+    pub contacts: Vec<Contact>,
 }
 
 /// A line of the conversation list.
@@ -281,7 +286,7 @@ impl Event {
     pub fn group(&self) -> Option<GroupId> {
         match self.conversation.kind() {
             crate::ConversationKind::Group(group) => Some(group),
-            crate::ConversationKind::Direct(..) => None,
+            crate::ConversationKind::Direct(..) | crate::ConversationKind::Pair(..) => None,
         }
     }
 }

@@ -25,6 +25,17 @@ fn conversations_keep_their_partition() {
 }
 
 #[test]
+fn a_pair_is_where_its_direct_conversation_is() {
+    for (one, other) in [("alice", "bob"), ("anna.k@example.com", "x|1"), ("me", "me")] {
+        let (one, other) = (UserId::parse(one).unwrap(), UserId::parse(other).unwrap());
+        let pair = ConversationId::pair(&one, &other);
+        assert_eq!(ConversationId::parse(pair.as_str()), Ok(pair.clone()));
+        assert_eq!(Partition::of(&pair), Partition::of(&ConversationId::direct(&other, &one)), "{pair}");
+        assert!(pair.is_pair() && !pair.is_group() && pair.peer_of(&one).is_none());
+    }
+}
+
+#[test]
 fn users_keep_their_partition() {
     for (text, partition) in [("a", 192), ("foobar", 665), ("anna.k@example.com", 888)] {
         let user = UserId::parse(text).unwrap();

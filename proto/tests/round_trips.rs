@@ -157,6 +157,7 @@ proptest! {
             let again = match id.kind() {
                 ConversationKind::Direct(one, other) => ConversationId::direct(&other, &one),
                 ConversationKind::Group(group) => ConversationId::group(&group),
+                ConversationKind::Pair(one, other) => ConversationId::pair(&other, &one),
             };
             prop_assert_eq!(again.as_str(), text);
         }

@@ -88,7 +88,9 @@ impl Conversation {
     /// A conversation that waits to be loaded. `touched`: its projections may lack entries of a dead owner.
     pub fn new(id: ConversationId, epoch: Epoch, touched: bool) -> Self {
         let kind = match id.kind() {
-            ConversationKind::Direct(one, other) => Kind::Direct(one, other),
+            ConversationKind::Direct(one, other) | ConversationKind::Pair(one, other) => {
+                Kind::Direct(one, other)
+            }
             ConversationKind::Group(group) => Kind::Group(group, Group::default()),
         };
         Self {

@@ -71,7 +71,7 @@ pub(crate) struct Metrics {
 }
 
 /// The kinds of commands, in the order of [`kind_of`].
-const KINDS: [&str; 12] = [
+const KINDS: [&str; 13] = [
     "send",
     "fetch",
     "sync",
@@ -84,6 +84,7 @@ const KINDS: [&str; 12] = [
     "group",
     "pins",
     "versions",
+    "contact",
 ];
 
 fn kind_of(request: &Request) -> usize {
@@ -100,6 +101,7 @@ fn kind_of(request: &Request) -> usize {
         Request::Group(..) => 9,
         Request::Pins(_) => 10,
         Request::Versions(_) => 11,
+        Request::Contact(..) => 12,
     }
 }
 

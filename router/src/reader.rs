@@ -136,7 +136,7 @@ async fn answered(
             let groups = store.groups_of(&command.origin.user).await?;
             Ok(vec![reply(command, Reply::Groups(groups))])
         }
-        Request::Disconnected | Request::Send(_) | Request::Group(..) => {
+        Request::Disconnected | Request::Send(_) | Request::Group(..) | Request::Contact(..) => {
             Ok(vec![reply(command, Reply::Settled)])
         }
     }
@@ -158,6 +158,7 @@ async fn seen(
         ConversationKind::Direct(..) => {
             return Err(Refused::Rule(Code::Forbidden, "only its two users may read"));
         }
+        ConversationKind::Pair(..) => return Err(Refused::Rule(Code::Forbidden, "nobody may read this")),
         ConversationKind::Group(group) => match store.member(&group, user).await? {
             Some(member) => member.floor,
             None if store.group(&group).await?.is_none() => {

@@ -66,7 +66,7 @@ fn state(peer: &str, head: u64) -> ConversationState {
 }
 
 fn delta(conversations: Vec<ConversationState>, cursor: &str, more: bool) -> ServerFrame {
-    ServerFrame::Delta(Delta { conversations, cursor: cursor.to_owned(), more })
+    ServerFrame::Delta(Delta { conversations, cursor: cursor.to_owned(), more, ..Delta::default() })
 }
 
 fn entry(seq: u64) -> Entry {

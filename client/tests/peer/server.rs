@@ -217,6 +217,7 @@ impl State {
     fn members(&self, conversation: &ConversationId) -> Vec<UserId> {
         match conversation.kind() {
             ConversationKind::Direct(one, other) => vec![one, other],
+            ConversationKind::Pair(..) => Vec::new(),
             ConversationKind::Group(_) => self.groups.get(conversation).cloned().unwrap_or_default(),
         }
     }
@@ -234,7 +235,11 @@ impl State {
             time: Timestamp(1),
             left: false,
         });
-        ServerFrame::Delta(Delta { conversations: conversations.collect(), cursor: "c".into(), more: false })
+        ServerFrame::Delta(Delta {
+            conversations: conversations.collect(),
+            cursor: "c".into(),
+            ..Delta::default()
+        })
     }
 
     /// Stores a send once, pushes it to everybody else, and says what the sender gets.

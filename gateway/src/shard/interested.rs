@@ -125,6 +125,7 @@ impl Shard {
             Control::JoinedGroup(group) => self.interest.joined(&*self.inbox, user, group),
             Control::LeftGroup(group) => self.interest.left(&*self.inbox, user, group),
             Control::Revoke(login) => self.revoke(user, login.as_ref()),
+            Control::Claim(_) => {}
         }
     }
 

@@ -206,10 +206,11 @@ fn write_system(writer: &mut Writer<'_>, system: &wire::System) {
             writer.text_if_any("text", &notice.text);
             writer.close_object();
         }
+        // No client is given the log of a pair.
+        Some(Change::Contact(_)) | None => {}
         Some(change) => {
             group_json::write(writer, change);
         }
-        None => {}
     }
     writer.close_object();
 }

@@ -2,7 +2,7 @@
 
 use wire::server_frame::Frame;
 
-use super::overlay_wire;
+use super::{contact, overlay_wire};
 use crate::server_frame::{
     Ack, ConversationState, Delta, Event, Head, Limits, Nack, Page, Pong, Receipt, Typing, Welcome,
 };
@@ -13,7 +13,7 @@ use crate::{
 
 /// The names of the frames, for the error that says none was recognised.
 pub(super) const KNOWN: &str = "welcome, ack, nack, page, delta, too_long, event, receipt, typing, head, pong, \
-                                auth_expiring, goaway, resync, pins, versions";
+                                auth_expiring, goaway, resync, pins, versions, contact";
 
 pub(super) fn frame(frame: wire::ServerFrame) -> Result<ServerFrame, FrameError> {
     Ok(match frame.frame.ok_or(FrameError::Unknown { known: KNOWN })? {
@@ -42,6 +42,7 @@ pub(super) fn frame(frame: wire::ServerFrame) -> Result<ServerFrame, FrameError>
         Frame::Resync(wire::Resync {}) => ServerFrame::Resync,
         Frame::Pins(wire) => ServerFrame::Pins(overlay_wire::pins(wire)?),
         Frame::Versions(wire) => ServerFrame::Versions(overlay_wire::versions(wire)?),
+        Frame::Contact(wire) => ServerFrame::Contact(Box::new(contact::from_wire("contact", wire)?)),
     })
 }
 
@@ -105,7 +106,7 @@ fn nack(wire: wire::Nack) -> Result<Nack, FrameError> {
 
 /// `nack.frame` as one of the names that are refused; empty when it is another.
 fn refused_frame(name: &str) -> &'static str {
-    const NAMES: [&str; 18] = [
+    const NAMES: [&str; 19] = [
         "hello",
         "send",
         "fetch",
@@ -124,6 +125,7 @@ fn refused_frame(name: &str) -> &'static str {
         "pin",
         "pins",
         "versions",
+        "contact",
     ];
     NAMES.into_iter().find(|known| *known == name).unwrap_or_default()
 }
@@ -151,7 +153,9 @@ pub(super) fn entries_of(
 
 fn delta(wire: wire::Delta) -> Result<Delta, FrameError> {
     let conversations = wire.conversations.into_iter().map(state).collect::<Result<_, _>>()?;
-    Ok(Delta { conversations, cursor: wire.cursor, more: wire.more })
+    let contact = |wire| contact::from_wire("delta", wire);
+    let contacts = wire.contacts.into_iter().map(contact).collect::<Result<_, _>>()?;
+    Ok(Delta { conversations, cursor: wire.cursor, more: wire.more, contacts })
 }
 
 fn state(wire: wire::ConversationState) -> Result<ConversationState, FrameError> {

@@ -3,7 +3,7 @@
 use wire::server_frame::Frame;
 
 use super::client_json::{TWO_FRAMES, fault_to_error};
-use super::{body_json, overlay_json, server_from_wire};
+use super::{body_json, contact, overlay_json, server_from_wire};
 use crate::json::{Fault, Read, Reader};
 use crate::{FrameError, ServerFrame, wire};
 
@@ -24,6 +24,7 @@ const FRAMES: &[&str] = &[
     "resync",
     "pins",
     "versions",
+    "contact",
 ];
 
 pub(super) fn read(bytes: &[u8]) -> Result<ServerFrame, FrameError> {
@@ -67,6 +68,7 @@ fn read_frame(reader: &mut Reader<'_>, name: &'static str) -> Read<Frame> {
         }
         "resync" => read_empty(reader).map(|()| Frame::Resync(wire::Resync {}))?,
         "pins" => Frame::Pins(overlay_json::read_pins(reader)?),
+        "contact" => Frame::Contact(contact::read(reader)?),
         _ => Frame::Versions(overlay_json::read_versions(reader)?),
     })
 }
@@ -164,13 +166,17 @@ fn read_page(reader: &mut Reader<'_>) -> Read<wire::Page> {
 
 fn read_delta(reader: &mut Reader<'_>) -> Read<wire::Delta> {
     let mut delta = wire::Delta::default();
-    reader.fields(&["conversations", "cursor", "more"], |reader, name| {
+    reader.fields(&["conversations", "cursor", "more", "contacts"], |reader, name| {
         match name {
             "conversations" => reader.elements(|reader| {
                 delta.conversations.push(read_state(reader)?);
                 Ok(())
             })?,
             "cursor" => delta.cursor = read_text(reader)?,
+            "contacts" => reader.elements(|reader| {
+                delta.contacts.push(contact::read(reader)?);
+                Ok(())
+            })?,
             _ => delta.more = reader.flag()?,
         }
         Ok(())

@@ -3,7 +3,7 @@
 //! As proto3 JSON has it, what is empty or zero is left out; but the members of `event`, `ack`, `head` and `goaway`
 //! are always there, because a client acts on each of them.
 
-use super::{body_json, overlay_json};
+use super::{body_json, contact, overlay_json};
 use crate::json::Writer;
 use crate::server_frame::{
     Ack, ConversationState, Delta, Head, Limits, Nack, Page, Pong, Receipt, Typing, Welcome,
@@ -47,6 +47,11 @@ pub(super) fn write(frame: &ServerFrame, out: &mut Vec<u8>) {
         ServerFrame::Resync => write_empty(writer, "resync"),
         ServerFrame::Pins(pins) => overlay_json::write_pins(writer, pins),
         ServerFrame::Versions(versions) => overlay_json::write_versions(writer, versions),
+        ServerFrame::Contact(contact) => {
+            writer.open_member("contact");
+            contact::write(writer, contact);
+            writer.close_object();
+        }
     }
     writer.close_object();
 }
@@ -135,6 +140,15 @@ fn write_delta(writer: &mut Writer<'_>, delta: &Delta) {
     }
     writer.text_if_any("cursor", &delta.cursor);
     writer.flag_if_set("more", delta.more);
+    if !delta.contacts.is_empty() {
+        writer.open_array("contacts");
+        for contact in &delta.contacts {
+            writer.open_object();
+            contact::write(writer, contact);
+            writer.close_object();
+        }
+        writer.close_array();
+    }
     writer.close_object();
 }
 

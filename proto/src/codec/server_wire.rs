@@ -4,7 +4,7 @@ use bytes::Buf;
 use prost::Message as _;
 use wire::server_frame::Frame;
 
-use super::{overlay_wire, server_from_wire};
+use super::{contact, overlay_wire, server_from_wire};
 use crate::server_frame::{Ack, ConversationState, Delta, Head, Nack, Page, Pong, Receipt, Welcome};
 use crate::{ConversationId, Entry, FrameError, Seq, ServerFrame, wire};
 
@@ -41,6 +41,7 @@ fn to_wire(frame: &ServerFrame) -> Frame {
         ServerFrame::Resync => Frame::Resync(wire::Resync {}),
         ServerFrame::Pins(pins) => Frame::Pins(overlay_wire::pins_to_wire(pins)),
         ServerFrame::Versions(versions) => Frame::Versions(overlay_wire::versions_to_wire(versions)),
+        ServerFrame::Contact(contact) => Frame::Contact(contact::to_wire(contact)),
     }
 }
 
@@ -98,6 +99,7 @@ fn delta_to_wire(delta: &Delta) -> wire::Delta {
         conversations: delta.conversations.iter().map(state_to_wire).collect(),
         cursor: delta.cursor.clone(),
         more: delta.more,
+        contacts: delta.contacts.iter().map(contact::to_wire).collect(),
     }
 }
 

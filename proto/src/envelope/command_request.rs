@@ -2,7 +2,7 @@
 
 use wire::command_envelope::Request as Wire;
 
-use super::{group_request, id, texts};
+use super::{contact_request, group_request, id, texts};
 use crate::codec::client;
 use crate::{ConversationId, FrameError, Request, wire};
 
@@ -31,6 +31,7 @@ pub(super) fn to_wire(request: &Request) -> Wire {
         Request::Versions(at) => {
             Wire::Versions(wire::VersionsOf { conversation: at.conversation.to_string(), seq: at.seq.0 })
         }
+        Request::Contact(user, request) => Wire::ChangeContact(contact_request::to_wire(user, request)),
     }
 }
 
@@ -58,6 +59,7 @@ pub(super) fn from_wire(wire: Wire) -> Result<Request, FrameError> {
         Wire::Versions(wire) => {
             Request::Versions(client::position("versions", &wire.conversation, wire.seq)?)
         }
+        Wire::ChangeContact(wire) => contact_request::from_wire(wire)?,
         wire => return group_request::from_wire(wire),
     })
 }

@@ -8,10 +8,10 @@ use wire::control::Control as WireControl;
 use wire::delivery_envelope::Payload as WirePayload;
 
 use super::{delivery_reply, group, id, malformed, trace_from_wire, trace_to_wire};
-use crate::delivery::{Class, Control, Fanout, Target};
+use crate::delivery::{Class, Control, Fanout, SessionClaim, Target};
 use crate::{
-    ConversationId, Delivery, FrameError, LoginId, NodeId, Payload, Seq, ServerFrame, SessionRef,
-    SharedFrame, wire,
+    ConversationId, Delivery, DeviceId, FrameError, LoginId, NodeId, Payload, Seq, ServerFrame, SessionRef,
+    SharedFrame, Timestamp, wire,
 };
 
 impl Delivery {
@@ -83,12 +83,18 @@ fn control_to_wire(control: &Control) -> wire::Control {
         Control::Revoke(login) => {
             WireControl::RevokeLogin(login.as_ref().map(ToString::to_string).unwrap_or_default())
         }
+        Control::Claim(claim) => WireControl::Claim(wire::SessionClaim {
+            node: claim.session.node.0,
+            session: claim.session.session,
+            began: claim.began.0,
+            kind: claim.kind.as_ref().map(ToString::to_string).unwrap_or_default(),
+        }),
     };
     wire::Control { control: Some(control) }
 }
 
 fn control(wire: wire::Control) -> Result<Control, FrameError> {
-    const KNOWN: &str = "joined_group, left_group, revoke_login";
+    const KNOWN: &str = "joined_group, left_group, revoke_login, claim";
     Ok(match wire.control.ok_or(FrameError::Unknown { known: KNOWN })? {
         WireControl::JoinedGroup(text) => Control::JoinedGroup(group("control", &text)?),
         WireControl::LeftGroup(text) => Control::LeftGroup(group("control", &text)?),
@@ -96,5 +102,13 @@ fn control(wire: wire::Control) -> Result<Control, FrameError> {
         WireControl::RevokeLogin(text) => {
             Control::Revoke(Some(id("control", "revoke_login", LoginId::parse(&text))?))
         }
+        WireControl::Claim(wire) => Control::Claim(SessionClaim {
+            session: SessionRef { node: NodeId(wire.node), session: wire.session },
+            began: Timestamp(wire.began),
+            kind: match wire.kind.as_str() {
+                "" => None,
+                text => Some(id("control", "claim.kind", DeviceId::parse(text))?),
+            },
+        }),
     })
 }

@@ -8,7 +8,8 @@ use crate::IdError;
 
 /// An opaque, URL-safe name of a conversation, at most 387 bytes.
 ///
-/// `d.<user>.<user>` with the users in byte order, or `g.<group>`. Characters of ids other than letters, digits,
+/// `d.<user>.<user>` with the users in byte order, or `g.<group>`; and `p.<user>.<user>` for what two users are to each
+/// other, whose log no client is ever given. Characters of ids other than letters, digits,
 /// `-` and `_` are written `~` and two hex digits, so `.` separates without doubt and the same two users always
 /// give the same id, whoever asks.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,14 +22,25 @@ pub enum ConversationKind {
     Direct(UserId, UserId),
     /// A group.
     Group(GroupId),
+    /// What two users, in byte order, are to each other. Its owner is that of their direct conversation.
+    Pair(UserId, UserId),
 }
 
 impl ConversationId {
     /// The direct conversation of two users, the same in either order.
     pub fn direct(one: &UserId, other: &UserId) -> Self {
+        Self::of_two("d.", one, other)
+    }
+
+    /// What two users are to each other, the same in either order.
+    pub fn pair(one: &UserId, other: &UserId) -> Self {
+        Self::of_two("p.", one, other)
+    }
+
+    fn of_two(kind: &str, one: &UserId, other: &UserId) -> Self {
         let (first, second) = if one <= other { (one, other) } else { (other, one) };
         let mut id = EcoString::with_capacity(3 + first.as_str().len() + second.as_str().len());
-        id.push_str("d.");
+        id.push_str(kind);
         push_escaped(&mut id, first.as_str());
         id.push('.');
         push_escaped(&mut id, second.as_str());
@@ -43,12 +55,12 @@ impl ConversationId {
         Self(id)
     }
 
-    /// Accepts exactly what [`Self::direct`] and [`Self::group`] produce. Allocates only what it keeps.
+    /// Accepts exactly what [`Self::direct`], [`Self::group`] and [`Self::pair`] produce. Allocates only what it keeps.
     pub fn parse(text: &str) -> Result<Self, IdError> {
         let mut parts = text.split('.');
         let (kind, first, second, rest) = (parts.next(), parts.next(), parts.next(), parts.next());
         let canonical = match (kind, first, second, rest) {
-            (Some("d"), Some(one), Some(other), None) => {
+            (Some("d" | "p"), Some(one), Some(other), None) => {
                 is_escaped_name(one) && is_escaped_name(other) && unescaped(one).le(unescaped(other))
             }
             (Some("g"), Some(group), None, None) => is_escaped_name(group),
@@ -67,12 +79,17 @@ impl ConversationId {
         self.0.starts_with("g.")
     }
 
+    /// Whether it is what two users are to each other.
+    pub fn is_pair(&self) -> bool {
+        self.0.starts_with("p.")
+    }
+
     /// The users or the group that it names.
     pub fn kind(&self) -> ConversationKind {
         self.split().unwrap_or_else(|| unreachable!("a conversation id is canonical by construction"))
     }
 
-    /// The other user of a direct conversation; `None` for a group or when `user` is not part of it.
+    /// The other user of a direct conversation; `None` for anything else or when `user` is not part of it.
     pub fn peer_of(&self, user: &UserId) -> Option<UserId> {
         match self.kind() {
             ConversationKind::Direct(one, other) if one == *user => Some(other),
@@ -88,7 +105,12 @@ impl ConversationId {
         }
         let (one, other) = names.split_once('.')?;
         let user = |text| UserId::parse(&unescaped_name(text)).ok();
-        Some(ConversationKind::Direct(user(one)?, user(other)?))
+        let (one, other) = (user(one)?, user(other)?);
+        Some(if kind == "p" {
+            ConversationKind::Pair(one, other)
+        } else {
+            ConversationKind::Direct(one, other)
+        })
     }
 }
 

@@ -13,8 +13,11 @@ pub const PARTITIONS: u16 = 1024;
 pub struct Partition(u16);
 
 impl Partition {
-    /// Of a conversation.
+    /// Of a conversation. What two users are to each other belongs to the partition of their direct conversation.
     pub fn of(conversation: &ConversationId) -> Self {
+        if let Some(users) = conversation.as_str().strip_prefix("p.") {
+            return Self::of_hash(stable_hash(&format!("d.{users}")));
+        }
         Self::of_hash(stable_hash(conversation.as_str()))
     }
 

@@ -6,11 +6,11 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proto::command::{GroupRequest, Source};
-use proto::delivery::{Class, Control, Fanout, GroupDone, HeadState};
+use proto::delivery::{Class, Control, Fanout, GroupDone, HeadState, SessionClaim};
 use proto::group::{NewLink, Role, TokenHash};
 use proto::{
-    Command, Delivery, Entry, Epoch, Heartbeat, LinkId, NodeId, Origin, Partition, Payload, Reply, Request,
-    SharedFrame, Target,
+    Command, ContactRequest, Delivery, Entry, Epoch, Heartbeat, LinkId, NodeId, Origin, Partition, Payload,
+    Reply, Request, SharedFrame, Target,
 };
 
 use super::body_values::body;
@@ -56,6 +56,19 @@ fn request() -> impl Strategy<Value = Request> {
         1 => Just(Request::Connected),
         1 => Just(Request::Disconnected),
         3 => (group_id(), group_request().boxed()).prop_map(|(group, request)| Request::Group(group, request)),
+        3 => (user_id(), contact_request()).prop_map(|(user, request)| Request::Contact(user, request)),
+    ]
+}
+
+fn contact_request() -> impl Strategy<Value = ContactRequest> {
+    prop_oneof![
+        text(0..20).prop_map(ContactRequest::Apply),
+        Just(ContactRequest::Accept),
+        Just(ContactRequest::Reject),
+        Just(ContactRequest::Remove),
+        Just(ContactRequest::Block),
+        Just(ContactRequest::Unblock),
+        text(0..20).prop_map(ContactRequest::Remark),
     ]
 }
 
@@ -160,5 +173,7 @@ fn control() -> impl Strategy<Value = Control> {
         group_id().prop_map(Control::JoinedGroup),
         group_id().prop_map(Control::LeftGroup),
         option::of(login_id()).prop_map(Control::Revoke),
+        (session_ref(), time(), option::of(device_id()))
+            .prop_map(|(session, began, kind)| Control::Claim(SessionClaim { session, began, kind })),
     ]
 }

@@ -9,7 +9,7 @@ use proto::server_frame::{
     Ack, ConversationState, Delta, Event, Head, Limits, Nack, Overlay, Page, Pins, Pong, Reaction, Receipt,
     Typing, Versions, Welcome,
 };
-use proto::{Body, ClientFrame, Code, Entry, Seq, ServerFrame};
+use proto::{Body, ClientFrame, Code, Contact, Entry, FriendRequest, Seq, ServerFrame, Timestamp};
 
 use super::body_values::{body, change, client_body};
 use super::id_values::{
@@ -144,6 +144,7 @@ pub fn server_frame() -> impl Strategy<Value = ServerFrame> {
         1 => any::<u64>().prop_map(ServerFrame::AuthExpiring),
         1 => any::<u32>().prop_map(ServerFrame::Goaway),
         1 => Just(ServerFrame::Resync),
+        1 => contact().prop_map(|contact| ServerFrame::Contact(Box::new(contact))),
         1 => Just(ServerFrame::TooLong),
     ]
 }
@@ -240,11 +241,28 @@ fn overlay() -> impl Strategy<Value = Overlay> {
 }
 
 fn delta() -> impl Strategy<Value = Delta> {
-    (vec(state(), 0..3), text(0..20), any::<bool>()).prop_map(|(conversations, cursor, more)| Delta {
-        conversations,
-        cursor,
-        more,
-    })
+    (vec(state(), 0..3), text(0..20), any::<bool>(), vec(contact(), 0..3))
+        .prop_map(|(conversations, cursor, more, contacts)| Delta { conversations, cursor, more, contacts })
+}
+
+fn contact() -> impl Strategy<Value = Contact> {
+    let request = || {
+        (text(0..9), time(), time()).prop_map(|(note, time, expires)| FriendRequest { note, time, expires })
+    };
+    let since = option::of((1..=u64::MAX).prop_map(Timestamp));
+    let requests = (option::of(request()), option::of(request()));
+    (user_id(), any::<u64>(), since, text(0..9), any::<bool>(), requests, time()).prop_map(
+        |(user, version, friend_since, remark, blocked, (incoming, outgoing), time)| Contact {
+            user,
+            version,
+            friend_since,
+            remark,
+            blocked,
+            incoming,
+            outgoing,
+            time,
+        },
+    )
 }
 
 fn state() -> impl Strategy<Value = ConversationState> {

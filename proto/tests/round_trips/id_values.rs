@@ -33,6 +33,7 @@ pub fn conversation_id() -> impl Strategy<Value = ConversationId> {
     prop_oneof![
         (user_id(), user_id()).prop_map(|(one, other)| ConversationId::direct(&one, &other)),
         group_id().prop_map(|group| ConversationId::group(&group)),
+        (user_id(), user_id()).prop_map(|(one, other)| ConversationId::pair(&one, &other)),
     ]
 }
 

@@ -48,7 +48,7 @@ pub async fn delta(
         let Some(head) = heads.remove(&line.conversation) else { continue };
         let name = match line.conversation.kind() {
             ConversationKind::Group(group) => store.group(&group).await?.map(|info| info.name),
-            ConversationKind::Direct(..) => None,
+            ConversationKind::Direct(..) | ConversationKind::Pair(..) => None,
         };
         // Who left learns nothing of what happened since: the head is as far as they had read.
         let (head_seq, unread) = if line.left {
@@ -70,7 +70,7 @@ pub async fn delta(
     }
     let more = next.is_some();
     let cursor = next.map_or_else(|| cursor.finished(), |last| cursor.continued(last));
-    Ok(ServerFrame::Delta(Delta { conversations, cursor, more }))
+    Ok(ServerFrame::Delta(Delta { conversations, cursor, more, contacts: Vec::new() }))
 }
 
 async fn lines(store: &Store, user: &UserId, cursor: &SyncCursor) -> Result<Lines, StoreError> {

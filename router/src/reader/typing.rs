@@ -15,7 +15,9 @@ use super::reply;
 pub fn typing(command: &Command, id: &ConversationId) -> Vec<Delivery> {
     let user = command.origin.user.clone();
     let target = match id.kind() {
-        ConversationKind::Direct(one, other) => Target::User(if one == user { other } else { one }),
+        ConversationKind::Direct(one, other) | ConversationKind::Pair(one, other) => {
+            Target::User(if one == user { other } else { one })
+        }
         ConversationKind::Group(group) => Target::Group(group),
     };
     let frame = ServerFrame::Typing(Typing { conversation: id.clone(), user });

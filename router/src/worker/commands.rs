@@ -24,6 +24,9 @@ impl Incarnation<'_> {
                 continue;
             }
             match &command.request {
+                Request::Contact(..) => {
+                    self.refuse(&command, Code::Unavailable, "contacts are not kept here");
+                }
                 Request::Send(_) | Request::Group(..) => self.write_command(command),
                 _ => self.read(command),
             }

@@ -229,7 +229,7 @@ impl Gateway {
                         Control::LeftGroup(group) => {
                             session.groups.remove(group);
                         }
-                        Control::Revoke(_) => {}
+                        Control::Revoke(_) | Control::Claim(_) => {}
                     }
                 }
             }
