@@ -91,7 +91,9 @@ impl Shared {
             let rows = self.store.inbox(user, Timestamp(0), limit + 1, before).await?;
             let ended = rows.len() <= limit;
             before = rows.last().map(|row| (row.time, row.conversation.clone()));
-            let wanted = rows.into_iter().filter(|row| !row.left && !is_large(&row.conversation));
+            // Contacts have lines of their own.
+            let is_line = |row: &store::InboxRow| !row.left && !row.conversation.is_pair();
+            let wanted = rows.into_iter().filter(|row| is_line(row) && !is_large(&row.conversation));
             places.extend(wanted.map(|row| Place::new(row.time, row.conversation)));
             if ended || places.len() > limit {
                 break;

@@ -20,6 +20,7 @@ mod backoff;
 mod caller;
 mod commands;
 mod config;
+mod contacts;
 mod conversation_list;
 mod edge;
 mod extract;

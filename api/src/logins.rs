@@ -92,6 +92,20 @@ impl Shared {
         Ok(())
     }
 
+    /// Ends every login of the user but one, each with its sockets.
+    pub(crate) async fn end_other_logins(
+        &self,
+        user: &UserId,
+        keep: Option<&LoginId>,
+    ) -> Result<(), Problem> {
+        let logins = self.store.logins(user).await?;
+        for login in logins.into_iter().filter(|login| Some(&login.login) != keep) {
+            self.store.end_login(&login.login).await?;
+            self.commands.revoke(user, Some(login.login));
+        }
+        Ok(())
+    }
+
     async fn rotate(&self, presented: &str) -> Result<(Login, RefreshToken), Problem> {
         let gone = || {
             metrics::refresh("gone");

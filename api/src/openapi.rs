@@ -17,16 +17,18 @@ use crate::App;
 #[openapi(
     info(
         title = "Tidegate",
-        description = "The HTTP side of the chat: accounts, groups, conversations, history. Live messages come over the \
+        description = "The HTTP side of the chat: accounts, contacts, groups, conversations, history. Live messages come over the \
             WebSocket at `/ws`.\n\nNumbers of 64 bits are texts; both are understood. Member names are snake_case; \
             camelCase is understood. What is not a success is a problem (RFC 9457) with a code."
     ),
     tags(
         (name = "accounts", description = "Register, log in, stay logged in, log out."),
         (name = "users", description = "Oneself and others."),
+        (name = "contacts", description = "Friends, requests, blocks."),
         (name = "groups", description = "Groups and their members."),
         (name = "conversations", description = "The list, history, read marks."),
         (name = "messages", description = "Sending, for other services and simple clients."),
+        (name = "services", description = "For other services, whose tokens have the scope `server`."),
         (name = "sockets", description = "Tickets that open a WebSocket.")
     ),
     security(("token" = [])),

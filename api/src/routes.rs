@@ -1,7 +1,9 @@
 //! Every route. Adding a handler here puts it into the router and into the document at once.
 
+mod blocks;
 mod changes;
 mod conversations;
+mod friends;
 mod groups;
 mod history;
 mod invitations;
@@ -14,6 +16,8 @@ mod presence;
 mod receipts;
 mod refresh;
 mod register;
+mod service;
+mod sessions;
 mod tickets;
 mod users;
 
@@ -35,6 +39,18 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(users::me, users::change_me))
         .routes(routes!(users::user))
         .routes(routes!(users::find_users))
+        .routes(routes!(sessions::sessions, sessions::end_other_sessions))
+        .routes(routes!(sessions::end_session))
+        .routes(routes!(sessions::change_password))
+        .routes(routes!(service::change_account))
+        .routes(routes!(friends::apply))
+        .routes(routes!(friends::list_friends))
+        .routes(routes!(friends::list_requests))
+        .routes(routes!(friends::accept))
+        .routes(routes!(friends::reject))
+        .routes(routes!(friends::change_friend, friends::remove_friend))
+        .routes(routes!(blocks::list_blocks, blocks::block))
+        .routes(routes!(blocks::unblock))
         .routes(routes!(presence::user_presence))
         .routes(routes!(presence::presence))
         .routes(routes!(groups::create_group, groups::list_groups))

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::peers::PeerRules;
+use crate::rules::contacts::ContactRules;
 use crate::rules::membership::GroupRules;
 use crate::turn::{ChangeRules, Rules};
 
@@ -31,6 +32,8 @@ pub struct RouterConfig {
     pub recall_window: Duration,
     /// How long they may edit them.
     pub edit_window: Duration,
+    /// Contacts: whether messages need a friendship, and how long requests last.
+    pub contacts: ContactRules,
     /// Entries after which a bucket of a log is left. Small values are for tests.
     pub bucket_entries_max: u64,
     /// Bytes of bodies after which a bucket is left.
@@ -79,6 +82,7 @@ impl RouterConfig {
         Rules {
             group: self.group,
             changes: ChangeRules { recall_ms: millis(self.recall_window), edit_ms: millis(self.edit_window) },
+            contacts: self.contacts,
             bucket_entries_max: self.bucket_entries_max,
             bucket_bytes_max: self.bucket_bytes_max,
             queue_max: self.conversation_queue_max,

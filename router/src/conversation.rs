@@ -26,6 +26,7 @@ mod held;
 mod load;
 mod log;
 mod owed;
+mod pair;
 mod pending;
 mod probe;
 mod roll;
@@ -40,6 +41,7 @@ pub use fresh::Fresh;
 pub use owed::{Flush, Urgency};
 pub use view::View;
 
+use crate::rules::contacts::Pair;
 use crate::rules::membership::Group;
 use crate::told::Told;
 use crate::turn::{Outcome, Turn};
@@ -47,6 +49,7 @@ use append::InFlight;
 use load::Load;
 use log::Log;
 use owed::Owed;
+use pair::Known;
 use pending::Pending;
 use probe::Probe;
 use roll::Roll;
@@ -64,6 +67,10 @@ pub struct Conversation {
     in_flight: Option<InFlight>,
     owed: Owed,
     probe: Probe,
+    /// Of a direct conversation: what its two users are to each other.
+    known: Known,
+    /// Of a pair: that has changed since the direct conversation was told.
+    news: bool,
     touched: bool,
     used_ms: u64,
     /// Grows when what the store said of messages may be outdated.
@@ -74,6 +81,7 @@ pub struct Conversation {
 enum Kind {
     Direct(UserId, UserId),
     Group(GroupId, Group),
+    Pair(Box<Pair>),
 }
 
 enum Phase {
@@ -88,9 +96,8 @@ impl Conversation {
     /// A conversation that waits to be loaded. `touched`: its projections may lack entries of a dead owner.
     pub fn new(id: ConversationId, epoch: Epoch, touched: bool) -> Self {
         let kind = match id.kind() {
-            ConversationKind::Direct(one, other) | ConversationKind::Pair(one, other) => {
-                Kind::Direct(one, other)
-            }
+            ConversationKind::Direct(one, other) => Kind::Direct(one, other),
+            ConversationKind::Pair(one, other) => Kind::Pair(Box::new(Pair::new(&one, &other))),
             ConversationKind::Group(group) => Kind::Group(group, Group::default()),
         };
         Self {
@@ -105,6 +112,8 @@ impl Conversation {
             in_flight: None,
             owed: Owed::default(),
             probe: Probe::default(),
+            known: Known::default(),
+            news: false,
             touched,
             used_ms: 0,
             generation: 0,
@@ -196,6 +205,7 @@ impl Conversation {
             Outcome::LookedUp(asked, found) => self.looked_up(&asked, found),
             Outcome::Entry(seq, found) => self.found_entry(seq, found),
             Outcome::Target(asked, generation, found) => self.found_target(asked, generation, found),
+            Outcome::Pair(found) => self.pair_found(found),
         }
         self.pump(turn);
     }

@@ -33,6 +33,7 @@ mod worker;
 
 pub use config::RouterConfig;
 pub use router::{Router, StartError};
+pub use rules::contacts::ContactRules;
 pub use rules::membership::{GroupRules, History};
 #[cfg(feature = "sim")]
 pub use worker::Worker;

@@ -122,6 +122,9 @@ async fn answered(
         Request::Typing(to) => {
             let conversation = to.conversation(&command.origin.user);
             seen(store, command, &conversation, view).await?;
+            if is_blocked(store, &conversation).await? {
+                return Ok(vec![reply(command, Reply::Settled)]);
+            }
             Ok(typing(command, &conversation))
         }
         Request::Heads(conversations) => {
@@ -140,6 +143,13 @@ async fn answered(
             Ok(vec![reply(command, Reply::Settled)])
         }
     }
+}
+
+/// Whether one user of a direct conversation blocks the other: then nothing is told between them.
+async fn is_blocked(store: &Store, conversation: &ConversationId) -> Result<bool, StoreError> {
+    let ConversationKind::Direct(one, other) = conversation.kind() else { return Ok(false) };
+    let row = store.relations_with(&one, std::slice::from_ref(&other)).await?.pop().flatten();
+    Ok(row.is_some_and(|row| row.contact.blocked || row.blocked_by))
 }
 
 /// What the asker may see of a conversation: as its owner says, or as its projections do.

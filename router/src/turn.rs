@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use proto::body::MessageTarget;
 use proto::{Delivery, Entry, MessageId, Seq, Timestamp};
-use store::{Batch, Bucket, Cas, Durable, GroupInfo, HeadRow, Level, Member, Register, Row, StoreError};
+use store::{
+    Batch, Bucket, Cas, Durable, GroupInfo, HeadRow, Level, Member, Register, Relation, Row, StoreError,
+};
 
 use crate::conversation::Target;
 use crate::metrics::Metrics;
+use crate::rules::contacts::{ContactRules, Regard};
 use crate::rules::membership::GroupRules;
 use crate::rules::overlay::{Pins, State};
 
@@ -27,6 +30,8 @@ pub struct Rules {
     pub group: GroupRules,
     /// How long messages may be changed.
     pub changes: ChangeRules,
+    /// What contacts may be.
+    pub contacts: ContactRules,
     /// Entries after which a bucket is left.
     pub bucket_entries_max: u64,
     /// Bytes of bodies after which a bucket is left.
@@ -135,6 +140,8 @@ pub enum Work {
         /// Comes back with the answer.
         generation: u64,
     },
+    /// What the two users of a direct conversation are to each other.
+    ReadPair,
     /// One told entry that is no longer in memory.
     ReadEntry {
         /// Which.
@@ -178,6 +185,8 @@ pub enum Outcome {
     Recovered(Result<Box<Recovered>, StoreError>),
     /// Of [`Work::ReadTarget`].
     Target(MessageTarget, u64, Result<Option<Box<Target>>, StoreError>),
+    /// Of [`Work::ReadPair`]; again whenever they become something else.
+    Pair(Result<Regard, StoreError>),
     /// Of [`Work::ReadEntry`].
     Entry(Seq, Result<Option<Entry>, StoreError>),
 }
@@ -189,6 +198,8 @@ pub struct Recovered {
     pub head: Option<HeadRow>,
     /// For a group: its row and its members.
     pub group: Option<(GroupInfo, Vec<Member>)>,
+    /// For a pair: the side of the first and of the second.
+    pub relations: [Option<Relation>; 2],
     /// The told entries after the head row.
     pub missing: Vec<Entry>,
     /// What earlier entries made of the messages that these change.

@@ -12,6 +12,7 @@ mod kept;
 mod neighbours;
 pub mod ops;
 pub mod overlays;
+mod pairs;
 mod table;
 mod wheel;
 

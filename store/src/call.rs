@@ -55,6 +55,8 @@ ops! {
     WriteOverlays = "write_overlays",
     Overlays = "overlays",
     Inbox = "inbox",
+    ApplyRelation = "apply_relation",
+    Relations = "relations",
     CreateAccount = "create_account",
     Account = "account",
     UpdateAccount = "update_account",

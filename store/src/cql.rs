@@ -36,6 +36,7 @@ mod overlays;
 mod ownership;
 mod pages;
 mod register;
+mod relations;
 mod scan;
 mod schema;
 mod server;

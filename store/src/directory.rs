@@ -9,6 +9,7 @@ mod head;
 mod inbox;
 mod members;
 mod overlay;
+mod relation;
 mod touched;
 
 pub use cursor::Cursor;
@@ -18,6 +19,7 @@ pub use head::HeadRow;
 pub use inbox::InboxRow;
 pub use members::{Member, Role};
 pub use overlay::OverlayRow;
+pub use relation::Relation;
 
 pub(crate) use cursor::decode as decode_cursor;
 pub(crate) use group::{decode as decode_group, group_key};
@@ -25,4 +27,5 @@ pub(crate) use group_settings::{decode_settings, encode_settings};
 pub(crate) use head::decode as decode_head;
 pub(crate) use members::{decode as decode_member, decode_detail, encode_detail};
 pub(crate) use overlay::decode as decode_overlay;
+pub(crate) use relation::{decode as decode_relation, encode as encode_relation};
 pub(crate) use touched::{decode_mark, encode_mark, mark_touched, read_marks, touched_key};

@@ -13,7 +13,8 @@
 //!   moment; `Unknown` allows no conclusion.
 //! - A page has rising, contiguous seqs, never one past the head it was given, and of several rows of one seq the one
 //!   with the highest epoch.
-//! - Cursors, heads, inbox rows, overlays and groups never move backwards, in whatever order their writes arrive.
+//! - Cursors, heads, inbox rows, overlays, groups and relations never move backwards, in whatever order their writes
+//!   arrive.
 //! - A username has at most one account; a refresh token is exchanged at most once; a worker number has one holder.
 //!
 //! **Does not** decide: which entry follows which, who may do what and who is told is the router's business.
@@ -48,7 +49,7 @@ pub use cql::{
 };
 pub use directory::{
     Cursor, GroupChange, GroupInfo, GroupSettings, HeadRow, InboxRow, Invitation, JoinRequest, Link, Member,
-    OverlayRow, Role,
+    OverlayRow, Relation, Role,
 };
 pub use embedded::{Embedded, EmbeddedConfig, OpenError};
 pub use ephemeral::{

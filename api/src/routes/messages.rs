@@ -131,7 +131,7 @@ pub(super) fn asker(caller: &Caller, sender: Option<&IdText>) -> Result<Asker, P
     if user == caller.0.user { Ok(caller.asker()) } else { Err(only_services()) }
 }
 
-fn only_services() -> Problem {
+pub(super) fn only_services() -> Problem {
     Problem::new(Code::Forbidden, format!("this needs a token with the scope `{SERVER_SCOPE}`"))
 }
 

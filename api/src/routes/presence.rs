@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use store::{DevicePresence, DeviceState, Presence};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::App;
 use crate::caller::Caller;
 use crate::extract::{PathOf, QueryOf};
 use crate::numbers::Wide;
 use crate::problem::{Problem, ProblemBody};
+use crate::{App, Shared};
 
 /// Users in one question.
 const USERS_MAX: usize = 100;
@@ -87,11 +87,11 @@ pub(crate) struct PresenceList {
 )]
 pub(crate) async fn user_presence(
     State(app): State<App>,
-    _: Caller,
+    caller: Caller,
     PathOf(user): PathOf<String>,
 ) -> Result<Json<UserPresence>, Problem> {
     let user = UserId::parse(&user).map_err(|error| Problem::field("user_id", error))?;
-    let found = app.ephemeral.presence(std::slice::from_ref(&user)).await.pop();
+    let found = app.presence_seen_by(&caller, std::slice::from_ref(&user)).await?.pop();
     Ok(Json(UserPresence::of(user, found.unwrap_or(Presence::Unknown))))
 }
 
@@ -106,7 +106,7 @@ pub(crate) async fn user_presence(
 )]
 pub(crate) async fn presence(
     State(app): State<App>,
-    _: Caller,
+    caller: Caller,
     QueryOf(query): QueryOf<PresenceOf>,
 ) -> Result<Json<PresenceList>, Problem> {
     if query.users.split(',').count() > USERS_MAX {
@@ -115,9 +115,25 @@ pub(crate) async fn presence(
     let users: Result<Vec<UserId>, _> =
         query.users.split(',').map(|user| UserId::parse(user.trim())).collect();
     let users = users.map_err(|error| Problem::field("users", error))?;
-    let found = app.ephemeral.presence(&users).await;
+    let found = app.presence_seen_by(&caller, &users).await?;
     let users = users.into_iter().zip(found).map(|(user, found)| UserPresence::of(user, found)).collect();
     Ok(Json(PresenceList { users }))
+}
+
+impl Shared {
+    /// Presence as the caller may see it: who blocks the caller was never there.
+    async fn presence_seen_by(&self, caller: &Caller, users: &[UserId]) -> Result<Vec<Presence>, Problem> {
+        let found = self.ephemeral.presence(users).await;
+        if caller.0.is_server() {
+            return Ok(found);
+        }
+        let relations = self.store.relations_with(&caller.0.user, users).await?;
+        let is_hidden = |row: &Option<store::Relation>| row.as_ref().is_some_and(|row| row.blocked_by);
+        let seen = found.into_iter().zip(&relations);
+        Ok(seen
+            .map(|(found, row)| if is_hidden(row) { Presence::Known(Vec::new()) } else { found })
+            .collect())
+    }
 }
 
 impl UserPresence {

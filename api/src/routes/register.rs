@@ -62,7 +62,7 @@ pub(crate) async fn register(
         None => body.username.clone(),
     };
     let email = body.email.as_deref().filter(|text| !text.is_empty()).map(profile::email).transpose()?;
-    check_password(&body.password, app.config.password_chars_min)?;
+    check_password("password", &body.password, app.config.password_chars_min)?;
     if app.store.account_by_username(&username).await?.is_some() {
         return Err(taken());
     }
@@ -89,12 +89,12 @@ fn taken() -> Problem {
     Problem::new(Code::Conflict, "username: taken")
 }
 
-fn check_password(password: &str, chars_min: usize) -> Result<(), Problem> {
+pub(super) fn check_password(field: &str, password: &str, chars_min: usize) -> Result<(), Problem> {
     if password.len() > passwords::PASSWORD_BYTES_MAX {
-        return Err(Problem::field("password", format!("at most {} bytes", passwords::PASSWORD_BYTES_MAX)));
+        return Err(Problem::field(field, format!("at most {} bytes", passwords::PASSWORD_BYTES_MAX)));
     }
     if password.chars().count() < chars_min {
-        return Err(Problem::field("password", format!("at least {chars_min} characters")));
+        return Err(Problem::field(field, format!("at least {chars_min} characters")));
     }
     Ok(())
 }

@@ -172,6 +172,29 @@ async fn documented_examples_work_in_the_order_of_a_first_visit() {
     let found = reader.try_it("find_users", &laptop.access, &[]).await;
     assert_eq!(found["users"][0]["user_id"], Value::from(alice.id.as_str()));
 
+    reader.try_it("sessions", &laptop.access, &[]).await;
+    reader.try_it("end_session", &laptop.access, &[]).await;
+    reader.try_it("change_password", &laptop.access, &[]).await;
+    reader.try_it("end_other_sessions", &laptop.access, &[]).await;
+    let service = server.token("billing", "server");
+    reader.try_it("change_account", &service, &[("user_id", &alice.id), ("status", "active")]).await;
+
+    let bob = server.token("bob", "");
+    reader.try_it("apply", &bob, &[("user_id", "alice")]).await;
+    let alices = server.token("alice", "");
+    reader.try_it("reject", &alices, &[]).await;
+    reader.try_it("apply", &bob, &[("user_id", "alice")]).await;
+    let asked = reader.try_it("list_requests", &alices, &[("cursor", "a")]).await;
+    assert_eq!(asked["contacts"][0]["incoming"]["note"], Value::from("we met at the lake"));
+    reader.try_it("accept", &alices, &[]).await;
+    reader.try_it("change_friend", &alices, &[]).await;
+    let friends = reader.try_it("list_friends", &alices, &[("cursor", "a")]).await;
+    assert_eq!(friends["contacts"][0]["remark"], Value::from("Bobby"));
+    reader.try_it("remove_friend", &alices, &[]).await;
+    reader.try_it("block", &alices, &[]).await;
+    reader.try_it("list_blocks", &alices, &[("cursor", "a")]).await;
+    reader.try_it("unblock", &alices, &[]).await;
+
     reader.try_it("user_presence", &laptop.access, &[("user_id", &alice.id)]).await;
     reader.try_it("presence", &laptop.access, &[]).await;
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod accounts;
+mod contacts;
 mod conversation_list;
 mod document;
 mod documented_examples_work;
@@ -14,6 +15,7 @@ mod presence;
 mod refusals;
 mod sending;
 mod server;
+mod sessions;
 mod tickets;
 mod tokens_of_other_issuers;
 mod unanswered_commands;

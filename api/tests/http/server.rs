@@ -91,6 +91,7 @@ fn router_config() -> RouterConfig {
         group: GroupRules { members_max: 2_000, history: History::FromJoining },
         recall_window: Duration::from_secs(120),
         edit_window: Duration::from_secs(86_400),
+        contacts: router::ContactRules::OPEN,
         bucket_entries_max: 50,
         bucket_bytes_max: 50 << 20,
         conversation_queue_max: 1_000,

@@ -36,6 +36,21 @@ pub fn reply(origin: &Origin, trace: TraceId, reply: Reply, turn: &mut Turn<'_>)
     turn.deliveries.push(Delivery { target: Target::Node(node), payload, trace });
 }
 
+/// Tells a user what another is now.
+pub fn contact(side: &store::Relation, trace: TraceId, turn: &mut Turn<'_>) {
+    let contact = crate::rules::contacts::shown(side.contact.clone(), turn.now.wall);
+    let fanout = Fanout {
+        conversation: proto::ConversationId::pair(&side.user, &contact.user),
+        frame: Arc::new(SharedFrame::new(ServerFrame::Contact(Box::new(contact)))),
+        // The newest counts; where it is lost, the `sync` that follows has it.
+        class: Class::Receipt,
+        seq: Seq::ZERO,
+        except: None,
+    };
+    let (target, payload) = (Target::User(side.user.clone()), Payload::Fanout(fanout));
+    turn.deliveries.push(Delivery { target, payload, trace });
+}
+
 /// Refuses a command.
 pub fn nack(command: &Command, code: Code, message: &str, retry_after_ms: u32, turn: &mut Turn<'_>) {
     turn.metrics.nack(code);
@@ -159,6 +174,8 @@ impl Conversation {
                 push(Target::User(other.clone()), fanout);
             }
             Kind::Group(group, _) => push(Target::Group(group.clone()), fanout),
+            // Nobody reads its log.
+            Kind::Pair(_) => {}
         }
     }
 

@@ -100,6 +100,10 @@ impl Conversation {
                     self.ask_ahead(turn);
                     break;
                 }
+                Decision::AskPair => {
+                    self.ask_pair(turn);
+                    break;
+                }
                 Decision::Stored(Stored::At(seq)) => {
                     self.read_stored(seq, turn);
                     break;
@@ -140,6 +144,7 @@ impl Conversation {
                 decision => self.settle_front(decision, turn),
             }
         }
+        self.ask_pair_anew();
         if !entries.is_empty() {
             self.launch(entries, items, turn);
         }
@@ -149,7 +154,7 @@ impl Conversation {
         let super::Pending { command, arrived_ms, .. } = pending;
         let asker = Asker { origin: command.origin, trace: command.trace, arrived_ms };
         let told_as = match &command.request {
-            Request::Group(..) => ToldAs::Change,
+            Request::Group(..) | Request::Contact(..) => ToldAs::Change,
             Request::Send(send) => ToldAs::Message(send.ack),
             _ => ToldAs::Message(AckMode::None),
         };
@@ -175,6 +180,8 @@ impl Conversation {
             (Decision::Refuse(code, text), _) => announce::nack(&pending.command, code, text, 0, turn),
             (Decision::Muted(until), _) => announce::muted(&pending.command, until, turn),
             (Decision::Unavailable, _) => announce::unavailable(&pending.command, turn),
+            (Decision::Busy, _) => announce::busy(&pending.command, turn),
+            (_, Request::Contact(..)) => self.settle_pair(asker, turn),
             (_, Request::Group(..)) => {
                 let members = if let Kind::Group(_, group) = &self.kind { group.size() } else { 0 };
                 self.group_done(&asker, proto::Seq::ZERO, members, turn);
@@ -274,6 +281,7 @@ impl Conversation {
                     self.publish(entry.clone(), Some(asker.origin.session), None, asker.trace, turn);
                     self.ack_when_hidden(asker, mode, &entry, turn);
                 }
+                ToldAs::Change if matches!(self.kind, Kind::Pair(_)) => self.tell_pair(&entry, asker, turn),
                 ToldAs::Change => self.tell_change(&entry, &asker, turn),
             }
             self.log.advance(entry);
@@ -281,6 +289,7 @@ impl Conversation {
         self.owed.owe_head(turn.now);
         self.probe.told(turn.now);
     }
+
     /// A change counts from now on, for readers and for what comes after it, and not before: an owner that is fenced
     /// while it is in flight must not have let anyone see it.
     fn tell_change(&mut self, entry: &Entry, asker: &Asker, turn: &mut Turn<'_>) {

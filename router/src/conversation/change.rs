@@ -197,7 +197,7 @@ impl Conversation {
     /// Whether this is a trusted service, or the owner or an admin of the group.
     fn manages(&self, origin: &Origin) -> bool {
         let in_group = match &self.kind {
-            Kind::Direct(..) => false,
+            Kind::Direct(..) | Kind::Pair(_) => false,
             Kind::Group(_, group) => group.manages(&origin.user),
         };
         in_group || origin.source != Source::Client
@@ -207,7 +207,7 @@ impl Conversation {
     fn floor_of(&self, origin: &Origin) -> Seq {
         match &self.kind {
             Kind::Group(_, group) => group.floor_of(&origin.user).unwrap_or(Seq(1)),
-            Kind::Direct(..) => Seq(1),
+            Kind::Direct(..) | Kind::Pair(_) => Seq(1),
         }
     }
 }

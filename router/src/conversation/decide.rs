@@ -3,12 +3,14 @@
 //! The order of the questions matters. A send that is stored is acknowledged whatever else is true of it now; only
 //! what is certainly not stored may be refused as late or forbidden.
 
+use proto::body::Change as OfMessage;
 use proto::client_frame::Send;
 use proto::command::{GroupRequest, Source};
 use proto::wire::{Body as WireBody, System, body, system::Change};
 use proto::{Body, ClientMessageId, Code, Command, Entry, Origin, Request, Seq, Timestamp, UserId};
 use store::mutation::{self, Mutation};
 
+use super::pair::Leave;
 use super::pending::{Answer, Found, Pending, Question};
 use super::{Conversation, Kind, Target};
 use crate::rules::body::{is_system, newest_reference};
@@ -22,6 +24,8 @@ pub enum Decision {
     Wait,
     /// It has to be looked up first.
     Ask,
+    /// What the two users are to each other has to be asked first.
+    AskPair,
     /// Append this.
     Append { id: ClientMessageId, body: Body, target: Option<Box<Target>> },
     /// It is in the log, at this told place.
@@ -30,6 +34,8 @@ pub enum Decision {
     Nothing,
     /// The store did not answer what had to be known.
     Unavailable,
+    /// Too many wait for an answer already.
+    Busy,
     /// It may not be.
     Refuse(Code, &'static str),
     /// It may not be before this time.
@@ -85,6 +91,7 @@ impl Conversation {
         match &pending.command.request {
             Request::Send(send) => self.decide_send(pending, send, turn),
             Request::Group(_, request) => self.decide_group(&pending.command, request, turn),
+            Request::Contact(_, request) => self.decide_contact(&pending.command, request, turn),
             _ => Decision::Nothing,
         }
     }
@@ -111,6 +118,17 @@ impl Conversation {
             Ok(()) => {}
             Err((Code::Muted, _)) => return Decision::Muted(self.muted_until(&origin.user, turn.now.wall)),
             Err((code, text)) => return Decision::Refuse(code, text),
+        }
+        // Who is blocked may still take back what they said before.
+        let recalls = matches!(send.body.as_change(), Some((_, OfMessage::Recall)));
+        if pending.command.origin.source == Source::Client && !recalls {
+            match self.leave(&pending.command.origin.user, turn) {
+                Leave::Given(Ok(())) => {}
+                Leave::Given(Err((code, text))) => return Decision::Refuse(code, text),
+                Leave::Ask => return Decision::AskPair,
+                Leave::Wait => return Decision::Wait,
+                Leave::Unavailable => return Decision::Unavailable,
+            }
         }
         if is_system(&send.body) && !is_notice_of_service(&send.body, pending.command.origin.source) {
             return Decision::Refuse(Code::Forbidden, "only services may write notices");
@@ -183,13 +201,14 @@ impl Conversation {
         match &self.kind {
             Kind::Direct(one, other) if user == one || user == other => Ok(()),
             Kind::Direct(..) => Err((Code::Forbidden, "only its two users may send")),
+            Kind::Pair(_) => Err((Code::Forbidden, "nobody may send here")),
             Kind::Group(_, group) => group.may_send(user, source, now),
         }
     }
 
     fn muted_until(&self, user: &UserId, now: Timestamp) -> Timestamp {
         match &self.kind {
-            Kind::Direct(..) => Timestamp(0),
+            Kind::Direct(..) | Kind::Pair(_) => Timestamp(0),
             Kind::Group(_, group) => group.muted_until(user, now),
         }
     }

@@ -1,5 +1,6 @@
-//! Acks of recalls. An ack says that nobody is shown the message any more, so it waits until the projections that lists are
-//! made of were written: pages are laid over in memory at once.
+//! Answers that wait until projections were written, because they promise what lists and other readers show: the ack of a
+//! recall says that nobody is shown the message any more, the answer to a change of a contact that everybody sees it.
+//! Pages are laid over in memory at once.
 
 use proto::Entry;
 use proto::client_frame::AckMode;
@@ -8,25 +9,34 @@ use super::Conversation;
 use super::announce::Asker;
 use crate::turn::Turn;
 
-/// One ack.
-struct Ack {
-    asker: Asker,
-    mode: AckMode,
-    entry: Entry,
+/// Answers that wait for writes, after which no more commands are taken that would need one.
+const CONTACTS_MAX: usize = 256;
+
+/// What is said once everything is written.
+enum Answer {
+    /// This entry is stored.
+    Ack { asker: Asker, mode: AckMode, entry: Entry },
+    /// This is what the other of the pair is now.
+    Contact(Asker),
 }
 
-/// Acks that wait. As many as there are commands: those that the queue took.
+/// Answers that wait. As many as there are commands: those that the queue took.
 #[derive(Default)]
 pub struct Held {
-    waiting: Vec<Ack>,
-    in_flight: Vec<Ack>,
-    ready: Vec<Ack>,
+    waiting: Vec<Answer>,
+    in_flight: Vec<Answer>,
+    ready: Vec<Answer>,
 }
 
 impl Held {
     /// Whether a write has to begin for some of them.
     pub fn is_waiting(&self) -> bool {
         !self.waiting.is_empty()
+    }
+
+    /// Whether no more contacts should be changed before something was written.
+    pub fn is_full(&self) -> bool {
+        self.waiting.len() + self.in_flight.len() >= CONTACTS_MAX
     }
 
     /// A write begins that has what they wait for.
@@ -37,6 +47,16 @@ impl Held {
     /// It ended well.
     pub fn end(&mut self) {
         self.ready.append(&mut self.in_flight);
+    }
+
+    /// Answers once what is owed now is written.
+    pub fn hold_contact(&mut self, asker: Asker) {
+        self.waiting.push(Answer::Contact(asker));
+    }
+
+    /// Answers once the write under way has ended, which has everything that is owed.
+    pub fn join_write(&mut self, asker: Asker) {
+        self.in_flight.push(Answer::Contact(asker));
     }
 }
 
@@ -50,16 +70,19 @@ impl Conversation {
         turn: &mut Turn<'_>,
     ) {
         if matches!(entry.body.as_change(), Some((_, proto::body::Change::Recall))) {
-            self.owed.held.waiting.push(Ack { asker, mode, entry: entry.clone() });
+            self.owed.held.waiting.push(Answer::Ack { asker, mode, entry: entry.clone() });
         } else {
             self.ack(&asker, mode, entry, turn);
         }
     }
 
-    /// Tells the acks whose write has ended.
+    /// Tells the answers whose write has ended.
     pub fn tell_held(&mut self, turn: &mut Turn<'_>) {
-        for Ack { asker, mode, entry } in std::mem::take(&mut self.owed.held.ready) {
-            self.ack(&asker, mode, &entry, turn);
+        for answer in std::mem::take(&mut self.owed.held.ready) {
+            match answer {
+                Answer::Ack { asker, mode, entry } => self.ack(&asker, mode, &entry, turn),
+                Answer::Contact(asker) => self.answer_pair(&asker, turn),
+            }
         }
     }
 }

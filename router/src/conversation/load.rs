@@ -121,7 +121,7 @@ impl Conversation {
     fn first_register(&mut self, turn: &mut Turn<'_>) {
         let creates = |request: &Request| matches!(request, Request::Group(_, GroupRequest::Create { .. }));
         let may_begin = match self.kind {
-            Kind::Direct(..) => true,
+            Kind::Direct(..) | Kind::Pair(_) => true,
             Kind::Group(..) => self.queue.iter().any(|pending| creates(&pending.command.request)),
         };
         if !may_begin {
@@ -232,7 +232,7 @@ impl Conversation {
         let entries: Vec<Entry> = settled.into_iter().chain(run).collect();
         let first = entries.first().map_or(end.next(), |entry| entry.seq);
         self.log = Log::loaded(register, end, counted, entries, Ring::new(first, lost), turn.now);
-        if self.touched || matches!(self.kind, Kind::Group(..)) {
+        if self.touched || matches!(self.kind, Kind::Group(..) | Kind::Pair(_)) {
             turn.work.push(Work::Recover { head: end });
         } else {
             self.serve(turn);
@@ -241,7 +241,8 @@ impl Conversation {
 
     /// Runs what the projections lack again: they are functions of the log.
     fn recovered(&mut self, recovered: Recovered, turn: &mut Turn<'_>) {
-        let Recovered { head, group, missing, states, pins } = recovered;
+        let Recovered { head, group, relations, missing, states, pins } = recovered;
+        self.recover_pair(relations, &missing);
         let mut states: HashMap<Seq, State> =
             states.into_iter().map(|state| (state.shown.seq, state)).collect();
         if let (Kind::Group(_, own), Some((info, members))) = (&mut self.kind, group) {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use proto::{ConversationId, Entry, Partition, Seq, UserId, limits};
 use smallvec::SmallVec;
-use store::{Cursor, GroupChange, GroupInfo, HeadRow, InboxRow, Member, OverlayRow};
+use store::{Cursor, GroupChange, GroupInfo, HeadRow, InboxRow, Member, OverlayRow, Relation};
 
 use super::held::Held;
 use super::{Conversation, Fresh, Kind};
@@ -48,6 +48,8 @@ pub struct Flush {
     pub group: Option<GroupChange>,
     /// First: what became of messages.
     pub overlays: Vec<OverlayRow>,
+    /// First: what the two users of a pair are to each other.
+    pub relations: Option<[Relation; 2]>,
     /// Then: the head row.
     pub head: Option<HeadRow>,
     /// With it, when they are due: lines of the members' lists.
@@ -71,6 +73,7 @@ pub struct Owed {
     reads: SmallVec<[(UserId, Cursor); 2]>,
     group: Option<GroupInfo>,
     members: HashMap<UserId, Option<Member>>,
+    relations: Option<[Relation; 2]>,
     flushed_ms: Option<u64>,
     changed_ms: u64,
     flows: bool,
@@ -78,7 +81,7 @@ pub struct Owed {
     retry_at: Option<u64>,
     /// What became of messages.
     pub fresh: Fresh,
-    /// Recalls that are acknowledged once lists show them, and those that the write under way is for.
+    /// Answers that wait for a write, and those that wait for the one under way.
     pub held: Held,
 }
 
@@ -128,6 +131,22 @@ impl Owed {
         }
     }
 
+    /// What is under way to the store of a pair.
+    pub fn pair_write(&self) -> PairWrite {
+        if self.relations.is_some() {
+            PairWrite::Owed
+        } else if self.flushing.is_some() {
+            PairWrite::UnderWay
+        } else {
+            PairWrite::Done
+        }
+    }
+
+    /// A change of a pair was told.
+    pub fn owe_relations(&mut self, sides: [Relation; 2]) {
+        self.relations = Some(sides);
+    }
+
     /// A device of the user has everything up to a seq.
     pub fn owe_delivered(&mut self, user: &UserId, seq: Seq) {
         match self.reads.iter_mut().find(|(other, _)| other == user) {
@@ -160,6 +179,10 @@ impl Owed {
     }
 
     fn next_write(&self, last_ms: u64, flush_ms: u64) -> u64 {
+        if self.relations.is_some() {
+            // Somebody waits for it.
+            return last_ms;
+        }
         if self.group.is_some() {
             return last_ms + flush_ms.min(MEMBERS_MS);
         }
@@ -168,13 +191,16 @@ impl Owed {
     }
 
     fn are_lines_due(&self, now_ms: u64) -> bool {
-        !self.members.is_empty() || self.lines_ms.is_none_or(|at| now_ms >= at + LIST_MS)
+        !self.members.is_empty()
+            || self.relations.is_some()
+            || self.lines_ms.is_none_or(|at| now_ms >= at + LIST_MS)
     }
 
     fn lacks(&self) -> bool {
         self.head
             || !self.reads.is_empty()
             || self.group.is_some()
+            || self.relations.is_some()
             || !self.fresh.is_empty()
             || self.held.is_waiting()
     }
@@ -188,6 +214,17 @@ impl Owed {
     }
 }
 
+/// How far the store is behind what was told of a pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PairWrite {
+    /// A write is still to begin.
+    Owed,
+    /// The write under way has everything.
+    UnderWay,
+    /// It has everything.
+    Done,
+}
+
 impl Conversation {
     /// Whether [`Self::begin_flush`] has something to write now.
     pub fn wants_flush(&self, now_ms: u64, rules: &Rules) -> bool {
@@ -196,7 +233,7 @@ impl Conversation {
 
     /// Whether members changed, or a message was recalled: that goes first.
     pub fn owes_members(&self) -> bool {
-        self.owed.group.is_some() || self.owed.held.is_waiting()
+        self.owed.group.is_some() || self.owed.relations.is_some() || self.owed.held.is_waiting()
     }
 
     /// Begins to write what is owed; `None` when nothing is, or a write is under way. [`Urgency::AllAtOnce`] is for the drain
@@ -232,6 +269,7 @@ impl Conversation {
             cursors: owed.reads.drain(..).collect(),
             group: owed.group.take().map(|info| GroupChange { info, joined, left }),
             overlays: owed.fresh.rows(&self.id),
+            relations: owed.relations.take(),
             head: head.map(|last| HeadRow {
                 conversation: self.id.clone(),
                 seq: last.seq,
@@ -281,6 +319,11 @@ impl Conversation {
         match &self.kind {
             Kind::Direct(one, other) if one == other => vec![row(one, false)],
             Kind::Direct(one, other) => vec![row(one, false), row(other, false)],
+            Kind::Pair(pair) => {
+                // Each at the time of what its user may know of.
+                let sides = pair.rows().into_iter().filter(|side| side.contact.version > 0);
+                sides.map(|side| InboxRow { time: side.contact.time, ..row(&side.user, false) }).collect()
+            }
             Kind::Group(_, group) => {
                 let changed = self.owed.members.iter().map(|(user, member)| row(user, member.is_none()));
                 if group.size() as usize <= limits::INBOX_MEMBERS_MAX {

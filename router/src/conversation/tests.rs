@@ -7,6 +7,7 @@ mod dedupe;
 mod groups;
 mod load;
 mod order;
+mod pairs;
 mod pieces;
 mod probe;
 mod projections;

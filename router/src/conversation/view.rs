@@ -24,6 +24,7 @@ impl Conversation {
         let floor = match &self.kind {
             Kind::Direct(one, other) if user == one || user == other => Seq(1),
             Kind::Direct(..) => return Err((Code::Forbidden, "only its two users may read")),
+            Kind::Pair(_) => return Err((Code::Forbidden, "nobody may read this")),
             Kind::Group(_, group) => group.may_read(user, source)?,
         };
         Ok(View { head: self.log.head, counted: self.log.counted, floor })

@@ -8,9 +8,10 @@ use std::cmp::Reverse;
 
 use hashbrown::HashMap;
 use proto::server_frame::{ConversationState, Delta};
-use proto::{ConversationId, ConversationKind, ServerFrame, Timestamp, UserId, limits};
+use proto::{Contact, ConversationId, ConversationKind, ServerFrame, Timestamp, UserId, limits};
 use store::{HeadRow, Store, StoreError};
 
+use crate::rules::contacts;
 use crate::rules::cursor::SyncCursor;
 
 /// One line of the listing, before it is filled in.
@@ -38,6 +39,9 @@ pub async fn delta(
 ) -> Result<ServerFrame, StoreError> {
     let Some(cursor) = SyncCursor::read(cursor, now) else { return Ok(ServerFrame::TooLong) };
     let Lines { lines, next, mut heads } = lines(store, user, &cursor).await?;
+    let (of_pairs, lines): (Vec<Line>, Vec<Line>) =
+        lines.into_iter().partition(|line| line.conversation.is_pair());
+    let contacts = contacts(store, user, &of_pairs, &cursor, now).await?;
     let ids: Vec<ConversationId> = lines.iter().map(|line| line.conversation.clone()).collect();
     let unknown: Vec<ConversationId> = ids.iter().filter(|id| !heads.contains_key(*id)).cloned().collect();
     let rows = store.heads(&unknown).await?;
@@ -70,7 +74,26 @@ pub async fn delta(
     }
     let more = next.is_some();
     let cursor = next.map_or_else(|| cursor.finished(), |last| cursor.continued(last));
-    Ok(ServerFrame::Delta(Delta { conversations, cursor, more, contacts: Vec::new() }))
+    Ok(ServerFrame::Delta(Delta { conversations, cursor, more, contacts }))
+}
+
+/// The contacts that changed. At the first time nobody need hear of those who are nothing any more.
+async fn contacts(
+    store: &Store,
+    user: &UserId,
+    lines: &[Line],
+    cursor: &SyncCursor,
+    now: Timestamp,
+) -> Result<Vec<Contact>, StoreError> {
+    let peer = |line: &Line| match line.conversation.kind() {
+        ConversationKind::Pair(one, other) => Some(if one == *user { other } else { one }),
+        _ => None,
+    };
+    let peers: Vec<UserId> = lines.iter().filter_map(peer).collect();
+    let rows = store.relations_with(user, &peers).await?;
+    let shown = rows.into_iter().flatten().map(|row| contacts::shown(row.contact, now));
+    let is_first = cursor.since == Timestamp(0);
+    Ok(shown.filter(|contact| !(is_first && contacts::is_nothing(contact))).collect())
 }
 
 async fn lines(store: &Store, user: &UserId, cursor: &SyncCursor) -> Result<Lines, StoreError> {

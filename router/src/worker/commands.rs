@@ -24,10 +24,7 @@ impl Incarnation<'_> {
                 continue;
             }
             match &command.request {
-                Request::Contact(..) => {
-                    self.refuse(&command, Code::Unavailable, "contacts are not kept here");
-                }
-                Request::Send(_) | Request::Group(..) => self.write_command(command),
+                Request::Send(_) | Request::Group(..) | Request::Contact(..) => self.write_command(command),
                 _ => self.read(command),
             }
         }
@@ -40,7 +37,9 @@ impl Incarnation<'_> {
             self.with(key, |conversation, turn| conversation.enqueue(command, turn));
             return;
         }
-        if !id.is_group() && id.peer_of(&command.origin.user).is_none() {
+        // A pair's id comes from the one who asks and another, never from a client.
+        let is_contact = matches!(command.request, Request::Contact(..));
+        if !id.is_group() && !is_contact && id.peer_of(&command.origin.user).is_none() {
             self.refuse(&command, Code::Forbidden, "only its two users may send");
             return;
         }
@@ -119,7 +118,9 @@ impl Incarnation<'_> {
                 let mut told = reader::delivered_receipt(&command, &position.conversation, seq);
                 self.deliveries.append(&mut told);
             }
-            Request::Typing(to) => {
+            Request::Typing(to)
+                if self.table.get(key).is_some_and(|slot| slot.conversation.is_blocked() == Some(false)) =>
+            {
                 let id = to.conversation(&command.origin.user);
                 self.deliveries.append(&mut reader::typing(&command, &id));
             }
@@ -172,7 +173,7 @@ impl Incarnation<'_> {
     }
 
     /// A place in memory for a conversation; `None` when there is none.
-    fn remember(&mut self, id: ConversationId) -> Option<Key> {
+    pub(super) fn remember(&mut self, id: ConversationId) -> Option<Key> {
         let epoch = *self.serving.get(&Partition::of(&id))?;
         if !self.make_room() {
             return None;

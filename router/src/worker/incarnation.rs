@@ -95,6 +95,8 @@ pub struct Incarnation<'a> {
     pub(super) reads: usize,
     pub(super) flushes: usize,
     pub(super) flush_queue: VecDeque<Key>,
+    /// Direct conversations that want to know what their users are to each other.
+    pub(super) pair_asks: Vec<Key>,
     // A3: one check for everything that was durable before it started.
     pub(super) verifying: Vec<Key>,
     pub(super) durable_keys: Vec<Key>,
@@ -160,6 +162,7 @@ impl<'a> Incarnation<'a> {
             reads: 0,
             flushes: 0,
             flush_queue: VecDeque::new(),
+            pair_asks: Vec::new(),
             verifying: Vec::new(),
             durable_keys: Vec::new(),
             durable: Vec::new(),
@@ -285,6 +288,7 @@ impl<'a> Incarnation<'a> {
         self.own_timers();
         self.begin_loads();
         self.settle_changed();
+        self.answer_pair_asks();
         self.begin_flushes();
         self.begin_verify();
         if let Some(op) = self.ids.due(self.store, self.now.wall, self.now.steady_ms) {
@@ -321,6 +325,8 @@ impl<'a> Incarnation<'a> {
                     self.durable.push(durable);
                     self.durable_keys.push(key);
                 }
+                // The owner of the pair is this worker: it may have it in memory.
+                Work::ReadPair => self.pair_asks.push(key),
                 Work::LookUp(_) => {
                     self.metrics.dedupe_lookups.increment(1);
                     self.ops.push(ops::perform(self.store, key, slot.conversation.id(), work));
@@ -332,7 +338,7 @@ impl<'a> Incarnation<'a> {
     }
 
     /// Lets every conversation that had an input in this turn form its batch, and sees to what follows from its state.
-    fn settle_changed(&mut self) {
+    pub(super) fn settle_changed(&mut self) {
         // A key in the list has `changed` set until it is settled, so `with` does not put it in again.
         while let Some(key) = self.changed.pop() {
             self.with(key, Conversation::pump);
@@ -347,6 +353,7 @@ impl<'a> Incarnation<'a> {
                     self.table.remove(key);
                 }
                 readers.into_iter().for_each(|command| self.read(command));
+                self.pass_on_news(key);
             }
             self.arm(key);
         }

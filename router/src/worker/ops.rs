@@ -4,15 +4,16 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use proto::{ConversationId, Delivery, Entry, Partition, Seq, limits};
+use proto::{ConversationId, Delivery, Entry, Partition, Seq, UserId, limits};
 use store::{
-    Cas, IncarnationId, LeaseError, Ownership, PageRange, Store, StoreError, Verified, VerifyError,
+    Cas, IncarnationId, LeaseError, Ownership, PageRange, Relation, Store, StoreError, Verified, VerifyError,
     WorkerLease,
 };
 
 use super::overlays;
 use super::table::Key;
 use crate::conversation::Flush;
+use crate::rules::contacts::Regard;
 use crate::turn::{LookUp, Outcome, Recovered, Work};
 
 /// The answer to something that was asked.
@@ -69,6 +70,7 @@ pub fn perform(store: &Store, key: Key, id: &ConversationId, work: Work) -> Op {
             Work::WriteIndex { bucket, first } => {
                 Outcome::Indexed(store.write_index(&id, bucket, first).await)
             }
+            Work::ReadPair => Outcome::Pair(regard(&store, &id).await),
             Work::LookUp(asked) => Outcome::LookedUp(asked, look_up(&store, &id, asked).await),
             Work::Recover { head } => Outcome::Recovered(Box::pin(recover(&store, &id, head)).await),
             Work::ReadTarget { target, head, generation } => Outcome::Target(
@@ -136,6 +138,9 @@ async fn recover(store: &Store, id: &ConversationId, head: Seq) -> Result<Box<Re
         }
         recovered.group = Some((info, members));
     }
+    if let proto::ConversationKind::Pair(one, other) = id.kind() {
+        recovered.relations = relations(store, &one, &other).await?;
+    }
     let mut from = recovered.head.as_ref().map_or(Seq(1), |row| row.seq.next());
     while from <= head {
         let (limit, bytes) = (limits::PAGE_ENTRIES_MAX, limits::PAGE_BYTES_MAX);
@@ -149,8 +154,29 @@ async fn recover(store: &Store, id: &ConversationId, head: Seq) -> Result<Box<Re
     Ok(Box::new(recovered))
 }
 
-/// Writes projections of several conversations: cursors, overlays and groups, then heads and lists together, then the marks are
-/// taken away. What depends on the watermark of the head row is written before it.
+/// The side of one user of a pair, and of the other.
+pub async fn relations(
+    store: &Store,
+    one: &UserId,
+    other: &UserId,
+) -> Result<[Option<Relation>; 2], StoreError> {
+    let first = store.relations_with(one, std::slice::from_ref(other)).await?.pop().flatten();
+    let second = store.relations_with(other, std::slice::from_ref(one)).await?.pop().flatten();
+    Ok([first, second])
+}
+
+/// What the two users of a direct conversation are to each other, while nobody has their pair in memory.
+async fn regard(store: &Store, id: &ConversationId) -> Result<Regard, StoreError> {
+    match id.kind() {
+        proto::ConversationKind::Direct(one, other) => {
+            relations(store, &one, &other).await.map(|rows| Regard::of_rows(&rows))
+        }
+        _ => Ok(Regard::default()),
+    }
+}
+
+/// Writes projections of several conversations: cursors, overlays, relations and groups, then heads and lists together,
+/// then the marks are taken away. What depends on the watermark of the head row is written before it.
 pub async fn flush(store: Store, flushes: Vec<Arc<Flush>>) -> Result<(), StoreError> {
     let cursors = flushes.iter().flat_map(|flush| {
         flush.cursors.iter().map(|(user, cursor)| store.advance_cursor(user, &flush.conversation, *cursor))
@@ -159,6 +185,9 @@ pub async fn flush(store: Store, flushes: Vec<Arc<Flush>>) -> Result<(), StoreEr
     let overlays: Vec<_> = flushes.iter().flat_map(|flush| flush.overlays.iter().cloned()).collect();
     if !overlays.is_empty() {
         store.write_overlays(overlays).await?;
+    }
+    for relations in flushes.iter().filter_map(|flush| flush.relations.as_ref()) {
+        store.apply_relation(relations.clone()).await?;
     }
     for group in flushes.iter().filter_map(|flush| flush.group.as_ref()) {
         store.apply_group(group.clone()).await?;

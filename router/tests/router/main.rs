@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends that way")]
 
 mod changes;
+mod contacts;
 mod crashes;
 mod groups;
 mod messages;

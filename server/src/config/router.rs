@@ -1,6 +1,6 @@
 //! `[router]`.
 
-use router::{GroupRules, History, RouterConfig};
+use router::{ContactRules, GroupRules, History, RouterConfig};
 
 use super::reader::Reader;
 use super::{milliseconds, seconds};
@@ -11,6 +11,11 @@ pub(super) fn read(reader: &Reader) -> RouterConfig {
     let group = GroupRules {
         members_max: reader.whole("router.group_members_max", 2..=1_000_000),
         history: reader.choice("router.group_history", &histories),
+    };
+    let request_ttl = reader.duration("router.friend_request_ttl", seconds(60)..=seconds(366 * 86_400));
+    let contacts = ContactRules {
+        friends_only: reader.flag("router.friends_only"),
+        request_ttl_ms: u64::try_from(request_ttl.as_millis()).unwrap_or(u64::MAX),
     };
     RouterConfig {
         workers: reader.whole("router.workers", 1..=64),
@@ -24,6 +29,7 @@ pub(super) fn read(reader: &Reader) -> RouterConfig {
         group,
         recall_window: reader.duration("router.recall_window", seconds(0)..=seconds(315_360_000)),
         edit_window: reader.duration("router.edit_window", seconds(0)..=seconds(315_360_000)),
+        contacts,
         bucket_entries_max: reader.whole("router.bucket_entries_max", 64..=10_000_000),
         bucket_bytes_max: reader.bytes("router.bucket_bytes_max", MIB..=1024 * MIB),
         conversation_queue_max: reader.whole("router.conversation_queue_max", 1..=1 << 20),

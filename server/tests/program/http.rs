@@ -51,6 +51,11 @@ pub fn put_as(url: &str, token: &str, body: &Value) -> Answer {
     read(request.header("authorization", format!("Bearer {token}")).send(body.to_string()))
 }
 
+pub fn patch_as(url: &str, token: &str, body: &Value) -> Answer {
+    let request = agent().patch(url).header("content-type", "application/json");
+    read(request.header("authorization", format!("Bearer {token}")).send(body.to_string()))
+}
+
 pub fn delete_as(url: &str, token: &str) -> Answer {
     read(agent().delete(url).header("authorization", format!("Bearer {token}")).call())
 }

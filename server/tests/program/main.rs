@@ -4,6 +4,7 @@ mod cluster;
 mod commands;
 mod first_five_minutes;
 mod http;
+mod life_of_a_contact;
 mod life_of_a_group;
 mod moves_to_a_cluster;
 mod outages;

@@ -5,7 +5,8 @@ use proto::{ClientMessageId, ConversationId, Epoch, GroupId, LoginId, Partition,
 
 use super::row::Row;
 use crate::directory::{
-    decode_cursor, decode_group, decode_head, decode_mark, decode_member, decode_overlay, group_key,
+    decode_cursor, decode_group, decode_head, decode_mark, decode_member, decode_overlay, decode_relation,
+    group_key,
 };
 use crate::engine::key::{KeyParts, Kind};
 use crate::engine::{Reader, Table, View};
@@ -90,6 +91,10 @@ pub(super) fn state_row(view: &dyn View, kind: Kind, key: &[u8], value: Bytes) -
             let conversation = conversation(parts, "inbox order")?;
             let left = Reader::new("inbox order", value).flag()?;
             Ok(Row::Inbox(InboxRow { user, conversation, time, left }))
+        }
+        Kind::Relation => {
+            let user = id(parts, UserId::parse, "relation")?;
+            decode_relation(&user, &id(parts, UserId::parse, "relation")?, value).map(Row::Relation)
         }
         kind => identity_row(kind, key, parts, value),
     }

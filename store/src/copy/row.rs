@@ -4,13 +4,13 @@ use std::hash::{DefaultHasher, Hasher as _};
 
 use proto::{ClientMessageId, ConversationId, Entry, Epoch, GroupId, LoginId, Partition, Seq, UserId};
 
-use crate::directory::{encode_detail, encode_settings};
+use crate::directory::{encode_detail, encode_relation, encode_settings};
 use crate::engine::Writer;
 use crate::identity::Lease;
 use crate::log::encode_entry;
 use crate::{
     Account, AccountStatus, Bucket, Cursor, GroupInfo, HeadRow, InboxRow, Login, Member, OverlayRow,
-    Ownership, Register,
+    Ownership, Register, Relation,
 };
 
 /// A row.
@@ -50,6 +50,8 @@ pub(crate) enum Row {
     Login(Login),
     /// Where a sign-in of a user is.
     LoginOfUser { user: UserId, login: LoginId },
+    /// What another user is to a user.
+    Relation(Relation),
     /// Who has a worker number.
     Lease { worker: u16, lease: Lease },
 }
@@ -75,11 +77,12 @@ pub(crate) enum RowKind {
     Login,
     LoginOfUser,
     Lease,
+    Relation,
 }
 
 impl RowKind {
     /// All of them.
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Entry,
         Self::Dedupe,
         Self::Index,
@@ -98,6 +101,7 @@ impl RowKind {
         Self::Login,
         Self::LoginOfUser,
         Self::Lease,
+        Self::Relation,
     ];
 
     /// For people.
@@ -121,6 +125,7 @@ impl RowKind {
             Self::Login => "logins",
             Self::LoginOfUser => "logins of users",
             Self::Lease => "worker leases",
+            Self::Relation => "relations",
         }
     }
 }
@@ -147,6 +152,7 @@ impl Row {
             Self::Login(_) => RowKind::Login,
             Self::LoginOfUser { .. } => RowKind::LoginOfUser,
             Self::Lease { .. } => RowKind::Lease,
+            Self::Relation(_) => RowKind::Relation,
         }
     }
 
@@ -229,6 +235,9 @@ impl Row {
                     .number(row.seq.0)
                     .number(row.watermark.0)
                     .bytes(&row.value);
+            }
+            Self::Relation(side) => {
+                to.text(side.user.as_str()).text(side.contact.user.as_str()).bytes(&encode_relation(side));
             }
             _ => {}
         }

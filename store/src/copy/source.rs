@@ -37,7 +37,7 @@ pub(crate) enum Part {
 
 impl Part {
     /// What is copied, in this order; the place of each is part of a copy's mark.
-    pub(super) const COPIED: [Self; 14] = [
+    pub(super) const COPIED: [Self; 15] = [
         Self::Log,
         Self::State(Kind::Index),
         Self::State(Kind::Register),
@@ -52,6 +52,7 @@ impl Part {
         Self::State(Kind::Login),
         Self::State(Kind::Worker),
         Self::State(Kind::Overlay),
+        Self::State(Kind::Relation),
     ];
 
     /// What follows from the others, and is compared with them.
@@ -75,6 +76,7 @@ impl Part {
             Self::State(Kind::Account) => "accounts",
             Self::State(Kind::Login) => "logins",
             Self::State(Kind::Worker) => "worker leases",
+            Self::State(Kind::Relation) => "relations",
             Self::State(_) => "rows",
         }
     }

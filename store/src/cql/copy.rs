@@ -157,6 +157,7 @@ impl CopyTarget {
             Row::Inbox(row) => cql.send_inbox_row(row).await,
             Row::Head(head) => cql.send_head(head).await,
             Row::Overlay(row) => cql.send_overlay(row).await,
+            Row::Relation(side) => cql.send_relation(side).await,
             Row::Account(account) => self.put_account(account).await,
             Row::Login(login) => cql.send_login(login).await,
             Row::Lease { worker, lease } => cql.change_lease(*worker, None, *lease).await.map(drop),

@@ -12,6 +12,7 @@ use super::error::CqlError;
 use super::session::Preparer;
 use super::{accounts, cursors, groups, heads, leases, log, logins, members, overlays};
 use crate::copy::row::Row;
+use crate::directory::decode_relation;
 use crate::engine::Reader;
 use crate::{Bucket, InboxRow, IncarnationId, Ownership, Register, StoreError};
 
@@ -19,7 +20,7 @@ use crate::{Bucket, InboxRow, IncarnationId, Ownership, Register, StoreError};
 const PAGE_ROWS: i32 = 1_000;
 
 /// The tables, and what of them is read: first the key.
-const TABLES: [(&str, &str); 17] = [
+const TABLES: [(&str, &str); 18] = [
     ("log", "conversation, bucket, kind, k1, k2, epoch, value"),
     ("bucket_index", "conversation, bucket, first_seq"),
     (
@@ -35,6 +36,7 @@ const TABLES: [(&str, &str); 17] = [
     ("inbox", "user_id, conversation, changed, has_left"),
     ("head", "conversation, seq, counted, value"),
     ("overlay", "conversation, seq, watermark, value"),
+    ("relation", "user_id, peer, value"),
     ("account", "user_id, username, nickname, email, password_hash, active, created, made"),
     ("username", "username, user_id"),
     ("login", "login, user_id, device, address, refresh_hash, created, last_used, expires"),
@@ -92,6 +94,7 @@ impl CopyTarget {
         self.table("inbox", on_row, inbox_row).await?;
         self.table("head", on_row, head_row).await?;
         self.table("overlay", on_row, overlay_row).await?;
+        self.table("relation", on_row, relation_row).await?;
         self.table("account", on_row, account_row).await?;
         self.table("username", on_row, username_row).await?;
         self.table("login", on_row, login_row).await?;
@@ -207,6 +210,10 @@ fn head_row((id, seq, counted, value): (String, i64, i64, Vec<u8>)) -> Result<Ro
 
 fn overlay_row((id, seq, watermark, value): (String, i64, i64, Vec<u8>)) -> Result<Row, StoreError> {
     Ok(Row::Overlay(overlays::decode(&conversation(&id)?, (seq, watermark, value))))
+}
+
+fn relation_row((id, peer, value): (String, String, Vec<u8>)) -> Result<Row, StoreError> {
+    decode_relation(&user(&id)?, &user(&peer)?, value.into()).map(Row::Relation)
 }
 
 type AccountColumns = (String, String, String, Option<String>, String, bool, i64, Option<bool>);

@@ -13,6 +13,7 @@ use super::members::MemberStatements;
 use super::overlays::OverlayStatements;
 use super::ownership::OwnershipStatements;
 use super::register::RegisterStatements;
+use super::relations::RelationStatements;
 use super::session::Preparer;
 use super::touched::TouchedStatements;
 
@@ -28,6 +29,7 @@ pub(super) struct Statements {
     pub(super) heads: HeadStatements,
     pub(super) overlays: OverlayStatements,
     pub(super) inbox: InboxStatements,
+    pub(super) relations: RelationStatements,
     pub(super) accounts: AccountStatements,
     pub(super) logins: LoginStatements,
     pub(super) leases: LeaseStatements,
@@ -47,6 +49,7 @@ impl Statements {
             heads: HeadStatements::prepare(preparer).await?,
             overlays: OverlayStatements::prepare(preparer).await?,
             inbox: InboxStatements::prepare(preparer).await?,
+            relations: RelationStatements::prepare(preparer).await?,
             accounts: AccountStatements::prepare(preparer).await?,
             logins: LoginStatements::prepare(preparer).await?,
             leases: LeaseStatements::prepare(preparer).await?,

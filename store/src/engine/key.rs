@@ -13,6 +13,8 @@ pub(crate) enum Kind {
     Index = b'b',
     /// Cursor: user, conversation.
     Cursor = b'c',
+    /// What another user is to a user: user, the other.
+    Relation = b'f',
     /// Group by id.
     Group = b'g',
     /// Head projection by conversation.

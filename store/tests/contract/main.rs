@@ -9,7 +9,7 @@
 //! | what is told was verified | `ownership`; that nothing else makes a `Verified`: its own documentation |
 //! | conditional writes take place only if their condition holds | `ownership`, `registers` |
 //! | pages: contiguous, never past the head, the highest epoch | `pages` |
-//! | cursors, heads, inbox rows, overlays and groups never move backwards | `cursors`, `projections`, `overlays`, `groups` |
+//! | cursors, heads, inbox rows, overlays, groups and relations never move backwards | `cursors`, `projections`, `overlays`, `groups`, `relations` |
 //! | one account for a username, one exchange for a refresh token, one holder for a worker number | `accounts`, `logins`, `leases` |
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it panics")]
@@ -26,5 +26,6 @@ mod ownership;
 mod pages;
 mod projections;
 mod registers;
+mod relations;
 mod samples;
 mod touched;

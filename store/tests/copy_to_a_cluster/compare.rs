@@ -8,6 +8,7 @@ use crate::fill::{self, GROUPS, USERS};
 pub async fn same(source: &Store, target: &Store) {
     logs(source, target).await;
     lists(source, target).await;
+    relations(source, target).await;
     groups(source, target).await;
     identities(source, target).await;
 }
@@ -61,6 +62,15 @@ async fn lists(source: &Store, target: &Store) {
         assert_eq!(target.inbox(&user, rows[3].time, 5, before.clone()).await.unwrap(), {
             source.inbox(&user, rows[3].time, 5, before).await.unwrap()
         });
+    }
+}
+
+async fn relations(source: &Store, target: &Store) {
+    for number in 0..USERS {
+        let user = fill::user(number);
+        let rows = source.relations(&user, None, 100).await.unwrap();
+        assert_eq!(rows.len(), 2);
+        assert_eq!(target.relations(&user, None, 100).await.unwrap(), rows);
     }
 }
 

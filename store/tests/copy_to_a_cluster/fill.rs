@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use proto::{
-    Body, ClientMessageId, ConversationId, Entry, Epoch, GroupId, LoginId, MessageId, Partition, Seq,
-    Timestamp, UserId, limits,
+    Body, ClientMessageId, Contact, ConversationId, Entry, Epoch, FriendRequest, GroupId, LoginId, MessageId,
+    Partition, Seq, Timestamp, UserId, limits,
 };
 use store::{
     Account, AccountStatus, Batch, Bucket, Cas, Creation, Cursor, GroupChange, GroupInfo, GroupSettings,
-    HeadRow, InboxRow, IncarnationId, Level, Login, Member, OverlayRow, PageRange, Register, Role, Rotation,
-    Store,
+    HeadRow, InboxRow, IncarnationId, Level, Login, Member, OverlayRow, PageRange, Register, Relation, Role,
+    Rotation, Store,
 };
 
 pub const USERS: u64 = 60;
@@ -72,6 +72,7 @@ pub async fn fill(store: &Store) {
         log(store, number, &conversation).await;
         projections(store, number, &conversation).await;
     }
+    relations(store).await;
     groups(store).await;
     identities(store).await;
 }
@@ -177,6 +178,34 @@ async fn projections(store: &Store, number: u64, conversation: &ConversationId) 
         value: vec![7; usize::try_from(number).unwrap()].into(),
     });
     store.write_overlays(overlays.to_vec()).await.unwrap();
+}
+
+async fn relations(store: &Store) {
+    let side = |number: u64, peer: u64| {
+        let request = FriendRequest {
+            note: format!("Grüße {number}"),
+            time: Timestamp(6_000 + number),
+            expires: Timestamp(9_000),
+        };
+        Relation {
+            user: user(number),
+            contact: Contact {
+                version: 1 + number,
+                friend_since: number.is_multiple_of(2).then_some(Timestamp(7_000 + peer)),
+                remark: if number.is_multiple_of(3) { format!("\u{1f44b} {peer}") } else { String::new() },
+                blocked: number.is_multiple_of(5),
+                outgoing: number.is_multiple_of(7).then_some(request),
+                time: Timestamp(8_000 + number),
+                ..Contact::nobody(user(peer))
+            },
+            blocked_by: peer.is_multiple_of(5),
+            watermark: Seq(3 + number),
+        }
+    };
+    // In a ring: everybody has two.
+    for (one, other) in (0..USERS).map(|number| (number, (number + 1) % USERS)) {
+        store.apply_relation([side(one, other), side(other, one)]).await.unwrap();
+    }
 }
 
 async fn groups(store: &Store) {

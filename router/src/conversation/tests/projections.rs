@@ -87,7 +87,7 @@ fn writes_are_a_second_apart_and_take_what_came_together() {
     stand.send(message(1));
     stand.persists();
     due(&mut stand).expect("due");
-    stand.conversation.flushed(true, 0);
+    stand.ends(true);
     let from_bob = stand.command_of("bob", message(2));
     stand.command(from_bob);
     stand.persists();
@@ -112,11 +112,11 @@ fn one_write_at_a_time_and_after_a_failure_the_very_same_again() {
     stand.persists();
     stand.after(5_000);
     assert!(due(&mut stand).is_none(), "one is under way");
-    stand.conversation.flushed(false, stand.steady_ms);
+    stand.ends(false);
     assert!(due(&mut stand).is_none(), "not at once");
     stand.after(1_000);
     assert!(Arc::ptr_eq(&due(&mut stand).expect("due"), &first));
-    stand.conversation.flushed(true, stand.steady_ms);
+    stand.ends(true);
     assert_eq!(due(&mut stand).expect("due").head.as_ref().unwrap().seq, Seq(2), "then what came since");
 }
 
@@ -142,7 +142,7 @@ fn the_mark_is_taken_away_when_everything_is_written_and_quiet_and_set_by_the_ne
     stand.after(1);
     let flush = due(&mut stand).expect("due");
     assert_eq!((flush.clear, flush.head.is_none()), (Some(Seq(1)), true));
-    stand.conversation.flushed(true, stand.steady_ms);
+    stand.ends(true);
     assert!(stand.conversation.is_at_rest());
     stand.send(message(2));
     assert!(stand.persists().touched.is_some());
@@ -181,7 +181,7 @@ fn leaving_memory_writes_everything_at_once() {
     stand.persists();
     let all = stand.turn(|conversation, turn| conversation.begin_flush(Urgency::AllAtOnce, turn)).unwrap();
     assert_eq!((all.head.as_ref().map(|row| row.seq), all.clear), (Some(Seq(1)), Some(Seq(1))));
-    stand.conversation.flushed(true, 0);
+    stand.ends(true);
     assert!(stand.conversation.is_at_rest());
 }
 

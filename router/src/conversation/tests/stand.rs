@@ -15,6 +15,7 @@ use store::{Batch, Cas, Durable, IncarnationId, Register, Store};
 use super::super::*;
 pub use super::pieces::*;
 use crate::metrics::Metrics;
+use crate::rules::contacts::Regard;
 use crate::rules::membership::{GroupRules, History};
 use crate::rules::overlay::{Pins, State};
 use crate::told;
@@ -32,6 +33,9 @@ pub struct Stand {
     pub wall_ahead_ms: u64,
     pub ids: Numbers,
     pub death: Option<Death>,
+    /// What the worker answers when it is asked what two users are to each other, if it does.
+    pub regard: Regard,
+    pub regards: bool,
     metrics: Metrics,
     deliveries: Vec<Delivery>,
     work: Vec<Work>,
@@ -65,6 +69,7 @@ impl Stand {
         let rules = Rules {
             group: GroupRules { members_max: 10, history: History::Whole },
             changes: ChangeRules { recall_ms: 120_000, edit_ms: 3_600_000 },
+            contacts: crate::ContactRules::OPEN,
             bucket_entries_max: 100_000,
             bucket_bytes_max: 1 << 30,
             queue_max: 1_000,
@@ -80,6 +85,8 @@ impl Stand {
             wall_ahead_ms: 0,
             ids: Numbers::default(),
             death: None,
+            regard: Regard::default(),
+            regards: true,
             metrics: Metrics::new(0),
             deliveries: Vec::new(),
             work: Vec::new(),
@@ -151,7 +158,15 @@ impl Stand {
             work: &mut self.work,
             death: &mut self.death,
         };
-        input(&mut self.conversation, &mut turn)
+        let result = input(&mut self.conversation, &mut turn);
+        // What two users are to each other is asked of the worker, which mostly knows.
+        while self.regards
+            && let Some(asked) = turn.work.iter().position(|work| matches!(work, Work::ReadPair))
+        {
+            turn.work.remove(asked);
+            self.conversation.outcome(Outcome::Pair(Ok(self.regard)), &mut turn);
+        }
+        result
     }
 
     /// Begins to load; the read of the register is taken as seen.
@@ -299,8 +314,16 @@ impl Stand {
             return None;
         }
         let flush = self.turn(|conversation, turn| conversation.begin_flush(Urgency::Due, turn));
-        self.conversation.flushed(true, self.steady_ms);
+        self.ends(true);
         flush
+    }
+
+    /// The write of projections has ended.
+    pub fn ends(&mut self, done: bool) {
+        self.turn(|conversation, turn| {
+            conversation.flushed(done, turn.now.steady_ms);
+            conversation.tell_held(turn);
+        });
     }
 
     /// What was told since the last look, as it is.

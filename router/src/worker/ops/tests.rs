@@ -123,6 +123,7 @@ fn owed(seq: u64) -> Arc<Flush> {
             user("alice"),
             store::Cursor { read: Seq(seq), read_counted: seq, delivered: Seq(seq) },
         )],
+        relations: None,
         group: None,
         overlays: Vec::new(),
         head: Some(HeadRow { conversation: direct(), seq: last.seq, counted: last.counted, last }),

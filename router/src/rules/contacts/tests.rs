@@ -1,0 +1,239 @@
+//! Every order of what two users may do ends in one of the documented states, and neither sees what is not theirs.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use proto::{Body, ClientMessageId, MessageId};
+
+use super::*;
+
+const START: Timestamp = Timestamp(1_790_000_000_000);
+const RULES: ContactRules = ContactRules { friends_only: false, request_ttl_ms: 1_000_000_000 };
+
+fn user(name: &str) -> UserId {
+    UserId::parse(name).unwrap()
+}
+
+fn requests() -> Vec<ContactRequest> {
+    vec![
+        ContactRequest::Apply("hi".into()),
+        ContactRequest::Accept,
+        ContactRequest::Reject,
+        ContactRequest::Remove,
+        ContactRequest::Block,
+        ContactRequest::Unblock,
+        ContactRequest::Remark("al".into()),
+    ]
+}
+
+/// A pair with its log, as its owner keeps it.
+#[derive(Clone)]
+struct World {
+    pair: Pair,
+    log: Vec<Entry>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self { pair: Pair::new(&user("alice"), &user("bob")), log: Vec::new() }
+    }
+
+    fn does_at(&mut self, now: Timestamp, name: &str, request: &ContactRequest) -> Result<[bool; 2], Code> {
+        let change = self.pair.decide(&user(name), request, now, RULES).map_err(|(code, _)| code)?;
+        let Some(change) = change else { return Ok([false; 2]) };
+        let seq = Seq(self.log.len() as u64 + 1);
+        let entry = Entry {
+            seq,
+            message_id: MessageId(seq.0),
+            sender: user(name),
+            time: now,
+            counted: 0,
+            client_message_id: ClientMessageId([0; 16]),
+            body: Body::system(change),
+        };
+        let changed = self.pair.apply(&entry);
+        self.log.push(entry);
+        Ok(changed)
+    }
+
+    fn does(&mut self, name: &str, request: &ContactRequest) -> Result<[bool; 2], Code> {
+        self.does_at(START.plus_ms(self.log.len() as u64), name, request)
+    }
+
+    fn contact(&self, name: &str) -> &Contact {
+        &self.pair.side_of(&user(name)).unwrap().contact
+    }
+
+    /// `friends`, `alice asks`, `bob asks` or `strangers`, with who blocks.
+    fn state(&self) -> (String, [bool; 2], [bool; 2]) {
+        let (alice, bob) = (self.contact("alice"), self.contact("bob"));
+        assert_eq!(alice.friend_since, bob.friend_since, "both are friends or neither");
+        assert_eq!(alice.outgoing, bob.incoming, "what one asks the other is asked");
+        assert_eq!(alice.incoming, bob.outgoing);
+        assert!(alice.outgoing.is_none() || bob.outgoing.is_none(), "two requests are a friendship");
+        let asks = alice.outgoing.is_some() || bob.outgoing.is_some();
+        assert!(!(alice.friend_since.is_some() && asks), "friends ask for nothing");
+        let named = [!alice.remark.is_empty(), !bob.remark.is_empty()];
+        assert!(alice.friend_since.is_some() || named == [false; 2], "only friends have names");
+        let [one, other] = [("alice", "bob"), ("bob", "alice")].map(|(name, other)| {
+            let side = self.pair.side_of(&user(name)).unwrap();
+            assert_eq!(side.blocked_by, self.contact(other).blocked, "{name} is blocked as {other} blocks");
+            side.contact.blocked
+        });
+        let word = match (alice.friend_since, &alice.outgoing, &bob.outgoing) {
+            (Some(_), ..) => "friends",
+            (None, Some(_), _) => "alice asks",
+            (None, None, Some(_)) => "bob asks",
+            (None, None, None) => "strangers",
+        };
+        (word.to_owned(), [one, other], named)
+    }
+}
+
+#[test]
+fn all_interleavings_end_in_documented_states() {
+    let mut seen = BTreeMap::from([(World::new().state(), World::new())]);
+    let mut open = VecDeque::from([World::new()]);
+    while let Some(world) = open.pop_front() {
+        for name in ["alice", "bob"] {
+            for request in requests() {
+                let mut next = world.clone();
+                let before = next.state();
+                let done = next.does(name, &request);
+                if done.is_err() {
+                    assert_eq!(next.state(), before, "{name} {request:?}: a refusal changes nothing");
+                    continue;
+                }
+                // The same again changes nothing and is no error.
+                let after = next.state();
+                let entries = next.log.len();
+                assert_eq!(next.does(name, &request), Ok([false; 2]), "{name} {request:?} from {before:?}");
+                assert_eq!((next.state(), next.log.len()), (after.clone(), entries));
+                if let std::collections::btree_map::Entry::Vacant(place) = seen.entry(after) {
+                    place.insert(next.clone());
+                    open.push_back(next);
+                }
+            }
+        }
+    }
+    // strangers, one asks, the other asks: each with 4 ways of blocking; friends: also with 4 ways of naming.
+    assert_eq!(seen.len(), 3 * 4 + 4 * 4, "{:?}", seen.keys().collect::<Vec<_>>());
+}
+
+#[test]
+fn what_one_does_for_oneself_changes_nothing_that_the_other_sees() {
+    let mut world = World::new();
+    world.does("alice", &ContactRequest::Apply("hi".into())).unwrap();
+    world.does("bob", &ContactRequest::Accept).unwrap();
+    let seen = world.contact("alice").clone();
+    for request in [
+        ContactRequest::Remark("al".into()),
+        ContactRequest::Block,
+        ContactRequest::Unblock,
+        ContactRequest::Block,
+    ] {
+        assert_eq!(world.does("bob", &request), Ok([false, true]), "{request:?}");
+        assert_eq!(*world.contact("alice"), seen, "{request:?}: not even a version or a time");
+    }
+}
+
+#[test]
+fn two_who_ask_each_other_are_friends_once() {
+    let mut world = World::new();
+    assert_eq!(world.does("alice", &ContactRequest::Apply("hi".into())), Ok([true, true]));
+    assert_eq!(world.does("bob", &ContactRequest::Apply("hello".into())), Ok([true, true]));
+    assert_eq!(world.state().0, "friends");
+    assert_eq!(world.log.len(), 2);
+}
+
+#[test]
+fn a_block_stops_requests_and_messages_and_its_end_restores_all() {
+    let mut world = World::new();
+    world.does("alice", &ContactRequest::Apply("hi".into())).unwrap();
+    world.does("bob", &ContactRequest::Accept).unwrap();
+    world.does("bob", &ContactRequest::Block).unwrap();
+    let regard = world.pair.regard();
+    for is_first in [true, false] {
+        let refused = regard.may_send(is_first, Source::Client, RULES).unwrap_err();
+        assert_eq!(refused.0, Code::Blocked);
+        assert!(regard.may_send(is_first, Source::ServerApi, RULES).is_ok());
+    }
+    world.does("alice", &ContactRequest::Remove).unwrap();
+    assert_eq!(world.does("alice", &ContactRequest::Apply("please".into())), Err(Code::Blocked));
+    world.does("bob", &ContactRequest::Unblock).unwrap();
+    assert!(world.pair.regard().may_send(true, Source::Client, RULES).is_ok());
+    assert_eq!(world.does("alice", &ContactRequest::Apply("please".into())), Ok([true, true]));
+}
+
+#[test]
+fn friends_only_refuses_strangers() {
+    let mut world = World::new();
+    let rules = ContactRules { friends_only: true, ..RULES };
+    let refused = |world: &World| world.pair.regard().may_send(true, Source::Client, rules).err();
+    assert_eq!(refused(&world).map(|(code, _)| code), Some(Code::NotFriends));
+    world.does("bob", &ContactRequest::Apply(String::new())).unwrap();
+    assert!(refused(&world).is_some(), "a request is no friendship");
+    world.does("alice", &ContactRequest::Accept).unwrap();
+    assert!(refused(&world).is_none());
+    world.does("bob", &ContactRequest::Remove).unwrap();
+    assert!(refused(&world).is_some());
+}
+
+#[test]
+fn requests_end_by_themselves() {
+    let mut world = World::new();
+    world.does("alice", &ContactRequest::Apply("hi".into())).unwrap();
+    let late = START.plus_ms(RULES.request_ttl_ms);
+    assert_eq!(world.does_at(late, "bob", &ContactRequest::Accept), Err(Code::NotFound));
+    assert!(is_nothing(&shown(world.contact("bob").clone(), late)));
+    assert_eq!(world.does_at(late, "alice", &ContactRequest::Apply("again".into())), Ok([true, true]));
+    assert_eq!(world.does_at(late, "bob", &ContactRequest::Accept), Ok([true, true]));
+    assert_eq!(world.state().0, "friends");
+}
+
+#[test]
+fn remarks_and_notes_are_bounded_in_characters() {
+    let mut world = World::new();
+    assert_eq!(world.does("alice", &ContactRequest::Apply("é".repeat(201))), Err(Code::BadField));
+    assert_eq!(world.does("alice", &ContactRequest::Remark("x".into())), Err(Code::NotFound));
+    world.does("alice", &ContactRequest::Apply("é".repeat(200))).unwrap();
+    world.does("bob", &ContactRequest::Accept).unwrap();
+    assert_eq!(world.does("alice", &ContactRequest::Remark("é".repeat(51))), Err(Code::BadField));
+    assert_eq!(world.does("alice", &ContactRequest::Remark("é".repeat(50))), Ok([true, false]));
+}
+
+#[test]
+fn sides_that_were_written_at_different_entries_come_together_again() {
+    let mut world = World::new();
+    let mut snapshots = vec![world.pair.rows()];
+    for (name, request) in [
+        ("alice", ContactRequest::Apply("hi".into())),
+        ("bob", ContactRequest::Reject),
+        ("bob", ContactRequest::Apply("well".into())),
+        ("alice", ContactRequest::Accept),
+        ("alice", ContactRequest::Remark("b".into())),
+        ("bob", ContactRequest::Block),
+        ("alice", ContactRequest::Remove),
+        ("bob", ContactRequest::Unblock),
+    ] {
+        world.does(name, &request).unwrap();
+        snapshots.push(world.pair.rows());
+    }
+    let (alice, bob) = (user("alice"), user("bob"));
+    for one in &snapshots {
+        for other in &snapshots {
+            let rows = [Some(one[0].clone()), Some(other[1].clone())];
+            let mut pair = Pair::from_projection(&alice, &bob, rows);
+            for entry in &world.log {
+                pair.apply(entry);
+            }
+            assert_eq!(pair.rows(), world.pair.rows());
+        }
+    }
+}
+
+#[test]
+fn nobody_is_their_own_contact() {
+    let pair = Pair::new(&user("alice"), &user("alice"));
+    let refused = pair.decide(&user("alice"), &ContactRequest::Block, START, RULES).unwrap_err();
+    assert_eq!(refused.0, Code::BadField);
+}
