@@ -1,21 +1,25 @@
 //! The command line.
 
 mod duration;
+mod machines;
 mod peers;
 mod settings;
+mod sources;
 mod tools;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use proto::{Encoding, UserId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::require::Requirement;
 use crate::server_process::ServerArguments;
 use crate::tokens::TokenArguments;
+pub use machines::{Agent, Coordinate, Led, Machines};
 pub use peers::{DriverName, Rawserver, WriteMode};
 pub use settings::{Dm, Endure, Group, Idle, Load, Mixed, Reconnect, Slow, Storm, Verify};
+pub use sources::SourceAddresses;
 pub use tools::{Compare, Explain, Find, PlanSettings, Rated, RunNamed};
 
 /// Measures a running Tidegate server and audits every delivery.
@@ -45,6 +49,12 @@ pub use tools::{Compare, Explain, Find, PlanSettings, Rated, RunNamed};
 ///   loadtest find --from 1000 --up-to 60000 --target 'dm.delivery.p99<50ms' dm --connections 5000
 ///   loadtest plan --connections 1000000
 ///
+/// With more than one thread, and on more than one machine, which meet at a NATS server:
+///
+///   loadtest dm --connections 100000 --rate 100000 --processes 8
+///   loadtest agent --nats nats://10.0.0.1 --key-file signing.key        (on each)
+///   loadtest coordinate --nats nats://10.0.0.1 --agents 8 group --members 15000 --url ws://10.0.0.2:8080/ws
+///
 /// Exit codes:
 ///   0  good
 ///   1  a --require was missed, or the run could not be made
@@ -68,9 +78,9 @@ pub struct Arguments {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Every scenario")]
 pub struct Common {
-    /// The server
-    #[arg(long, global = true, default_value = "ws://127.0.0.1:8080/ws")]
-    pub url: String,
+    /// The server; or several, with commas: connection after connection goes to the next
+    #[arg(long, global = true, default_value = "ws://127.0.0.1:8080/ws", value_delimiter = ',', action = ArgAction::Set)]
+    pub url: Vec<String>,
     /// Where the HTTP API is, if not there: another process of a cluster
     #[arg(long, global = true, value_name = "URL")]
     pub api_url: Option<String>,
@@ -95,6 +105,12 @@ pub struct Common {
     /// Connections from one address, when the server is on this machine; more come from 127.0.1.x
     #[arg(long, global = true, default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=20_000))]
     pub sockets_per_address: u16,
+    /// Where connections come from, such as 10.0.0.5,10.0.0.10-10.0.0.19: an address has some 28,000 ports
+    #[arg(long, global = true, value_name = "ADDRESSES")]
+    pub source_addresses: Option<SourceAddresses>,
+    /// So many processes of this program share the connections, when one thread or one limit on open files is too small
+    #[arg(long, global = true, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub processes: u16,
     /// Writes all figures with machine, commit and settings
     #[arg(long, global = true, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -104,6 +120,9 @@ pub struct Common {
     /// A figure that must hold, such as 'dm.delivery.p99<50ms' or 'group.deliveries>=500k/s'; may be repeated
     #[arg(long, global = true, value_name = "FIGURE<VALUE")]
     pub require: Vec<Requirement>,
+    /// The agents that do the work, where there are any; see `coordinate`
+    #[arg(skip)]
+    pub machines: Option<Machines>,
     /// No progress
     #[arg(long, short, global = true)]
     pub quiet: bool,
@@ -129,10 +148,17 @@ pub enum Command {
     Plan(PlanSettings),
     /// Serves WebSocket and nothing else, for `--driver raw`: the limit of this machine
     Rawserver(Rawserver),
+    /// Runs a scenario by agents on many machines
+    Coordinate(Coordinate),
+    /// Waits for runs that `coordinate` begins on another machine; needs the key of the server as any scenario does
+    Agent(Agent),
+    /// One of the processes of a run; started by the one that leads it
+    #[command(hide = true)]
+    Part,
 }
 
 /// What measures.
-#[derive(Subcommand, Clone, Debug, Serialize)]
+#[derive(Subcommand, Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "scenario", rename_all = "snake_case")]
 pub enum Scenario {
     /// Opens connections and holds them: memory per connection, time to open
@@ -160,7 +186,7 @@ pub enum Scenario {
 }
 
 /// How frames are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EncodingName {
     /// proto3 JSON in text frames

@@ -1,9 +1,13 @@
 //! What became of every message: who was told that it is stored, who received it, where, how often.
 
+mod book;
+
+use serde::{Deserialize, Serialize};
+
 use crate::ledger::Mark;
 
 /// One message, in 12 bytes.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Record {
     /// Its seq, once anybody said so; 0 before.
     seq: u32,
@@ -14,7 +18,7 @@ struct Record {
 }
 
 /// What was found; all zero but `unanswered` and `refused` in a run without fault.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Findings {
     /// Messages acknowledged.
     pub acked: u64,
@@ -91,6 +95,12 @@ impl Audit {
             !record.acked || record.deliveries >= recipients(number as u64)
         };
         self.settled >= self.sent && self.records.iter().enumerate().all(complete)
+    }
+
+    /// Deliveries that the messages acknowledged here should come to, where each has so many `recipients`.
+    pub fn expected(&self, recipients: impl Fn(u64) -> u32) -> u64 {
+        let acked = self.records.iter().enumerate().filter(|(_, record)| record.acked);
+        acked.map(|(number, _)| u64::from(recipients(number as u64))).sum()
     }
 
     /// Whether message `number` was acknowledged or refused.

@@ -2,6 +2,8 @@
 //!
 //! Latencies are recorded once, into those of the present second; when it ends they are added to those of the whole run.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -44,7 +46,6 @@ impl Counters {
         self.settled += other.settled;
         self.delivered += other.delivered;
         self.refused += other.refused;
-        self.connections += other.connections;
     }
 }
 
@@ -66,8 +67,9 @@ pub struct Step {
 }
 
 /// Latencies of one kind.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Track {
+    #[serde(skip)]
     now: Latencies,
     all: Latencies,
 }
@@ -82,7 +84,7 @@ impl Track {
 }
 
 /// See the module.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Course {
     /// Each second so far.
     pub steps: Vec<Step>,
@@ -93,14 +95,19 @@ pub struct Course {
     ack: Track,
     delivery: Track,
     lateness: Track,
+    #[serde(skip)]
     counted: Counters,
+    /// When the present step began, and when it should have: the steps of all processes end at the same times.
+    #[serde(skip)]
     turned_at: Nanos,
+    #[serde(skip)]
+    due_at: Nanos,
 }
 
 impl Course {
-    /// Begins at `now`.
-    pub fn begin(now: Nanos) -> Self {
-        Self { turned_at: now, ..Self::default() }
+    /// Begins at `start`.
+    pub fn begin(start: Nanos) -> Self {
+        Self { turned_at: start, due_at: start, ..Self::default() }
     }
 
     /// A message was acknowledged `latency` after it was due.
@@ -120,7 +127,7 @@ impl Course {
 
     /// Whether the present second is over.
     pub fn is_due(&self, now: Nanos) -> bool {
-        now >= self.turned_at + SECOND
+        now >= self.due_at + SECOND
     }
 
     /// Ends the present step.
@@ -135,6 +142,7 @@ impl Course {
         };
         self.steps.push(step);
         (self.turned_at, self.counted) = (now, counters);
+        self.due_at += now.saturating_sub(self.due_at) / SECOND * SECOND;
     }
 
     /// Acknowledgements, of the steps that have ended.
@@ -152,38 +160,21 @@ impl Course {
         &self.lateness.all
     }
 
-    /// The same course as another process saw it, from what it kept: `ack`, `delivery` and `lateness` are of its whole
-    /// run.
-    pub fn of_parts(steps: Vec<Step>, [ack, delivery, lateness]: [Latencies; 3]) -> Self {
-        let track = |all| Track { now: Latencies::default(), all };
-        Self {
-            steps,
-            ack: track(ack),
-            delivery: track(delivery),
-            lateness: track(lateness),
-            ..Self::default()
-        }
-    }
-
-    /// Adds the course of another process on the same clock: steps that end in the same second become one.
+    /// Adds the course of another process on the same clock that began at the same time: what happened in the same second
+    /// becomes one step. What the server used, only this one knows.
     pub fn merge(&mut self, other: &Self) {
         self.ack.all.merge(&other.ack.all);
         self.delivery.all.merge(&other.delivery.all);
         self.lateness.all.merge(&other.lateness.all);
-        for step in &other.steps {
-            let second = step.at / SECOND;
-            match self.steps.iter_mut().find(|own| own.at / SECOND == second) {
-                Some(own) => {
-                    own.counted.add(&step.counted);
-                    own.ack.merge(&step.ack);
-                    own.delivery.merge(&step.delivery);
-                    own.lateness.merge(&step.lateness);
-                    own.length = own.length.max(step.length);
-                }
-                None => self.steps.push(step.clone()),
+        let mut seconds = by_second(&self.steps);
+        for (second, step) in by_second(&other.steps) {
+            match seconds.get_mut(&second) {
+                Some(own) => own.add(&step, own.counted.connections + step.counted.connections),
+                None => drop(seconds.insert(second, step)),
             }
         }
-        self.steps.sort_by_key(|step| step.at);
+        self.steps = seconds.into_values().collect();
+        self.generator = sum(&self.generator, &other.generator);
     }
 
     /// For a report: seconds count from the first step.
@@ -203,7 +194,49 @@ impl Course {
     }
 }
 
+/// The steps of one process; two that are mostly in the same second become one.
+fn by_second(steps: &[Step]) -> BTreeMap<Nanos, Step> {
+    let mut seconds: BTreeMap<Nanos, Step> = BTreeMap::new();
+    for step in steps {
+        let middle = step.at.saturating_sub(step.length.min(SECOND) / 2);
+        match seconds.get_mut(&(middle / SECOND)) {
+            Some(own) => {
+                own.length += step.length;
+                let length = own.length;
+                own.add(step, step.counted.connections);
+                own.length = length;
+            }
+            None => drop(seconds.insert(middle / SECOND, step.clone())),
+        }
+    }
+    seconds
+}
+
+/// What two processes used by the times at which the first was looked at.
+fn sum(one: &[Reading], other: &[Reading]) -> Vec<Reading> {
+    if one.is_empty() {
+        return other.to_vec();
+    }
+    let used_by =
+        |at: Nanos| other[..other.partition_point(|reading| reading.at <= at)].last().or(other.first());
+    let both = one.iter().map(|own| match used_by(own.at) {
+        Some(other) => Reading { at: own.at, usage: own.usage.and(&other.usage) },
+        None => *own,
+    });
+    both.collect()
+}
+
 impl Step {
+    fn add(&mut self, other: &Self, connections: u64) {
+        self.counted.add(&other.counted);
+        self.counted.connections = connections;
+        self.ack.merge(&other.ack);
+        self.delivery.merge(&other.delivery);
+        self.lateness.merge(&other.lateness);
+        self.length = self.length.max(other.length);
+        self.at = self.at.max(other.at);
+    }
+
     fn to_json(&self, zero: Nanos) -> Value {
         let seconds = (self.length as f64 / SECOND as f64).max(1e-9);
         let rate = |count: u64| (count as f64 / seconds).round();
@@ -263,6 +296,10 @@ mod tests {
         Counters { sent, settled: sent, delivered: sent, refused: 0, connections: 4 }
     }
 
+    fn used(cpu_seconds: f64) -> Usage {
+        Usage { cpu_seconds, user_seconds: 0.0, anonymous_bytes: 9 }
+    }
+
     #[test]
     fn every_latency_counts_once_in_its_second_and_once_in_the_whole() {
         let mut course = Course::begin(0);
@@ -283,23 +320,40 @@ mod tests {
     #[test]
     fn two_processes_make_one_course() {
         let mut whole = Course::default();
-        for _ in 0..2 {
+        for late in [0, 3 * MILLISECOND] {
             let mut course = Course::begin(0);
             course.acked(5 * MILLISECOND);
-            course.turn_over(SECOND, counters(7));
-            let parts = [course.ack().clone(), course.delivery().clone(), course.lateness().clone()];
-            whole.merge(&Course::of_parts(course.steps, parts));
+            course.turn_over(SECOND + late, counters(7));
+            assert!(course.is_due(2 * SECOND), "being late once does not move the next second");
+            course.turn_over(2 * SECOND, counters(9));
+            course.turn_over(2 * SECOND + late + MILLISECOND, counters(12));
+            course.generator.push(Reading { at: SECOND + late, usage: used(1.5) });
+            let text = serde_json::to_string(&course).expect("JSON");
+            whole.merge(&serde_json::from_str(&text).expect("the same"));
         }
-        assert_eq!((whole.steps.len(), whole.ack().count()), (1, 2));
+        assert_eq!((whole.steps.len(), whole.ack().count()), (3, 2));
         assert_eq!(whole.steps[0].counted, Counters { connections: 8, ..counters(14) });
+        assert_eq!(whole.steps[2].counted, Counters { connections: 8, ..counters(6) });
+        assert_eq!(
+            whole.generator,
+            [Reading { at: SECOND, usage: Usage { anonymous_bytes: 18, ..used(3.0) } }]
+        );
+    }
+
+    #[test]
+    fn two_steps_in_one_second_are_one_process_and_not_two() {
+        let mut course = Course::begin(0);
+        course.turn_over(300 * MILLISECOND, counters(1));
+        course.turn_over(SECOND, counters(3));
+        let mut whole = Course::default();
+        whole.merge(&course);
+        assert_eq!((whole.steps.len(), whole.steps[0].length), (1, SECOND));
+        assert_eq!(whole.steps[0].counted, counters(3));
     }
 
     #[test]
     fn processors_are_the_difference_of_two_readings() {
-        let reading = |at, cpu_seconds| Reading {
-            at,
-            usage: Usage { cpu_seconds, user_seconds: 0.0, anonymous_bytes: 9 },
-        };
+        let reading = |at, cpu_seconds| Reading { at, usage: used(cpu_seconds) };
         let json = readings(&[reading(0, 1.0), reading(2 * SECOND, 4.0)], 0);
         assert_eq!(json, [json!({ "at": 2.0, "cpus": 1.5, "anonymous_bytes": 9 })]);
     }

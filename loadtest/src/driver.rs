@@ -28,8 +28,8 @@ pub use tidegate::Tidegate;
 
 /// A server's protocol. Frames that methods return hold until the next call.
 pub trait Driver: Debug {
-    /// Where the server is.
-    fn url(&self) -> &ServerUrl;
+    /// Where the servers are: connection after connection goes to the next.
+    fn urls(&self) -> &[ServerUrl];
 
     /// The request that opens the socket of connection `who`, and who judges its answer.
     fn request(&mut self, who: usize, user: &UserId) -> (Upgrade, Vec<u8>);
@@ -80,8 +80,8 @@ pub enum Opening<'a> {
 /// What all drivers are made from.
 #[derive(Clone, Debug)]
 pub struct Terms {
-    /// Where the server is.
-    pub url: ServerUrl,
+    /// Where the servers are; one or more.
+    pub urls: Vec<ServerUrl>,
     /// Proof of identity; `None` where nobody asks.
     pub tokens: Option<Tokens>,
     /// How frames are written, where there is a choice.
@@ -97,6 +97,11 @@ pub struct Terms {
 }
 
 impl Terms {
+    /// The server of connection `who`.
+    fn url_of(&self, who: usize) -> &ServerUrl {
+        &self.urls[who % self.urls.len()]
+    }
+
     fn token(&self, user: &UserId) -> String {
         self.tokens.as_ref().map(|tokens| tokens.issue(user)).unwrap_or_default()
     }

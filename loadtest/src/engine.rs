@@ -20,6 +20,7 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use client::ServerUrl;
 use mio::{Events, Interest, Poll, Token};
 use proto::{ClientFrame, UserId};
 
@@ -29,7 +30,7 @@ use crate::wire::heard::Heard;
 use crate::wire::outgoing::To;
 use connection::Connection;
 pub use connection::OUT_BYTES_MAX;
-pub use ramp::{Plan, Ramp, Ramping};
+pub use ramp::{Places, Plan, Ramp, Ramping};
 
 /// Bytes read at once; large enough that a busy socket is emptied by one call.
 const READ_BYTES: usize = 256 * 1024;
@@ -51,7 +52,8 @@ pub struct Engine {
     events: Events,
     sockets: Sockets,
     plan: Plan,
-    address: SocketAddr,
+    /// Of the servers; connections go to one after the other.
+    addresses: Vec<SocketAddr>,
 }
 
 /// What a turn of the engine works on.
@@ -60,8 +62,7 @@ struct Sockets {
     clock: Clock,
     connections: Vec<Connection>,
     users: Vec<UserId>,
-    /// The number of the first connection, where another process has those before it.
-    first: usize,
+    places: Places,
     buffer: Box<[u8]>,
     driver: Box<dyn Driver>,
     tally: Tally,
@@ -84,6 +85,8 @@ pub struct Tally {
     pub received_bytes: u64,
     /// Reads that gave something.
     pub reads: u64,
+    /// Heartbeats that were answered.
+    pub heartbeats: u64,
     /// Connections that are not there now.
     gone: u64,
 }
@@ -91,16 +94,12 @@ pub struct Tally {
 impl Engine {
     /// No socket yet; those that come are opened as `plan` says.
     pub fn new(clock: Clock, driver: Box<dyn Driver>, plan: Plan) -> anyhow::Result<Self> {
-        let url = driver.url();
-        let address = (url.host.as_str(), url.port)
-            .to_socket_addrs()
-            .and_then(|mut addresses| addresses.next().ok_or_else(|| io::ErrorKind::NotFound.into()))
-            .with_context(|| format!("the address of {}", url.authority()))?;
+        let addresses = driver.urls().iter().map(address).collect::<anyhow::Result<Vec<_>>>()?;
         let sockets = Sockets {
             clock,
             connections: Vec::new(),
             users: Vec::new(),
-            first: plan.first,
+            places: plan.places.clone(),
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
             driver,
             tally: Tally::default(),
@@ -114,7 +113,7 @@ impl Engine {
             events: Events::with_capacity(4096),
             sockets,
             plan,
-            address,
+            addresses,
         })
     }
 
@@ -247,6 +246,13 @@ impl Engine {
             connection.write(driver.close());
         }
     }
+}
+
+fn address(url: &ServerUrl) -> anyhow::Result<SocketAddr> {
+    (url.host.as_str(), url.port)
+        .to_socket_addrs()
+        .and_then(|mut addresses| addresses.next().ok_or_else(|| io::ErrorKind::NotFound.into()))
+        .with_context(|| format!("the address of {}", url.authority()))
 }
 
 impl Sockets {

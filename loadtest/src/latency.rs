@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Nanos;
 
-/// Microseconds up to a minute, to three digits.
-#[derive(Clone, Debug)]
+/// Microseconds up to a minute, to three digits. Written as [`Self::buckets`]: nothing is lost on the way to another process.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(into = "Vec<(u64, u64)>", from = "Vec<(u64, u64)>")]
 pub struct Latencies(Histogram<u64>);
 
 /// The longest that is told apart.
@@ -16,6 +17,18 @@ impl Default for Latencies {
     fn default() -> Self {
         let histogram = Histogram::new_with_bounds(1, MICROS_MAX, 3);
         Self(histogram.unwrap_or_else(|_| unreachable!("the bounds are constants that fit")))
+    }
+}
+
+impl From<Latencies> for Vec<(u64, u64)> {
+    fn from(latencies: Latencies) -> Self {
+        latencies.buckets()
+    }
+}
+
+impl From<Vec<(u64, u64)>> for Latencies {
+    fn from(buckets: Vec<(u64, u64)>) -> Self {
+        Self::from_buckets(&buckets)
     }
 }
 

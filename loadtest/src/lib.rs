@@ -4,7 +4,7 @@
 //! arguments ◄── scenario file
 //!     └──► scenario ──► Engine (sockets, Driver) ◄──► server
 //!            ▲  │            │ heard
-//!     find ──┘  │         Traffic: schedule, ledgers, audit, course
+//!     find ──┘  │         Traffic: schedule, ledgers, audit, course ── parts: of many processes
 //!               └──► figures ──► reports, requirements ──► exit code
 //! ```
 //!
@@ -13,7 +13,8 @@
 //!
 //! **Does not** share anything with the server but `proto` and the signing of tokens.
 //!
-//! **Limits.** One thread: some 10 µs of processor time for a direct message, less than 1 µs for a delivery in a group.
+//! **Limits.** One thread in each process: some 10 µs of processor time for a direct message, less than 1 µs for a delivery in
+//! a group. `--processes` runs many.
 
 pub mod arguments;
 pub mod audit;
@@ -29,8 +30,11 @@ pub mod journal;
 pub mod latency;
 pub mod ledger;
 pub mod machine;
+pub mod nats;
 pub mod open_files;
+pub mod parts;
 pub mod plan;
+pub mod ports;
 pub mod progress;
 pub mod rawserver;
 pub mod report;

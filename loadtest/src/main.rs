@@ -4,11 +4,11 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use loadtest::arguments::{Arguments, Command, Common, Compare};
+use loadtest::arguments::{Arguments, Command, Common, Compare, Coordinate, Led};
 use loadtest::report::compare::Comparison;
 use loadtest::scenario::Measured;
 use loadtest::verdict::Verdict;
-use loadtest::{catalogue, find, plan, rawserver, report, scenario, scenario_file};
+use loadtest::{catalogue, find, parts, plan, rawserver, report, scenario, scenario_file};
 use serde_json::{Value, json};
 
 #[global_allocator]
@@ -60,7 +60,30 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Compare(settings) => compare(settings, common),
+        Command::Coordinate(settings) => coordinate(settings, common),
+        Command::Agent(settings) => {
+            parts::wait(settings, |assignment, lead| scenario::run_part(assignment, lead, common))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Part => {
+            // Why it could not go on, the lead has been told.
+            let served = parts::serve(|assignment, lead| scenario::run_part(assignment, lead, common));
+            Ok(if served.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
     }
+}
+
+/// Runs what is to be led by agents.
+fn coordinate(settings: &Coordinate, common: &Common) -> anyhow::Result<ExitCode> {
+    let mut arguments = match &settings.what {
+        Led::Scenario(scenario) => {
+            Arguments { command: Command::Scenario(scenario.clone()), common: common.clone() }
+        }
+        Led::Find(search) => Arguments { command: Command::Find(search.clone()), common: common.clone() },
+        Led::Run(named) => scenario_file::read(named)?,
+    };
+    arguments.common.machines = Some(settings.machines.clone());
+    run(&arguments)
 }
 
 /// Judges, prints and writes what was measured.
@@ -72,6 +95,8 @@ fn finish(mut measured: Measured, settings: &Value, common: &Common) -> anyhow::
         settings["driver"] = json!(common.driver);
         settings["encoding"] = json!(common.encoding);
         settings["opening"] = json!(common.opening);
+        settings["processes"] = json!(common.processes);
+        settings["agents"] = json!(common.machines.as_ref().map_or(0, |machines| machines.agents));
         settings["sockets_per_address"] = json!(common.sockets_per_address);
         let report = report::json(&command(), &settings, &measured);
         if let Some(path) = &common.json {

@@ -80,6 +80,22 @@ impl Progress {
         (self.shown_at, self.before) = (now, sample);
     }
 
+    /// Shows how many connections are held.
+    pub fn hold(&mut self, now: Nanos, connections: u64, closed: u64) {
+        let held = format!("{:>4} s  {} connections", now / SECOND, grouped(connections as f64));
+        let text = if closed > 0 {
+            format!("{held}, {} closed by the server", grouped(closed as f64))
+        } else {
+            held
+        };
+        match self.verbosity {
+            Verbosity::Quiet => {}
+            Verbosity::Lines => eprintln!("{}: {text}", self.scenario),
+            Verbosity::Picture => self.draw(&[text]),
+        }
+        self.shown_at = now;
+    }
+
     fn lines(&mut self, now: Nanos, sample: &Sample) -> Lines {
         let seconds = (now.saturating_sub(self.shown_at)) as f64 / SECOND as f64;
         let rate = |now: u64, before: u64| grouped((now.saturating_sub(before) as f64 / seconds).round());

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use lifecycle::Tasks;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::{Clock, Nanos};
 use crate::server_process::{Usage, Watched};
@@ -15,7 +16,7 @@ use crate::server_process::{Usage, Watched};
 const EVERY: Duration = Duration::from_secs(1);
 
 /// One reading.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reading {
     /// When, on the run's clock.
     pub at: Nanos,

@@ -1,6 +1,7 @@
 //! The scenarios, and what they share.
 
 mod dm;
+mod drive;
 mod endure;
 mod group;
 mod idle;
@@ -12,25 +13,25 @@ mod soak;
 mod storm;
 pub mod verify;
 
+use std::cell::RefCell;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use client::ServerUrl;
-use proto::UserId;
 
 use crate::arguments::{Common, DriverName, Load, Scenario};
 use crate::clock::{Clock, Nanos};
 use crate::course::Course;
 use crate::driver::{Centrifugo, Driver, Raw, Terms, Tidegate};
-use crate::engine::{Engine, Plan, Ramp};
 use crate::figures::{Figures, Unit};
-use crate::open_files;
+use crate::parts::{Assignment, Follower, Share, Team, Terms as PartTerms};
 use crate::progress::{Progress, Verbosity};
 use crate::server_process::Watched;
 use crate::tokens::Tokens;
-use crate::topology::Topology;
-use crate::traffic::{self, Activity, Nothing, Order, Outcome, Traffic};
+use crate::traffic::Outcome;
 use crate::verdict::Verdict;
+use drive::Driven;
 
 /// What a scenario gives.
 #[derive(Clone, Debug)]
@@ -61,25 +62,42 @@ pub type Result = anyhow::Result<Measured>;
 
 /// Runs what the arguments say.
 pub fn run(scenario: &Scenario, common: &Common) -> Result {
-    let context = Context::new(common)?;
     if common.driver != DriverName::Tidegate && !scenario.suits_any_server() {
         bail!(
             "--driver {}: this scenario needs what only Tidegate does; idle, storm, dm and group do not",
             common.driver.name()
         );
     }
+    let mut context = Context::new(common)?;
+    if common.processes > 1 || common.machines.is_some() {
+        if !scenario.suits_many_processes() {
+            bail!("endure and verify are for one process; all other scenarios can be shared");
+        }
+        context.lead(scenario)?;
+    }
+    run_in(&context, scenario)
+}
+
+/// Does what a part was assigned; what it found, it hands over.
+pub fn run_part(assignment: Assignment, follower: Follower, common: &Common) -> anyhow::Result<()> {
+    let scenario = assignment.scenario.clone();
+    let context = Context::of_part(assignment, follower, common)?;
+    run_in(&context, &scenario).map(|_| ())
+}
+
+fn run_in(context: &Context, scenario: &Scenario) -> Result {
     match scenario {
-        Scenario::Idle(idle) => idle::run(&context, idle),
-        Scenario::Storm(storm) => storm::run(&context, storm),
-        Scenario::Dm(dm) => dm::run(&context, dm),
-        Scenario::Group(group) => group::run(&context, group),
-        Scenario::Mixed(mixed) => mixed::run(&context, mixed),
-        Scenario::Soak(mixed) => soak::run(&context, mixed),
-        Scenario::Reconnect(reconnect) => reconnect::run(&context, reconnect),
-        Scenario::Slow(slow) => slow::run(&context, slow),
-        Scenario::Endure(endure) => endure::run(&context, endure),
-        Scenario::Smoke => smoke::run(&context),
-        Scenario::Verify(verify) => verify::run(&context, verify),
+        Scenario::Idle(idle) => idle::run(context, idle),
+        Scenario::Storm(storm) => storm::run(context, storm),
+        Scenario::Dm(dm) => dm::run(context, dm),
+        Scenario::Group(group) => group::run(context, group),
+        Scenario::Mixed(mixed) => mixed::run(context, mixed),
+        Scenario::Soak(mixed) => soak::run(context, mixed),
+        Scenario::Reconnect(reconnect) => reconnect::run(context, reconnect),
+        Scenario::Slow(slow) => slow::run(context, slow),
+        Scenario::Endure(endure) => endure::run(context, endure),
+        Scenario::Smoke => smoke::run(context),
+        Scenario::Verify(verify) => verify::run(context, verify),
     }
 }
 
@@ -87,7 +105,7 @@ pub fn run(scenario: &Scenario, common: &Common) -> Result {
 #[derive(Debug)]
 pub struct Context {
     common: Common,
-    url: ServerUrl,
+    urls: Vec<ServerUrl>,
     /// `None` where nobody asks for any.
     tokens: Option<Tokens>,
     server: Watched,
@@ -95,24 +113,121 @@ pub struct Context {
     run: u32,
     started_ms: u64,
     clock: Clock,
+    /// Where connections come from; empty where the system chooses.
+    sources: Vec<Ipv4Addr>,
+    role: Role,
+}
+
+/// What this process does of a run.
+#[derive(Debug)]
+enum Role {
+    /// All of it.
+    Alone,
+    /// It has others do it.
+    Lead(RefCell<Team>),
+    /// A part.
+    Part(Follower),
 }
 
 impl Context {
     fn new(common: &Common) -> anyhow::Result<Self> {
-        let url = ServerUrl::parse(&common.url)?;
+        let parse = |url: &String| ServerUrl::parse(url).map(|url| common.driver.url(url));
         let tokens = match common.driver {
             DriverName::Raw => None,
             DriverName::Tidegate | DriverName::Centrifugo => Some(Tokens::read(&common.tokens)?),
         };
         Ok(Self {
-            url: common.driver.url(url),
+            urls: common.url.iter().map(parse).collect::<std::result::Result<_, _>>()?,
             tokens,
             server: Watched::new(&common.server)?,
             run: rand::random::<u32>() >> 8,
             started_ms: lifecycle::wall_clock_ms(),
             clock: Clock::start(),
+            sources: common.source_addresses.as_ref().map(|all| all.of_part(0, 1)).unwrap_or_default(),
             common: common.clone(),
+            role: Role::Alone,
         })
+    }
+
+    /// Starts the processes that do the work.
+    fn lead(&mut self, scenario: &Scenario) -> anyhow::Result<()> {
+        let (common, clock) = (&self.common, self.clock);
+        let of = common.machines.as_ref().map_or(common.processes, |machines| machines.agents);
+        let assignment = |share, zero| Assignment {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            share,
+            run: self.run,
+            started_ms: self.started_ms,
+            zero,
+            scenario: scenario.clone(),
+            terms: PartTerms {
+                urls: common.url.clone(),
+                driver: common.driver,
+                encoding: common.encoding,
+                users: common.users.clone(),
+                opening: (common.opening / of).max(1),
+                sockets_per_address: common.sockets_per_address,
+                source_addresses: common.source_addresses.clone(),
+            },
+        };
+        let team = match &common.machines {
+            Some(machines) => Team::of_machines(machines, clock, assignment)?,
+            None => Team::of_processes(usize::from(of), &common.tokens, clock, assignment)?,
+        };
+        self.role = Role::Lead(RefCell::new(team));
+        Ok(())
+    }
+
+    fn of_part(assignment: Assignment, follower: Follower, common: &Common) -> anyhow::Result<Self> {
+        let terms = assignment.terms;
+        let common = Common {
+            url: terms.urls,
+            driver: terms.driver,
+            encoding: terms.encoding,
+            users: terms.users,
+            opening: terms.opening,
+            sockets_per_address: terms.sockets_per_address,
+            quiet: true,
+            ..common.clone()
+        };
+        let share = follower.share;
+        let theirs = terms.source_addresses.map(|all| all.of_part(share.number, share.of));
+        let (run, started_ms) = (assignment.run, assignment.started_ms);
+        let clock = follower.clock;
+        let mut context = Self::new(&common)?;
+        // Those of another machine's command line are worth less than those of this one's.
+        if let (Some(theirs), None) = (theirs, &common.source_addresses) {
+            context.sources = theirs;
+        }
+        Ok(Self { run, started_ms, clock, role: Role::Part(follower), ..context })
+    }
+
+    /// Whether this process is one of many.
+    fn is_part(&self) -> bool {
+        matches!(self.role, Role::Part(_))
+    }
+
+    /// Whether others do the work.
+    fn leads(&self) -> bool {
+        matches!(self.role, Role::Lead(_))
+    }
+
+    /// Which part of the connections is this process's.
+    fn share(&self) -> Share {
+        match &self.role {
+            Role::Part(follower) => follower.share,
+            Role::Alone | Role::Lead(_) => Share::WHOLE,
+        }
+    }
+
+    /// The first server.
+    fn first_url(&self) -> &str {
+        self.common.url.first().map(String::as_str).unwrap_or_default()
+    }
+
+    /// Where requests of HTTP go.
+    fn api_url(&self) -> &str {
+        self.common.api_url.as_deref().unwrap_or_else(|| self.first_url())
     }
 
     fn tokens(&self) -> anyhow::Result<&Tokens> {
@@ -134,7 +249,7 @@ impl Context {
 
     fn driver(&self, text_bytes: usize, group: Option<String>) -> Box<dyn Driver> {
         let terms = Terms {
-            url: self.url.clone(),
+            urls: self.urls.clone(),
             tokens: self.tokens.clone(),
             encoding: self.common.encoding.into(),
             run: self.run,
@@ -148,88 +263,6 @@ impl Context {
             DriverName::Raw => Box::new(Raw::new(terms)),
         }
     }
-
-    /// For so many connections.
-    fn engine(&self, driver: Box<dyn Driver>, connections: usize) -> anyhow::Result<Engine> {
-        // Besides sockets, a few files are open.
-        open_files::allow(connections + 64)?;
-        let plan = Plan {
-            opening_max: usize::from(self.common.opening),
-            sockets_per_address: usize::from(self.common.sockets_per_address),
-            connections,
-            first: 0,
-        };
-        Engine::new(self.clock, driver, plan)
-    }
-
-    /// Opens the connections of an order, sends its messages, and says goodbye.
-    fn drive(&self, order: Order, load: &Load, progress: &mut Progress) -> anyhow::Result<Driven> {
-        let mut engine = self.engine_for(&order, load, 0)?;
-        self.drive_with(&mut engine, order, progress, |_, _| Ok(Nothing)).map(|(driven, _)| driven)
-    }
-
-    /// An engine for an order and `more` connections.
-    fn engine_for(&self, order: &Order, load: &Load, more: usize) -> anyhow::Result<Engine> {
-        let driver = self.driver(usize::from(load.text_bytes), order.topology.common_group());
-        self.engine(driver, order.topology.users().len() + more)
-    }
-
-    /// The same beside an activity, which is made when all connections are ready.
-    fn drive_with<A: Activity>(
-        &self,
-        engine: &mut Engine,
-        mut order: Order,
-        progress: &mut Progress,
-        activity: impl FnOnce(&mut Engine, &Topology) -> anyhow::Result<A>,
-    ) -> anyhow::Result<(Driven, A)> {
-        order.echoes = self.common.driver == DriverName::Centrifugo;
-        let mine = order.topology.mine();
-        let users = order.topology.users()[mine].to_vec();
-        let mut traffic = Traffic::new(order);
-        let ramp = open(engine, &users, &mut traffic, progress)?;
-        let mut activity = activity(engine, traffic.topology())?;
-        let outcome = traffic::run(engine, traffic, &self.server, progress, &mut activity)?;
-        let closed = engine.tally().closed;
-        engine.close();
-        Ok((Driven { ramp, outcome, closed }, activity))
-    }
-}
-
-/// What became of an order.
-#[derive(Debug)]
-struct Driven {
-    ramp: Ramp,
-    outcome: Outcome,
-    /// Sockets that the server closed.
-    closed: u64,
-}
-
-impl Driven {
-    /// Figures and verdict of a scenario that is only an order.
-    fn measured(self, name: &'static str, load: &Load) -> Measured {
-        let mut figures = figures_of(name, &self.ramp, &self.outcome, self.closed);
-        let verdict = conclude(&mut figures, name, &self.outcome, load, self.closed);
-        Measured { figures, verdict, courses: vec![(name, self.outcome.traffic.course)], steps: None }
-    }
-}
-
-fn open(
-    engine: &mut Engine,
-    users: &[UserId],
-    listener: &mut impl crate::engine::Listener,
-    progress: &mut Progress,
-) -> anyhow::Result<Ramp> {
-    let total = users.len();
-    progress.say(&format!("opening {total} connections"));
-    let mut said = 0;
-    let ramp = engine.open(users, listener, |ready| {
-        if ready / 1000 > said {
-            said = ready / 1000;
-            progress.say(&format!("{ready} of {total} connections are ready"));
-        }
-    })?;
-    progress.say(&format!("{total} connections are ready after {:.1} s", ramp.seconds));
-    Ok(ramp)
 }
 
 fn nanos(duration: Duration) -> Nanos {
@@ -237,8 +270,9 @@ fn nanos(duration: Duration) -> Nanos {
 }
 
 /// Figures that `dm` and `group` share.
-fn figures_of(name: &str, ramp: &Ramp, outcome: &Outcome, closed: u64) -> Figures {
+fn figures_of(name: &str, driven: &Driven) -> Figures {
     let mut figures = Figures::of(name);
+    let Driven { ramp, outcome, closed, .. } = driven;
     let traffic = &outcome.traffic;
     figures.count("connections", ramp.ready.count());
     figures.add("ready.p99", ramp.ready.quantile_seconds(0.99), Unit::Seconds);
@@ -251,7 +285,10 @@ fn figures_of(name: &str, ramp: &Ramp, outcome: &Outcome, closed: u64) -> Figure
     figures.count("fetches", traffic.aside.fetches);
     figures.count("alarms", traffic.aside.alarms);
     figures.count("unsent", outcome.unsent);
-    figures.count("sockets_closed", closed);
+    figures.count("sockets_closed", *closed);
+    if let Some(error) = driven.clock_error {
+        figures.add("clock_error", error, Unit::Seconds);
+    }
     for (code, count) in &traffic.aside.refusals {
         figures.count(&format!("refusals.{code}"), *count);
     }

@@ -131,6 +131,10 @@ fn take(words: &mut Vec<String>, table: &Table, flags: &[&Arg], of: &str) -> any
         }
         let values = match value {
             Value::Array(values) if matches!(flag.get_action(), ArgAction::Append) => values.clone(),
+            Value::Array(values) if flag.get_value_delimiter().is_some() => {
+                let all = values.iter().map(|one| plain(name, one)).collect::<anyhow::Result<Vec<_>>>()?;
+                vec![Value::String(all.join(","))]
+            }
             Value::Array(_) => bail!("{name}: one value is wanted, not a list"),
             one => vec![one.clone()],
         };
@@ -235,6 +239,22 @@ mod tests {
         };
         assert_eq!((dm.connections, dm.rate.round() as u64), (8, 7));
         assert_eq!(arguments.common.require.len(), 2);
+    }
+
+    #[test]
+    fn several_servers_are_a_list_that_a_flag_replaces() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("mine.toml");
+        let text = "scenario = \"idle\"\nurl = [\"ws://one/ws\", \"ws://two/ws\"]\nserver_pid = [7, 8]\n";
+        std::fs::write(&path, text).expect("written");
+        let name = path.display().to_string();
+        let read = |settings: &[&str]| {
+            let settings = settings.iter().map(|one| (*one).to_owned()).collect();
+            read(&RunNamed { name: name.clone(), settings }).expect("good").common
+        };
+        let both = read(&[]);
+        assert_eq!((both.url.len(), both.server.server_pid), (2, vec![7, 8]));
+        assert_eq!(read(&["--url", "ws://three/ws"]).url, ["ws://three/ws"]);
     }
 
     #[test]

@@ -3,16 +3,18 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
-use clap::Args;
+use clap::{ArgAction, Args};
+use serde::{Deserialize, Serialize};
 
 use crate::http;
 
 /// Where to look.
 #[derive(Args, Clone, Debug)]
 pub struct ServerArguments {
-    /// The server's process, when it runs on this machine: for its processor time and memory
-    #[arg(long, global = true, value_name = "PID")]
-    pub server_pid: Option<u32>,
+    /// The server's process, when it runs on this machine: for its processor time and memory; or several, with commas,
+    /// which are added up
+    #[arg(long, global = true, value_name = "PID", value_delimiter = ',', action = ArgAction::Set)]
+    pub server_pid: Vec<u32>,
     /// The server's admin address instead: the same figures from its /metrics
     #[arg(long, global = true, value_name = "URL", conflicts_with = "server_pid")]
     pub admin: Option<String>,
@@ -21,8 +23,8 @@ pub struct ServerArguments {
 /// A process to look at.
 #[derive(Clone, Debug)]
 pub enum Watched {
-    /// `/proc/<pid>`.
-    Process(PathBuf),
+    /// Each `/proc/<pid>`.
+    Processes(Vec<PathBuf>),
     /// A metrics page.
     Page(String),
     /// Nobody said which.
@@ -30,7 +32,7 @@ pub enum Watched {
 }
 
 /// Figures of one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
     /// User and system time, seconds.
     pub cpu_seconds: f64,
@@ -52,13 +54,26 @@ impl Usage {
     }
 }
 
+impl Usage {
+    /// What two processes used.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self {
+            cpu_seconds: self.cpu_seconds + other.cpu_seconds,
+            user_seconds: self.user_seconds + other.user_seconds,
+            anonymous_bytes: self.anonymous_bytes + other.anonymous_bytes,
+        }
+    }
+}
+
 impl Watched {
     /// As the arguments say; fails when there is nothing there.
     pub fn new(arguments: &ServerArguments) -> anyhow::Result<Self> {
-        let watched = match (arguments.server_pid, &arguments.admin) {
-            (Some(pid), _) => Self::Process(format!("/proc/{pid}").into()),
-            (None, Some(url)) => Self::Page(url.clone()),
-            (None, None) => Self::Nothing,
+        let folders = arguments.server_pid.iter().map(|pid| format!("/proc/{pid}").into());
+        let watched = match &arguments.admin {
+            _ if !arguments.server_pid.is_empty() => Self::Processes(folders.collect()),
+            Some(url) => Self::Page(url.clone()),
+            None => Self::Nothing,
         };
         watched.usage()?;
         Ok(watched)
@@ -66,18 +81,22 @@ impl Watched {
 
     /// The process that asks.
     pub fn this_process() -> Self {
-        Self::Process("/proc/self".into())
+        Self::Processes(vec!["/proc/self".into()])
     }
 
     /// Now; `None` when nobody said what to watch.
     pub fn usage(&self) -> anyhow::Result<Option<Usage>> {
         match self {
-            Self::Process(folder) => {
-                let read = |name| {
-                    let path = folder.join(name);
-                    std::fs::read_to_string(&path).with_context(|| path.display().to_string())
-                };
-                of_proc(&read("stat")?, &read("status")?).map(Some)
+            Self::Processes(folders) => {
+                let mut all = Usage::default();
+                for folder in folders {
+                    let read = |name| {
+                        let path = folder.join(name);
+                        std::fs::read_to_string(&path).with_context(|| path.display().to_string())
+                    };
+                    all = all.and(&of_proc(&read("stat")?, &read("status")?)?);
+                }
+                Ok(Some(all))
             }
             Self::Page(url) => of_page(&http::get(url, "/metrics")?).map(Some),
             Self::Nothing => Ok(None),
@@ -135,5 +154,9 @@ mod tests {
     fn this_process_uses_memory() {
         let usage = Watched::this_process().usage().expect("read").expect("watched");
         assert!(usage.anonymous_bytes > 0);
+        let itself = vec![std::process::id(); 2];
+        let twice = Watched::new(&ServerArguments { server_pid: itself, admin: None }).expect("there");
+        let both = twice.usage().expect("read").expect("watched");
+        assert!(both.anonymous_bytes > usage.anonymous_bytes * 3 / 2, "several are added up");
     }
 }

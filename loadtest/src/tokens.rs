@@ -1,5 +1,6 @@
 //! Tokens for the users of a run, signed here with the server's key: nobody has to be registered.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -25,6 +26,18 @@ pub struct TokenArguments {
     /// The `aud` claim that the server expects
     #[arg(long, global = true, default_value = "tidegate")]
     pub audience: String,
+}
+
+impl TokenArguments {
+    /// The same on the command line of another process, but for the secret.
+    pub fn words(&self) -> Vec<OsString> {
+        let mut words: Vec<OsString> = vec!["--issuer".into(), (&self.issuer).into()];
+        words.extend(["--audience".into(), (&self.audience).into()]);
+        if let Some(file) = &self.key_file {
+            words.extend(["--key-file".into(), file.into()]);
+        }
+        words
+    }
 }
 
 /// Issues tokens.

@@ -51,7 +51,7 @@ impl Topology {
     }
 
     fn new(prefix: &str, connections: usize, shape: Shape) -> Self {
-        let users = (0..connections).map(|number| user(prefix, number)).collect();
+        let users = users_of(prefix, 0..connections);
         let senders = connections.max(1) as u64;
         Self { users, shape, senders, stride: coprime_near_golden(senders), mine: 0..connections }
     }
@@ -63,10 +63,23 @@ impl Topology {
         Self { senders, stride: coprime_near_golden(senders), ..self }
     }
 
-    /// Of pairs or a group, the connections that this process has.
+    /// Only those connections are of this process.
     #[must_use]
     pub fn with_mine(self, mine: Range<usize>) -> Self {
         Self { mine, ..self }
+    }
+
+    /// The places of this process.
+    pub fn my_places(&self) -> Range<usize> {
+        match self.mine.end.checked_sub(1).filter(|last| self.mine.contains(last)) {
+            Some(last) => self.places_of(self.mine.start).start..self.places_of(last).end,
+            None => 0..0,
+        }
+    }
+
+    /// Whether a connection has one place alone.
+    pub fn has_one_place_each(&self) -> bool {
+        !matches!(self.shape, Shape::Mixed(_))
     }
 
     /// The group that everybody is in, if there is one.
@@ -127,14 +140,6 @@ impl Topology {
         }
     }
 
-    /// All places.
-    pub fn places(&self) -> usize {
-        match &self.shape {
-            Shape::Pairs | Shape::Group(_) => self.users.len(),
-            Shape::Mixed(mixed) => mixed.places(),
-        }
-    }
-
     /// Where connection `who` has message `number`, sent or received.
     pub fn place(&self, who: usize, number: u64) -> Option<usize> {
         match &self.shape {
@@ -182,6 +187,11 @@ impl Topology {
             Shape::Mixed(_) => place..place + 1,
         }
     }
+}
+
+/// The users of some connections.
+pub fn users_of(prefix: &str, connections: Range<usize>) -> Vec<UserId> {
+    connections.map(|number| user(prefix, number)).collect()
 }
 
 fn user(prefix: &str, number: usize) -> UserId {

@@ -10,11 +10,14 @@ mod activity;
 mod listener;
 mod outbox;
 mod run;
+mod whole;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use proto::ConversationId;
+use serde::{Deserialize, Serialize};
 
 use crate::audit::Audit;
 use crate::clock::Nanos;
@@ -26,7 +29,8 @@ use crate::schedule::{Day, Schedule};
 use crate::topology::Topology;
 pub use activity::{Activity, Nothing};
 use outbox::Outbox;
-pub use run::{Outcome, run};
+pub use run::{Outcome, Telling, run};
+pub use whole::Whole;
 
 /// What is to be sent.
 #[derive(Debug)]
@@ -96,8 +100,9 @@ pub struct Traffic {
     topology: Topology,
     run: u32,
     pace: Pace,
-    /// The number of this process's first connection.
+    /// The number of this process's first connection, and of its first place.
     first: usize,
+    first_place: usize,
     echoes: bool,
     patient: bool,
     judged: usize,
@@ -122,7 +127,7 @@ pub struct Traffic {
 }
 
 /// What happened beside messages.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Aside {
     /// Deliveries that came by `fetch` and not by push.
     pub healed: u64,
@@ -131,24 +136,36 @@ pub struct Aside {
     /// `resync` and `goaway` frames.
     pub alarms: u64,
     /// Refusals by the name of their code.
-    pub refusals: BTreeMap<&'static str, u64>,
+    pub refusals: BTreeMap<Cow<'static, str>, u64>,
     /// Messages that were sent again on a new socket.
     pub resent: u64,
     /// From asking for a page of history to its arrival.
     pub pages: Latencies,
 }
 
+impl Aside {
+    /// Adds what happened in another process.
+    pub fn merge(&mut self, other: &Self) {
+        self.healed += other.healed;
+        self.fetches += other.fetches;
+        self.alarms += other.alarms;
+        self.resent += other.resent;
+        self.pages.merge(&other.pages);
+        for (code, count) in &other.refusals {
+            *self.refusals.entry(code.clone()).or_default() += count;
+        }
+    }
+}
+
 impl Traffic {
     /// Ready to hear what connections say while they are opened.
     pub fn new(order: Order) -> Self {
-        let places = match order.topology.mine() {
-            mine if mine.len() < order.topology.users().len() => mine.len(),
-            _ => order.topology.places(),
-        };
+        let places = order.topology.my_places();
         let messages = order.pace.schedule(0).total();
         Self {
             first: order.topology.mine().start,
-            outbox: Outbox::new(if order.patient { order.topology.users().len() } else { 0 }),
+            first_place: places.start,
+            outbox: Outbox::new(if order.patient { order.topology.mine().len() } else { 0 }),
             topology: order.topology,
             run: order.run,
             pace: order.pace,
@@ -156,8 +173,8 @@ impl Traffic {
             patient: order.patient,
             judged: order.judged,
             schedule: None,
-            ledgers: vec![Ledger::default(); places],
-            gaps: vec![0; places],
+            ledgers: vec![Ledger::default(); places.len()],
+            gaps: vec![0; places.len()],
             audit: Audit::new(messages),
             journal: order.journal,
             failure: None,
@@ -168,13 +185,18 @@ impl Traffic {
         }
     }
 
+    /// The first message is due then, and not at once.
+    pub fn start_at(&mut self, start: Nanos) {
+        self.pace.start = Some(start);
+    }
+
     /// Begins the messages at `start`: what is in the conversations by now is older than the run.
     fn begin(&mut self, start: Nanos) -> Schedule {
         let mut place = 0;
         while place < self.ledgers.len() {
-            let companions = self.topology.companions(place + self.first);
-            let own = companions.start.saturating_sub(self.first)
-                ..(companions.end.saturating_sub(self.first)).min(self.ledgers.len());
+            let companions = self.topology.companions(place + self.first_place);
+            let own = companions.start.saturating_sub(self.first_place)
+                ..(companions.end.saturating_sub(self.first_place)).min(self.ledgers.len());
             let newest = own.clone().map(|one| self.ledgers[one].newest()).max().unwrap_or(0);
             for one in own.clone() {
                 self.ledgers[one].begin(newest);
@@ -188,12 +210,12 @@ impl Traffic {
 
     /// The ledger of connection `who` for message `number`.
     fn place(&self, who: usize, number: u64) -> Option<usize> {
-        self.topology.place(who + self.first, number).map(|place| place - self.first)
+        self.topology.place(who + self.first, number).map(|place| place - self.first_place)
     }
 
     /// The ledger of connection `who` for a conversation.
     fn place_of(&self, who: usize, conversation: &ConversationId) -> Option<usize> {
-        self.topology.place_of(who + self.first, conversation).map(|place| place - self.first)
+        self.topology.place_of(who + self.first, conversation).map(|place| place - self.first_place)
     }
 
     /// Places that miss the same thing as at the last look, whose they are, and what: the rest may still be on its way.
@@ -202,8 +224,8 @@ impl Traffic {
         for (place, ledger) in self.ledgers.iter().enumerate() {
             let gap = ledger.gap().unwrap_or(0);
             if gap != 0 && gap == self.gaps[place] {
-                let who = self.topology.owner(place + self.first) - self.first;
-                stuck.push((who, self.topology.conversation(place + self.first), gap));
+                let who = self.topology.owner(place + self.first_place) - self.first;
+                stuck.push((who, self.topology.conversation(place + self.first_place), gap));
             }
             self.gaps[place] = gap;
         }
@@ -213,7 +235,7 @@ impl Traffic {
     /// Whether connection `who` misses nothing that it knows of.
     pub fn is_complete(&self, who: usize) -> bool {
         let places = self.topology.places_of(who + self.first);
-        places.map(|place| place - self.first).all(|place| self.ledgers[place].gap().is_none())
+        places.map(|place| place - self.first_place).all(|place| self.ledgers[place].gap().is_none())
     }
 
     /// Who talks to whom.
@@ -221,7 +243,12 @@ impl Traffic {
         &self.topology
     }
 
-    /// The book, for another process to add its own.
+    /// How many connections are this process's.
+    pub fn own_count(&self) -> usize {
+        self.topology.mine().len()
+    }
+
+    /// The book, for another process to add.
     pub fn audit(&self) -> &Audit {
         &self.audit
     }

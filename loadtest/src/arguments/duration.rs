@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Serializer;
+use serde::{Deserialize as _, Deserializer, Serializer};
 
 /// `500ms`, `10s`, `2m`, `1h`, or seconds without a unit.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
@@ -21,6 +21,10 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 
 pub(super) fn as_seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(duration.as_secs_f64())
+}
+
+pub(super) fn of_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(serde::de::Error::custom)
 }
 
 #[cfg(test)]

@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 
 use clap::{Args, ValueEnum};
 use client::ServerUrl;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Scenario;
 
 /// Which server is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DriverName {
     /// Tidegate
@@ -42,6 +42,11 @@ impl DriverName {
 }
 
 impl Scenario {
+    /// Whether several processes can run it together.
+    pub fn suits_many_processes(&self) -> bool {
+        !matches!(self, Self::Endure(_) | Self::Verify(_))
+    }
+
     /// Whether it needs nothing that only Tidegate does.
     pub fn suits_any_server(&self) -> bool {
         matches!(self, Self::Idle(_) | Self::Storm(_) | Self::Dm(_) | Self::Group(_))

@@ -4,24 +4,24 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::duration::{as_seconds, duration};
+use super::duration::{as_seconds, duration, of_seconds};
 
 /// Settings of `idle`.
-#[derive(Args, Clone, Debug, Serialize)]
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
 pub struct Idle {
     /// How many
     #[arg(long, default_value_t = 1000)]
     pub connections: usize,
     /// How long they are held before memory is read
     #[arg(long, default_value = "5s", value_parser = duration)]
-    #[serde(serialize_with = "as_seconds")]
+    #[serde(serialize_with = "as_seconds", deserialize_with = "of_seconds")]
     pub hold: Duration,
 }
 
 /// Settings of `storm`.
-#[derive(Args, Clone, Debug, Serialize)]
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
 pub struct Storm {
     /// How many come
     #[arg(long, default_value_t = 5000)]
@@ -37,7 +37,7 @@ pub struct Storm {
     pub rate: f64,
     /// When the storm begins, in the time that is measured
     #[arg(long, default_value = "5s", value_parser = duration)]
-    #[serde(serialize_with = "as_seconds")]
+    #[serde(serialize_with = "as_seconds", deserialize_with = "of_seconds")]
     pub after: Duration,
     /// How long and how much.
     #[command(flatten)]
@@ -46,7 +46,7 @@ pub struct Storm {
 }
 
 /// Settings of `mixed` and `soak`.
-#[derive(Args, Clone, Debug, Serialize)]
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
 pub struct Mixed {
     /// How many users, each with one connection; at least 64
     #[arg(long, default_value_t = 1000)]
@@ -71,7 +71,7 @@ pub struct Mixed {
     pub swing: f64,
     /// How long a day is
     #[arg(long, default_value = "20s", value_parser = duration)]
-    #[serde(serialize_with = "as_seconds")]
+    #[serde(serialize_with = "as_seconds", deserialize_with = "of_seconds")]
     pub day: Duration,
     /// Typing frames a second
     #[arg(long, default_value_t = 200.0)]
@@ -89,7 +89,7 @@ pub struct Mixed {
 }
 
 /// Settings of `reconnect`.
-#[derive(Args, Clone, Debug, Serialize)]
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
 pub struct Reconnect {
     /// How many, in pairs; an even number
     #[arg(long, default_value_t = 1000)]
@@ -99,15 +99,15 @@ pub struct Reconnect {
     pub rate: f64,
     /// Each connection drops once in so long, each at a time of its own; 0s: only those drop that the server closes
     #[arg(long, default_value = "15s", value_parser = duration)]
-    #[serde(serialize_with = "as_seconds")]
+    #[serde(serialize_with = "as_seconds", deserialize_with = "of_seconds")]
     pub drop_every: Duration,
     /// How long it stays away
     #[arg(long, default_value = "2s", value_parser = duration)]
-    #[serde(serialize_with = "as_seconds")]
+    #[serde(serialize_with = "as_seconds", deserialize_with = "of_seconds")]
     pub offline: Duration,
     /// A connection that the server closed or refused comes back at a random time within so long
     #[arg(long, default_value = "2s", value_parser = duration)]
-    #[serde(serialize_with = "as_seconds")]
+    #[serde(serialize_with = "as_seconds", deserialize_with = "of_seconds")]
     pub jitter: Duration,
     /// How long and how much.
     #[command(flatten)]
@@ -116,7 +116,7 @@ pub struct Reconnect {
 }
 
 /// Settings of `slow`.
-#[derive(Args, Clone, Debug, Serialize)]
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
 pub struct Slow {
     /// How many, each with one connection
     #[arg(long, default_value_t = 500)]
@@ -137,7 +137,7 @@ pub struct Slow {
 }
 
 /// Settings of `dm`.
-#[derive(Args, Clone, Debug, Serialize)]
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
 pub struct Dm {
     /// How many; an even number
     #[arg(long, default_value_t = 1000)]
@@ -156,7 +156,7 @@ pub struct Dm {
 }
 
 /// Settings of `group`.
-#[derive(Args, Clone, Debug, Serialize)]
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
 pub struct Group {
     /// How many, each with one connection
     #[arg(long, default_value_t = 500)]
@@ -171,26 +171,26 @@ pub struct Group {
 }
 
 /// How long and how much.
-#[derive(Args, Clone, Debug, Serialize)]
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
 pub struct Load {
     /// How long is measured
     #[arg(long, default_value = "10s", value_parser = duration)]
-    #[serde(serialize_with = "as_seconds")]
+    #[serde(serialize_with = "as_seconds", deserialize_with = "of_seconds")]
     pub seconds: Duration,
     /// How long messages flow before they count
     #[arg(long, default_value = "2s", value_parser = duration)]
-    #[serde(serialize_with = "as_seconds")]
+    #[serde(serialize_with = "as_seconds", deserialize_with = "of_seconds")]
     pub warm_up: Duration,
     /// How long to wait at the end for what is on its way
     #[arg(long, default_value = "10s", value_parser = duration)]
-    #[serde(serialize_with = "as_seconds")]
+    #[serde(serialize_with = "as_seconds", deserialize_with = "of_seconds")]
     pub grace: Duration,
     /// Bytes of each text
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(18..=30_000))]
     pub text_bytes: u16,
     /// Above this, 99 % of sends on time is not enough: the run has no verdict
     #[arg(long, default_value = "25ms", value_parser = duration)]
-    #[serde(serialize_with = "as_seconds")]
+    #[serde(serialize_with = "as_seconds", deserialize_with = "of_seconds")]
     pub lateness_max: Duration,
 }
 
@@ -202,7 +202,7 @@ impl Load {
 }
 
 /// Settings of `endure`.
-#[derive(Args, Clone, Debug, Serialize)]
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
 pub struct Endure {
     /// How many, each with one client; an even number
     #[arg(long, default_value_t = 100)]
@@ -215,11 +215,11 @@ pub struct Endure {
     pub rate: f64,
     /// How long
     #[arg(long, default_value = "60s", value_parser = duration)]
-    #[serde(serialize_with = "as_seconds")]
+    #[serde(serialize_with = "as_seconds", deserialize_with = "of_seconds")]
     pub seconds: Duration,
     /// How long to wait at the end for what is on its way
     #[arg(long, default_value = "60s", value_parser = duration)]
-    #[serde(serialize_with = "as_seconds")]
+    #[serde(serialize_with = "as_seconds", deserialize_with = "of_seconds")]
     pub grace: Duration,
     /// Bytes of each text
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(18..=30_000))]
@@ -231,7 +231,7 @@ pub struct Endure {
 }
 
 /// Settings of `verify`.
-#[derive(Args, Clone, Debug, Serialize)]
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
 pub struct Verify {
     /// As `dm --journal` wrote it
     #[arg(long, value_name = "FILE")]

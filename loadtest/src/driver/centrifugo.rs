@@ -55,17 +55,17 @@ impl Centrifugo {
 }
 
 impl Driver for Centrifugo {
-    fn url(&self) -> &ServerUrl {
-        &self.terms.url
+    fn urls(&self) -> &[ServerUrl] {
+        &self.terms.urls
     }
 
-    fn request(&mut self, _who: usize, _user: &UserId) -> (Upgrade, Vec<u8>) {
+    fn request(&mut self, who: usize, _user: &UserId) -> (Upgrade, Vec<u8>) {
         let subprotocol = match self.terms.encoding {
             Encoding::Json => None,
             Encoding::Proto => Some("centrifuge-protobuf"),
         };
         let upgrade = Upgrade::offering(subprotocol);
-        let request = upgrade.request_with(&self.terms.url, &[]);
+        let request = upgrade.request_with(self.terms.url_of(who), &[]);
         (upgrade, request)
     }
 

@@ -39,14 +39,14 @@ impl Raw {
 }
 
 impl Driver for Raw {
-    fn url(&self) -> &ServerUrl {
-        &self.terms.url
+    fn urls(&self) -> &[ServerUrl] {
+        &self.terms.urls
     }
 
     fn request(&mut self, who: usize, _user: &UserId) -> (Upgrade, Vec<u8>) {
         let upgrade = Upgrade::offering(None);
         let what = if self.terms.group.is_some() { "group" } else { "dm" };
-        let url = ServerUrl { path: format!("/{what}/{who}"), ..self.terms.url.clone() };
+        let url = ServerUrl { path: format!("/{what}/{who}"), ..self.terms.url_of(who).clone() };
         let request = upgrade.request_with(&url, &[]);
         (upgrade, request)
     }

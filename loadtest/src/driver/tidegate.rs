@@ -26,13 +26,13 @@ impl Tidegate {
 }
 
 impl Driver for Tidegate {
-    fn url(&self) -> &ServerUrl {
-        &self.terms.url
+    fn urls(&self) -> &[ServerUrl] {
+        &self.terms.urls
     }
 
-    fn request(&mut self, _who: usize, user: &UserId) -> (Upgrade, Vec<u8>) {
+    fn request(&mut self, who: usize, user: &UserId) -> (Upgrade, Vec<u8>) {
         let upgrade = Upgrade::new(self.terms.encoding);
-        let request = upgrade.request(&self.terms.url, &self.terms.token(user));
+        let request = upgrade.request(self.terms.url_of(who), &self.terms.token(user));
         (upgrade, request)
     }
 

@@ -1,10 +1,12 @@
 //! Opening many connections: a bounded number at a time, or at a fixed rate.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use proto::UserId;
+use serde::{Deserialize, Serialize};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::connection::Connection;
@@ -21,12 +23,30 @@ pub struct Plan {
     pub sockets_per_address: usize,
     /// How many there will be in all.
     pub connections: usize,
-    /// The number of the first, where another process has those before it.
-    pub first: usize,
+    /// The numbers of connections among those of all processes.
+    pub places: Places,
+    /// Where they come from; empty where the system chooses.
+    pub sources: Vec<Ipv4Addr>,
+}
+
+/// The number of each connection among those of all processes: first some in a row, then others in another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// The first ones.
+    pub own: Range<usize>,
+    /// The number of the first behind them.
+    pub more: usize,
+}
+
+impl Places {
+    /// Of this process's connection `who`.
+    pub fn of(&self, who: usize) -> usize {
+        if who < self.own.len() { self.own.start + who } else { self.more + who - self.own.len() }
+    }
 }
 
 /// How the opening went.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Ramp {
     /// From connect, or from when it was due, until the connection was ready, for each.
     pub ready: Latencies,
@@ -34,6 +54,15 @@ pub struct Ramp {
     pub seconds: f64,
     /// Connections that could not be opened.
     pub failed: u64,
+}
+
+impl Ramp {
+    /// Adds that of another process, which opened at the same time.
+    pub fn merge(&mut self, other: &Self) {
+        self.ready.merge(&other.ready);
+        self.seconds = self.seconds.max(other.seconds);
+        self.failed += other.failed;
+    }
 }
 
 /// Without a new ready connection for this long, the server is stuck.
@@ -143,25 +172,27 @@ impl Engine {
         &mut self,
         users: &[UserId],
         listener: &mut impl Listener,
-        mut progress: impl FnMut(usize),
+        mut progress: impl FnMut(usize) -> anyhow::Result<()>,
     ) -> anyhow::Result<Ramp> {
         let mut ramping = Ramping::new(self, users, None);
         while !ramping.is_done() {
             ramping.step(self)?;
             self.turn(Duration::from_millis(20), listener)?;
-            progress(ramping.finished());
+            progress(ramping.finished())?;
         }
         Ok(ramping.ramp)
     }
 
     /// A socket for connection `who`, whose user is known, that counts from `began`.
     pub(super) fn connect(&mut self, who: usize, began: Nanos) -> anyhow::Result<Connection> {
-        let (place, plan, address) = (who + self.plan.first, &self.plan, self.address);
+        let (place, plan) = (self.plan.places.of(who), &self.plan);
+        let target = place % self.addresses.len();
+        let address = self.addresses[target];
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))
             .context("a socket; see `ulimit -n`")?;
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
-        if let Some(source) = source(address, place, plan) {
+        if let Some(source) = source(address, (who, place), plan) {
             socket.bind(&source.into()).with_context(|| format!("binding to {source}"))?;
         }
         let connecting = socket.connect(&address.into());
@@ -176,8 +207,11 @@ impl Engine {
     }
 }
 
-/// One address has some 28,000 ports for one server; on a loopback, all of 127.0.0.0/8 is ours.
-fn source(server: SocketAddr, place: usize, plan: &Plan) -> Option<SocketAddr> {
+/// One address has some 28,000 ports for all servers; on a loopback, all of 127.0.0.0/8 is ours.
+fn source(server: SocketAddr, (who, place): (usize, usize), plan: &Plan) -> Option<SocketAddr> {
+    if let Some(source) = plan.sources.get(who % plan.sources.len().max(1)) {
+        return Some(SocketAddr::new(IpAddr::V4(*source), 0));
+    }
     let many = plan.connections > plan.sockets_per_address;
     if !many || !server.ip().is_loopback() || server.is_ipv6() {
         return None;

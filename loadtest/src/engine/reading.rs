@@ -95,8 +95,8 @@ impl Sockets {
         filled: usize,
         listener: &mut impl Listener,
     ) -> anyhow::Result<usize> {
-        let Self { connections, buffer, driver, users, first, .. } = self;
-        let (connection, user, place) = (&mut connections[who], &users[who], who + *first);
+        let Self { connections, buffer, driver, users, places, tally, .. } = self;
+        let (connection, user, place) = (&mut connections[who], &users[who], places.of(who));
         let mut used = 0;
         if let Some(upgrade) = connection.upgrade() {
             match upgrade.answer(&buffer[..filled]).context("opening a connection")? {
@@ -115,6 +115,7 @@ impl Sockets {
                         let (heard, taken) = driver.scan(payload)?;
                         payload = &payload[taken..];
                         if heard == Heard::Call {
+                            tally.heartbeats += 1;
                             connection.write(driver.answer());
                         }
                         connection.note((place, user), Some(&heard), &mut **driver, at);
@@ -122,6 +123,7 @@ impl Sockets {
                     }
                 }
                 Kind::Ping => {
+                    tally.heartbeats += 1;
                     connection.write(driver.pong(payload));
                 }
                 Kind::Pong => {}

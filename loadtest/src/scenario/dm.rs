@@ -12,6 +12,9 @@ pub(super) fn run(context: &Context, settings: &Dm) -> Result {
     if settings.connections < 2 || settings.rate <= 0.0 {
         bail!("dm needs two connections or more, and a rate above 0");
     }
+    if settings.journal.is_some() && context.leads() {
+        bail!("--journal is written by one process alone");
+    }
     let mut progress = context.progress("dm");
     let prefix = context.prefix("dm");
     let topology = Topology::pairs(&prefix, settings.connections);

@@ -28,11 +28,14 @@ pub(super) fn run(context: &Context, settings: &Group) -> Result {
     Ok(context.drive(order, &settings.load, &mut progress)?.measured("group", &settings.load))
 }
 
-/// The first user makes the group and adds the others.
+/// The first user makes the group and adds the others; once, where there are many processes.
 pub(super) fn make(context: &Context, group: &GroupId, users: &[UserId]) -> anyhow::Result<()> {
+    if context.is_part() {
+        return Ok(());
+    }
     let Some((owner, others)) = users.split_first() else { return Ok(()) };
     let token = context.tokens()?.issue(owner);
-    let url = context.common.api_url.as_ref().unwrap_or(&context.common.url);
+    let url = context.api_url();
     let body = json!({ "group_id": group.as_str(), "name": "load test", "member_ids": [] });
     http::post(url, "/api/v1/groups", &token, &body.to_string()).context("making the group")?;
     for some in others.chunks(MEMBERS_AT_ONCE) {

@@ -6,10 +6,12 @@ use proto::{ClientFrame, ConversationKind, Seq, UserId};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
+use super::drive::Counting;
 use super::{Context, Driven, Measured, Result, conclude, figures_of, group};
 use crate::arguments::Mixed as Settings;
 use crate::clock::{Nanos, SECOND};
 use crate::engine::Engine;
+use crate::parts::Extras;
 use crate::schedule::Day;
 use crate::topology::Topology;
 use crate::topology::mixed::{Mixed, Population};
@@ -22,6 +24,12 @@ struct Life {
     typing: Beat,
     read: Beat,
     history: Beat,
+}
+
+impl Counting for Life {
+    fn extras(&self) -> Extras {
+        Extras::default().count("typing", self.typing.done).count("reads", self.read.done)
+    }
 }
 
 /// Something that is due at a rate.
@@ -48,7 +56,7 @@ impl Activity for Life {
             return Ok(());
         }
         let passed = engine.clock().now().saturating_sub(self.began);
-        let users = traffic.topology().users().len();
+        let users = traffic.own_count();
         for _ in 0..self.typing.due(passed) {
             self.typing.done += 1;
             let who = self.random.random_range(0..users);
@@ -107,21 +115,21 @@ pub(super) fn measure(context: &Context, settings: &Settings, name: &'static str
         (settings.swing > 0.0).then_some(Day { seconds: settings.day.as_secs_f64(), swing: settings.swing });
     let pace = Pace { day, ..Pace::steady(settings.rate, settings.load.times()) };
     let order = Order::new(topology, context.run, pace);
-    let mut engine = context.engine_for(&order, &settings.load, 0)?;
-    let (driven, life) = context.drive_with(&mut engine, order, &mut progress, |engine, _| {
+    let share = context.share();
+    let driven = context.drive_with(order, (&settings.load, 0), &mut progress, |_, _, began| {
         Ok(Life {
-            random: StdRng::seed_from_u64(u64::from(context.run)),
-            began: engine.clock().now(),
-            typing: Beat::new(settings.typing_rate),
-            read: Beat::new(settings.read_rate),
-            history: Beat::new(settings.history_rate),
+            random: StdRng::seed_from_u64(u64::from(context.run) << 16 | share.number as u64),
+            began,
+            typing: Beat::new(share.rate(settings.typing_rate)),
+            read: Beat::new(share.rate(settings.read_rate)),
+            history: Beat::new(share.rate(settings.history_rate)),
         })
     })?;
-    let Driven { ramp, outcome, closed } = driven;
-    let mut figures = figures_of(name, &ramp, &outcome, closed);
+    let mut figures = figures_of(name, &driven);
+    let Driven { outcome, closed, extras, .. } = driven;
     let verdict = conclude(&mut figures, name, &outcome, &settings.load, closed);
-    figures.count("typing", life.typing.done);
-    figures.count("reads", life.read.done);
+    figures.count("typing", extras.get("typing"));
+    figures.count("reads", extras.get("reads"));
     figures.count("pages", outcome.traffic.aside.pages.count());
     figures.latencies("page", &outcome.traffic.aside.pages);
     Ok(Measured { figures, verdict, courses: vec![(name, outcome.traffic.course)], steps: None })

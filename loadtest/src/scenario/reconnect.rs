@@ -9,11 +9,13 @@
 use anyhow::bail;
 use rand::RngExt as _;
 
+use super::drive::Counting;
 use super::{Context, Driven, Measured, Result, conclude, figures_of, nanos};
 use crate::arguments::Reconnect;
 use crate::clock::Nanos;
 use crate::engine::Engine;
 use crate::latency::Latencies;
+use crate::parts::Extras;
 use crate::topology::Topology;
 use crate::traffic::{Activity, Order, Pace, Traffic};
 
@@ -81,6 +83,16 @@ impl Activity for Dropping {
     }
 }
 
+impl Counting for Dropping {
+    fn extras(&self) -> Extras {
+        Extras::default()
+            .count("drops", self.drops)
+            .count("closed_by_server", self.closed)
+            .latencies("reopen", &self.ready)
+            .latencies("caught_up", &self.caught_up)
+    }
+}
+
 impl Dropping {
     fn wait(&self) -> Nanos {
         rand::rng().random_range(0..=self.jitter)
@@ -95,32 +107,34 @@ pub(super) fn run(context: &Context, settings: &Reconnect) -> Result {
     let topology = Topology::pairs(&context.prefix("reconnect"), settings.connections);
     let pace = Pace::steady(settings.rate, settings.load.times());
     let order = Order { patient: true, ..Order::new(topology, context.run, pace) };
-    let mut engine = context.engine_for(&order, &settings.load, 0)?;
     let every = nanos(settings.drop_every);
-    let (driven, dropping) = context.drive_with(&mut engine, order, &mut progress, |engine, topology| {
-        engine.tolerate_failures();
-        let (now, count) = (engine.clock().now(), topology.users().len() as u64);
-        Ok(Dropping {
-            states: vec![State::Here; topology.users().len()],
-            drops_at: (0..count).map(|who| now + every * (who.wrapping_mul(7919) % count) / count).collect(),
-            every,
-            offline: nanos(settings.offline),
-            jitter: nanos(settings.jitter),
-            drops: 0,
-            closed: 0,
-            ready: Latencies::default(),
-            caught_up: Latencies::default(),
-        })
-    })?;
-    let Driven { ramp, outcome, closed } = driven;
-    let mut figures = figures_of("reconnect", &ramp, &outcome, closed);
+    let driven =
+        context.drive_with(order, (&settings.load, 0), &mut progress, |engine, traffic, start| {
+            engine.tolerate_failures();
+            let count = traffic.own_count() as u64;
+            Ok(Dropping {
+                states: vec![State::Here; traffic.own_count()],
+                drops_at: (0..count)
+                    .map(|who| start + every * (who.wrapping_mul(7919) % count) / count)
+                    .collect(),
+                every,
+                offline: nanos(settings.offline),
+                jitter: nanos(settings.jitter),
+                drops: 0,
+                closed: 0,
+                ready: Latencies::default(),
+                caught_up: Latencies::default(),
+            })
+        })?;
+    let mut figures = figures_of("reconnect", &driven);
+    let Driven { outcome, failed, extras, .. } = driven;
     // Sockets that the server closes are what this is about, and no fault.
     let verdict = conclude(&mut figures, "reconnect", &outcome, &settings.load, 0);
-    figures.count("drops", dropping.drops);
-    figures.count("closed_by_server", dropping.closed);
-    figures.count("open_failures", engine.tally().failed);
+    figures.count("drops", extras.get("drops"));
+    figures.count("closed_by_server", extras.get("closed_by_server"));
+    figures.count("open_failures", failed);
     figures.count("resent", outcome.traffic.aside.resent);
-    figures.latencies("reopen", &dropping.ready);
-    figures.latencies("caught_up", &dropping.caught_up);
+    figures.latencies("reopen", &extras.get_latencies("reopen"));
+    figures.latencies("caught_up", &extras.get_latencies("caught_up"));
     Ok(Measured { figures, verdict, courses: vec![("reconnect", outcome.traffic.course)], steps: None })
 }

@@ -4,12 +4,14 @@
 use anyhow::bail;
 use proto::GroupId;
 
+use super::drive::Counting;
 use super::{Context, Driven, Measured, Result, conclude, figures_of, group};
 use crate::arguments::Slow;
 use crate::engine::Engine;
 use crate::figures::Unit;
+use crate::parts::Extras;
 use crate::topology::Topology;
-use crate::traffic::{Activity, Nothing, Order, Pace, Traffic};
+use crate::traffic::{Activity, Order, Pace, Traffic};
 
 /// The slow ones.
 struct Dawdling {
@@ -28,7 +30,7 @@ impl Activity for Dawdling {
             self.is_over = true;
             engine.speed_up(traffic)?;
         }
-        let members = traffic.topology().users().len();
+        let members = traffic.own_count();
         for who in self.first..members {
             if engine.is_closed(who) && !self.back.contains(&who) {
                 self.closed += 1;
@@ -53,6 +55,12 @@ impl Activity for Dawdling {
 
     fn is_done(&self) -> bool {
         self.back.is_empty() && (!self.is_over || self.waiting == 0)
+    }
+}
+
+impl Counting for Dawdling {
+    fn extras(&self) -> Extras {
+        Extras::default().count("closed", self.closed)
     }
 }
 
@@ -86,24 +94,24 @@ fn part(context: &Context, settings: &Slow, slow: usize, bytes: Option<u32>) -> 
     group::make(context, &group, topology.users())?;
     let pace = Pace::steady(settings.rate, settings.load.times());
     let order = Order { judged: first, patient: true, ..Order::new(topology, context.run, pace) };
-    let mut engine = context.engine_for(&order, &settings.load, 0)?;
     let Some(bytes) = bytes else {
-        let (driven, _) = context.drive_with(&mut engine, order, &mut progress, |_, _| Ok(Nothing))?;
-        return Ok(driven.measured(name, &settings.load));
+        return Ok(context.drive(order, &settings.load, &mut progress)?.measured(name, &settings.load));
     };
-    let (driven, dawdling) = context.drive_with(&mut engine, order, &mut progress, |engine, topology| {
+    let driven = context.drive_with(order, (&settings.load, 0), &mut progress, |engine, traffic, _| {
         engine.tolerate_failures();
-        for who in first..topology.users().len() {
+        // The slow ones are the last of all, and so of this process.
+        let first = first.saturating_sub(traffic.topology().mine().start).min(traffic.own_count());
+        for who in first..traffic.own_count() {
             engine.slow_down(who, Some(bytes));
         }
         Ok(Dawdling { first, bytes, is_over: false, closed: 0, back: Vec::new(), waiting: 0 })
     })?;
-    let Driven { ramp, outcome, closed } = driven;
-    let mut figures = figures_of(name, &ramp, &outcome, closed);
+    let mut figures = figures_of(name, &driven);
+    let Driven { outcome, closed, extras, .. } = driven;
     // Slow readers that are closed are no fault; fast ones would be.
-    let of_fast = closed.saturating_sub(dawdling.closed);
+    let of_fast = closed.saturating_sub(extras.get("closed"));
     let verdict = conclude(&mut figures, name, &outcome, &settings.load, of_fast);
     figures.count("slow_readers", slow as u64);
-    figures.count("slow_closed", dawdling.closed);
+    figures.count("slow_closed", extras.get("closed"));
     Ok(Measured { figures, verdict, courses: vec![(name, outcome.traffic.course)], steps: None })
 }

@@ -1,7 +1,9 @@
 //! `storm`: many connections at once, beside established ones that go on talking.
 
 use anyhow::bail;
+use proto::UserId;
 
+use super::drive::Counting;
 use super::{Context, Driven, Measured, Result, conclude, figures_of, nanos};
 use crate::arguments::Storm;
 use crate::clock::{Nanos, SECOND};
@@ -9,22 +11,18 @@ use crate::course::Course;
 use crate::engine::{Engine, Ramping};
 use crate::figures::{Figures, Unit};
 use crate::latency::Outline;
-use crate::server_process::Usage;
-use crate::topology::Topology;
+use crate::parts::Extras;
+use crate::topology::{Topology, users_of};
 use crate::traffic::{Activity, Order, Pace, Traffic};
 use crate::verdict::Verdict;
 
 /// The storm itself.
 struct Coming {
     ramping: Option<Ramping>,
-    users: Vec<proto::UserId>,
+    users: Vec<UserId>,
     pace: Option<f64>,
     begins_at: Nanos,
     ended_at: Option<Nanos>,
-    /// What the server used by then.
-    before: Option<Usage>,
-    after: Option<Usage>,
-    server: crate::server_process::Watched,
 }
 
 impl Activity for Coming {
@@ -36,7 +34,6 @@ impl Activity for Coming {
         let ramping = match &mut self.ramping {
             Some(ramping) => ramping,
             none => {
-                self.before = self.server.usage().ok().flatten();
                 self.begins_at = now;
                 none.insert(Ramping::new(engine, &self.users, self.pace))
             }
@@ -44,7 +41,6 @@ impl Activity for Coming {
         ramping.step(engine)?;
         if ramping.is_done() {
             self.ended_at = Some(now);
-            self.after = self.server.usage().ok().flatten();
         }
         Ok(())
     }
@@ -54,56 +50,61 @@ impl Activity for Coming {
     }
 }
 
+impl Counting for Coming {
+    fn extras(&self) -> Extras {
+        let (Some(ramping), Some(ended)) = (&self.ramping, self.ended_at) else { return Extras::default() };
+        let extras = Extras { began: Some(self.begins_at), ended: Some(ended), ..Extras::default() };
+        extras.count("open_failures", ramping.ramp.failed).latencies("opening", &ramping.ramp.ready)
+    }
+}
+
 pub(super) fn run(context: &Context, settings: &Storm) -> Result {
     if settings.established < 2 || settings.connections == 0 || settings.rate <= 0.0 {
         bail!("a storm needs two established connections or more, one that comes, and a rate above 0");
     }
     let mut progress = context.progress("storm");
     let topology = Topology::pairs(&context.prefix("storm"), settings.established);
-    let coming = Topology::pairs(&context.prefix("storm-late"), settings.connections + 1);
     let order = Order::new(topology, context.run, Pace::steady(settings.rate, settings.load.times()));
-    let mut engine = context.engine_for(&order, &settings.load, settings.connections)?;
-    let (driven, coming) = context.drive_with(&mut engine, order, &mut progress, |engine, _| {
+    let (share, prefix) = (context.share(), context.prefix("storm-late"));
+    let more = (&settings.load, settings.connections);
+    let driven = context.drive_with(order, more, &mut progress, |engine, _, start| {
         engine.tolerate_failures();
-        let begins_at = engine.clock().now() + nanos(settings.load.warm_up) + nanos(settings.after);
         Ok(Coming {
             ramping: None,
-            users: coming.users()[..settings.connections].to_vec(),
-            pace: settings.connect_rate,
-            begins_at,
+            users: users_of(&prefix, share.mine(settings.connections)),
+            pace: settings.connect_rate.map(|rate| share.rate(rate)),
+            begins_at: start + nanos(settings.load.warm_up) + nanos(settings.after),
             ended_at: None,
-            before: None,
-            after: None,
-            server: context.server.clone(),
         })
     })?;
-    let Driven { ramp, outcome, closed } = driven;
-    let mut figures = figures_of("storm", &ramp, &outcome, closed);
+    let mut figures = figures_of("storm", &driven);
+    let Driven { outcome, closed, reasons, extras, .. } = driven;
     let verdict = conclude(&mut figures, "storm", &outcome, &settings.load, closed);
-    let failed = add_storm(&mut figures, &coming, &outcome.traffic.course);
+    let failed = add_storm(&mut figures, &extras, &outcome.traffic.course);
     let verdict = match failed {
         0 => verdict,
         _ => verdict.and(Verdict::Missed(vec![format!(
             "storm: {failed} connections could not be opened, for example: {}",
-            engine.reasons().join("; ")
+            reasons.join("; ")
         )])),
     };
     Ok(Measured { figures, verdict, courses: vec![("storm", outcome.traffic.course)], steps: None })
 }
 
 /// Adds what the storm was like; says how many connections failed.
-fn add_storm(figures: &mut Figures, coming: &Coming, course: &Course) -> u64 {
-    let (Some(ramping), Some(ended_at)) = (&coming.ramping, coming.ended_at) else { return 0 };
-    let ramp = &ramping.ramp;
-    let opened = ramp.ready.count();
+fn add_storm(figures: &mut Figures, extras: &Extras, course: &Course) -> u64 {
+    let (Some(began), Some(ended)) = (extras.began, extras.ended) else { return 0 };
+    let (opening, failed) = (extras.get_latencies("opening"), extras.get("open_failures"));
+    let opened = opening.count();
+    let seconds = (ended - began) as f64 / SECOND as f64;
     figures.count("opened", opened);
-    figures.count("open_failures", ramp.failed);
-    figures.add("seconds", ramp.seconds, Unit::Seconds);
-    figures.add("opened_rate", opened as f64 / ramp.seconds.max(1e-9), Unit::PerSecond);
-    figures.latencies("opening", &ramp.ready);
+    figures.count("open_failures", failed);
+    figures.add("seconds", seconds, Unit::Seconds);
+    figures.add("opened_rate", opened as f64 / seconds.max(1e-9), Unit::PerSecond);
+    figures.latencies("opening", &opening);
     let during = course.steps.iter().filter(|step| {
-        let began = step.at.saturating_sub(step.length);
-        step.at > coming.begins_at && began < ended_at && step.delivery.count() > 0
+        let begun = step.at.saturating_sub(step.length);
+        step.at > began && begun < ended && step.delivery.count() > 0
     });
     let (mut all, mut worst) = (Outline::default(), 0.0_f64);
     for step in during {
@@ -113,15 +114,23 @@ fn add_storm(figures: &mut Figures, coming: &Coming, course: &Course) -> u64 {
     figures.add("during.delivery.p50", all.quantile_seconds(0.5), Unit::Seconds);
     figures.add("during.delivery.p99", all.quantile_seconds(0.99), Unit::Seconds);
     figures.add("during.delivery.p99_worst_second", worst, Unit::Seconds);
-    if let (Some(before), Some(after)) = (coming.before, coming.after) {
-        let cpu = after.cpu_seconds - before.cpu_seconds;
-        let calm = calm_cpus(course, coming.begins_at) * (ended_at - coming.begins_at) as f64 / SECOND as f64;
+    if let Some((cpu, memory)) = used_by_storm(course, began, ended) {
         let connections = opened.max(1) as f64;
-        figures.add("server.cpu_per_connection", (cpu - calm).max(0.0) / connections, Unit::Seconds);
-        let memory = after.anonymous_bytes as f64 - before.anonymous_bytes as f64;
+        figures.add("server.cpu_per_connection", cpu.max(0.0) / connections, Unit::Seconds);
         figures.add("server.bytes_per_connection", memory / connections, Unit::Bytes);
     }
-    ramp.failed
+    failed
+}
+
+/// Processor time without what the established used, and memory: from the last look before the storm to the first after it.
+fn used_by_storm(course: &Course, began: Nanos, ended: Nanos) -> Option<(f64, f64)> {
+    let readings = &course.server;
+    let before = readings.iter().rev().find(|reading| reading.at <= began).or(readings.first())?;
+    let after = readings.iter().find(|reading| reading.at >= ended).or(readings.last())?;
+    let seconds = after.at.checked_sub(before.at)? as f64 / SECOND as f64;
+    let cpu = after.usage.cpu_seconds - before.usage.cpu_seconds - calm_cpus(course, began) * seconds;
+    let memory = after.usage.anonymous_bytes as f64 - before.usage.anonymous_bytes as f64;
+    Some((cpu, memory))
 }
 
 /// Processors that the server kept busy before the storm, for the established ones alone.
@@ -140,6 +149,7 @@ fn calm_cpus(course: &Course, until: Nanos) -> f64 {
 mod tests {
     use super::*;
     use crate::sampler::Reading;
+    use crate::server_process::Usage;
 
     #[test]
     fn what_the_established_use_is_not_the_storms() {
@@ -151,5 +161,7 @@ mod tests {
         course.server = vec![reading(0, 1.0), reading(2, 2.0), reading(4, 9.0)];
         assert_eq!(calm_cpus(&course, 3 * SECOND).to_bits(), 0.5_f64.to_bits());
         assert_eq!(calm_cpus(&course, 0).to_bits(), 0.0_f64.to_bits());
+        let (cpu, _) = used_by_storm(&course, 5 * SECOND / 2, 7 * SECOND / 2).expect("readings");
+        assert_eq!(cpu.to_bits(), 6.0_f64.to_bits(), "seven seconds from 2 to 4, without one of calm");
     }
 }

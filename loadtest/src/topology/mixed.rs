@@ -163,10 +163,6 @@ impl Mixed {
         }
     }
 
-    pub(super) fn places(&self) -> usize {
-        self.first_place[self.users]
-    }
-
     pub(super) fn places_of(&self, who: usize) -> Range<usize> {
         self.first_place[who]..self.first_place[who + 1]
     }

@@ -47,7 +47,7 @@ impl Traffic {
             Some(stamp) => self.place(who, stamp.number),
             // Without a stamp: joins and other entries that the server writes by itself. Where there are several
             // conversations, a head tells of them.
-            None => (self.ledgers.len() == self.topology.mine().len()).then_some(who),
+            None => self.topology.has_one_place_each().then_some(who),
         };
         let Some(place) = place else {
             if own.is_some() {
@@ -139,7 +139,7 @@ impl Traffic {
     }
 
     fn refused(&mut self, stamp: Option<Stamp>, code: &'static str) {
-        *self.aside.refusals.entry(code).or_default() += 1;
+        *self.aside.refusals.entry(code.into()).or_default() += 1;
         if let Some(stamp) = stamp.filter(|stamp| stamp.run == self.run) {
             self.audit.refused(stamp.number);
         }

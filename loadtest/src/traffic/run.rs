@@ -10,6 +10,7 @@ use crate::audit::Findings;
 use crate::clock::{MILLISECOND, Nanos, SECOND};
 use crate::course::{Counters, Course};
 use crate::engine::Engine;
+use crate::parts::{Follower, TICK_AT_THE_END, Tick};
 use crate::progress::{Progress, Sample};
 use crate::sampler::Sampler;
 use crate::schedule::Schedule;
@@ -56,32 +57,39 @@ struct Watch<'a> {
     before: (Option<Usage>, Usage),
 }
 
+/// Who hears how a run goes: people, and where this process is one of many, its lead.
+#[derive(Debug)]
+pub struct Telling<'a> {
+    /// For people.
+    pub progress: &'a mut Progress,
+    /// For the lead, who also says when it is over.
+    pub follower: Option<&'a Follower>,
+}
+
 /// Sends all messages of the schedule and waits for what becomes of them.
 pub fn run(
     engine: &mut Engine,
     mut traffic: Traffic,
     server: &Watched,
-    progress: &mut Progress,
+    mut telling: Telling<'_>,
     activity: &mut impl Activity,
 ) -> anyhow::Result<Outcome> {
     let clock = engine.clock();
     let start = traffic.pace.start.unwrap_or(clock.now() + 10 * MILLISECOND);
     let schedule = traffic.begin(start);
-    traffic.course = Course::begin(clock.now());
+    traffic.course = Course::begin(start);
     let samplers = Samplers {
         server: Sampler::start(server.clone(), clock)?,
         generator: Sampler::start(Watched::this_process(), clock)?,
     };
     let mut watch = None;
     let (mut next, mut unsent, mut look) = (0, 0, clock.now());
-    let mut sent_before = false;
     let patient = traffic.patient;
     while next < schedule.total() && (patient || !engine.is_deserted()) {
         if watch.is_none() && schedule.is_measured(next) {
             watch = Some(Watch::begin(server, clock.now())?);
         }
         let due = schedule.due_by(clock.now()).min(next + BURST);
-        let burst = due.saturating_sub(next);
         while next < due {
             unsent += u64::from(!traffic.send(engine, &schedule, next));
             next += 1;
@@ -91,25 +99,23 @@ pub fn run(
         engine.turn(Duration::from_nanos(wait.min(TURN_MAX)), &mut traffic)?;
         traffic.follow(engine);
         activity.turn(engine, &mut traffic, true)?;
-        sent_before |= burst > 0;
-        tick(engine, &mut traffic, &mut look, &samplers, sent_before.then_some(&mut *progress))?;
+        if tick(engine, &mut traffic, &mut look)? {
+            traffic.tell(engine, &samplers, &mut telling)?;
+        }
     }
-    progress.say(if engine.is_deserted() { "the server is gone" } else { "all sent, waiting for the rest" });
-    let mut until = clock.now() + traffic.pace.grace;
-    while clock.now() < until
-        && !(traffic.is_settled() && activity.is_done())
-        && (patient || !engine.is_deserted())
-    {
+    let gone = engine.is_deserted();
+    telling.progress.say(if gone { "the server is gone" } else { "all sent, waiting for the rest" });
+    let mut rest = Rest { until: clock.now() + traffic.pace.grace, patient };
+    while rest.lasts(engine, &mut traffic, &telling, activity)? {
         let pause = clock.now() + 20 * MILLISECOND;
         while clock.now() < pause {
             engine.turn(Duration::from_nanos(TURN_MAX), &mut traffic)?;
             traffic.follow(engine);
             activity.turn(engine, &mut traffic, false)?;
         }
-        if !activity.is_done() {
-            until = clock.now() + traffic.pace.grace;
+        if tick(engine, &mut traffic, &mut look)? {
+            traffic.tell(engine, &samplers, &mut telling)?;
         }
-        tick(engine, &mut traffic, &mut look, &samplers, Some(&mut *progress))?;
     }
     traffic.course.turn_over(clock.now(), traffic.counters(engine));
     traffic.course.server = samplers.server.readings();
@@ -121,13 +127,38 @@ pub fn run(
     watch.end(engine, traffic, &schedule, unsent)
 }
 
-fn tick(
-    engine: &mut Engine,
-    traffic: &mut Traffic,
-    look: &mut Nanos,
-    samplers: &Samplers,
-    progress: Option<&mut Progress>,
-) -> anyhow::Result<()> {
+/// The wait for what is on its way when all has left.
+struct Rest {
+    until: Nanos,
+    patient: bool,
+}
+
+impl Rest {
+    fn lasts(
+        &mut self,
+        engine: &Engine,
+        traffic: &mut Traffic,
+        telling: &Telling<'_>,
+        activity: &impl Activity,
+    ) -> anyhow::Result<bool> {
+        let now = engine.clock().now();
+        let Some(follower) = telling.follower else {
+            if !activity.is_done() {
+                self.until = now + traffic.pace.grace;
+            }
+            let settled = traffic.is_settled() && activity.is_done();
+            return Ok(now < self.until && !settled && (self.patient || !engine.is_deserted()));
+        };
+        // What is on its way to others, only the lead knows.
+        if follower.is_due(TICK_AT_THE_END) {
+            follower.tell(traffic.last_tick(engine, activity.is_done()))?;
+        }
+        Ok(!follower.is_over()?)
+    }
+}
+
+/// What is due now and then; `true` when a second of the course has ended.
+fn tick(engine: &mut Engine, traffic: &mut Traffic, look: &mut Nanos) -> anyhow::Result<bool> {
     let now = engine.clock().now();
     if now.saturating_sub(*look) >= LOOK {
         *look = now;
@@ -136,14 +167,12 @@ fn tick(
             journal.flush()?;
         }
     }
-    if traffic.course.is_due(now) {
+    let due = traffic.course.is_due(now);
+    if due {
         let counters = traffic.counters(engine);
         traffic.course.turn_over(now, counters);
     }
-    if let Some(progress) = progress.filter(|progress| progress.is_due(now)) {
-        progress.show(now, traffic.sample(engine, samplers));
-    }
-    traffic.failure.take().map_or(Ok(()), Err)
+    traffic.failure.take().map_or(Ok(due), Err)
 }
 
 impl Traffic {
@@ -167,26 +196,46 @@ impl Traffic {
         sent
     }
 
-    /// Whether nothing is on its way, as far as this process can know.
+    /// Whether nothing is on its way, where this process has everybody.
     fn is_settled(&self) -> bool {
-        if self.topology.mine().len() == self.topology.users().len() {
-            return self.audit.is_settled(|number| self.topology.recipients(number));
-        }
-        // What others sent is told by its seq: a hole, or silence until the grace is over.
-        self.audit.settled_count() >= self.audit.sent_count()
-            && self.ledgers.iter().all(|ledger| ledger.gap().is_none())
-            && self.audit.delivery_count() >= self.expected_here()
+        self.audit.is_settled(|number| self.topology.recipients(number))
     }
 
-    /// Deliveries to this process, when every message of the schedule is stored.
-    fn expected_here(&self) -> u64 {
-        let total = self.schedule.map_or(0, |schedule| schedule.total());
-        let recipients = self.topology.recipients(0) as usize;
-        if recipients + 1 < self.topology.users().len() {
-            // Pairs are never torn apart.
-            return self.audit.sent_count();
+    /// After each second: how it goes.
+    fn tell(&self, engine: &Engine, samplers: &Samplers, telling: &mut Telling<'_>) -> anyhow::Result<()> {
+        telling.progress.show(engine.clock().now(), self.sample(engine, samplers));
+        match telling.follower {
+            Some(follower) => {
+                follower.undisturbed()?;
+                follower.tell(self.tick_of(engine))
+            }
+            None => Ok(()),
         }
-        (total * self.topology.mine().len() as u64).saturating_sub(self.audit.sent_count())
+    }
+
+    fn tick_of(&self, engine: &Engine) -> Tick {
+        let counters = self.counters(engine);
+        Tick {
+            connections: counters.connections,
+            sent: counters.sent,
+            settled: counters.settled,
+            delivered: counters.delivered,
+            refused: counters.refused,
+            closed: engine.tally().closed,
+            delivery: self.course.steps.last().map(|step| step.delivery.clone()).unwrap_or_default(),
+            ..Tick::default()
+        }
+    }
+
+    /// When all has left.
+    fn last_tick(&self, engine: &Engine, is_done: bool) -> Tick {
+        Tick {
+            expected: self.audit.expected(|number| self.topology.recipients(number)),
+            all_sent: true,
+            busy: !is_done,
+            complete: self.ledgers.iter().all(|ledger| ledger.gap().is_none()),
+            ..self.tick_of(engine)
+        }
     }
 
     fn heal(&mut self, engine: &mut Engine) {
@@ -213,7 +262,7 @@ impl Traffic {
     /// Connection `who` has a new socket: what it misses is fetched, and what was not answered is sent again.
     pub fn resume(&mut self, engine: &mut Engine, who: usize) {
         for place in self.topology.places_of(who + self.first) {
-            if let Some(gap) = self.ledgers[place - self.first].gap() {
+            if let Some(gap) = self.ledgers[place - self.first_place].gap() {
                 self.fetch(engine, who, self.topology.conversation(place), gap);
             }
         }
@@ -228,7 +277,7 @@ impl Traffic {
     pub fn look_back(&mut self, engine: &mut Engine, who: usize, random: u64) -> bool {
         let places = self.topology.places_of(who + self.first);
         let place = places.start + random as usize % places.len().max(1);
-        let floor = self.ledgers[place - self.first].floor();
+        let floor = self.ledgers[place - self.first_place].floor();
         if floor == 0 || self.pages.contains_key(&who) || !engine.is_ready(who) {
             return false;
         }
@@ -253,7 +302,7 @@ impl Traffic {
     pub fn position(&self, who: usize, random: u64) -> (ConversationId, Seq) {
         let places = self.topology.places_of(who + self.first);
         let place = places.start + random as usize % places.len().max(1);
-        (self.topology.conversation(place), Seq(self.ledgers[place - self.first].floor()))
+        (self.topology.conversation(place), Seq(self.ledgers[place - self.first_place].floor()))
     }
 
     fn counters(&self, engine: &Engine) -> Counters {

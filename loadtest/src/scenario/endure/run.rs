@@ -95,7 +95,7 @@ async fn connect(context: &Context, circles: &Circles, shared: &Shared) -> anyho
     for (who, user) in circles.users().iter().enumerate() {
         let (tokens, user) = (context.tokens()?.clone(), user.clone());
         let tokens = TokenSource::from_fn(move || std::future::ready(Ok(tokens.issue(&user))));
-        let mut config = ClientConfig::new(context.common.url.clone(), tokens);
+        let mut config = ClientConfig::new(context.first_url().to_owned(), tokens);
         config.encoding = context.common.encoding.into();
         config.start_at = StartAt::Beginning;
         config.backoff = Backoff { max: BACKOFF_MAX, ..config.backoff };
