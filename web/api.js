@@ -94,6 +94,20 @@ export class Api {
     return (await this.#get(`/api/v1/conversations/${encodeURIComponent(conversation)}/receipts`)).receipts;
   }
 
+  /** The pinned messages of a conversation, with what became of them. */
+  pins(conversation) {
+    return this.#get(`/api/v1/conversations/${encodeURIComponent(conversation)}/pins`);
+  }
+
+  /** The one message of this seq, with what became of it. */
+  message(conversation, seq) {
+    return this.#get(`/api/v1/conversations/${encodeURIComponent(conversation)}/messages?before=${seq + 1}&after=${seq - 1}`);
+  }
+
+  member(group, user) {
+    return this.#get(`/api/v1/groups/${encodeURIComponent(group)}/members/${encodeURIComponent(user)}`);
+  }
+
   createGroup(name, memberIds) {
     return this.#authorized("POST", "/api/v1/groups", { name, member_ids: memberIds });
   }

@@ -30,7 +30,7 @@ function start() {
   const app = byId("app");
   app.hidden = false;
   const names = new Names(api, render);
-  const chat = new Chat(api.userId, render, (conversation) => api.receipts(conversation));
+  const chat = new Chat(api.userId, render, api);
   const list = new List(chat, names, open);
   const view = new ChatView(chat, names, (conversation) => list.title(conversation));
   const members = new MembersView(api, chat, names, {

@@ -5,9 +5,11 @@
 // views ─► open, say, read … ─► frames ─► socket
 // ```
 
+import { changeOf } from "./changes.js";
 import { Conversation, TYPING_SHOWN_MS } from "./conversation.js";
 import { newMessageId } from "./ids.js";
 import { readEntry, readPage } from "./log.js";
+import { LookUps } from "./look-ups.js";
 
 const PAGE_ENTRIES = 50;
 // A hole wider than this is not filled: the newest page is read instead.
@@ -29,7 +31,7 @@ export class Chat {
   #drafts = new Map();
   #connection;
   #changed;
-  #receipts;
+  #lookUps;
   #cursor = "";
   #syncing = false;
   #fetches = new Map();
@@ -41,11 +43,10 @@ export class Chat {
   /** The conversation on screen. */
   current = null;
 
-  /** `receipts` asks how far the other of a direct conversation is: a receipt is told once, perhaps to nobody. */
-  constructor(me, changed, receipts) {
+  constructor(me, changed, api) {
     this.me = me;
     this.#changed = changed;
-    this.#receipts = receipts;
+    this.#lookUps = new LookUps(api, me, changed);
   }
 
   attach(connection) {
@@ -73,7 +74,7 @@ export class Chat {
     this.current?.log.trim(KEPT_ENTRIES);
     this.current = conversation;
     if (conversation?.id && !conversation.log.loaded) this.#fetchNewest(conversation);
-    this.#catchUpWithReceipts();
+    this.#lookUp();
     this.#changed();
   }
 
@@ -101,13 +102,34 @@ export class Chat {
     this.#changed();
   }
 
-  say(conversation, text) {
+  /** `beside` is what stands beside the text of a body: `mentions`, `reply_to`. */
+  say(conversation, text, beside = {}) {
     const now = Date.now();
-    conversation.outbox.add(newMessageId(now), text, now);
+    conversation.outbox.add(newMessageId(now), text, now, { text, ...beside });
     conversation.time = now;
     this.#typingSent = 0;
     this.#flush();
     this.#changed();
+  }
+
+  /** `name` is `recall`, `edit`, `react` or `pin`; `content` what its frame says besides which message it is. */
+  change(conversation, seq, name, content = {}) {
+    const now = Date.now();
+    conversation.outbox.change(newMessageId(now), name, { seq: String(seq), ...content }, now);
+    this.#flush();
+    this.#changed();
+  }
+
+  /** The message of this seq, asked for unless it is known; `undefined` until then. */
+  message(conversation, seq) {
+    const known = conversation.message(seq);
+    if (!known) this.#lookUps.message(conversation, seq);
+    return known;
+  }
+
+  /** Asks which role the user has in the group now. */
+  learnRole(conversation) {
+    if (conversation.isGroup) this.#lookUps.role(conversation);
   }
 
   retry(conversation, id) {
@@ -181,7 +203,7 @@ export class Chat {
     for (const conversation of this.list()) conversation.outbox.hurry();
     this.#flush();
     if (this.current?.id && !this.current.log.loaded) this.#fetchNewest(this.current);
-    this.#catchUpWithReceipts();
+    this.#lookUp();
   }
 
   #onAck(ack) {
@@ -190,7 +212,7 @@ export class Chat {
     if (!message) return;
     const target = this.#named(conversation, ack.conversation);
     const { seq, time, client_message_id } = ack;
-    this.#takeEntry(target, readEntry({ seq, time, client_message_id, sender: this.me, body: { text: message.text } }));
+    this.#takeEntry(target, readEntry({ seq, time, client_message_id, sender: this.me, body: bodyOf(message) }));
     this.#flush();
   }
 
@@ -221,7 +243,7 @@ export class Chat {
     if (!conversation) return;
     this.#fetched(conversation);
     const before = conversation.log.last;
-    conversation.takePage(readPage(content));
+    conversation.takePage(readPage(content, this.me));
     // A page that brought nothing is not asked for again at once; the next `head` does.
     if (conversation.log.last > before) this.#fillHole(conversation);
     this.#changed();
@@ -276,13 +298,12 @@ export class Chat {
     this.#changed();
   }
 
-  async #catchUpWithReceipts() {
+  /** What frames do not tell of the open conversation. */
+  #lookUp() {
     const conversation = this.current;
-    if (!conversation?.id || conversation.isGroup || conversation.peer === this.me || !this.#connection.online) return;
-    // Should it fail, the next receipt or the next look at the conversation makes it good.
-    for (const receipt of await this.#receipts(conversation.id).catch(() => [])) {
-      this.#onReceipt({ conversation: conversation.id, ...receipt });
-    }
+    if (!conversation?.id || !this.#connection.online) return;
+    this.#lookUps.pins(conversation);
+    if (!conversation.isGroup && conversation.peer !== this.me) this.#lookUps.receipts(conversation, (receipt) => this.#onReceipt(receipt));
   }
 
   #onTyping({ conversation: id, user }) {
@@ -301,6 +322,7 @@ export class Chat {
       else this.#sync();
     }
     if (conversation !== this.current) conversation.log.trim(KEPT_ENTRIES);
+    else if (["pin", "recall", "edit"].includes(changeOf(entry)?.kind)) this.#lookUps.pins(conversation);
     this.#planDelivered();
     this.#changed();
   }
@@ -385,7 +407,7 @@ export class Chat {
     if (!this.#connection.online) return;
     for (const conversation of this.list()) {
       const to = conversation.id ? { conversation: conversation.id } : { to_user: conversation.peer };
-      for (const frame of conversation.outbox.due(now)) this.#connection.send("send", { ...frame, ...to });
+      for (const { name, ...frame } of conversation.outbox.due(now)) this.#connection.send(name, { ...frame, ...to });
     }
     this.#planFlush();
   }
@@ -411,4 +433,11 @@ export class Chat {
     if (head <= conversation.deliveredTold) return;
     if (this.#connection.send("delivered", { conversation: id, seq: String(head) })) conversation.deliveredTold = head;
   }
+}
+
+/** The body of the entry that an own message or change became. */
+function bodyOf({ name, content }) {
+  if (name === "send") return content.body;
+  const { seq, ...change } = content;
+  return { [name]: { message: { seq }, ...change } };
 }

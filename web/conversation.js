@@ -1,5 +1,6 @@
 // One conversation: a line of the list, the log that the page holds of it, and what is on its way.
 
+import { apply, changeOf, isMessage } from "./changes.js";
 import { Log } from "./log.js";
 import { Outbox } from "./outbox.js";
 
@@ -30,6 +31,13 @@ export class Conversation {
   deliveredTold = 0;
   /** Unsent text of the composer. */
   draft = "";
+  /** What the composer is for, besides a new message: `{ kind: "reply" or "edit", seq }`. */
+  composing = null;
+  /** Pinned messages, and the role that the user has in a group, as last asked. */
+  pins = [];
+  role = "";
+  /** Messages that others answer, by seq, that the log does not hold. */
+  quoted = new Map();
 
   constructor(id, peer = null) {
     this.id = id;
@@ -69,8 +77,9 @@ export class Conversation {
       this.head = entry.seq;
       this.last = entry;
       this.time = entry.time;
-      if (entry.sender === me) this.takeRead(entry.seq, 0);
-      else if (!entry.body.system) {
+      if (!isMessage(entry)) this.#passRead(entry.seq);
+      else if (entry.sender === me) this.takeRead(entry.seq, 0);
+      else {
         this.unread += 1;
         this.#unreadSeqs.push(entry.seq);
       }
@@ -82,6 +91,8 @@ export class Conversation {
     // A conversation that begins with this entry is held whole.
     if (!this.log.loaded && entry.seq === 1) this.log.take({ from: 1, to: 0, entries: [] });
     const log = this.log.push(entry);
+    const quoted = this.quoted.get(changeOf(entry)?.seq);
+    if (quoted) apply(quoted, entry);
     return log === "early" || (log === "unloaded" && missed);
   }
 
@@ -109,8 +120,18 @@ export class Conversation {
   }
 
   /** Whoever says something has read what was said before; the server tells no receipt of that. */
-  #sayingIsReading({ sender, seq }) {
-    if (sender === this.peer) this.takeReceipt(seq, seq);
+  #sayingIsReading(entry) {
+    if (entry.sender === this.peer && !changeOf(entry)) this.takeReceipt(entry.seq, entry.seq);
+  }
+
+  /** Nothing new to read: where everything was read, everything still is. */
+  #passRead(seq) {
+    if (this.unread === 0 && this.readSeq === seq - 1) this.readSeq = seq;
+  }
+
+  /** The message of this seq, in the log or beside it, if it is known. */
+  message(seq) {
+    return this.log.find(seq) ?? this.quoted.get(seq);
   }
 
   /** The user has read up to here, on this device or another. */

@@ -1,5 +1,6 @@
 // Times, initials and entries as people read them.
 
+import { changeOf } from "./changes.js";
 import { notice } from "./notices.js";
 
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
@@ -30,11 +31,61 @@ export function hue(id) {
   return hash % 12;
 }
 
-/** What an entry says, as one line of text. `name` tells what a user is called. */
+/** What an entry says, as text. `name` tells what a user is called. */
 export function words(entry, name) {
-  const { body, sender } = entry;
+  const { body, sender, state } = entry;
+  if (state?.recalled) return recalledWords(entry, name);
+  if (body.system) return notice(body.system, sender, name);
+  const change = changeOf(entry);
+  return change ? `${name(sender)} ${CHANGES[change.kind](change)}` : said(body, name);
+}
+
+/** Who took a message back, and whose it was where that is another. */
+export function recalledWords({ sender, state: { recalled } }, name) {
+  const whose = recalled.by === sender ? "" : ` of ${name(sender)}`;
+  return `${name(recalled.by)} recalled a message${whose}`;
+}
+
+const CHANGES = {
+  recall: () => "recalled a message",
+  edit: ({ body }) => (body ? `edited a message: ${said(body, (user) => user)}` : "edited a message"),
+  react: ({ reaction, remove }) => (remove ? `took ${reaction} back` : `reacted with ${reaction}`),
+  pin: ({ remove }) => (remove ? "unpinned a message" : "pinned a message"),
+};
+
+/** What a body says: its text, or what kind of thing it is. */
+function said(body, name) {
   if (typeof body.text === "string") return body.text;
-  if (body.custom) return `[${body.custom.type || "custom"}]`;
-  if (!body.system) return "[a message that this page cannot show]";
-  return notice(body.system, sender, name);
+  const kind = Object.keys(KINDS).find((one) => body[one]);
+  return kind ? KINDS[kind](body[kind], name) : "[a message that this page cannot show]";
+}
+
+const KINDS = {
+  image: (media) => medium("Image", media),
+  file: (media) => medium("File", media),
+  voice: (media) => medium("Voice message", media),
+  video: (media) => medium("Video", media),
+  location: ({ latitude = 0, longitude = 0, name, address }) =>
+    ["[Location]", [name, address].filter(Boolean).join(", ") || `${latitude}, ${longitude}`].join(" "),
+  contact: ({ user, name: called }, name) => `[Contact] ${called || name(user)}`,
+  merged: ({ title, messages = [] }, name) => [`[Messages] ${title ?? ""}`,
+    ...messages.map((one) => `${one.name || name(one.sender)}: ${said(one.body ?? {}, name)}`)].join("\n"),
+  custom: ({ type }) => `[${type || "custom"}]`,
+};
+
+/** A medium by its kind, name, length and size, and where it is when that is an address of the web. */
+function medium(kind, { name, size, duration_ms: duration, url }) {
+  const facts = [duration && seconds(duration), Number(size) > 0 && bytes(Number(size))].filter(Boolean).join(", ");
+  return [`[${kind}]`, name, facts && `(${facts})`, url].filter(Boolean).join(" ");
+}
+
+function seconds(ms) {
+  const all = Math.round(Number(ms) / 1_000);
+  return `${Math.floor(all / 60)}:${String(all % 60).padStart(2, "0")}`;
+}
+
+function bytes(count) {
+  const units = ["B", "KB", "MB", "GB"];
+  const unit = Math.min(units.length - 1, Math.floor(Math.log10(count) / 3));
+  return `${Number((count / 1_000 ** unit).toPrecision(3))} ${units[unit]}`;
 }

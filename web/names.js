@@ -4,6 +4,7 @@ export class Names {
   #api;
   #changed;
   #known = new Map();
+  #handles = new Map();
   #asked = new Set();
 
   constructor(api, changed) {
@@ -19,6 +20,18 @@ export class Names {
 
   learn(profile) {
     this.#known.set(profile.user_id, profile.nickname || profile.username || profile.user_id);
+    this.#handles.set(profile.user_id, [profile.nickname, profile.username, profile.user_id].filter(Boolean));
+  }
+
+  /** Everything that a user may be called behind an `@`. */
+  handles(userId) {
+    return this.#handles.get(userId) ?? [userId];
+  }
+
+  /** Those known whom a text mentions. */
+  mentionedIn(text) {
+    if (!text.includes("@")) return [];
+    return [...this.#handles.keys()].filter((user) => mentioning(this.handles(user))?.test(text));
   }
 
   async #ask(userId) {
@@ -33,4 +46,12 @@ export class Names {
     }
     this.#changed();
   }
+}
+
+/** Finds `@` and any of these names, whole; `null` for no names. */
+export function mentioning(handles) {
+  if (handles.length === 0) return null;
+  const longestFirst = [...handles].sort((a, b) => b.length - a.length);
+  const any = longestFirst.map((handle) => handle.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|");
+  return new RegExp(`(?<![\\p{L}\\p{N}_])@(?:${any})(?![\\p{L}\\p{N}_])`, "iu");
 }

@@ -9,8 +9,17 @@ export class Outbox {
   /** Oldest first; `state` is `sending` or `failed`. */
   messages = [];
 
-  add(id, text, now) {
-    const message = { id, text, time: now, attempt: 0, dueAt: 0, state: "sending", problem: "" };
+  add(id, text, now, body = { text }) {
+    return this.#add({ id, name: "send", text, content: { body, ack: "received" } }, now);
+  }
+
+  /** A change of an earlier message: `recall`, `edit`, `react` or `pin`. */
+  change(id, name, content, now) {
+    return this.#add({ id, name, text: "", content }, now);
+  }
+
+  #add(what, now) {
+    const message = { ...what, time: now, attempt: 0, dueAt: 0, state: "sending", problem: "" };
     this.messages.push(message);
     return message;
   }
@@ -19,7 +28,7 @@ export class Outbox {
     return this.messages.some((message) => message.state === "sending");
   }
 
-  /** The sends that are due, oldest first, as frames without their recipient. Each is due again after a while. */
+  /** What is due, oldest first, as frames with their `name` and without their recipient. Each is due again after a while. */
   due(now) {
     const frames = [];
     let after;
@@ -27,17 +36,17 @@ export class Outbox {
       if (message.state !== "sending") continue;
       if (message.dueAt <= now) {
         frames.push({
+          name: message.name,
           client_message_id: message.id,
-          body: { text: message.text },
-          ack: "received",
+          ...message.content,
           attempt: message.attempt,
           age_ms: String(Math.max(0, now - message.time)),
-          ...(after ? { after } : {}),
+          ...(after && message.name === "send" ? { after } : {}),
         });
         message.dueAt = now + Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** message.attempt);
         message.attempt += 1;
       }
-      after = message.id;
+      if (message.name === "send") after = message.id;
     }
     return frames;
   }

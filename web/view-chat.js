@@ -1,19 +1,16 @@
-// The open conversation: its messages with their ticks, and the composer.
+// The open conversation: its messages with their ticks, between its head and the composer.
 
+import { changeOf, unchanged } from "./changes.js";
 import { byId, element, reconcile, setText } from "./dom.js";
-import { clock, day, hue, initials, isSameDay, words } from "./format.js";
-import { pieces } from "./links.js";
+import { day, hue, initials, isSameDay, words } from "./format.js";
+import { Composer } from "./view-composer.js";
+import { Menu } from "./view-menu.js";
+import { makeFailed, makeFailedChange, makeMessage, progressState, showProgress, shown } from "./view-message.js";
 
 // How near to an end, in pixels, counts as being there.
 const NEAR = 80;
 // Messages of one sender within this time stand together.
 const TOGETHER_MS = 5 * 60_000;
-const TICKS = {
-  sending: ["…", "sending"],
-  sent: ["✓", "sent"],
-  delivered: ["✓✓", "delivered"],
-  read: ["✓✓", "read"],
-};
 
 export class ChatView {
   #chat;
@@ -21,7 +18,8 @@ export class ChatView {
   #title;
   #shown = null;
   #messages = byId("messages");
-  #draft = byId("draft");
+  #composer;
+  #menu;
   #atEnd = true;
 
   constructor(chat, names, title) {
@@ -31,16 +29,10 @@ export class ChatView {
     this.#messages.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     new ResizeObserver(() => this.#atEnd && this.#toEnd()).observe(this.#messages);
     byId("to-newest").addEventListener("click", () => this.#toEnd());
-    byId("composer").addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.#send();
+    this.#composer = new Composer(chat, names, () => {
+      this.#atEnd = true;
     });
-    this.#draft.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-      event.preventDefault();
-      this.#send();
-    });
-    this.#draft.addEventListener("input", () => this.#typed());
+    this.#menu = new Menu(chat, names, this.#composer);
     document.addEventListener("visibilitychange", () => this.#readIfSeen());
     addEventListener("focus", () => this.#readIfSeen());
   }
@@ -51,10 +43,14 @@ export class ChatView {
     byId("open-chat").hidden = conversation === null;
     if (conversation === null) {
       this.#shown = null;
+      // What is not looked at is not kept up to date, and may be recalled.
+      this.#messages.replaceChildren();
       return;
     }
     if (conversation !== this.#shown) this.#begin(conversation);
     this.#renderHead(conversation);
+    this.#composer.render(conversation);
+    this.#menu.render(conversation);
     const { scrollTop, scrollHeight } = this.#messages;
     const first = this.#messages.querySelector("[data-seq]");
     reconcile(this.#messages, this.#items(conversation), (item) => this.#make(item), showProgress);
@@ -72,8 +68,7 @@ export class ChatView {
     this.#shown = conversation;
     this.#messages.replaceChildren();
     this.#atEnd = true;
-    this.#draft.value = conversation.draft;
-    this.#fitDraft();
+    this.#composer.begin(conversation);
   }
 
   #renderHead(conversation) {
@@ -89,7 +84,6 @@ export class ChatView {
     if (conversation.left) note = "You are no longer a member.";
     setText(byId("chat-note"), note);
     byId("members").hidden = !conversation.isGroup || conversation.left;
-    byId("composer").hidden = conversation.left;
   }
 
   #renderToNewest() {
@@ -103,6 +97,7 @@ export class ChatView {
     const items = [];
     let before;
     for (const entry of conversation.log.entries) {
+      if (changeOf(entry)) continue;
       if (!before || !isSameDay(before.time, entry.time)) {
         items.push({ key: `day ${day(entry.time)}`, version: "", day: day(entry.time) });
       }
@@ -110,77 +105,48 @@ export class ChatView {
       before = entry;
     }
     for (const message of conversation.outbox.messages) {
-      const { id: key, text, time, state, problem } = message;
+      const { id: key, time, state, problem } = message;
       if (state === "failed") items.push({ key, version: `failed ${problem}`, conversation, message });
-      else items.push({ key, version: "own", own: true, text, time, ...progressState("sending", "", time) });
+      else if (message.name === "send") {
+        const said = { sender: this.#chat.me, body: message.content.body, state: unchanged() };
+        items.push({ ...this.#messageItem(conversation, said), key, time, ...progressState("sending", "", time) });
+      }
     }
     return items;
   }
 
   #entryItem(conversation, entry, before) {
-    const own = entry.sender === this.#chat.me;
-    const together = before && !before.body.system && before.sender === entry.sender
-      && entry.time - before.time < TOGETHER_MS && isSameDay(before.time, entry.time);
-    const name = own || !conversation.isGroup || together ? "" : this.#names.of(entry.sender);
-    const progress = own && !entry.body.system ? conversation.progress(entry.seq) : null;
-    const text = words(entry, (user) => this.#names.of(user));
-    if (progress === null) {
-      const version = JSON.stringify([name, entry.body.system ? text : ""]);
-      return { key: `seq ${entry.seq}`, version, entry, own, name, text, time: entry.time };
+    const { seq, sender, time, body, state } = entry;
+    if (body.system || state.recalled) {
+      const text = words(entry, (user) => this.#names.of(user));
+      return { key: `seq ${seq}`, version: text, seq: String(seq), line: text };
     }
+    const own = sender === this.#chat.me;
+    const item = { ...this.#messageItem(conversation, entry, before), seq: String(seq), time };
+    if (!own) return { ...item, key: `seq ${seq}` };
     // An own message keeps the key and the element that it had on its way: only the tick changes, and nothing is read
     // aloud again.
-    const key = entry.clientMessageId ?? `seq ${entry.seq}`;
-    return { key, version: "own", own, text, time: entry.time, ...progressState(progress, String(entry.seq), entry.time) };
+    const key = entry.clientMessageId ?? `seq ${seq}`;
+    return { ...item, key, ...progressState(conversation.progress(seq), String(seq), time) };
+  }
+
+  #messageItem(conversation, entry, before) {
+    const own = entry.sender === this.#chat.me;
+    const together = before && !before.body.system && !before.state.recalled && before.sender === entry.sender
+      && entry.time - before.time < TOGETHER_MS && isSameDay(before.time, entry.time);
+    const name = own || !conversation.isGroup || together ? "" : this.#names.of(entry.sender);
+    const it = shown(entry, { chat: this.#chat, conversation, names: this.#names });
+    return { own, name, sender: entry.sender, shown: it, version: JSON.stringify([name, it]) };
   }
 
   #make(item) {
     if (item.day) return element("div", { class: "day" }, item.day);
-    if (item.message) return this.#makeFailed(item);
-    const { entry, own, name, text } = item;
-    const seq = entry && String(entry.seq);
-    if (entry?.body.system) return element("div", { class: "system", "data-seq": seq }, text);
-    return element("div", { class: `message ${own ? "own" : "other"}`, "data-seq": seq },
-      name && element("span", { class: "sender", "data-hue": hue(entry.sender) }, name),
-      element("div", { class: "bubble" },
-        written(text),
-        element("span", { class: "meta" },
-          element("time", { datetime: new Date(item.time).toISOString() }, clock(item.time)),
-          own && element("span", { class: "tick", role: "img" }))));
-  }
-
-  #makeFailed({ conversation, message }) {
-    const again = () => this.#chat.retry(conversation, message.id);
+    if (item.line !== undefined) return element("div", { class: "system", "data-seq": item.seq }, item.line);
+    if (!item.message) return makeMessage(item);
+    const { conversation, message } = item;
     const discard = () => this.#chat.discard(conversation, message.id);
-    return element("div", { class: "message own failed" },
-      element("div", { class: "bubble" }, written(message.text)),
-      element("span", { class: "meta", role: "alert" },
-        element("span", { class: "tick", "data-state": "failed" }, `Not sent: ${message.problem}`),
-        element("button", { type: "button", class: "link", onclick: again }, "Try again"),
-        element("button", { type: "button", class: "link", onclick: discard }, "Discard")));
-  }
-
-  #send() {
-    const text = this.#draft.value.trim();
-    const conversation = this.#chat.current;
-    if (text === "" || !conversation) return;
-    this.#draft.value = "";
-    conversation.draft = "";
-    this.#fitDraft();
-    this.#atEnd = true;
-    this.#chat.say(conversation, text);
-    this.#draft.focus();
-  }
-
-  #typed() {
-    this.#chat.current.draft = this.#draft.value;
-    this.#fitDraft();
-    if (this.#draft.value !== "") this.#chat.typing(this.#chat.current);
-  }
-
-  #fitDraft() {
-    const lines = this.#draft.value.split("\n").length;
-    this.#draft.rows = Math.min(6, lines);
+    if (message.name !== "send") return makeFailedChange(item, discard);
+    return makeFailed(item, () => this.#chat.retry(conversation, message.id), discard);
   }
 
   #scrolled() {
@@ -207,27 +173,4 @@ export class ChatView {
       this.#chat.older(this.#shown);
     }
   }
-}
-
-/** What changes about an own message after it was made. */
-function progressState(progress, seq, time) {
-  return { progress, seq, state: `${progress} ${seq} ${clock(time)}` };
-}
-
-function showProgress(shown, { progress, seq, time }) {
-  const [mark, label] = TICKS[progress];
-  const tick = shown.querySelector(".tick");
-  tick.dataset.state = progress;
-  tick.ariaLabel = label;
-  tick.title = label;
-  setText(tick, mark);
-  setText(shown.querySelector("time"), clock(time));
-  shown.classList.toggle("sending", progress === "sending");
-  if (seq) shown.dataset.seq = seq;
-}
-
-/** What somebody wrote, with its addresses as links. */
-function written(text) {
-  const link = ({ text: shown, href }) => element("a", { href, target: "_blank", rel: "noopener noreferrer" }, shown);
-  return element("p", { class: "text", dir: "auto" }, ...pieces(text).map((piece) => (piece.href ? link(piece) : piece.text)));
 }

@@ -1,5 +1,6 @@
 // The list of conversations.
 
+import { isMessage } from "./changes.js";
 import { byId, element, reconcile } from "./dom.js";
 import { hue, initials, shortTime, words } from "./format.js";
 
@@ -49,11 +50,12 @@ export class List {
   }
 
   #preview({ last, outbox, isGroup }) {
-    const waiting = outbox.messages.at(-1);
+    const waiting = outbox.messages.findLast(({ text }) => text !== "");
     if (waiting) return waiting.text;
     if (!last) return "";
-    const text = words(last, (user) => this.#names.of(user));
-    if (last.body.system) return text;
+    const isSaid = isMessage(last) && !last.state.recalled;
+    const text = words(last, (user) => (user === this.#chat.me && !last.body.system ? "You" : this.#names.of(user)));
+    if (!isSaid) return text;
     if (last.sender === this.#chat.me) return `You: ${text}`;
     return isGroup ? `${this.#names.of(last.sender)}: ${text}` : text;
   }

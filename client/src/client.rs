@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use lifecycle::Tasks;
 use proto::client_frame::{AckMode, Fetch, Position, Recipient};
-use proto::server_frame::{Ack, ConversationState, Event, Page, Receipt, Typing, Welcome};
-use proto::{Body, ClientMessageId, Contact};
+use proto::server_frame::{Ack, ConversationState, Event, Overlay, Page, Receipt, Typing, Welcome};
+use proto::{Body, ClientMessageId, Contact, ConversationId};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::driver::Driver;
@@ -21,8 +21,11 @@ const NOTICES_MAX: usize = 64;
 /// Something for the reader.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// An entry of a conversation: each once, in rising `seq`.
+    /// An entry of a conversation: each once, in rising `seq`. A message that was fetched says what it says by then.
     Event(Event),
+    /// Right after an event that was fetched: what later entries made of that message. Change entries up to
+    /// [`Overlay::changed`] are in it.
+    Overlay(ConversationId, Box<Overlay>),
     /// Somebody received or read. May be missed.
     Receipt(Receipt),
     /// Somebody is typing. May be missed.
@@ -90,7 +93,8 @@ impl Client {
         self.state.clone()
     }
 
-    /// Says something, and waits until it is durable or refused for good. Sends are ordered as these futures are
+    /// Says something, or changes a message (see [`Body::change`]), and waits until it is durable or refused for good.
+    /// Sends are ordered as these futures are
     /// first polled. Dropping the future does not take the message back.
     pub async fn send(&self, to: Recipient, body: Body) -> Result<Ack, Refused> {
         self.send_as(ClientMessageId::now(), to, body, AckMode::Persisted).await

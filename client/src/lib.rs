@@ -9,7 +9,8 @@
 //! - A [`Client::send`] ends with the server's acknowledgement, or with its refusal for good. In between it is sent
 //!   again as often as needed, over as many sockets as needed, under one client message id.
 //! - Sends to one conversation are appended in the order in which they were asked for.
-//! - [`Notices`] has every event of every conversation once, in rising `seq`, from where [`StartAt`] says.
+//! - [`Notices`] has every event of every conversation once, in rising `seq`, from where [`StartAt`] says. Whoever applies
+//!   changes in that order, and overlays where they come, has every message as it is now.
 //!
 //! **Does not** keep anything on disk, speak TLS, or log a token or a body.
 //!

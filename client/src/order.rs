@@ -8,7 +8,8 @@
 //! ```
 //!
 //! **Guarantees.** What [`Order::pop`] gives is, for each conversation, every entry the reader may see, once, in
-//! rising `seq`, from where it began.
+//! rising `seq`, from where it began. A message that comes from a page comes as it is by then, and with it what the page
+//! says became of it; later changes are entries of their own.
 //!
 //! **Limits.** About `held_max` events are held and as many ready; beyond that an event is let go of, remembered as a
 //! head, and fetched when there is room again: the log heals everything.
@@ -17,9 +18,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use proto::client_frame::{Fetch, Position};
-use proto::server_frame::{Event, Page};
+use proto::server_frame::{Event, Overlay, Page};
 use proto::{ConversationId, Entry, Seq};
 use tokio::time::Instant;
+
+/// What became of a message that came from a page.
+type State = Option<Box<Overlay>>;
 
 /// Where one conversation is.
 #[derive(Debug, Default)]
@@ -29,7 +33,7 @@ struct Place {
     /// The newest seq heard of.
     head: Seq,
     /// Ahead of their turn.
-    held: BTreeMap<Seq, Entry>,
+    held: BTreeMap<Seq, (Entry, State)>,
     /// Events came before it was known where to begin.
     unplaced: bool,
 }
@@ -40,7 +44,7 @@ pub(crate) struct Order {
     places: BTreeMap<ConversationId, Place>,
     /// Conversations that miss something, and when to fetch it.
     missing: BTreeMap<ConversationId, Instant>,
-    ready: VecDeque<Event>,
+    ready: VecDeque<(Event, State)>,
     held: usize,
     held_max: usize,
     gap_wait: Duration,
@@ -91,7 +95,7 @@ impl Order {
     /// An event was pushed.
     pub(crate) fn event(&mut self, event: Event, now: Instant) {
         let Event { conversation, entry } = event;
-        self.hold(&conversation, entry);
+        self.hold(&conversation, entry, None);
         self.advance(&conversation, now);
     }
 
@@ -112,14 +116,19 @@ impl Order {
 
     /// The answer to a fetch that [`Self::poll`] gave.
     pub(crate) fn page(&mut self, page: Page, now: Instant) {
-        let Page { conversation, from, to, entries, head, .. } = page;
+        let Page { conversation, from, to, entries, head, overlays } = page;
         let place = self.place(&conversation);
         let before = place.last;
         place.head = place.head.max(head).max(to);
         if from > before.next() {
             return;
         }
-        let whole = entries.into_iter().all(|entry| self.covered(&conversation, entry));
+        let mut states: BTreeMap<Seq, Overlay> =
+            overlays.into_iter().map(|overlay| (overlay.seq, overlay)).collect();
+        let whole = entries.into_iter().all(|entry| {
+            let state = states.remove(&entry.seq).map(Box::new);
+            self.covered(&conversation, entry, state)
+        });
         let place = self.place(&conversation);
         if whole {
             place.last = place.last.max(to);
@@ -134,7 +143,7 @@ impl Order {
 
     /// Takes one entry of a page; `false` when there is no room for it. A seq that the page left out before it is one
     /// that the reader may not see.
-    fn covered(&mut self, conversation: &ConversationId, entry: Entry) -> bool {
+    fn covered(&mut self, conversation: &ConversationId, entry: Entry, state: State) -> bool {
         let place = self.place(conversation);
         if entry.seq <= place.last {
             return true;
@@ -142,7 +151,7 @@ impl Order {
         place.last = Seq(entry.seq.0 - 1);
         place.held.remove(&entry.seq).inspect(|_| self.held -= 1);
         let room = self.has_room();
-        self.hold(conversation, entry);
+        self.hold(conversation, entry, state);
         self.apply(conversation);
         room
     }
@@ -185,8 +194,8 @@ impl Order {
         if self.has_room() { self.missing.values().min().copied() } else { None }
     }
 
-    /// The next event for the reader.
-    pub(crate) fn pop(&mut self, now: Instant) -> Option<Event> {
+    /// The next event for the reader, with what became of it where a page said so.
+    pub(crate) fn pop(&mut self, now: Instant) -> Option<(Event, State)> {
         let event = self.ready.pop_front()?;
         if self.starved && self.ready.len() <= self.held_max / 2 {
             self.starved = false;
@@ -227,7 +236,7 @@ impl Order {
     }
 
     /// Keeps an entry until its turn, if it is needed and there is room.
-    fn hold(&mut self, conversation: &ConversationId, entry: Entry) {
+    fn hold(&mut self, conversation: &ConversationId, entry: Entry, state: State) {
         let (has_room, may_hold) = (self.has_room(), self.held < self.held_max);
         let place = self.place(conversation);
         place.head = place.head.max(entry.seq);
@@ -238,7 +247,7 @@ impl Order {
         if next && !has_room {
             self.starved = true;
         } else if next || may_hold {
-            place.held.insert(entry.seq, entry);
+            place.held.insert(entry.seq, (entry, state));
             self.held += 1;
         }
     }
@@ -250,11 +259,11 @@ impl Order {
             if *first.key() > place.last.next() {
                 break;
             }
-            let entry = first.remove();
+            let (entry, state) = first.remove();
             self.held -= 1;
             if entry.seq > place.last {
                 place.last = entry.seq;
-                self.ready.push_back(Event { conversation: conversation.clone(), entry });
+                self.ready.push_back((Event { conversation: conversation.clone(), entry }, state));
             }
         }
     }

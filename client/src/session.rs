@@ -63,6 +63,8 @@ pub struct Session {
     random: StdRng,
     user: Option<UserId>,
     out: VecDeque<ClientFrame>,
+    /// Of the event that the reader got last.
+    overlay: Option<Notice>,
     aside: VecDeque<Notice>,
     fetches: VecDeque<(Fetch, oneshot::Sender<Result<Page, Refused>>)>,
     fetch: Option<FetchInFlight>,
@@ -87,6 +89,7 @@ impl Session {
             random,
             user: None,
             out: VecDeque::new(),
+            overlay: None,
             aside: VecDeque::new(),
             fetches: VecDeque::new(),
             fetch: None,
@@ -228,12 +231,19 @@ impl Session {
 
     /// Whether the reader has something to get.
     pub fn has_notice(&self) -> bool {
-        !self.aside.is_empty() || self.order.is_ready()
+        self.overlay.is_some() || !self.aside.is_empty() || self.order.is_ready()
     }
 
     /// The next thing for the reader.
     pub fn next_notice(&mut self, now: Instant) -> Option<Notice> {
-        self.aside.pop_front().or_else(|| self.order.pop(now).map(Notice::Event))
+        if let Some(overlay) = self.overlay.take() {
+            return Some(overlay);
+        }
+        self.aside.pop_front().or_else(|| {
+            let (event, overlay) = self.order.pop(now)?;
+            self.overlay = overlay.map(|overlay| Notice::Overlay(event.conversation.clone(), overlay));
+            Some(Notice::Event(event))
+        })
     }
 
     /// When the next sync leaves. None is in flight twice, and none brings more than the reader has room for.

@@ -123,6 +123,88 @@ describe("the page", { skip, timeout: 240_000 }, () => {
     await Promise.all([alice, bob, carol].map((person) => person.leave()));
   });
 
+  test("messages are answered, reacted to, edited, pinned and recalled", async () => {
+    const [alice, bob] = await pair("changes", PHONE);
+    const reaction = (person, text, words) => person.message(text).locator(".chip", { hasText: words }).waitFor();
+    await alice.startChat("changes-bob");
+    await alice.say("lunch at noon?");
+    await alice.say("never mind the mess");
+    await bob.open("Alice");
+    await bob.sees("never mind the mess");
+
+    await bob.act("lunch at noon?", "React with 👍");
+    await reaction(alice, "lunch at noon?", "👍 1");
+    await alice.message("lunch at noon?").locator(".chip").click();
+    for (const person of [alice, bob]) await reaction(person, "lunch at noon?", "👍 2");
+    await bob.message("lunch at noon?").locator(".chip").click();
+    await reaction(alice, "lunch at noon?", "👍 1");
+
+    await bob.act("lunch at noon?", "Reply");
+    await bob.page.locator("#composing", { hasText: "Answering Alice lunch at noon?" }).waitFor();
+    await bob.fitsItsWidth();
+    await bob.say("yes");
+    await alice.message("yes").locator(".quote", { hasText: "Alicelunch at noon?" }).waitFor();
+
+    await alice.act("lunch at noon?", "Edit");
+    await alice.say("lunch at one?");
+    for (const person of [alice, bob]) {
+      await person.message("lunch at one?").locator(".edited").waitFor();
+      await person.message("yes").locator(".quote", { hasText: "lunch at one?" }).waitFor();
+    }
+    await bob.act("lunch at one?", "Pin");
+    await alice.message("lunch at one?").locator(".pinned").waitFor();
+    await alice.page.getByRole("button", { name: "1 pinned" }).click();
+    await alice.page.locator("#pin-list li", { hasText: "lunch at one?" }).waitFor();
+    await alice.fitsItsWidth();
+    await alice.page.locator("#pins-dialog [data-cancel]").click();
+
+    await bob.page.getByRole("button", { name: "Back to conversations" }).click();
+    await alice.act("never mind the mess", "Recall");
+    for (const person of [alice, bob]) await person.page.getByText("never mind").first().waitFor({ state: "detached" });
+    await alice.told("Alice recalled a message");
+    await bob.previews("Alice", "Alice recalled a message");
+    assert.equal(await bob.page.locator(".badge").count(), 0, "a change is not unread");
+    await alice.message("lunch at one?").getByRole("button", { name: "Actions" }).click();
+    await picture(alice, "phone-menu");
+    await alice.fitsItsWidth();
+    await alice.page.locator("#message-dialog [data-cancel]").click();
+
+    // Whoever comes later sees the same.
+    await bob.page.reload();
+    await bob.online();
+    await bob.previews("Alice", "Alice recalled a message");
+    await bob.open("Alice");
+    await bob.told("Alice recalled a message");
+    await bob.message("lunch at one?").locator(".edited").waitFor();
+    await bob.message("lunch at one?").locator(".pinned").waitFor();
+    await reaction(bob, "lunch at one?", "👍 1");
+    await bob.message("yes").locator(".quote", { hasText: "lunch at one?" }).waitFor();
+    assert.deepEqual(await bob.texts(), await alice.texts());
+    // Only one's own messages are edited and recalled.
+    await bob.message("lunch at one?").getByRole("button", { name: "Actions" }).click();
+    assert.deepEqual(await bob.page.locator("#message-dialog [data-do]:visible").allTextContents(), ["Reply", "Unpin"]);
+    await bob.page.locator("#message-dialog [data-cancel]").click();
+    await picture(bob, "phone-changes");
+    await bob.fitsItsWidth();
+    await Promise.all([alice.leave(), bob.leave()]);
+  });
+
+  test("who is mentioned in a group sees it, and its owner recalls what others said", async () => {
+    const [alice, bob] = await pair("mention");
+    await alice.startGroup("Bridge", ["mention-bob"]);
+    await bob.open("Bridge");
+    await alice.say("@Bob and @nobody: report");
+    await bob.page.locator(".for-me mark", { hasText: "@Bob" }).waitFor();
+    assert.deepEqual(await bob.page.locator("#messages mark").allTextContents(), ["@Bob"]);
+    assert.equal(await alice.page.locator(".for-me").count(), 0);
+    await bob.say("something rude");
+    await alice.act("something rude", "Recall");
+    await bob.told("Alice recalled a message of Bob");
+    await bob.page.getByText("something rude").waitFor({ state: "detached" });
+    await alice.previews("Bridge", "You recalled a message");
+    await Promise.all([alice.leave(), bob.leave()]);
+  });
+
   test("people are added to a group and leave it", async () => {
     const [alice, bob] = await pair("members");
     await alice.startGroup("Deck", []);

@@ -115,6 +115,22 @@ export class Person {
     return this.page.locator(".message").filter({ has: this.page.locator(".text", { hasText: exactly }) });
   }
 
+  /** Opens the menu of a message and chooses: Reply, Edit, Pin, Unpin, Recall, or `React with …`. */
+  async act(text, choice) {
+    await this.message(text).getByRole("button", { name: "Actions" }).click();
+    await this.page.locator("#message-dialog").getByRole("button", { name: choice, exact: true }).click();
+  }
+
+  /** Waits until a line between the messages says this. */
+  told(words) {
+    return this.page.locator("#messages .system", { hasText: words }).waitFor();
+  }
+
+  /** Waits until the line of the list says this about what happened last. */
+  previews(title, words) {
+    return this.line(title).locator(".line-preview", { hasText: words }).waitFor();
+  }
+
   /** Waits until the message is shown. */
   sees(text) {
     return this.message(text).waitFor();

@@ -43,7 +43,7 @@ fn placed(last: u64, held_max: usize) -> (Order, Instant) {
 }
 
 fn popped(order: &mut Order, now: Instant) -> Vec<u64> {
-    std::iter::from_fn(|| order.pop(now)).map(|event| event.entry.seq.0).collect()
+    std::iter::from_fn(|| order.pop(now)).map(|(event, _)| event.entry.seq.0).collect()
 }
 
 fn interval(fetch: Option<Fetch>) -> Option<(u64, u64)> {
@@ -195,7 +195,7 @@ fn any_mixture_of_loss_and_disorder_heals() {
             }
             order.head(&bob(), Seq(told), now);
             if random.random_bool(0.5) {
-                got.extend(order.pop(now).map(|event| event.entry.seq.0));
+                got.extend(order.pop(now).map(|(event, _)| event.entry.seq.0));
             }
             if let Some(fetch) = order.poll(now) {
                 if random.random_bool(0.2) {

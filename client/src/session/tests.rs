@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proto::client_frame::AckMode;
-use proto::server_frame::{Ack, Event, Head, Limits, Pong};
+use proto::server_frame::{Ack, Event, Head, Limits, Overlay, Pong};
 use proto::{
     Body, ClientMessageId, Code, ConversationId, Entry, MessageId, NodeId, Seq, SessionRef, Timestamp,
 };
@@ -128,6 +128,25 @@ async fn starting_at_the_beginning_fetches_the_whole_log() {
     assert_eq!(fetched(&frames(&mut session, now)), [(1, 0)]);
     session.frame(page("bob", 1, 3), now);
     assert_eq!(events(&mut session, now), [1, 2, 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_became_of_a_fetched_message_is_told_right_after_it() {
+    let (mut session, now) = session(StartAt::Beginning);
+    frames(&mut session, now);
+    session.frame(delta(vec![state("bob", 3)], "c", false), now);
+    frames(&mut session, now);
+    let overlay = Overlay { seq: Seq(2), changed: Seq(3), ..Overlay::default() };
+    let ServerFrame::Page(mut page) = page("bob", 1, 3) else { unreachable!("a page") };
+    page.overlays = vec![overlay.clone()];
+    session.frame(ServerFrame::Page(page), now);
+    let notices: Vec<Notice> = std::iter::from_fn(|| session.next_notice(now))
+        .filter(|notice| !matches!(notice, Notice::Conversation(_)))
+        .collect();
+    let told = |seq| Notice::Event(Event { conversation: dm("bob"), entry: entry(seq) });
+    let overlaid = Notice::Overlay(dm("bob"), Box::new(overlay));
+    assert_eq!(notices, [told(1), told(2), overlaid, told(3)]);
+    assert!(!session.has_notice());
 }
 
 #[tokio::test(start_paused = true)]

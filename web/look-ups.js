@@ -1,0 +1,48 @@
+// What the page asks over HTTP about a conversation, because no frame tells it again. Should one fail, the next look at the
+// conversation makes it good.
+
+import { readEntries } from "./log.js";
+
+export class LookUps {
+  #api;
+  #me;
+  #changed;
+  #asked = new Set();
+
+  constructor(api, me, changed) {
+    this.#api = api;
+    this.#me = me;
+    this.#changed = changed;
+  }
+
+  /** How far the other of a direct conversation is: a receipt is told once, perhaps to nobody. */
+  async receipts({ id }, take) {
+    for (const receipt of await this.#api.receipts(id).catch(() => [])) take({ conversation: id, ...receipt });
+  }
+
+  async pins(conversation) {
+    const found = await this.#api.pins(conversation.id).catch(() => null);
+    if (!found) return;
+    conversation.pins = readEntries(found.messages, found.overlays, this.#me);
+    this.#changed();
+  }
+
+  /** Which role the user has in the group. */
+  async role(conversation) {
+    const member = await this.#api.member(conversation.id.slice("g.".length), this.#me).catch(() => null);
+    if (!member) return;
+    conversation.role = member.role;
+    this.#changed();
+  }
+
+  /** A message that another answers, once. */
+  async message(conversation, seq) {
+    const key = `${conversation.id} ${seq}`;
+    if (this.#asked.has(key)) return;
+    this.#asked.add(key);
+    const found = await this.#api.message(conversation.id, seq).catch(() => null);
+    if (!found) return;
+    for (const entry of readEntries(found.messages, found.overlays, this.#me)) conversation.quoted.set(entry.seq, entry);
+    this.#changed();
+  }
+}

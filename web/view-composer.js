@@ -1,0 +1,125 @@
+// The composer: a new message, an answer to one, or another text for one.
+
+import { byId, setText } from "./dom.js";
+import { words } from "./format.js";
+
+const LINES_MAX = 6;
+
+export class Composer {
+  #chat;
+  #names;
+  #sent;
+  #draft = byId("draft");
+
+  /** `sent` is called when something was said. */
+  constructor(chat, names, sent) {
+    this.#chat = chat;
+    this.#names = names;
+    this.#sent = sent;
+    byId("composer").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#send();
+    });
+    this.#draft.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && this.#chat.current.composing) this.#cancel();
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      this.#send();
+    });
+    this.#draft.addEventListener("input", () => this.#typed());
+    byId("composing-cancel").addEventListener("click", () => this.#cancel());
+  }
+
+  /** Another conversation is on screen. */
+  begin(conversation) {
+    this.#draft.value = conversation.draft;
+    this.#fit();
+  }
+
+  render(conversation) {
+    byId("composer").hidden = conversation.left;
+    const { composing } = conversation;
+    const message = composing && conversation.message(composing.seq);
+    // It may have been recalled meanwhile.
+    if (composing && (!message || message.state.recalled)) conversation.composing = null;
+    byId("composing").hidden = conversation.left || !conversation.composing;
+    if (!conversation.composing) {
+      setText(byId("composing-words"), "");
+      return;
+    }
+    const name = this.#names.of(message.sender);
+    setText(byId("composing-lead"), composing.kind === "edit" ? "Editing" : `Answering ${name}`);
+    setText(byId("composing-words"), words(message, (user) => this.#names.of(user)));
+  }
+
+  answer(seq) {
+    this.#compose({ kind: "reply", seq });
+  }
+
+  edit(seq, text) {
+    this.#compose({ kind: "edit", seq });
+    this.#fill(text);
+  }
+
+  #compose(composing) {
+    const conversation = this.#chat.current;
+    if (conversation.composing?.kind === "edit") this.#fill("");
+    conversation.composing = composing;
+    this.render(conversation);
+    this.#draft.focus();
+  }
+
+  #cancel() {
+    const conversation = this.#chat.current;
+    if (conversation.composing?.kind === "edit") this.#fill("");
+    conversation.composing = null;
+    this.render(conversation);
+    this.#draft.focus();
+  }
+
+  #send() {
+    const text = this.#draft.value.trim();
+    const conversation = this.#chat.current;
+    if (text === "" || !conversation) return;
+    const { composing } = conversation;
+    conversation.composing = null;
+    this.#fill("");
+    this.#sent();
+    if (composing?.kind === "edit") this.#sendEdit(conversation, composing.seq, text);
+    else this.#chat.say(conversation, text, { ...this.#mentions(conversation, text), ...answering(composing) });
+    this.#draft.focus();
+  }
+
+  #sendEdit(conversation, seq, text) {
+    const { mentions, ...kept } = conversation.message(seq).body;
+    if (text === kept.text) return;
+    // Everybody stays mentioned; who else is depends on the text.
+    const all = mentions?.all ? { all: true } : {};
+    const said = this.#mentions(conversation, text).mentions;
+    const body = { ...kept, text, ...(said || mentions?.all ? { mentions: { ...said, ...all } } : {}) };
+    this.#chat.change(conversation, seq, "edit", { body });
+  }
+
+  #mentions(conversation, text) {
+    const users = conversation.isGroup ? this.#names.mentionedIn(text).filter((user) => user !== this.#chat.me) : [];
+    return users.length > 0 ? { mentions: { users } } : {};
+  }
+
+  #typed() {
+    this.#chat.current.draft = this.#draft.value;
+    this.#fit();
+    if (this.#draft.value !== "") this.#chat.typing(this.#chat.current);
+  }
+
+  #fill(text) {
+    this.#draft.value = text;
+    this.#chat.current.draft = text;
+    this.#fit();
+  }
+
+  #fit() {
+    this.#draft.rows = Math.min(LINES_MAX, this.#draft.value.split("\n").length);
+  }
+}
+
+const answering = (composing) => (composing ? { reply_to: { seq: String(composing.seq) } } : {});

@@ -1,0 +1,117 @@
+// One message on the screen: what it says, what it answers, what became of it.
+
+import { element, setText } from "./dom.js";
+import { clock, hue, words } from "./format.js";
+import { pieces } from "./links.js";
+import { mentioning } from "./names.js";
+
+const QUOTE_MAX = 140;
+const TICKS = {
+  sending: ["…", "sending"],
+  sent: ["✓", "sent"],
+  delivered: ["✓✓", "delivered"],
+  read: ["✓✓", "read"],
+};
+const EVERYBODY = ["all", "everyone", "everybody"];
+
+/** Everything about a message that is shown, as plain values: another version is another element. */
+export function shown({ body, state, sender }, { chat, conversation, names }) {
+  const name = (user) => names.of(user);
+  const { mentions, reply_to: reply, forward } = body;
+  return {
+    text: words({ body, sender, state }, name),
+    quote: reply ? quote(chat, conversation, Number(reply.seq ?? 0), name) : null,
+    forwarded: forward ? `Forwarded${forward.sender ? ` from ${name(forward.sender)}` : ""}` : "",
+    handles: [...(mentions?.users ?? []).flatMap((user) => names.handles(user)), ...(mentions?.all ? EVERYBODY : [])],
+    isForMe: sender !== chat.me && Boolean(mentions?.all || mentions?.users?.includes(chat.me)),
+    isEdited: state.isEdited,
+    isPinned: state.pinned !== null,
+    reactions: state.reactions.map(({ reaction, count, users }) => ({
+      reaction, count, isMine: users.includes(chat.me), who: users.map(name).join(", "),
+    })),
+  };
+}
+
+function quote(chat, conversation, seq, name) {
+  const message = chat.message(conversation, seq);
+  if (!message) return { seq, who: "", text: "An earlier message" };
+  const text = words(message, name);
+  return { seq, who: message.state.recalled ? "" : name(message.sender), text: [...text].slice(0, QUOTE_MAX).join("") };
+}
+
+export function makeMessage({ own, name, sender, seq, time, shown: it }) {
+  return element("div", { class: `message ${own ? "own" : "other"}${it.isForMe ? " for-me" : ""}`, "data-seq": seq },
+    name && element("span", { class: "sender", "data-hue": hue(sender) }, name),
+    element("div", { class: "bubble" },
+      it.forwarded && element("span", { class: "forwarded quiet" }, it.forwarded),
+      it.quote && element("button", { type: "button", class: "quote", "data-quote": String(it.quote.seq) },
+        it.quote.who && element("strong", {}, it.quote.who), element("span", {}, it.quote.text)),
+      written(it.text, it.handles),
+      element("span", { class: "meta" },
+        it.isPinned && element("span", { class: "pinned", role: "img", "aria-label": "pinned", title: "pinned" }, "📌"),
+        it.isEdited && element("span", { class: "edited" }, "edited"),
+        element("time", { datetime: new Date(time).toISOString() }, clock(time)),
+        own && element("span", { class: "tick", role: "img" }),
+        element("button", { type: "button", class: "more", "data-menu": "", "aria-label": "Actions" }, "⋯"))),
+    it.reactions.length > 0 && element("div", { class: "reactions" }, ...it.reactions.map(chip)));
+}
+
+function chip({ reaction, count, isMine, who }) {
+  return element("button", {
+    type: "button", class: "chip", "data-reaction": reaction, "aria-pressed": String(isMine), title: who,
+    "aria-label": `${reaction} ${count}: ${who}`,
+  }, `${reaction} ${count}`);
+}
+
+/** A message that was refused for good. */
+export function makeFailed({ message }, again, discard) {
+  return element("div", { class: "message own failed" },
+    element("div", { class: "bubble" }, written(message.text)),
+    element("span", { class: "meta", role: "alert" },
+      element("span", { class: "tick", "data-state": "failed" }, `Not sent: ${message.problem}`),
+      element("button", { type: "button", class: "link", onclick: again }, "Try again"),
+      element("button", { type: "button", class: "link", onclick: discard }, "Discard")));
+}
+
+const NOT_DONE = { recall: "Not recalled", edit: "Not edited", react: "No reaction", pin: "Not pinned" };
+
+/** A change of a message that was refused for good. */
+export function makeFailedChange({ message }, discard) {
+  return element("div", { class: "system failed", role: "alert" },
+    `${NOT_DONE[message.name]}: ${message.problem} `,
+    element("button", { type: "button", class: "link", onclick: discard }, "Close"));
+}
+
+/** What changes about an own message after it was made. */
+export function progressState(progress, seq, time) {
+  return { progress, seq, state: `${progress} ${seq} ${clock(time)}` };
+}
+
+export function showProgress(message, { progress, seq, time }) {
+  const [mark, label] = TICKS[progress];
+  const tick = message.querySelector(".tick");
+  tick.dataset.state = progress;
+  tick.ariaLabel = label;
+  tick.title = label;
+  setText(tick, mark);
+  setText(message.querySelector("time"), clock(time));
+  message.classList.toggle("sending", progress === "sending");
+  if (seq) message.dataset.seq = seq;
+}
+
+/** What somebody wrote, with its addresses as links and its mentions marked. */
+function written(text, handles = []) {
+  const link = ({ text: shown, href }) => element("a", { href, target: "_blank", rel: "noopener noreferrer" }, shown);
+  const parts = pieces(text).flatMap((piece) => (piece.href ? link(piece) : marked(piece.text, mentioning(handles))));
+  return element("p", { class: "text", dir: "auto" }, ...parts);
+}
+
+function marked(text, mention) {
+  const parts = [];
+  let rest = text;
+  for (let found = mention?.exec(rest); found; found = mention.exec(rest)) {
+    parts.push(rest.slice(0, found.index), element("mark", { class: "mention" }, found[0]));
+    rest = rest.slice(found.index + found[0].length);
+  }
+  return [...parts, rest].filter((part) => part !== "");
+}
