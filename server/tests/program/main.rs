@@ -6,6 +6,7 @@ mod first_five_minutes;
 mod http;
 mod life_of_a_contact;
 mod life_of_a_group;
+mod life_of_a_message;
 mod moves_to_a_cluster;
 mod outages;
 mod process;
