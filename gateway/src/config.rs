@@ -18,6 +18,8 @@ pub struct GatewayConfig {
     pub proxies: TrustedProxies,
     /// Whether messages may be compressed, and how; `None`: it is not offered.
     pub compression: Option<Compression>,
+    /// How many sockets a user may have.
+    pub login_policy: LoginPolicy,
     /// Who is let in.
     pub admission: AdmissionLimits,
     /// What one session may do.
@@ -48,6 +50,17 @@ pub struct Compression {
     pub bytes_min: usize,
     /// How many times its size a message of a client may inflate to, if that is more than 16 KiB. Above: close 1009.
     pub ratio_max: u32,
+}
+
+/// How many sockets a user may have. The newest stays; the others are closed with 4409.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginPolicy {
+    /// As many as there are devices.
+    Many,
+    /// One of each kind of device. The kind is the device's name up to the first `-`.
+    OnePerKind,
+    /// One.
+    Exclusive,
 }
 
 /// Bounds that hold for the whole process, over all shards.

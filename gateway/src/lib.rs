@@ -50,8 +50,8 @@ mod wheel;
 
 pub use authenticator::{Authenticator, TicketFuture, TicketRedeemer, TicketRefusal};
 pub use config::{
-    AdmissionLimits, Compression, DrainPlan, GatewayConfig, MailboxLimits, Origins, RateLimit, SessionLimits,
-    Timeouts, UserRateLimits,
+    AdmissionLimits, Compression, DrainPlan, GatewayConfig, LoginPolicy, MailboxLimits, Origins, RateLimit,
+    SessionLimits, Timeouts, UserRateLimits,
 };
 pub use fallback::{FallbackFuture, HttpFallback, Peer, ResponseBody};
 pub use handover::{

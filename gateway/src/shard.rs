@@ -11,6 +11,7 @@
 
 mod accept;
 mod adopt;
+mod claims;
 mod clock;
 mod close;
 mod commands;
@@ -36,11 +37,13 @@ use std::sync::Arc;
 
 use bus::{Bus, NodeInbox};
 use bytes::Bytes;
+use hashbrown::HashMap;
 use proto::{NodeId, SessionRef, UserId};
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
 use tokio::sync::Notify;
 
+use self::claims::Claimed;
 use crate::admission::Admission;
 use crate::authenticator::Authenticator;
 use crate::config::{Compression, GatewayConfig};
@@ -90,6 +93,8 @@ pub(crate) struct Shard {
     /// Sessions whose interest must be in force before the next step.
     connecting: Vec<SessionKey>,
     answered: Vec<SessionKey>,
+    /// What sessions say against others of their users; only where users may not have many.
+    claims: HashMap<SessionKey, Claimed>,
     interest_changed: Rc<Notify>,
     /// Users without a session, by when they are forgotten.
     lingering: Lingering,
@@ -155,6 +160,7 @@ impl Shard {
             metrics: Metrics::register(),
             connecting: Vec::new(),
             answered: Vec::new(),
+            claims: HashMap::new(),
             interest_changed: Rc::default(),
             lingering: Lingering::new(),
             frozen: false,

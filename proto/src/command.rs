@@ -74,6 +74,13 @@ pub enum Request {
     Pins(ConversationId),
     /// Read everything that a message ever said.
     Versions(Position),
+    /// The session is the only one that its user may have, or of its kind: tell the others of the user.
+    Claim {
+        /// When it began.
+        began: Timestamp,
+        /// Only against devices of this kind.
+        kind: Option<DeviceId>,
+    },
     /// Do something to another user; answered with the `contact` that the other is then.
     Contact(UserId, ContactRequest),
 }
@@ -147,7 +154,7 @@ impl Request {
             Self::Heads(conversations) => conversations.first().cloned(),
             Self::Group(group, _) => Some(ConversationId::group(group)),
             Self::Contact(user, _) => Some(ConversationId::pair(sender, user)),
-            Self::Sync(_) | Self::Connected | Self::Disconnected => None,
+            Self::Sync(_) | Self::Connected | Self::Disconnected | Self::Claim { .. } => None,
         }
     }
 
@@ -166,6 +173,7 @@ impl Request {
             Self::Group(..) => "group",
             Self::Pins(_) => "pins",
             Self::Versions(_) => "versions",
+            Self::Claim { .. } => "claim",
             Self::Contact(..) => "contact",
         }
     }

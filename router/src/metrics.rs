@@ -71,7 +71,7 @@ pub(crate) struct Metrics {
 }
 
 /// The kinds of commands, in the order of [`kind_of`].
-const KINDS: [&str; 13] = [
+const KINDS: [&str; 14] = [
     "send",
     "fetch",
     "sync",
@@ -85,6 +85,7 @@ const KINDS: [&str; 13] = [
     "pins",
     "versions",
     "contact",
+    "claim",
 ];
 
 fn kind_of(request: &Request) -> usize {
@@ -102,6 +103,7 @@ fn kind_of(request: &Request) -> usize {
         Request::Pins(_) => 10,
         Request::Versions(_) => 11,
         Request::Contact(..) => 12,
+        Request::Claim { .. } => 13,
     }
 }
 

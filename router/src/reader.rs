@@ -12,10 +12,11 @@ mod sync;
 mod typing;
 
 use proto::command::Source;
+use proto::delivery::{Control, SessionClaim};
 use proto::server_frame::Nack;
 use proto::{
-    Code, Command, ConversationId, ConversationKind, Delivery, Payload, Reply, Request, Seq, ServerFrame,
-    Target, Timestamp,
+    Code, Command, ConversationId, ConversationKind, Delivery, DeviceId, Payload, Reply, Request, Seq,
+    ServerFrame, Target, Timestamp,
 };
 use store::{Store, StoreError};
 
@@ -87,6 +88,14 @@ pub fn refuse(command: &Command, refused: Refused) -> Delivery {
     reply(command, Reply::Frame(ServerFrame::Nack(nack)))
 }
 
+/// A session claims its place: all gateways of its user hear of it, its own too.
+pub fn claimed(command: &Command, began: Timestamp, kind: Option<DeviceId>) -> Vec<Delivery> {
+    let claim = SessionClaim { session: command.origin.session, began, kind };
+    let target = Target::User(command.origin.user.clone());
+    let told = Delivery { target, payload: Payload::Control(Control::Claim(claim)), trace: command.trace };
+    vec![told, reply(command, Reply::Settled)]
+}
+
 async fn answered(
     store: &Store,
     command: &Command,
@@ -139,6 +148,7 @@ async fn answered(
             let groups = store.groups_of(&command.origin.user).await?;
             Ok(vec![reply(command, Reply::Groups(groups))])
         }
+        Request::Claim { began, kind } => Ok(claimed(command, *began, kind.clone())),
         Request::Disconnected | Request::Send(_) | Request::Group(..) | Request::Contact(..) => {
             Ok(vec![reply(command, Reply::Settled)])
         }

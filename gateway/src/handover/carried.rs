@@ -19,6 +19,8 @@ pub(crate) struct Carried {
     pub(crate) deflate: bool,
     pub(crate) stage: Stage,
     pub(crate) device: DeviceId,
+    /// Since when it claims its place among others of its user; 0 where it does not.
+    pub(crate) began_ms: u64,
     pub(crate) unanswered: u16,
     pub(crate) bad_frames: u8,
     pub(crate) decoder: Decoder,
@@ -72,6 +74,7 @@ impl Carried {
         out.flag(self.deflate);
         self.stage.write(out);
         out.text(&self.device);
+        out.u64(self.began_ms);
         out.u16(self.unanswered);
         out.u8(self.bad_frames);
         self.decoder.carry(out);
@@ -97,6 +100,7 @@ impl Carried {
             deflate,
             stage: Stage::read(input)?,
             device: input.text(|text| DeviceId::parse(text).ok())?,
+            began_ms: input.u64()?,
             unanswered: input.u16()?,
             bad_frames: input.u8()?,
             decoder: Decoder::carried(deflate, input)?,
@@ -212,6 +216,7 @@ pub(crate) mod tests {
                 waiting: Some(vec![Sync { cursor: "c".to_owned(), open: vec![position] }]),
             },
             device: DeviceId::unnamed(),
+            began_ms: 1_790_000_000_000,
             unanswered: 2,
             bad_frames: 1,
             decoder: Decoder::with_deflate(Limits { message_bytes_max: 0, frames_per_message_max: 0 }),

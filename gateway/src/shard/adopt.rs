@@ -51,8 +51,10 @@ impl Shard {
             self.codecs = Some(Codecs::new(compression, &self.config.session));
         }
         let mut sessions = Vec::with_capacity(estate.sessions.len());
+        let mut began = Vec::with_capacity(estate.sessions.len());
         for (stream, carried) in estate.sessions {
             let key = carried.key;
+            began.push((key, carried.began_ms));
             match TcpStream::from_std(stream) {
                 Ok(stream) => {
                     let address = stream.peer_addr().ok().map(|peer| peer.ip());
@@ -68,6 +70,9 @@ impl Shard {
         self.sessions = Sessions::carried(sessions, estate.of.generation);
         for key in &keys {
             self.take_up(*key);
+        }
+        for (key, began_ms) in began {
+            self.restore_claim(key, began_ms);
         }
         for OfUser { user, groups } in estate.users {
             self.interest.groups_answered(&*self.inbox, &user, groups, Awaited::Nothing);

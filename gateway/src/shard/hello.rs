@@ -52,6 +52,8 @@ impl Shard {
         let before = std::mem::replace(&mut session.device, device);
         if let Some(user) = session.user.as_ref().filter(|_| before != session.device) {
             (self.presence)(user, Attendance::Renamed { from: &before, to: &session.device });
+            // Of another kind it stands against others.
+            self.claim_anew(key);
         }
     }
 

@@ -49,6 +49,7 @@ impl Shard {
         self.clock.read();
         for key in work.connecting {
             self.send_connected(key);
+            self.claim_place(key);
         }
         for key in work.answered {
             self.become_interested(key);
@@ -125,7 +126,7 @@ impl Shard {
             Control::JoinedGroup(group) => self.interest.joined(&*self.inbox, user, group),
             Control::LeftGroup(group) => self.interest.left(&*self.inbox, user, group),
             Control::Revoke(login) => self.revoke(user, login.as_ref()),
-            Control::Claim(_) => {}
+            Control::Claim(claim) => self.on_claim(user, claim),
         }
     }
 
@@ -144,6 +145,7 @@ impl Shard {
     /// Says farewell to the router and takes the session out of the tables; the interest in its user may linger.
     pub(super) fn lose_interest(&mut self, key: SessionKey, left: Leaving) {
         let Some(user) = left.user else { return };
+        self.claims.remove(&key);
         self.authenticated -= 1;
         (self.presence)(&user, Attendance::Left(&left.device));
         let (now, timeouts) = (self.clock.tick(), &self.config.timeouts);

@@ -176,6 +176,7 @@ impl Shard {
             deflate: session.flags.has(Flags::DEFLATE),
             stage: self.stage(&mut session),
             device: session.device,
+            began_ms: self.claimed_since(key),
             unanswered: session.unanswered,
             bad_frames: session.bad_frames,
             decoder: session.decoder,

@@ -70,8 +70,9 @@ impl Shard {
     }
 
     pub(super) fn arm_next(&mut self, key: SessionKey) {
+        let claim_due = self.claim_due(key);
         if let Some(session) = self.sessions.get_mut(key) {
-            let due = next_due(session, &self.config);
+            let due = next_due(session, &self.config).min(claim_due);
             arm(&mut self.wheel, session, key, due);
         }
     }
@@ -123,6 +124,7 @@ impl Shard {
                 self.check_unfinished(key, now);
                 self.check_unanswered(key, now);
                 self.check_connected(key, now);
+                self.check_claim(key, now);
                 self.check_silence(key, now);
             }
             Phase::AwaitingHello(_) | Phase::Closing(_) => {}

@@ -13,12 +13,12 @@ use bytes::Bytes;
 use gateway::proxy::{ToldBy, TrustedProxies};
 use gateway::{
     AdmissionLimits, Attendance, Authenticator, DrainPlan, DrainReport, Gateway, GatewayConfig, HttpFallback,
-    MailboxLimits, Origins, Peer, PresenceSink, RateLimit, ResponseBody, Running, SessionLimits,
+    LoginPolicy, MailboxLimits, Origins, Peer, PresenceSink, RateLimit, ResponseBody, Running, SessionLimits,
     TicketRefusal, Timeouts, UserRateLimits,
 };
 use http_body_util::{BodyExt as _, Full};
 use lifecycle::{Tasks, wall_clock_ms};
-use proto::delivery::{Class, Fanout};
+use proto::delivery::{Class, Control, Fanout, SessionClaim};
 use proto::server_frame::{Event, Head};
 use proto::{
     Body, ClientMessageId, Command, ConversationId, Delivery, Entry, GroupId, LoginId, MessageId, Partition,
@@ -47,11 +47,13 @@ pub struct Bench {
     _runtime: Option<tokio::runtime::Runtime>,
 }
 
-/// The head of the one conversation of a test that publishes by itself.
+/// What the backend keeps: the head of the one conversation of a test that publishes by itself, and how it misbehaves.
 #[derive(Default)]
 struct Heads {
     /// Zero while the test answers each `sync` itself.
     told: AtomicU64,
+    /// Claims that are still to be lost.
+    claims_lost: AtomicU64,
 }
 
 const UNLIMITED: RateLimit = RateLimit { per_second: 1_000_000, burst: 1_000_000 };
@@ -97,6 +99,7 @@ fn config() -> GatewayConfig {
         listen: "127.0.0.1:0".parse().unwrap(),
         shards: 1,
         origins: Origins::Same,
+        login_policy: LoginPolicy::Many,
         proxies: TrustedProxies { prefixes: Vec::new(), told_by: ToldBy::XForwardedFor },
         compression: None,
         admission: AdmissionLimits {
@@ -225,6 +228,18 @@ impl Bench {
     /// The seq of the newest durable event.
     pub fn persisted(&self) -> u64 {
         self.heads.told.load(Ordering::SeqCst) - 1
+    }
+
+    /// Loses the next claims of sessions.
+    pub fn lose_claims(&self, claims: u64) {
+        self.heads.claims_lost.store(claims, Ordering::SeqCst);
+    }
+
+    /// Waits until they are lost.
+    pub fn claims_are_lost(&self) {
+        crate::client::wait_for("claims", || {
+            (self.heads.claims_lost.load(Ordering::SeqCst) == 0).then_some(())
+        });
     }
 
     pub fn with_bus(limits: bus::Limits, change: impl FnOnce(&mut GatewayConfig)) -> Self {
@@ -403,7 +418,11 @@ pub fn event_frame(conversation: &ConversationId, seq: u64, text: &str) -> Serve
     ServerFrame::Event(Event { conversation: conversation.clone(), entry })
 }
 
-/// Answers `Connected` with the user's groups; hands everything else to the test.
+fn lose_one(left: &AtomicU64) -> bool {
+    left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+}
+
+/// Answers `Connected` with the user's groups, and claims as a router does; hands everything else to the test.
 async fn backend(
     queue: CommandQueue,
     bus: Bus,
@@ -429,6 +448,14 @@ async fn backend(
                 Request::Sync(_) if next_seq > 0 => {
                     let (conversation, last) = (direct("alice", "bob"), Seq(next_seq - 1));
                     Reply::Frame(ServerFrame::Head(Head { conversation, last }))
+                }
+                Request::Claim { .. } if lose_one(&heads.claims_lost) => continue,
+                Request::Claim { began, kind } => {
+                    let target = Target::User(command.origin.user.clone());
+                    let claim = Control::Claim(SessionClaim { session: origin, began, kind });
+                    let payload = Payload::Control(claim);
+                    bus.publish(&mut vec![Delivery { target, payload, trace: command.trace }]);
+                    Reply::Settled
                 }
                 Request::Disconnected => continue,
                 _ => {

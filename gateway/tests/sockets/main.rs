@@ -11,6 +11,7 @@ mod drain_tells_then_closes;
 mod every_order_of_connect_publish_disconnect;
 mod heartbeat_closes_vanished_peers;
 mod interest_follows_groups;
+mod one_session_where_the_policy_says_so;
 mod origins_are_checked;
 mod other_requests_reach_the_fallback;
 mod presence_is_told;

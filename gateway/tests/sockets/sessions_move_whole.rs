@@ -231,3 +231,19 @@ fn commands_that_are_not_answered_are_waited_for() {
     bench.reply(&command, Reply::Settled);
     assert_eq!(freezing.join().unwrap(), 0);
 }
+
+#[test]
+fn a_session_stands_where_it_stood_against_others_of_its_user() {
+    let mut bench = Bench::with(|config| config.login_policy = gateway::LoginPolicy::Exclusive);
+    let token = bench.token("alice", 3_600);
+    let mut phone = Client::with_token(bench.address, &token);
+    phone.expect_welcome();
+    phone.settle(&bench);
+    // Its claim was answered before anything moves.
+    assert_eq!(bench.moved(), 1);
+    phone.settle(&bench);
+    let mut laptop = Client::with_token(bench.address, &token);
+    laptop.expect_welcome();
+    assert_eq!(phone.closed(), 4409);
+    laptop.settle(&bench);
+}

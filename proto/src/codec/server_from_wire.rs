@@ -106,7 +106,7 @@ fn nack(wire: wire::Nack) -> Result<Nack, FrameError> {
 
 /// `nack.frame` as one of the names that are refused; empty when it is another.
 fn refused_frame(name: &str) -> &'static str {
-    const NAMES: [&str; 19] = [
+    const NAMES: [&str; 20] = [
         "hello",
         "send",
         "fetch",
@@ -126,6 +126,7 @@ fn refused_frame(name: &str) -> &'static str {
         "pins",
         "versions",
         "contact",
+        "claim",
     ];
     NAMES.into_iter().find(|known| *known == name).unwrap_or_default()
 }

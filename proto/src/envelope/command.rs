@@ -36,7 +36,7 @@ impl Command {
                              join_group, leave_group, add_members, remove_members, dismiss_group, edit_group, set_role, \
                              transfer_group, mute_members, mute_group, set_nickname, ask_to_join, answer_joins, \
                              invite_members, uninvite, make_link, end_link, join_by_link, pins, \
-                             versions, change_contact";
+                             versions, change_contact, session_began";
         let wire = wire::CommandEnvelope::decode(bytes).map_err(malformed)?;
         let source = match wire.source() {
             wire::command_envelope::Source::Client => Source::Client,

@@ -4,7 +4,7 @@ use wire::command_envelope::Request as Wire;
 
 use super::{contact_request, group_request, id, texts};
 use crate::codec::client;
-use crate::{ConversationId, FrameError, Request, wire};
+use crate::{ConversationId, DeviceId, FrameError, Request, Timestamp, wire};
 
 pub(super) fn to_wire(request: &Request) -> Wire {
     match request {
@@ -31,6 +31,10 @@ pub(super) fn to_wire(request: &Request) -> Wire {
         Request::Versions(at) => {
             Wire::Versions(wire::VersionsOf { conversation: at.conversation.to_string(), seq: at.seq.0 })
         }
+        Request::Claim { began, kind } => Wire::SessionBegan(wire::SessionBegan {
+            began: began.0,
+            kind: kind.as_ref().map(ToString::to_string).unwrap_or_default(),
+        }),
         Request::Contact(user, request) => Wire::ChangeContact(contact_request::to_wire(user, request)),
     }
 }
@@ -59,6 +63,13 @@ pub(super) fn from_wire(wire: Wire) -> Result<Request, FrameError> {
         Wire::Versions(wire) => {
             Request::Versions(client::position("versions", &wire.conversation, wire.seq)?)
         }
+        Wire::SessionBegan(wire) => Request::Claim {
+            began: Timestamp(wire.began),
+            kind: match wire.kind.as_str() {
+                "" => None,
+                text => Some(id("session_began", "kind", DeviceId::parse(text))?),
+            },
+        },
         Wire::ChangeContact(wire) => contact_request::from_wire(wire)?,
         wire => return group_request::from_wire(wire),
     })

@@ -56,6 +56,7 @@ fn request() -> impl Strategy<Value = Request> {
         1 => Just(Request::Connected),
         1 => Just(Request::Disconnected),
         3 => (group_id(), group_request().boxed()).prop_map(|(group, request)| Request::Group(group, request)),
+        1 => (time(), option::of(device_id())).prop_map(|(began, kind)| Request::Claim { began, kind }),
         3 => (user_id(), contact_request()).prop_map(|(user, request)| Request::Contact(user, request)),
     ]
 }

@@ -58,6 +58,11 @@ impl Incarnation<'_> {
             self.read_heads(&command, conversations);
             return;
         }
+        if let Request::Claim { began, kind } = &command.request {
+            // Needs nothing of the store, so it is never refused.
+            self.deliveries.append(&mut reader::claimed(&command, *began, kind.clone()));
+            return;
+        }
         let Some(id) = command.conversation() else {
             self.ask_reader(command, None);
             return;

@@ -2,8 +2,8 @@
 
 use gateway::proxy::{Prefix, ToldBy, TrustedProxies};
 use gateway::{
-    AdmissionLimits, Compression, DrainPlan, GatewayConfig, MailboxLimits, Origins, RateLimit, SessionLimits,
-    Timeouts, UserRateLimits,
+    AdmissionLimits, Compression, DrainPlan, GatewayConfig, LoginPolicy, MailboxLimits, Origins, RateLimit,
+    SessionLimits, Timeouts, UserRateLimits,
 };
 
 use super::reader::Reader;
@@ -14,10 +14,16 @@ pub(super) fn read(reader: &Reader) -> GatewayConfig {
         0 => std::thread::available_parallelism().map_or(1, |cores| cores.get().min(64)),
         shards => shards,
     };
+    let policies = [
+        ("many", LoginPolicy::Many),
+        ("one_per_kind", LoginPolicy::OnePerKind),
+        ("exclusive", LoginPolicy::Exclusive),
+    ];
     let config = GatewayConfig {
         listen: reader.address("public.listen"),
         shards,
         origins: origins(reader),
+        login_policy: reader.choice("gateway.login_policy", &policies),
         proxies: proxies(reader),
         compression: compression(reader),
         admission: AdmissionLimits {

@@ -19,3 +19,4 @@ mod stand;
 mod starts_without_arguments;
 mod stops_in_order;
 mod trusts_other_issuers;
+mod two_devices_or_one;

@@ -113,6 +113,23 @@ impl Socket {
         }
     }
 
+    /// The code of the close frame, if it comes within a moment; whatever else comes is read away.
+    pub fn closed_by_now(&mut self) -> Option<u16> {
+        self.0.get_ref().set_read_timeout(Some(Duration::from_millis(20))).expect("a time-out");
+        let code = loop {
+            match self.0.read() {
+                Ok(Message::Close(close)) => break Some(close.expect("a reason").code.into()),
+                Ok(_) => {}
+                Err(tungstenite::Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    break None;
+                }
+                Err(error) => panic!("{error}"),
+            }
+        };
+        self.0.get_ref().set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        code
+    }
+
     /// Reads to the close frame; gives its code.
     pub fn close_code(mut self) -> u16 {
         loop {

@@ -1,0 +1,165 @@
+//! Users who may have one session, or one for each kind of device: the newest stays.
+//!
+//! ```text
+//! interest in the user in force ─► session_began ─► router ─► claim, on the user's subject ─► every gateway of the user
+//!                                                     ▲                                        │ began before: closes, 4409
+//!                                                     └── session_began of its own ◄───────────┘ began after
+//! ```
+//!
+//! Each session claims its place only after it hears the claims of others, so of two the later one to claim is heard by the
+//! other; and who hears the claim of an older one claims again. So of any two one hears of the other and is the older, or
+//! makes the older one hear. Which is the newer is the same for everybody: the time at which it began, then its number.
+//!
+//! A session that names no device may do so soon: where kinds count, it claims nothing for as long as a first `hello` is
+//! waited for. From then on it stands against others without a name.
+//!
+//! **Guarantees.** Once claims have arrived, one session is left. A claim is sent again until it is heard by whoever sent
+//! it, and after a gap on the bus all claim again.
+//!
+//! **Does not** compare clocks of gateways: of two that began at nearly the same time, the one with the clock that is behind
+//! may lose.
+
+use proto::delivery::SessionClaim;
+use proto::{CloseCode, DeviceId, Request, Timestamp, UserId};
+
+use super::Shard;
+use crate::config::LoginPolicy;
+use crate::session::{Session, SessionKey};
+use crate::wheel::Tick;
+
+/// The pause after a try that nothing is heard of doubles so many times.
+const DOUBLINGS: u8 = 6;
+
+/// What a session says against others of its user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Claimed {
+    began: Timestamp,
+    kind: Option<DeviceId>,
+    /// When it is said, or said again because nothing was heard of it; [`Tick::NEVER`] once it was.
+    due: Tick,
+    tries: u8,
+}
+
+impl Shard {
+    /// Says that the session is there, against others.
+    pub(super) fn claim_place(&mut self, key: SessionKey) {
+        let now = self.clock.tick();
+        let Some(session) = self.sessions.get(key).filter(|session| session.user.is_some()) else { return };
+        let Some(kind) = self.kind_for(session) else { return };
+        // Soon it says what it is, and must not end others meanwhile.
+        let waits = kind.is_some() && session.device == DeviceId::unnamed();
+        let due = if waits { now.after(self.config.timeouts.hello) } else { now };
+        let began = self.clock.wall();
+        let own = self.claims.entry(key).or_insert(Claimed { began, kind, due, tries: 0 });
+        own.tries = 0;
+        if own.due == Tick::NEVER {
+            own.due = now;
+        }
+        let due = own.due;
+        if due <= now {
+            self.send_claim(key);
+        } else {
+            self.arm(key, due);
+        }
+    }
+
+    /// The session is of another kind from now on.
+    pub(super) fn claim_anew(&mut self, key: SessionKey) {
+        if self.config.login_policy == LoginPolicy::OnePerKind {
+            self.claims.remove(&key);
+            self.connecting.push(key);
+            self.interest_changed.notify_one();
+        }
+    }
+
+    /// When the session began, in Unix milliseconds, as far as it was said; 0: it was not.
+    pub(super) fn claimed_since(&self, key: SessionKey) -> u64 {
+        self.claims
+            .get(&key)
+            .filter(|own| own.tries > 0 || own.due == Tick::NEVER)
+            .map_or(0, |own| own.began.0)
+    }
+
+    /// A session of another process goes on here, and stands where it stood.
+    pub(super) fn restore_claim(&mut self, key: SessionKey, began_ms: u64) {
+        let Some(session) = self.sessions.get(key).filter(|session| session.user.is_some()) else { return };
+        let Some(kind) = self.kind_for(session) else { return };
+        if began_ms > 0 {
+            let own = Claimed { began: Timestamp(began_ms), kind, due: Tick::NEVER, tries: 0 };
+            self.claims.insert(key, own);
+        } else {
+            self.connecting.push(key);
+            self.interest_changed.notify_one();
+        }
+    }
+
+    /// When a claim of the session is due.
+    pub(super) fn claim_due(&self, key: SessionKey) -> Tick {
+        self.claims.get(&key).map_or(Tick::NEVER, |own| own.due)
+    }
+
+    pub(super) fn check_claim(&mut self, key: SessionKey, now: Tick) {
+        if self.claim_due(key) <= now {
+            self.send_claim(key);
+        }
+    }
+
+    fn send_claim(&mut self, key: SessionKey) {
+        let (now, pause) = (self.clock.tick(), self.config.timeouts.connected_retry);
+        let Some(own) = self.claims.get_mut(&key) else { return };
+        own.due = now.after(pause * (1 << own.tries.min(DOUBLINGS)));
+        own.tries = own.tries.saturating_add(1);
+        let (due, request) = (own.due, Request::Claim { began: own.began, kind: own.kind.clone() });
+        // A busy bus is what the timer is for.
+        let _ = self.send_command(key, request);
+        self.arm(key, due);
+    }
+
+    /// A session of the user claims its place.
+    pub(super) fn on_claim(&mut self, user: &UserId, claim: &SessionClaim) {
+        let slots = self.interest.of_user(user).to_vec();
+        for slot in slots {
+            let Some(key) = self.sessions.key_at(slot) else { continue };
+            let session = self.session_ref(key);
+            let Some(own) = self.claims.get_mut(&key).filter(|own| own.kind == claim.kind) else { continue };
+            let own_place = (own.began.0, session.node.0, session.session);
+            let place = (claim.began.0, claim.session.node.0, claim.session.session);
+            if own_place == place {
+                own.due = Tick::NEVER;
+            } else if own.tries == 0 && own.due != Tick::NEVER {
+                // One that has not claimed yet will, and then hears what it must.
+            } else if own_place < place {
+                self.close(key, CloseCode::Replaced, "a newer login took this one's place");
+            } else {
+                self.send_claim(key);
+            }
+        }
+    }
+
+    /// What the session stands against: `Some(None)` all others, `None` nobody.
+    fn kind_for(&self, session: &Session) -> Option<Option<DeviceId>> {
+        match self.config.login_policy {
+            LoginPolicy::Many => None,
+            LoginPolicy::OnePerKind => Some(Some(kind_of(&session.device))),
+            LoginPolicy::Exclusive => Some(None),
+        }
+    }
+}
+
+/// `phone` of `phone-3f2a`.
+fn kind_of(device: &DeviceId) -> DeviceId {
+    let kind = device.as_str().split('-').next().unwrap_or_default();
+    DeviceId::parse(kind).unwrap_or_else(|_| device.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_is_what_comes_before_the_first_dash() {
+        for (device, kind) in [("phone-3f2a", "phone"), ("web", "web"), ("tv-a-b", "tv"), ("-x", "-x")] {
+            assert_eq!(kind_of(&DeviceId::parse(device).unwrap()).as_str(), kind);
+        }
+    }
+}
