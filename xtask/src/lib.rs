@@ -8,6 +8,7 @@
 //! **Limits.** Reads the sources as text: a scanner for strings and comments, no parser of Rust.
 
 pub mod autobahn;
+pub mod bench;
 pub mod browser;
 pub mod chaos;
 pub mod check;
@@ -15,6 +16,7 @@ pub mod cluster;
 pub mod crash_rounds;
 pub mod inventory;
 pub mod machine;
+pub mod million;
 pub mod programs;
 pub mod proxy;
 pub mod random;
@@ -23,4 +25,5 @@ pub mod rust_text;
 pub mod services;
 pub mod stop;
 pub mod stopwatch;
+pub mod table;
 pub mod tree;

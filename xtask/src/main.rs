@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::check::Outcome;
-use xtask::{autobahn, chaos, cluster, crash_rounds, record, services};
+use xtask::{autobahn, bench, chaos, cluster, crash_rounds, million, record, services};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Chores of the Tidegate workspace")]
@@ -34,6 +34,12 @@ enum Chore {
     Chaos(chaos::Arguments),
     /// Measures everything that the project claims, into bench-results/<date>-<name>
     Record(record::Arguments),
+    /// Measures rows of the table in bench-results/README.md, against each server that is there
+    Bench(bench::Arguments),
+    /// Holds a million sockets on this machine
+    Million(million::Arguments),
+    /// Writes bench-results/README.md from the records
+    Table,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -57,5 +63,8 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::CrashRounds(arguments) => crash_rounds::main(&arguments),
         Chore::Chaos(arguments) => chaos::main(&arguments),
         Chore::Record(arguments) => record::main(&arguments),
+        Chore::Bench(arguments) => bench::main(&arguments),
+        Chore::Million(arguments) => million::main(&arguments),
+        Chore::Table => xtask::table::main(),
     }
 }

@@ -1,6 +1,7 @@
 //! The two programs that measurements need, built and found: `tidegate` and `loadtest`.
 
 mod generator;
+pub(crate) mod key;
 pub(crate) mod server;
 
 use std::io::Read as _;

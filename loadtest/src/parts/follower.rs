@@ -14,7 +14,7 @@ use crate::clock::{Clock, MILLISECOND, Nanos, SECOND, machine};
 use crate::engine::{Engine, Listener};
 
 /// The longest wait for sockets between two looks at what the lead says.
-const TURN: Duration = Duration::from_millis(5);
+const TURN: Duration = Duration::from_millis(20);
 /// The longest wait for an assignment.
 const ASSIGNMENT: Nanos = 3600 * SECOND;
 /// Between two ticks while a run comes to its end, so that it ends soon.

@@ -1,0 +1,156 @@
+//! A server of one's own, of any of the three kinds.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use serde_json::json;
+
+use crate::machine::on_path;
+use crate::programs::{Programs, Server as Tidegate, key, tail};
+use crate::stopwatch::Stopwatch;
+use crate::table::Server;
+
+/// The longest that a start may take.
+const START_MAX: Duration = Duration::from_secs(30);
+
+/// A server that runs. Dropping it ends it.
+#[derive(Debug)]
+pub(super) enum Peer {
+    Tidegate(Tidegate),
+    Other(Other),
+}
+
+/// Anything but Tidegate.
+#[derive(Debug)]
+pub(super) struct Other {
+    process: Child,
+    address: SocketAddr,
+    key_file: PathBuf,
+    version: Option<String>,
+}
+
+impl Peer {
+    /// Starts one with its data and its log in `folder`; `None`: it is not installed.
+    pub fn start(
+        programs: &Programs,
+        (server, settings): (Server, &BTreeMap<String, String>),
+        folder: &Path,
+        centrifugo: Option<&Path>,
+    ) -> anyhow::Result<Option<Self>> {
+        let address = TcpListener::bind("127.0.0.1:0").context("a free port")?.local_addr()?;
+        let key_file = folder.join("signing.key");
+        match server {
+            Server::Tidegate => {
+                let settings: Vec<(&str, &str)> =
+                    settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+                Ok(Some(Self::Tidegate(programs.server(folder, &settings)?)))
+            }
+            Server::Raw => {
+                let mut command = Command::new(programs.loadtest());
+                command.args(["rawserver", "--listen", &address.to_string()]);
+                Other::start(command, folder, (address, key_file, None)).map(|other| Some(Self::Other(other)))
+            }
+            Server::Centrifugo => {
+                let Some(program) = centrifugo.map(Path::to_owned).or_else(|| on_path("centrifugo")) else {
+                    return Ok(None);
+                };
+                let config = folder.join("centrifugo.json");
+                std::fs::write(&config, settings_of_centrifugo(address))?;
+                key::write(&key_file)?;
+                let mut command = Command::new(&program);
+                command.arg("--config").arg(&config);
+                let version = Command::new(&program).arg("version").output().ok();
+                let version = version.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+                Other::start(command, folder, (address, key_file, version))
+                    .map(|other| Some(Self::Other(other)))
+            }
+        }
+    }
+
+    pub fn id(&self) -> u32 {
+        match self {
+            Self::Tidegate(server) => server.id(),
+            Self::Other(other) => other.process.id(),
+        }
+    }
+
+    pub fn url(&self) -> String {
+        match self {
+            Self::Tidegate(server) => server.url(),
+            Self::Other(other) => format!("ws://{}", other.address),
+        }
+    }
+
+    pub fn key_file(&self) -> PathBuf {
+        match self {
+            Self::Tidegate(server) => server.key_file(),
+            Self::Other(other) => other.key_file.clone(),
+        }
+    }
+
+    /// What it says of itself, where it is not built here.
+    pub fn version(&self) -> Option<&str> {
+        match self {
+            Self::Tidegate(_) => None,
+            Self::Other(other) => other.version.as_deref(),
+        }
+    }
+}
+
+impl Other {
+    fn start(
+        mut command: Command,
+        folder: &Path,
+        (address, key_file, version): (SocketAddr, PathBuf, Option<String>),
+    ) -> anyhow::Result<Self> {
+        let log = folder.join("server.log");
+        let process = command
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(File::create(folder.join("server.out"))?)
+            .stderr(File::create(&log)?)
+            .spawn()
+            .with_context(|| command.get_program().to_string_lossy().into_owned())?;
+        let mut other = Self { process, address, key_file, version };
+        let began = Stopwatch::start();
+        while TcpStream::connect(address).is_err() {
+            if let Some(status) = other.process.try_wait()? {
+                bail!("the server ended by itself ({status}): {}", tail(&log));
+            }
+            if began.elapsed() > START_MAX {
+                bail!("the server does not listen: {}", tail(&log));
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(other)
+    }
+}
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        // It may have ended already; there is nobody to tell.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// As docs/BENCHMARKS.md says.
+fn settings_of_centrifugo(address: SocketAddr) -> String {
+    let namespace = |name: &str| {
+        json!({
+            "name": name, "history_size": 100, "history_ttl": "60s",
+            "allow_subscribe_for_client": true, "allow_publish_for_client": true,
+        })
+    };
+    let settings = json!({
+        "http_server": { "address": address.ip().to_string(), "port": address.port().to_string() },
+        "client": { "token": { "hmac_secret_key": key::KEY } },
+        "channel": { "namespaces": [namespace("u"), namespace("g")] },
+    });
+    settings.to_string()
+}
