@@ -9,6 +9,7 @@ use std::time::Duration;
 use proto::{DeviceId, Encoding};
 
 use crate::Backoff;
+use crate::tls::Trust;
 
 type TokenFuture = Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;
 
@@ -56,8 +57,10 @@ pub enum StartAt {
 /// How one [`crate::Client`] behaves.
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
-    /// `ws://host[:port][/path]`.
+    /// `ws://host[:port][/path]`, or `wss://…`.
     pub url: String,
+    /// Whom to believe to be the server of a `wss://` URL; `None`: whom the system trusts.
+    pub trust: Option<Trust>,
     /// Proof of identity.
     pub tokens: TokenSource,
     /// The device that this is; `None` for the server's default.
@@ -89,6 +92,7 @@ impl ClientConfig {
     pub fn new(url: impl Into<String>, tokens: TokenSource) -> Self {
         Self {
             url: url.into(),
+            trust: None,
             tokens,
             device: None,
             encoding: Encoding::Json,

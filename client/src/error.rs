@@ -14,6 +14,12 @@ pub enum ConnectError {
         /// What is wrong with it.
         problem: String,
     },
+    /// Nobody can be trusted to be the server; fix what is trusted, or the URL.
+    #[error("no encrypted connection can be tried")]
+    Trust(#[from] crate::tls::TrustError),
+    /// The server is not the one that is trusted, or does not speak TLS.
+    #[error("the server did not prove who it is")]
+    Tls(#[source] std::io::Error),
     /// The network said no; trying again may help.
     #[error("the network failed")]
     Io(#[from] std::io::Error),
@@ -51,6 +57,7 @@ impl ConnectError {
         matches!(
             self,
             Self::Url { .. }
+                | Self::Trust(_)
                 | Self::Unauthenticated
                 | Self::Ended
                 | Self::Closed(Some(CloseCode::Forbidden | CloseCode::Replaced))

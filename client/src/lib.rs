@@ -12,7 +12,7 @@
 //! - [`Notices`] has every event of every conversation once, in rising `seq`, from where [`StartAt`] says. Whoever applies
 //!   changes in that order, and overlays where they come, has every message as it is now.
 //!
-//! **Does not** keep anything on disk, speak TLS, or log a token or a body.
+//! **Does not** keep anything on disk, or log a token or a body.
 //!
 //! **Limits.** [`ClientConfig::unacknowledged_max`] sends, [`ClientConfig::held_max`] events; a reader of [`Notices`]
 //! that is too slow makes the client let go of events and fetch them later.
@@ -27,6 +27,7 @@ mod order;
 mod outbox;
 mod session;
 mod socket;
+pub mod tls;
 mod url;
 
 pub use backoff::Backoff;

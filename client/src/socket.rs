@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 
 use fastwebsockets::{FragmentCollectorRead, Frame, OpCode, Payload, Role, WebSocketError, WebSocketWrite};
 use proto::{CloseCode, Encoding, FrameError, ServerFrame};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Chain};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, Chain, ReadHalf, WriteHalf};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::handshake::Upgrade;
+use crate::tls::{Trust, server_name};
 use crate::{ClientConfig, ConnectError, ServerUrl};
 
 /// The largest message that a server may send: a full page with room for its envelope, as JSON.
@@ -27,7 +27,12 @@ pub(crate) enum Incoming {
     Close(Option<CloseCode>),
 }
 
-type ReadStream = Chain<Cursor<Vec<u8>>, OwnedReadHalf>;
+/// TCP, or TLS over it.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+type AnyStream = Box<dyn Stream>;
+type ReadStream = Chain<Cursor<Vec<u8>>, ReadHalf<AnyStream>>;
 
 /// The receiving half.
 pub(crate) struct Reader {
@@ -37,7 +42,7 @@ pub(crate) struct Reader {
 
 /// The sending half.
 pub(crate) struct Writer {
-    frames: WebSocketWrite<OwnedWriteHalf>,
+    frames: WebSocketWrite<WriteHalf<AnyStream>>,
     encoding: Encoding,
 }
 
@@ -45,10 +50,12 @@ pub(crate) struct Writer {
 pub(crate) async fn open(config: &ClientConfig) -> Result<(Reader, Writer), ConnectError> {
     let url = ServerUrl::parse(&config.url)?;
     let token = config.tokens.get().await.map_err(ConnectError::Token)?;
-    let mut stream = connect(config, &url).await?;
+    let stream = connect(config, &url).await?;
     stream.set_nodelay(true)?;
+    let mut stream = encrypted(config, &url, stream).await?;
     let upgrade = Upgrade::new(config.encoding);
     stream.write_all(&upgrade.request(&url, &token)).await?;
+    stream.flush().await?;
     let mut received = Vec::with_capacity(512);
     let taken = loop {
         if stream.read_buf(&mut received).await? == 0 {
@@ -59,7 +66,7 @@ pub(crate) async fn open(config: &ClientConfig) -> Result<(Reader, Writer), Conn
         }
     };
     let early = Cursor::new(received.split_off(taken));
-    let (read, write) = stream.into_split();
+    let (read, write) = tokio::io::split(stream);
     let (mut read, mut write) = fastwebsockets::after_handshake_split(early.chain(read), write, Role::Client);
     read.set_auto_close(false);
     read.set_auto_pong(false);
@@ -79,6 +86,22 @@ async fn connect(config: &ClientConfig, url: &ServerUrl) -> Result<TcpStream, Co
     }
     let nothing = || std::io::Error::new(std::io::ErrorKind::NotFound, "the host name has no address");
     Err(failure.unwrap_or_else(nothing).into())
+}
+
+async fn encrypted(
+    config: &ClientConfig,
+    url: &ServerUrl,
+    stream: TcpStream,
+) -> Result<AnyStream, ConnectError> {
+    if !url.tls {
+        return Ok(Box::new(stream));
+    }
+    let name = server_name(&url.host)?;
+    let trust = match &config.trust {
+        Some(trust) => trust.clone(),
+        None => Trust::system()?,
+    };
+    Ok(Box::new(trust.connector().connect(name, stream).await.map_err(ConnectError::Tls)?))
 }
 
 async fn connect_to(config: &ClientConfig, address: SocketAddr) -> std::io::Result<TcpStream> {
@@ -124,16 +147,22 @@ impl Writer {
             Encoding::Json => Frame::text(payload),
             Encoding::Proto => Frame::binary(payload),
         };
-        self.frames.write_frame(frame).await
+        self.write(frame).await
     }
 
     /// Answers a ping.
     pub(crate) async fn pong(&mut self, payload: Vec<u8>) -> Result<(), WebSocketError> {
-        self.frames.write_frame(Frame::pong(payload.into())).await
+        self.write(Frame::pong(payload.into())).await
     }
 
     /// Says goodbye.
     pub(crate) async fn close(&mut self, code: CloseCode) -> Result<(), WebSocketError> {
-        self.frames.write_frame(Frame::close(code.number(), b"")).await
+        self.write(Frame::close(code.number(), b"")).await
+    }
+
+    async fn write(&mut self, frame: Frame<'_>) -> Result<(), WebSocketError> {
+        self.frames.write_frame(frame).await?;
+        // TLS keeps what it could not write at once.
+        self.frames.flush().await
     }
 }

@@ -4,12 +4,15 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::proxy::TrustedProxies;
+use crate::tls::Tls;
 
 /// Everything a gateway needs to know.
 #[derive(Clone, Debug)]
 pub struct GatewayConfig {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where TLS is spoken, if it is.
+    pub tls: Option<TlsPort>,
     /// Shards: one thread, listener and bus node each. Usually one per core.
     pub shards: usize,
     /// Which web pages may open sockets.
@@ -30,6 +33,17 @@ pub struct GatewayConfig {
     pub timeouts: Timeouts,
     /// How the gateway goes away.
     pub drain: DrainPlan,
+}
+
+/// Where and how TLS is spoken.
+#[derive(Clone, Debug)]
+pub struct TlsPort {
+    /// A port of its own; `None`: the public port speaks TLS, and nothing else.
+    pub listen: Option<SocketAddr>,
+    /// Who the server is.
+    pub tls: Tls,
+    /// What part of a shard's time handshakes may take, in percent.
+    pub handshakes_percent: u8,
 }
 
 /// Which `Origin` headers are accepted. A request without one comes from no web page and is always accepted.
@@ -154,7 +168,7 @@ pub struct MailboxLimits {
 /// When sockets are found dead, or out of time. Told to a tenth of a second.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
-    /// For the head of an HTTP request, the handshake among them.
+    /// For the head of an HTTP request, the handshake among them; and before it for that of TLS.
     pub handshake: Duration,
     /// For the first `hello`, when the handshake carried no proof. Then: close 4401.
     pub hello: Duration,

@@ -45,13 +45,14 @@ mod running;
 mod session;
 mod shard;
 mod socket;
+pub mod tls;
 pub mod websocket;
 mod wheel;
 
 pub use authenticator::{Authenticator, TicketFuture, TicketRedeemer, TicketRefusal};
 pub use config::{
     AdmissionLimits, Compression, DrainPlan, GatewayConfig, LoginPolicy, MailboxLimits, Origins, RateLimit,
-    SessionLimits, Timeouts, UserRateLimits,
+    SessionLimits, Timeouts, TlsPort, UserRateLimits,
 };
 pub use fallback::{FallbackFuture, HttpFallback, Peer, ResponseBody};
 pub use handover::{

@@ -2,6 +2,7 @@
 //! that nothing on the path of a message touches memory that another core writes.
 
 use crate::admission::Admission;
+use crate::tls;
 
 /// Every metric of this crate: name, kind, help.
 pub const INVENTORY: &[(&str, &str, &str)] = &[
@@ -58,6 +59,15 @@ pub const INVENTORY: &[(&str, &str, &str)] = &[
     ("gateway_deliveries_total", "counter", "deliveries taken from the bus"),
     ("gateway_gaps_total", "counter", "times the bus lost deliveries and all sessions were told to resync"),
     ("gateway_pings_total", "counter", "pings sent to silent peers"),
+    ("gateway_tls_connections", "gauge", "connections with TLS, in their handshake or after it"),
+    ("gateway_tls_handshakes_total", "counter", "TLS handshakes, by outcome"),
+    (
+        "gateway_tls_handshake_busy_microseconds_total",
+        "counter",
+        "time that TLS handshakes took of the shards",
+    ),
+    ("gateway_tls_reloads_total", "counter", "certificates that had changed on disk, by outcome"),
+    ("gateway_tls_certificate_expires_seconds", "gauge", "when the certificate in use ends, Unix time"),
     ("gateway_drain_told_total", "counter", "sessions told to go away by a drain"),
     ("gateway_drain_closed_total", "counter", "sessions closed by a drain"),
     ("gateway_drain_abandoned_total", "counter", "sessions cut off at the end of a drain"),
@@ -127,6 +137,7 @@ pub(crate) struct Metrics {
     mailbox_bytes: Level,
     connections: metrics::Gauge,
     names_remembered: metrics::Gauge,
+    tls_connections: metrics::Gauge,
 }
 
 /// What there is of everything that comes and goes, in one shard.
@@ -167,6 +178,7 @@ impl Metrics {
             mailbox_bytes: Level::of(metrics::gauge!("gateway_mailbox_bytes")),
             connections: metrics::gauge!("gateway_connections"),
             names_remembered: metrics::gauge!("gateway_names_remembered"),
+            tls_connections: metrics::gauge!("gateway_tls_connections"),
         }
     }
 
@@ -182,6 +194,7 @@ impl Metrics {
     pub(crate) fn tell_process(&self, admission: &Admission) {
         self.connections.set(admission.connections() as f64);
         self.names_remembered.set(admission.remembered() as f64);
+        self.tls_connections.set(tls::connections() as f64);
     }
 }
 

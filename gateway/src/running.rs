@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::admission::Admission;
 use crate::authenticator::Authenticator;
-use crate::config::GatewayConfig;
+use crate::config::{GatewayConfig, TlsPort};
 use crate::fallback::HttpFallback;
 use crate::handover::{Estate, Handover, Inherited};
 use crate::listener;
@@ -23,6 +23,7 @@ pub struct Gateway;
 /// A gateway that listens. It ends when its [`Tasks`] drain.
 pub struct Running {
     address: SocketAddr,
+    tls: Option<SocketAddr>,
     /// One from each shard, when it has drained.
     reports: Vec<oneshot::Receiver<DrainReport>>,
     handover: Handover,
@@ -107,12 +108,14 @@ impl Parts<'_> {
         places: Vec<(TcpListener, Option<Estate>)>,
     ) -> Result<Running, StartError> {
         let shards = places.len();
+        let (tls, tls_listeners) = tls_ports(&config, address, shards)?;
         let admission = Admission::new(config.admission);
         let config = Arc::new(config);
         let mut reports = Vec::with_capacity(shards);
         let (handover, orders) = Handover::new(shards);
         let mut begun = Vec::with_capacity(shards);
-        for (number, ((listener, estate), orders)) in places.into_iter().zip(orders).enumerate() {
+        let places = places.into_iter().zip(tls_listeners).zip(orders);
+        for (number, (((listener, estate), tls_listener), orders)) in places.enumerate() {
             let (report, told) = oneshot::channel();
             reports.push(told);
             let (begins, has_begun) = oneshot::channel();
@@ -126,6 +129,7 @@ impl Parts<'_> {
                 admission: Arc::clone(&admission),
                 tasks: self.tasks.clone(),
                 listener,
+                tls_listener,
                 estate,
                 orders,
                 begins,
@@ -135,8 +139,26 @@ impl Parts<'_> {
                 .thread_with_runtime(&format!("gateway-{number}"), move || shard::run(start))
                 .map_err(StartError::Thread)?;
         }
-        tracing::info!(%address, shards, "gateway listens");
-        Ok(Running { address, reports, handover, begun })
+        tracing::info!(%address, tls = tls.map(tracing::field::display), shards, "gateway listens");
+        Ok(Running { address, tls, reports, handover, begun })
+    }
+}
+
+/// Where TLS is spoken, if it is, and the listeners for it when that is a port of its own: one for each shard.
+fn tls_ports(
+    config: &GatewayConfig,
+    public: SocketAddr,
+    shards: usize,
+) -> Result<(Option<SocketAddr>, Vec<Option<TcpListener>>), StartError> {
+    let nothing = || std::iter::repeat_with(|| None).take(shards).collect();
+    match &config.tls {
+        None => Ok((None, nothing())),
+        Some(TlsPort { listen: None, .. }) => Ok((Some(public), nothing())),
+        Some(TlsPort { listen: Some(listen), .. }) => {
+            let (address, listeners) = listener::bind(*listen, shards)
+                .map_err(|source| StartError::Listen { address: *listen, source })?;
+            Ok((Some(address), listeners.into_iter().map(Some).collect()))
+        }
     }
 }
 
@@ -144,6 +166,11 @@ impl Running {
     /// Where it listens, with the port that was taken.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it speaks TLS; the same as [`Self::address`] when that is the only port.
+    pub fn tls_address(&self) -> Option<SocketAddr> {
+        self.tls
     }
 
     /// Waits until every session that was inherited has its subscriptions, as far as they are made at once.

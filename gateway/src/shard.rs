@@ -29,7 +29,7 @@ mod timers;
 mod write;
 
 pub use drain::DrainReport;
-pub(crate) use run::{Context, Start, run};
+pub(crate) use run::{Context, Door, Start, run};
 
 use std::cell::RefCell;
 use std::rc::Rc;

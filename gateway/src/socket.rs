@@ -8,11 +8,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::listener;
+use crate::tls::TlsStream;
 
 /// See the module.
 pub(crate) enum Socket {
     /// TCP as it is.
     Plain(TcpStream),
+    /// TLS over TCP.
+    Tls(Box<TlsStream>),
 }
 
 impl Socket {
@@ -20,6 +23,7 @@ impl Socket {
     pub(crate) fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Plain(stream) => stream.poll_write_ready(cx),
+            Self::Tls(stream) => stream.poll_write_ready(cx),
         }
     }
 
@@ -31,6 +35,16 @@ impl Socket {
                 [one] => stream.try_write(one),
                 several => stream.try_write_vectored(several),
             },
+            Self::Tls(stream) => stream.try_write(slices),
+        }
+    }
+
+    /// Writes what the socket took of earlier writes and still keeps; an error of the kind `WouldBlock` when the kernel does
+    /// not take all of it.
+    pub(crate) fn try_flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(_) => Ok(()),
+            Self::Tls(stream) => stream.try_flush(),
         }
     }
 
@@ -38,6 +52,8 @@ impl Socket {
     pub(crate) fn can_move(&self) -> bool {
         match self {
             Self::Plain(_) => true,
+            // Its keys stay where they are.
+            Self::Tls(_) => false,
         }
     }
 
@@ -45,6 +61,7 @@ impl Socket {
     pub(crate) fn into_movable(self) -> io::Result<Option<std::net::TcpStream>> {
         match self {
             Self::Plain(stream) => stream.into_std().map(Some),
+            Self::Tls(_) => Ok(None),
         }
     }
 
@@ -52,6 +69,7 @@ impl Socket {
     pub(crate) fn finish_sending(&mut self) {
         match self {
             Self::Plain(stream) => listener::finish_sending(stream),
+            Self::Tls(stream) => stream.finish_sending(),
         }
     }
 }
@@ -60,6 +78,7 @@ impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, into),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, into),
         }
     }
 }
@@ -68,6 +87,7 @@ impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write(cx, bytes),
         }
     }
 
@@ -78,24 +98,28 @@ impl AsyncWrite for Socket {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write_vectored(cx, slices),
         }
     }
 
     fn is_write_vectored(&self) -> bool {
         match self {
             Self::Plain(stream) => stream.is_write_vectored(),
+            Self::Tls(stream) => stream.is_write_vectored(),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(cx),
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use crate::front::PublicPorts;
+
 /// Name of the file.
 const FILE: &str = "addresses.json";
 
@@ -16,13 +18,14 @@ impl Addresses {
     /// Writes the file whole: a reader sees the old one or the new one. Without a public port that is `null`.
     pub(crate) fn write(
         data_dir: &Path,
-        public: Option<SocketAddr>,
+        public: Option<PublicPorts>,
         admin: SocketAddr,
     ) -> std::io::Result<Self> {
         let (path, beside) = (data_dir.join(FILE), data_dir.join(format!("{FILE}.{}", std::process::id())));
         let content = serde_json::json!({
             "pid": std::process::id(),
-            "public": public.map(|address| address.to_string()),
+            "public": public.map(|ports| ports.address.to_string()),
+            "tls": public.and_then(|ports| ports.tls).map(|address| address.to_string()),
             "admin": admin.to_string(),
         });
         let content = format!("{content:#}\n");

@@ -19,7 +19,7 @@ use router::Router;
 use crate::addresses::Addresses;
 use crate::admin::Admin;
 use crate::config::Config;
-use crate::front::Front;
+use crate::front::{Front, PublicPorts};
 use crate::greeting::Greeting;
 use crate::health::Health;
 use crate::stop::{Server, Stages, enter};
@@ -83,14 +83,16 @@ async fn serve_admin(config: &Config, admin: Admin, stages: &Stages) -> anyhow::
 }
 
 /// The same as the greeting, for whoever reads the log.
-fn tell(config: &Config, public: Option<SocketAddr>, admin: SocketAddr) {
-    let public = public.map_or_else(|| "none".to_owned(), |address| address.to_string());
+fn tell(config: &Config, public: Option<PublicPorts>, admin: SocketAddr) {
+    let tls = public.and_then(|ports| ports.tls).map(tracing::field::display);
+    let public = public.map_or_else(|| "none".to_owned(), |ports| ports.address.to_string());
     for remark in config.remarks() {
         tracing::info!(remark, "worth knowing");
     }
     tracing::info!(
         roles = %config.roles,
         public,
+        tls,
         %admin,
         bus = connect::bus_words(config),
         store = connect::store_words(config),

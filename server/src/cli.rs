@@ -103,6 +103,7 @@ Configuration, each layer over the one before, key by key:
   3. TIDEGATE_<SECTION>__<KEY>=value          for example TIDEGATE_PUBLIC__LISTEN=0.0.0.0:80
 
 Signals:
+  SIGHUP              read certificate and key of [tls] again, if they have changed
   SIGTERM, SIGINT     drain: tell the clients, finish what is under way, stop; a second one stops at once
 
 Exit codes:

@@ -17,6 +17,7 @@ mod secrets;
 pub(crate) mod store;
 #[cfg(test)]
 mod tests;
+pub(crate) mod tls;
 mod together;
 pub(crate) mod units;
 
@@ -36,6 +37,7 @@ use bus::BusConfig;
 use layers::{Layers, Problem};
 use reader::Reader;
 use store::StoreConfig;
+use tls::TlsSettings;
 
 pub(crate) use print::print;
 
@@ -53,6 +55,7 @@ pub(crate) struct Config {
     pub(crate) auth: AuthConfig,
     pub(crate) bus: BusConfig,
     pub(crate) gateway: GatewayConfig,
+    pub(crate) tls: Option<TlsSettings>,
     pub(crate) router: RouterConfig,
     pub(crate) store: StoreConfig,
     /// For `tidegate copy`; the store's own settings are in `store`.
@@ -103,6 +106,7 @@ impl Config {
             roles,
             bus,
             gateway: gateway::read(reader),
+            tls: tls::read(reader, roles),
             router: router::read(reader),
             store,
             cluster,

@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::http_port::HttpPort;
 use crate::issuers::Issuers;
 use crate::stop::Stages;
-use crate::{connect, open_files, public};
+use crate::{connect, open_files, public, tls};
 
 /// What it stands on.
 pub(crate) struct Front {
@@ -35,12 +35,20 @@ pub(crate) struct Front {
     pub(crate) issuer: Option<Issuer>,
 }
 
+/// Where clients come to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PublicPorts {
+    pub(crate) address: SocketAddr,
+    /// Where TLS is spoken, if it is; the same as `address` when nothing else is.
+    pub(crate) tls: Option<SocketAddr>,
+}
+
 /// Opens the public port, if the roles have a use for it.
 pub(crate) async fn open(
     config: &Config,
     front: Front,
     stages: &Stages,
-) -> anyhow::Result<Option<SocketAddr>> {
+) -> anyhow::Result<Option<PublicPorts>> {
     if !config.roles.has_front() {
         return Ok(None);
     }
@@ -69,10 +77,10 @@ pub(crate) async fn open(
             sockets,
             connections_max: config.api_connections_max,
             proxies: config.gateway.proxies.clone(),
+            head_timeout: config.gateway.timeouts.handshake,
+            tls: tls::open(config, &stages.front)?,
         };
-        let address = config.gateway.listen;
-        let listening = port.listen(address, config.gateway.timeouts.handshake, &stages.front).await;
-        return listening.map(Some).with_context(|| cannot_listen("public", address));
+        return port.listen(config.gateway.listen, &stages.front).await.map(Some);
     }
     let door = Door { authenticator: Authenticator { verifier, tickets: redeemer(tickets) }, fallback };
     open_gateway(config, &bus, &door, &sink(ephemeral), stages).map(Some)
@@ -127,19 +135,23 @@ fn open_gateway(
     door: &Door,
     presence: &PresenceSink,
     stages: &Stages,
-) -> anyhow::Result<SocketAddr> {
+) -> anyhow::Result<PublicPorts> {
     let listen = config.gateway.listen;
-    if listen.port() != 0 {
-        // The shards share their port (SO_REUSEPORT), and would share it with another server of the same user as well.
-        TcpListener::bind(listen).with_context(|| cannot_listen("public", listen))?;
-    }
     let mut gateway = config.gateway.clone();
+    gateway.tls = tls::open(config, &stages.front)?;
+    let beside = gateway.tls.as_ref().and_then(|port| port.listen).map(|address| ("tls", address));
+    for (section, address) in [("public", listen)].into_iter().chain(beside) {
+        if address.port() != 0 {
+            // The shards share their port (SO_REUSEPORT), and would share it with another server of the same user as well.
+            TcpListener::bind(address).with_context(|| cannot_listen(section, address))?;
+        }
+    }
     gateway.admission.connections_max = open_files::connections_that_fit(gateway.admission.connections_max);
     let running = Gateway::start(gateway, bus, &door.authenticator, presence, &door.fallback, &stages.front)
         .with_context(|| cannot_listen("public", listen))?;
-    let address = running.address();
+    let ports = PublicPorts { address: running.address(), tls: running.tls_address() };
     stages.front.spawn("gateway report", report(running));
-    Ok(address)
+    Ok(ports)
 }
 
 /// Ends with the last shard, whose numbers are then in the log.

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::config::Config;
 use crate::connect;
+use crate::front::PublicPorts;
 
 /// What there is to tell.
 pub(crate) struct Greeting<'a> {
@@ -12,7 +13,7 @@ pub(crate) struct Greeting<'a> {
     pub(crate) data_made: bool,
     /// `None` where no key is needed.
     pub(crate) key_generated: Option<bool>,
-    pub(crate) public: Option<SocketAddr>,
+    pub(crate) public: Option<PublicPorts>,
     pub(crate) admin: SocketAddr,
 }
 
@@ -27,7 +28,7 @@ impl Greeting<'_> {
             let _ = writeln!(text, "\nNote: {remark}.");
         }
         if let Some(public) = self.public.filter(|_| self.config.roles.api) {
-            let page = url(public);
+            let page = public_url(public);
             let _ = write!(
                 text,
                 "\nNext, in another terminal:\n\n  \
@@ -47,7 +48,7 @@ impl Greeting<'_> {
             lines.push(("role", roles.to_string(), ""));
         }
         if let Some(public) = self.public {
-            let page = url(public);
+            let page = public_url(public);
             if roles.api {
                 lines.push(("page", format!("{page}/"), "open it in two windows and chat"));
                 lines.push(("API", format!("{page}/docs"), "every call, to try out"));
@@ -71,6 +72,14 @@ impl Greeting<'_> {
         }
         lines.push(("admin", format!("{}/metrics", url(self.admin)), "also /live and /ready"));
         lines
+    }
+}
+
+/// The public port, by TLS where there is any.
+fn public_url(public: PublicPorts) -> String {
+    match public.tls {
+        Some(tls) => url(tls).replacen("http", "https", 1),
+        None => url(public.address),
     }
 }
 

@@ -25,6 +25,7 @@ mod page;
 mod public;
 mod roles;
 mod stop;
+mod tls;
 mod token;
 
 use std::process::ExitCode;

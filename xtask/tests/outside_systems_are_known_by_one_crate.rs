@@ -19,7 +19,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("metrics-exporter-prometheus", &["lifecycle"]),
     ("prost", &["proto", "store"]),
     ("redis", &["store"]),
-    ("rustls", &["bus", "gateway", "store"]),
+    ("rustls", &["bus", "client", "gateway", "store"]),
     ("scylla", &["store"]),
     ("tokio-util", &["lifecycle"]),
     ("toml", &["loadtest", "server", "xtask"]),

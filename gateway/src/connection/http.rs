@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
@@ -24,7 +25,7 @@ use crate::fallback::{Peer, ResponseBody};
 use crate::handshake::{Decision, Opening, SOCKET_PATHS, decide, redeemed, too_many};
 use crate::metrics::count_handshake;
 use crate::proxy::read_preface;
-use crate::shard::Context;
+use crate::shard::{Context, Door};
 use crate::socket::Socket;
 
 /// hyper's buffer for a request's head; what it cannot hold is answered with 431.
@@ -36,7 +37,8 @@ const FROZEN_HEAD_PATIENCE: Duration = Duration::from_millis(250);
 /// A connection that was just accepted.
 pub(crate) struct Http {
     pub(crate) context: Rc<Context>,
-    pub(crate) stream: Socket,
+    pub(crate) door: Door,
+    pub(crate) stream: TcpStream,
     pub(crate) peer: SocketAddr,
     pub(crate) admitted: Admitted,
     /// Held until the first request is there.
@@ -116,7 +118,11 @@ impl Http {
     /// Answers requests; gives the socket once one is opened, or nothing when the connection has ended.
     pub(crate) async fn serve(self) -> Option<Upgraded> {
         let _counted = Counted::new(&self.context);
-        let Self { context, stream, peer, admitted, handshake, crowded } = self.hear_proxy().await?;
+        let Self { context, door, stream, peer, admitted, handshake, crowded } = self.hear_proxy().await?;
+        let stream = match door {
+            Door::Plain => Socket::Plain(stream),
+            Door::Tls => encrypt(&context, stream, crowded).await?,
+        };
         let tasks = context.tasks.clone();
         let head_timeout = context.config.timeouts.handshake;
         let state = State { handshake: Some(handshake), admitted: Some(admitted), opened: None };
@@ -166,6 +172,23 @@ impl Http {
         let mut state = exchange.state.borrow_mut();
         let (opening, admitted) = (state.opened.take()?, state.admitted.take()?);
         Some(Upgraded { stream: parts.io.into_inner(), leftover: parts.read_buf, opening, admitted })
+    }
+}
+
+/// Shakes hands. That costs the server more than the client, so who is one too many is closed before it, and only metrics
+/// say why.
+async fn encrypt(context: &Context, stream: TcpStream, crowded: Option<Crowded>) -> Option<Socket> {
+    if let Some(full) = crowded {
+        let _uncalled_for = too_many(full);
+        return None;
+    }
+    let (port, pace) = (context.config.tls.as_ref()?, context.pace.as_ref()?);
+    tokio::select! {
+        shaken = port.tls.accept(stream, pace, context.config.timeouts.handshake) => {
+            shaken.map(|stream| Socket::Tls(Box::new(stream)))
+        }
+        () = context.tasks.draining() => None,
+        () = context.freezing() => None,
     }
 }
 

@@ -8,24 +8,33 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::SharedShard;
-use super::run::Context;
+use super::run::{Context, Door, Listeners};
 use crate::admission::Admitted;
 use crate::connection::{self, Connection};
 use crate::listener;
-use crate::socket::Socket;
 
 /// After a failed accept: the usual cause is that the process has no descriptor left, which takes a while to pass.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
 
+/// Accepts for ever at all of them.
+pub(super) async fn accept_all(shard: &SharedShard, context: &Rc<Context>, listeners: &Listeners) {
+    let (door, public) = &listeners.public;
+    let public = accept(shard, context, *door, public);
+    match &listeners.tls {
+        Some(tls) => drop(tokio::join!(public, accept(shard, context, Door::Tls, tls))),
+        None => public.await,
+    }
+}
+
 /// Accepts for ever. Without a place one connection waits here, and the kernel's backlog keeps the others.
-pub(super) async fn accept(shard: &SharedShard, context: &Rc<Context>, listener: &TcpListener) {
+async fn accept(shard: &SharedShard, context: &Rc<Context>, door: Door, listener: &TcpListener) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
                 // Only now: a shard that nobody comes to must not hold places that another one needs.
                 let admitted = context.admission.connection().await;
                 let handshake = context.admission.handshake().await;
-                begin(shard, context, stream, peer, admitted, handshake);
+                begin(shard, context, (door, stream, peer), admitted, handshake);
             }
             Err(error) => {
                 shard.borrow_mut().tally.accept_errors += 1;
@@ -39,8 +48,7 @@ pub(super) async fn accept(shard: &SharedShard, context: &Rc<Context>, listener:
 fn begin(
     shard: &SharedShard,
     context: &Rc<Context>,
-    stream: TcpStream,
-    peer: SocketAddr,
+    (door, stream, peer): (Door, TcpStream, SocketAddr),
     mut admitted: Admitted,
     handshake: OwnedSemaphorePermit,
 ) {
@@ -55,7 +63,8 @@ fn begin(
     // What a trusted proxy has to say about the client is not here yet.
     let counts = !context.config.proxies.trust(peer.ip());
     let crowded = if counts { admitted.count_address(peer.ip()).err() } else { None };
-    let stream = Socket::Plain(stream);
-    let http = connection::Http { context: Rc::clone(context), stream, peer, admitted, handshake, crowded };
-    context.tasks.spawn_local(Connection::new(Rc::clone(shard), http));
+    let context = Rc::clone(context);
+    let tasks = context.tasks.clone();
+    let http = connection::Http { context, door, stream, peer, admitted, handshake, crowded };
+    tasks.spawn_local(Connection::new(Rc::clone(shard), http));
 }

@@ -12,7 +12,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
 
 use super::drain::send_away;
-use super::run::{Context, UnderWay};
+use super::run::{Context, Listeners, UnderWay};
 use super::{Shard, SharedShard};
 use crate::handover::{Carried, FREEZE_PATIENCE, OfShard, Order, Orders, Piece, Settled, Stage};
 use crate::session::{Flags, Phase, Session, SessionKey};
@@ -31,13 +31,13 @@ pub(super) enum Leaving {
 pub(super) async fn until_leaving(
     shard: &SharedShard,
     context: &Rc<Context>,
-    listener: &TcpListener,
+    listeners: &Listeners,
     orders: &mut Orders,
     under_way: &UnderWay,
 ) -> Leaving {
     loop {
         let order = tokio::select! {
-            () = super::accept::accept(shard, context, listener) => continue,
+            () = super::accept::accept_all(shard, context, listeners) => continue,
             () = context.tasks.draining() => return Leaving::Draining,
             Some(order) = orders.recv() => order,
         };

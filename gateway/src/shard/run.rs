@@ -19,10 +19,11 @@ use super::leave::{Leaving, give_away, until_leaving};
 use super::{Shard, SharedShard};
 use crate::admission::Admission;
 use crate::authenticator::Authenticator;
-use crate::config::GatewayConfig;
+use crate::config::{GatewayConfig, TlsPort};
 use crate::fallback::HttpFallback;
 use crate::handover::{Estate, Orders, Piece};
 use crate::presence::PresenceSink;
+use crate::tls::Pace;
 use crate::wheel::TICK;
 
 /// What a shard is made of.
@@ -35,12 +36,29 @@ pub(crate) struct Start {
     pub(crate) admission: Arc<Admission>,
     pub(crate) tasks: Tasks,
     pub(crate) listener: std::net::TcpListener,
+    /// Where TLS is spoken, if not there.
+    pub(crate) tls_listener: Option<std::net::TcpListener>,
     /// What the shard was in another process.
     pub(crate) estate: Option<Estate>,
     pub(crate) orders: Orders,
     /// Told when the sessions of the estate are there.
     pub(crate) begins: oneshot::Sender<()>,
     pub(crate) report: oneshot::Sender<DrainReport>,
+}
+
+/// How connections speak that come by a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Door {
+    Plain,
+    Tls,
+}
+
+/// Where connections come from.
+pub(super) struct Listeners {
+    /// The public port, which moves with the shard.
+    pub(super) public: (Door, TcpListener),
+    /// The port for TLS beside it. Its sockets cannot move, so it does not either: the next process binds its own.
+    pub(super) tls: Option<TcpListener>,
 }
 
 /// What the connections of a shard share besides the shard.
@@ -50,6 +68,8 @@ pub(crate) struct Context {
     pub(crate) fallback: HttpFallback,
     pub(crate) admission: Arc<Admission>,
     pub(crate) tasks: Tasks,
+    /// The turns of TLS handshakes, where there are any.
+    pub(crate) pace: Option<Pace>,
     /// Connections that speak HTTP at the moment.
     pub(crate) requests: Cell<usize>,
     /// Whether nothing is accepted and read at the moment.
@@ -87,12 +107,27 @@ const RESYNC_PACE: Duration = Duration::from_millis(10);
 /// Sessions in such a slice.
 const RESYNC_SLICE: usize = 256;
 
+impl Listeners {
+    fn of(
+        config: &GatewayConfig,
+        public: std::net::TcpListener,
+        tls: Option<std::net::TcpListener>,
+    ) -> std::io::Result<Self> {
+        let door = match &config.tls {
+            Some(TlsPort { listen: None, .. }) => Door::Tls,
+            _ => Door::Plain,
+        };
+        let tls = tls.map(TcpListener::from_std).transpose()?;
+        Ok(Self { public: (door, TcpListener::from_std(public)?), tls })
+    }
+}
+
 /// Runs a shard until it has drained.
 pub(crate) async fn run(start: Start) {
     let Start { config, bus, authenticator, presence, fallback, admission, tasks, listener, .. } = start;
     let (estate, mut orders, report) = (start.estate, start.orders, start.report);
-    let listener = match TcpListener::from_std(listener) {
-        Ok(listener) => listener,
+    let listeners = match Listeners::of(&config, listener, start.tls_listener) {
+        Ok(listeners) => listeners,
         Err(error) => {
             tracing::error!(%error, "cannot listen, stopping");
             return tasks.drain();
@@ -104,15 +139,10 @@ pub(crate) async fn run(start: Start) {
     let (inbox, interest_changed) = (Rc::clone(&shard.inbox), Rc::clone(&shard.interest_changed));
     let shard: SharedShard = Rc::new(RefCell::new(shard));
     let (requests, frozen) = (Cell::new(0), watch::Sender::new(false));
-    let context = Rc::new(Context {
-        config,
-        authenticator,
-        fallback,
-        admission,
-        tasks: tasks.clone(),
-        requests,
-        frozen,
-    });
+    let pace = config.tls.as_ref().map(|port| Pace::new(port.handshakes_percent));
+    let own = tasks.clone();
+    let context =
+        Rc::new(Context { config, authenticator, fallback, admission, tasks: own, pace, requests, frozen });
     let (gap, under_way) = (Notify::new(), UnderWay::default());
     if let Some(estate) = estate
         && adopt(&shard, &context, estate) == Adopted::MustResync
@@ -122,13 +152,13 @@ pub(crate) async fn run(start: Start) {
     // Few wait for that.
     let _ = start.begins.send(());
     let serve = async {
-        let listener = listener;
-        match until_leaving(&shard, &context, &listener, &mut orders, &under_way).await {
+        let listeners = listeners;
+        match until_leaving(&shard, &context, &listeners, &mut orders, &under_way).await {
             Leaving::Draining => {
-                drop(listener);
+                drop(listeners);
                 End::Drained(drain(&shard, &context).await)
             }
-            Leaving::Taken(give) => End::Taken(listener, give),
+            Leaving::Taken(give) => End::Taken(listeners.public.1, give),
         }
     };
     let end = tokio::select! {

@@ -156,5 +156,10 @@ fn write(session: &mut Session, pool: &mut Pool, tally: &mut Tally, now: Tick) -
             return Flushed::Owing(lag);
         }
     }
-    Flushed::All
+    // What was encrypted and not taken belongs to messages that are gone from the mailbox.
+    match session.stream.try_flush() {
+        Ok(()) => Flushed::All,
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Flushed::Blocked,
+        Err(_) => Flushed::Broken,
+    }
 }

@@ -97,6 +97,7 @@ fn config() -> GatewayConfig {
     let second = Duration::from_secs(1);
     GatewayConfig {
         listen: "127.0.0.1:0".parse().unwrap(),
+        tls: None,
         shards: 1,
         origins: Origins::Same,
         login_policy: LoginPolicy::Many,

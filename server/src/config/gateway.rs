@@ -21,6 +21,8 @@ pub(super) fn read(reader: &Reader) -> GatewayConfig {
     ];
     let config = GatewayConfig {
         listen: reader.address("public.listen"),
+        // Opened with the port: it is more than settings.
+        tls: None,
         shards,
         origins: origins(reader),
         login_policy: reader.choice("gateway.login_policy", &policies),

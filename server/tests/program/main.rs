@@ -2,6 +2,7 @@
 
 mod cluster;
 mod commands;
+mod encrypted;
 mod first_five_minutes;
 mod http;
 mod life_of_a_contact;
