@@ -22,6 +22,7 @@ mod commands;
 mod config;
 mod contacts;
 mod conversation_list;
+mod details;
 mod edge;
 mod extract;
 mod group_shape;

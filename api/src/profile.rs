@@ -1,10 +1,13 @@
 //! What an account may be called, and what is shown of it.
 
+use std::collections::BTreeMap;
+
 use proto::UserId;
 use serde::Serialize;
 use store::Account;
 use utoipa::ToSchema;
 
+use crate::details::{Audience, FieldBody, all_fields, public_fields};
 use crate::numbers::Wide;
 use crate::problem::Problem;
 
@@ -29,6 +32,17 @@ pub(crate) struct Me {
     /// Only oneself sees it.
     #[schema(example = "alice@example.org")]
     email: Option<String>,
+    /// Others see it; an empty text is none.
+    #[schema(example = "https://cdn.example.org/alice.png")]
+    avatar: Option<String>,
+    /// Only oneself sees it; an empty text is none.
+    #[schema(example = "+49 30 901820")]
+    phone: Option<String>,
+    /// What an application keeps; others see those that are public.
+    #[schema(value_type = Option<Object>, example = json!({"team": {"value": "blue", "public": true}}))]
+    fields: Option<BTreeMap<String, FieldBody>>,
+    /// Who sees whether one is there.
+    presence: Option<Audience>,
     /// Unix milliseconds.
     #[schema(value_type = Option<String>, example = "1790000000000")]
     created_at: Option<Wide>,
@@ -47,18 +61,38 @@ pub(crate) struct Profile {
     /// What to show.
     #[schema(example = "Alice")]
     nickname: String,
+    /// A picture, as clients understand it; an empty text is none.
+    #[schema(example = "https://cdn.example.org/alice.png")]
+    avatar: String,
+    /// What an application shows of its users.
+    #[schema(value_type = Object, example = json!({"team": "blue"}))]
+    fields: BTreeMap<String, String>,
 }
 
 impl Me {
     pub(crate) fn of(user: &UserId, account: Option<Account>) -> Self {
         let user_id = user.to_string();
         match account {
-            None => Self { user_id, username: None, nickname: None, email: None, created_at: None },
+            None => Self {
+                user_id,
+                username: None,
+                nickname: None,
+                email: None,
+                avatar: None,
+                phone: None,
+                fields: None,
+                presence: None,
+                created_at: None,
+            },
             Some(account) => Self {
                 user_id,
                 username: Some(account.username),
                 nickname: Some(account.nickname),
                 email: account.email,
+                fields: Some(all_fields(&account.details)),
+                presence: Some(account.details.presence.into()),
+                avatar: Some(account.details.avatar),
+                phone: Some(account.details.phone),
                 created_at: Some(Wide(account.created.0)),
             },
         }
@@ -67,7 +101,13 @@ impl Me {
 
 impl From<Account> for Profile {
     fn from(account: Account) -> Self {
-        Self { user_id: account.user.to_string(), username: account.username, nickname: account.nickname }
+        Self {
+            user_id: account.user.to_string(),
+            username: account.username,
+            nickname: account.nickname,
+            fields: public_fields(&account.details),
+            avatar: account.details.avatar,
+        }
     }
 }
 

@@ -59,7 +59,8 @@ pub use ephemeral::{
 pub use error::{StoreError, VerifyError};
 pub use fault::{Fault, Gate, Rates, Rule};
 pub use identity::{
-    Account, AccountStatus, Creation, LEASE_GUARD_MS, LeaseError, Login, Rotation, WorkerLease,
+    Account, AccountDetails, AccountField, AccountStatus, Creation, LEASE_GUARD_MS, LeaseError, Login,
+    PresenceAudience, Rotation, WorkerLease,
 };
 pub use log::{
     Batch, Bucket, Cas, Durable, IncarnationId, Level, Ownership, PageRange, Register, Row, Verified,

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use proto::{Code, UserId};
 use serde::{Deserialize, Serialize};
-use store::{DevicePresence, DeviceState, Presence};
+use store::{DevicePresence, DeviceState, Presence, PresenceAudience, Relation};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::caller::Caller;
@@ -121,19 +121,36 @@ pub(crate) async fn presence(
 }
 
 impl Shared {
-    /// Presence as the caller may see it: who blocks the caller was never there.
+    /// Presence as the caller may see it: who blocks the caller, or lets others see nothing, was never there.
     async fn presence_seen_by(&self, caller: &Caller, users: &[UserId]) -> Result<Vec<Presence>, Problem> {
         let found = self.ephemeral.presence(users).await;
         if caller.0.is_server() {
             return Ok(found);
         }
         let relations = self.store.relations_with(&caller.0.user, users).await?;
-        let is_hidden = |row: &Option<store::Relation>| row.as_ref().is_some_and(|row| row.blocked_by);
-        let seen = found.into_iter().zip(&relations);
+        let accounts = users.iter().map(|user| self.store.account(user));
+        let accounts = futures_util::future::try_join_all(accounts).await?;
+        let seen = users.iter().zip(found).zip(relations.iter().zip(accounts));
         Ok(seen
-            .map(|(found, row)| if is_hidden(row) { Presence::Known(Vec::new()) } else { found })
+            .map(|((user, found), (row, account))| {
+                // Users of another issuer have no account here, and hide nothing.
+                let audience = account.map(|account| account.details.presence).unwrap_or_default();
+                let is_own = *user == caller.0.user;
+                if is_own || is_shown(row.as_ref(), audience) { found } else { Presence::Known(Vec::new()) }
+            })
             .collect())
     }
+}
+
+/// Whether a user is shown to another, to whom this is what the user is.
+fn is_shown(row: Option<&Relation>, audience: PresenceAudience) -> bool {
+    let is_friend = row.is_some_and(|row| row.contact.friend_since.is_some());
+    !row.is_some_and(|row| row.blocked_by)
+        && match audience {
+            PresenceAudience::Everyone => true,
+            PresenceAudience::Contacts => is_friend,
+            PresenceAudience::Nobody => false,
+        }
 }
 
 impl UserPresence {

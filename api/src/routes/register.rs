@@ -79,6 +79,7 @@ pub(crate) async fn register(
         password_hash,
         status: AccountStatus::Active,
         created: now(),
+        details: store::AccountDetails::default(),
     };
     let user = app.create(account).await?;
     let tokens = app.begin_login(&user, body.device.as_deref(), address).await?;

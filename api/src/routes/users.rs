@@ -8,6 +8,7 @@ use store::AccountStatus;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::caller::Caller;
+use crate::details::ChangeDetails;
 use crate::extract::{JsonBody, PathOf, QueryOf};
 use crate::numbers::present;
 use crate::problem::{Problem, ProblemBody};
@@ -24,6 +25,9 @@ pub(crate) struct ChangeMe {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, example = "alice@example.org")]
     email: Option<Option<String>>,
+    /// What one says of oneself.
+    #[serde(flatten)]
+    details: ChangeDetails,
 }
 
 /// Whom to find.
@@ -56,7 +60,7 @@ pub(crate) async fn me(State(app): State<App>, caller: Caller) -> Result<Json<Me
     Ok(Json(Me::of(&caller.0.user, account)))
 }
 
-/// Change one's nickname or e-mail address.
+/// Change one's nickname, e-mail address, picture, phone number, fields, and who sees whether one is there.
 #[utoipa::path(
     patch, path = "/api/v1/users/me", tag = "users", request_body = ChangeMe,
     responses(
@@ -79,6 +83,7 @@ pub(crate) async fn change_me(
     if let Some(email) = &body.email {
         account.email = email.as_deref().filter(|text| !text.is_empty()).map(profile::email).transpose()?;
     }
+    body.details.apply(&mut account.details)?;
     if !app.store.update_account(account.clone()).await? {
         return Err(none());
     }

@@ -223,7 +223,8 @@ async fn profile_is_changed_and_seen_by_others_without_what_is_private() {
     assert_eq!(patch(json!({"email": null})).await.expect(200)["email"], Value::Null);
     patch(json!({"nickname": ""})).await.problem(400, "BAD_FIELD");
 
-    let seen = json!({"user_id": alice.id, "username": "alice", "nickname": "Ali"});
+    let seen =
+        json!({"user_id": alice.id, "username": "alice", "nickname": "Ali", "avatar": "", "fields": {}});
     let by_id = server.get(&format!("/api/v1/users/{}", alice.id), &bob.access).await.expect(200);
     assert_eq!(by_id, seen);
     let by_name = server.get("/api/v1/users?username=ALICE", &bob.access).await.expect(200);

@@ -24,7 +24,8 @@ async fn user_without_an_account_chats() {
     let alice = token("auth0|alice", "");
     let me = server.get("/api/v1/users/me", &alice).await.expect(200);
     let nobody = json!({
-        "user_id": "auth0|alice", "username": null, "nickname": null, "email": null, "created_at": null
+        "user_id": "auth0|alice", "username": null, "nickname": null, "email": null, "created_at": null,
+        "avatar": null, "phone": null, "fields": null, "presence": null
     });
     assert_eq!(me, nobody);
     server.patch("/api/v1/users/me", &alice, json!({"nickname": "A"})).await.problem(404, "NOT_FOUND");

@@ -66,6 +66,7 @@ fn life(at: &Places<'_>) {
     let cursor = synced(&mut anna.one, "");
     a_request_is_turned_down_and_made_again(at, &mut anna, &mut bert);
     a_remark_is_for_oneself_alone(at, &mut anna, &bert);
+    each_shows_what_they_want(at, &anna, &bert);
     a_block_holds_for_the_next_message(at, &mut anna, &mut bert);
     the_end_is_for_both(at, &mut anna, &mut bert);
     who_was_away_hears_of_the_end(&mut anna, &bert, &cursor.0);
@@ -106,15 +107,37 @@ fn a_remark_is_for_oneself_alone(at: &Places<'_>, anna: &mut Person, bert: &Pers
     assert_eq!(at.listed("/friends", &bert.user), before, "nothing for the other's eyes");
 }
 
+fn each_shows_what_they_want(at: &Places<'_>, anna: &Person, bert: &Person) {
+    let change = |change: Value| is(&patch_as(&at.url("/users/me"), &bert.user.token, &change), 200);
+    change(
+        json!({"avatar": "file:1", "phone": "110", "fields": {"team": {"value": "blue", "public": true}}}),
+    );
+    let seen = is(&get_as(&at.url(&format!("/users/{}", bert.user.id)), &anna.user.token), 200);
+    assert_eq!((&seen["avatar"], &seen["fields"]), (&json!("file:1"), &json!({"team": "blue"})));
+    assert!(seen.get("phone").is_none() && seen.get("email").is_none(), "{seen}");
+    let stranger = new_user(at.api, "cora", "a long secret");
+    for (audience, friend_sees, stranger_sees) in [
+        ("nobody", "offline", "offline"),
+        ("contacts", "online", "offline"),
+        ("everyone", "online", "online"),
+    ] {
+        change(json!({"presence": audience}));
+        // Where gateways tell it to another process, that takes its moment.
+        for (who, sees) in [(&anna.user, friend_sees), (&stranger, stranger_sees)] {
+            until(|| (presence(at, &bert.user, who) == sees).then_some(()));
+        }
+    }
+}
+
+fn presence(at: &Places<'_>, of: &User, seen_by: &User) -> String {
+    let found = is(&get_as(&at.url(&format!("/users/{}/presence", of.id)), &seen_by.token), 200);
+    found["status"].as_str().expect("a status").to_owned()
+}
+
 fn a_block_holds_for_the_next_message(at: &Places<'_>, anna: &mut Person, bert: &mut Person) {
     assert!(say(&mut anna.one, 1, &bert.user).is_ok());
     let group = json!({"group_id": "both", "name": "Both", "member_ids": [bert.user.id]});
     is(&at.post("/groups", &anna.user, &group), 201);
-    let seen_by_anna = || {
-        let found = get_as(&at.url(&format!("/users/{}/presence", bert.user.id)), &anna.user.token);
-        found.json()["status"].as_str().expect("a status").to_owned()
-    };
-    until(|| (seen_by_anna() == "online").then_some(()));
 
     is(&at.post("/blocks", &bert.user, &json!({"user_id": anna.user.id})), 200);
     // The answer came, so it holds: for a socket, for HTTP, in both directions, from any device.
@@ -124,7 +147,7 @@ fn a_block_holds_for_the_next_message(at: &Places<'_>, anna: &mut Person, bert: 
     let body = json!({"to_user": bert.user.id, "body": {"text": "hello?"}});
     let http = at.post("/messages", &anna.user, &body);
     assert_eq!((http.status, &http.json()["name"]), (403, &json!("BLOCKED")));
-    assert_eq!(seen_by_anna(), "offline");
+    assert_eq!(presence(at, &bert.user, &anna.user), "offline");
     assert_eq!(status(at.api, &bert.user), "online", "not for oneself");
     assert_eq!(at.listed("/blocks", &bert.user).len(), 1);
     assert!(at.listed("/blocks", &anna.user).is_empty(), "nobody is told");
@@ -136,7 +159,7 @@ fn a_block_holds_for_the_next_message(at: &Places<'_>, anna: &mut Person, bert: 
     is(&delete_as(&at.url(&format!("/blocks/{}", anna.user.id)), &bert.user.token), 200);
     assert!(say(&mut anna.one, 4, &bert.user).is_ok());
     event(&mut bert.other, "number 4");
-    assert_eq!(seen_by_anna(), "online");
+    assert_eq!(presence(at, &bert.user, &anna.user), "online");
     let texts = get_as(
         &at.url(&format!("/conversations/{}/messages?limit=50", direct(anna, bert))),
         &bert.user.token,

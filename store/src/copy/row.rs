@@ -6,7 +6,7 @@ use proto::{ClientMessageId, ConversationId, Entry, Epoch, GroupId, LoginId, Par
 
 use crate::directory::{encode_detail, encode_relation, encode_settings};
 use crate::engine::Writer;
-use crate::identity::Lease;
+use crate::identity::{Lease, encode_details};
 use crate::log::encode_entry;
 use crate::{
     Account, AccountStatus, Bucket, Cursor, GroupInfo, HeadRow, InboxRow, Login, Member, OverlayRow,
@@ -250,6 +250,7 @@ impl Row {
                 to.flag(account.email.is_some()).text(account.email.as_deref().unwrap_or_default());
                 to.text(&account.password_hash).flag(account.status == AccountStatus::Active);
                 to.number(account.created.0);
+                encode_details(&account.details, to);
             }
             Self::Username { username, user } => {
                 to.text(username).text(user.as_str());

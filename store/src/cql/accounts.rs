@@ -20,7 +20,9 @@ use super::error::CqlError;
 use super::session::Preparer;
 use super::several::partly;
 use crate::call::{Call, Op};
-use crate::{Account, AccountStatus, Creation, Level, StoreError};
+use crate::engine::{Reader, Writer};
+use crate::identity::{decode_details, encode_details};
+use crate::{Account, AccountDetails, AccountStatus, Creation, Level, StoreError};
 
 /// The statements of this family.
 pub(super) struct AccountStatements {
@@ -37,15 +39,15 @@ pub(super) struct AccountStatements {
 
 impl AccountStatements {
     pub(super) async fn prepare(preparer: &Preparer<'_>) -> Result<Self, CqlError> {
-        const READ: &str = "SELECT username, nickname, email, password_hash, active, created, made FROM account \
+        const READ: &str = "SELECT username, nickname, email, password_hash, active, created, made, details FROM account \
             WHERE user_id = ?";
         const ENTER: &str = "INSERT INTO account \
-            (user_id, username, nickname, email, password_hash, active, created) VALUES (?, ?, ?, ?, ?, ?, ?) \
-            IF NOT EXISTS";
+            (user_id, username, nickname, email, password_hash, active, created, details) \
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS";
         const WITHDRAW: &str = "DELETE FROM account WHERE user_id = ? IF username = ? AND made = null";
         const COMPLETE: &str = "UPDATE account SET made = true WHERE user_id = ? IF username = ?";
-        const UPDATE: &str = "UPDATE account SET nickname = ?, email = ?, password_hash = ?, active = ?, made = true \
-            WHERE user_id = ? IF username = ?";
+        const UPDATE: &str = "UPDATE account SET nickname = ?, email = ?, password_hash = ?, active = ?, details = ?, \
+            made = true WHERE user_id = ? IF username = ?";
         const USERNAME: &str = "SELECT user_id FROM username WHERE username = ?";
         const CLAIM: &str = "INSERT INTO username (username, user_id) VALUES (?, ?) IF NOT EXISTS";
         Ok(Self {
@@ -72,6 +74,7 @@ pub(super) struct Columns {
     pub(super) active: bool,
     pub(super) created: i64,
     pub(super) made: Option<bool>,
+    pub(super) details: Option<Vec<u8>>,
 }
 
 /// An account, and whether it is known to have its name.
@@ -103,11 +106,13 @@ impl Cql {
         self.write(Call::new(Op::UpdateAccount), move |cql| async move {
             let Some(stored) = cql.existing(&account.user).await? else { return Ok(false) };
             let (user, active) = (account.user.as_str(), account.status == AccountStatus::Active);
+            let details = written(&account.details);
             let values = (
                 account.nickname.as_str(),
                 account.email.as_deref(),
                 account.password_hash.as_str(),
                 active,
+                details.written(),
                 user,
                 stored.username.as_str(),
             );
@@ -162,6 +167,7 @@ impl Cql {
     async fn enter(&self, account: &Account) -> Result<bool, StoreError> {
         let statements = &self.statements.accounts;
         let user = &account.user;
+        let details = written(&account.details);
         for _ in 0..ROUNDS {
             let values = (
                 user.as_str(),
@@ -171,6 +177,7 @@ impl Cql {
                 account.password_hash.as_str(),
                 account.status == AccountStatus::Active,
                 account.created.0.cast_signed(),
+                details.written(),
             );
             if self.decide(&statements.enter, values).await? == Decision::Applied {
                 return Ok(true);
@@ -195,7 +202,7 @@ impl Cql {
             Level::Serial => &self.statements.accounts.read_serial,
         };
         let row = self.first::<Columns>(statement, (user.as_str(),)).await?;
-        Ok(row.map(|columns| decode(user, columns)))
+        row.map(|columns| decode(user, columns)).transpose()
     }
 
     async fn name_owner(&self, username: &str, level: Level) -> Result<Option<UserId>, StoreError> {
@@ -212,8 +219,15 @@ impl Cql {
     }
 }
 
-/// Reads a row.
-pub(super) fn decode(user: &UserId, columns: Columns) -> Entered {
+/// The value of the column.
+pub(super) fn written(details: &AccountDetails) -> Writer {
+    let mut value = Writer::default();
+    encode_details(details, &mut value);
+    value
+}
+
+/// Reads a row. One of before has no details.
+pub(super) fn decode(user: &UserId, columns: Columns) -> Result<Entered, StoreError> {
     let account = Account {
         user: user.clone(),
         username: columns.username,
@@ -222,6 +236,7 @@ pub(super) fn decode(user: &UserId, columns: Columns) -> Entered {
         password_hash: columns.password_hash,
         status: if columns.active { AccountStatus::Active } else { AccountStatus::Disabled },
         created: Timestamp(columns.created.cast_unsigned()),
+        details: decode_details(&mut Reader::new("account", columns.details.unwrap_or_default().into()))?,
     };
-    Entered { account, made: columns.made == Some(true) }
+    Ok(Entered { account, made: columns.made == Some(true) })
 }

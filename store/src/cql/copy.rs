@@ -11,6 +11,7 @@ use scylla::statement::prepared::PreparedStatement;
 use uuid::Uuid;
 
 use super::Cql;
+use super::accounts;
 use super::error::CqlError;
 use super::scan::Scans;
 use super::session::Preparer;
@@ -58,8 +59,8 @@ impl CopyTarget {
             (conversation, version, epoch, start_seq, bucket, bucket_first, append_window, counted) \
             VALUES (?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS";
         const ACCOUNT: &str = "INSERT INTO account \
-            (user_id, username, nickname, email, password_hash, active, created, made) \
-            VALUES (?, ?, ?, ?, ?, ?, ?, true) IF NOT EXISTS";
+            (user_id, username, nickname, email, password_hash, active, created, details, made) \
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, true) IF NOT EXISTS";
         let preparer = Preparer::new(&cql.session, cql.levels);
         Ok(Self {
             cql: Arc::clone(cql),
@@ -175,6 +176,7 @@ impl CopyTarget {
     async fn put_account(&self, account: &Account) -> Result<(), StoreError> {
         let (user, username) = (account.user.as_str(), account.username.as_str());
         let _ = self.cql.decide(&self.username, (username, user)).await?;
+        let details = accounts::written(&account.details);
         let values = (
             user,
             username,
@@ -183,6 +185,7 @@ impl CopyTarget {
             account.password_hash.as_str(),
             account.status == AccountStatus::Active,
             account.created.0.cast_signed(),
+            details.written(),
         );
         self.cql.decide(&self.account, values).await.map(drop)
     }

@@ -37,7 +37,7 @@ const TABLES: [(&str, &str); 18] = [
     ("head", "conversation, seq, counted, value"),
     ("overlay", "conversation, seq, watermark, value"),
     ("relation", "user_id, peer, value"),
-    ("account", "user_id, username, nickname, email, password_hash, active, created, made"),
+    ("account", "user_id, username, nickname, email, password_hash, active, created, made, details"),
     ("username", "username, user_id"),
     ("login", "login, user_id, device, address, refresh_hash, created, last_used, expires"),
     ("user_login", "user_id, login"),
@@ -216,12 +216,14 @@ fn relation_row((id, peer, value): (String, String, Vec<u8>)) -> Result<Row, Sto
     decode_relation(&user(&id)?, &user(&peer)?, value.into()).map(Row::Relation)
 }
 
-type AccountColumns = (String, String, String, Option<String>, String, bool, i64, Option<bool>);
+type AccountColumns =
+    (String, String, String, Option<String>, String, bool, i64, Option<bool>, Option<Vec<u8>>);
 
 fn account_row(columns: AccountColumns) -> Result<Row, StoreError> {
-    let (id, username, nickname, email, password_hash, active, created, made) = columns;
-    let columns = accounts::Columns { username, nickname, email, password_hash, active, created, made };
-    Ok(Row::Account(accounts::decode(&user(&id)?, columns).account))
+    let (id, username, nickname, email, password_hash, active, created, made, details) = columns;
+    let columns =
+        accounts::Columns { username, nickname, email, password_hash, active, created, made, details };
+    accounts::decode(&user(&id)?, columns).map(|entered| Row::Account(entered.account))
 }
 
 fn username_row((username, id): (String, String)) -> Result<Row, StoreError> {

@@ -45,6 +45,7 @@ const VERSIONS: &[&str] = &[
     include_str!("schema/0004_groups.cql"),
     include_str!("schema/0005_overlays.cql"),
     include_str!("schema/0006_relations.cql"),
+    include_str!("schema/0007_details.cql"),
 ];
 
 /// A claim is taken over from a program that has not finished in this time.

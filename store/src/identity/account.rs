@@ -2,6 +2,7 @@
 
 use proto::{Timestamp, UserId};
 
+use super::details::{AccountDetails, decode_details, encode_details};
 use crate::call::{Call, Op};
 use crate::engine::key::Kind;
 use crate::engine::{Key, Reader, Table, Tx, View, Writer};
@@ -34,6 +35,8 @@ pub struct Account {
     pub status: AccountStatus,
     /// When it was made.
     pub created: Timestamp,
+    /// What its owner says of themselves.
+    pub details: AccountDetails,
 }
 
 impl std::fmt::Debug for Account {
@@ -133,15 +136,17 @@ fn read(view: &dyn View, user: &UserId) -> Result<Option<Account>, StoreError> {
 }
 
 fn encode(account: &Account) -> bytes::Bytes {
-    Writer::default()
+    let mut value = Writer::default();
+    value
         .text(&account.username)
         .text(&account.nickname)
         .flag(account.email.is_some())
         .text(account.email.as_deref().unwrap_or_default())
         .text(&account.password_hash)
         .flag(account.status == AccountStatus::Active)
-        .number(account.created.0)
-        .finish()
+        .number(account.created.0);
+    encode_details(&account.details, &mut value);
+    value.finish()
 }
 
 /// Reads the value of a row.
@@ -157,6 +162,7 @@ pub(crate) fn decode(user: &UserId, value: bytes::Bytes) -> Result<Account, Stor
         password_hash: value.text()?,
         status: if value.flag()? { AccountStatus::Active } else { AccountStatus::Disabled },
         created: Timestamp(value.number()?),
+        details: decode_details(&mut value)?,
     })
 }
 

@@ -1,7 +1,7 @@
 //! Accounts: a username has at most one.
 
 use proto::Timestamp;
-use store::{Account, AccountStatus, Creation, Store};
+use store::{Account, AccountDetails, AccountField, AccountStatus, Creation, PresenceAudience, Store};
 
 use crate::engines::contract;
 use crate::samples::{named, user};
@@ -22,6 +22,15 @@ fn account(id: &str, username: &str) -> Account {
         password_hash: "$argon2id$…".to_owned(),
         status: AccountStatus::Active,
         created: Timestamp(7),
+        details: AccountDetails {
+            avatar: "file:7".to_owned(),
+            phone: "+49 30 1".to_owned(),
+            fields: vec![
+                AccountField { name: "team".to_owned(), value: "Grüße\0".to_owned(), public: true },
+                AccountField { name: "x".to_owned(), value: String::new(), public: false },
+            ],
+            presence: PresenceAudience::Contacts,
+        },
     }
 }
 
@@ -60,6 +69,7 @@ async fn an_account_keeps_its_username_when_it_changes(store: Store) {
         email: None,
         password_hash: "another".to_owned(),
         status: AccountStatus::Disabled,
+        details: AccountDetails::default(),
         ..account("1", "bob")
     };
     let asked = Account { username: named("robert"), created: Timestamp(8), ..changed.clone() };

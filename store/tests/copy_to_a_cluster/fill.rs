@@ -7,9 +7,9 @@ use proto::{
     Partition, Seq, Timestamp, UserId, limits,
 };
 use store::{
-    Account, AccountStatus, Batch, Bucket, Cas, Creation, Cursor, GroupChange, GroupInfo, GroupSettings,
-    HeadRow, InboxRow, IncarnationId, Level, Login, Member, OverlayRow, PageRange, Register, Relation, Role,
-    Rotation, Store,
+    Account, AccountDetails, AccountStatus, Batch, Bucket, Cas, Creation, Cursor, GroupChange, GroupInfo,
+    GroupSettings, HeadRow, InboxRow, IncarnationId, Level, Login, Member, OverlayRow, PageRange,
+    PresenceAudience, Register, Relation, Role, Rotation, Store,
 };
 
 pub const USERS: u64 = 60;
@@ -251,6 +251,12 @@ async fn identities(store: &Store) {
             password_hash: format!("$argon2id${number}"),
             status: if number % 5 == 4 { AccountStatus::Disabled } else { AccountStatus::Active },
             created: Timestamp(number),
+            details: AccountDetails {
+                avatar: format!("file:{number}"),
+                presence: [PresenceAudience::Everyone, PresenceAudience::Nobody]
+                    [usize::from(number % 2 == 0)],
+                ..AccountDetails::default()
+            },
         };
         assert_eq!(store.create_account(account).await.unwrap(), Creation::Created);
         let sign_in = Login {
