@@ -104,6 +104,30 @@ async fn a_clock_that_is_not_known_well_enough_ends_the_run() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_that_falls_silent_ends_the_run_and_its_name_is_told() {
+    let tasks = Tasks::default();
+    let mut agents = Agents::start("silent");
+    let peer = Peer::start(&tasks, None).await;
+    let (own, mut lost) = (peer.clone(), agents.processes.remove(0));
+    let id = lost.id();
+    let silencing = async move {
+        while own.connects() < 10 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        lost.kill().expect("it ran");
+        lost.wait().expect("it ended");
+    };
+    let long = ["--seconds", "60s", "--lateness-max", "20s"];
+    let soon = ["--silence-max", "5s"];
+    let arguments = [&BUSY[..], &soon, &GROUP, &long].concat();
+    let ((output, _), ()) = tokio::join!(agents.coordinate(&peer, &arguments), silencing);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    let told = format!("process {id}) has said nothing for 5 s");
+    assert!(text(&output).contains(&told), "{}", text(&output));
+    tasks.drain();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn agents_that_do_not_answer_are_counted() {
     let tasks = Tasks::default();
     let agents = Agents::start("missing");

@@ -101,6 +101,18 @@ fn the_raw_server_delivers_everything_in_both_ways_of_writing() {
 }
 
 #[test]
+fn several_processes_measure_any_server() {
+    let server = Rawserver::start("turn");
+    let many = ["--processes", "2"];
+    is_whole(&run("raw", &server.url, &[&DM[..], &SHORT, &many].concat()), "dm", 1.0);
+    is_whole(&run("raw", &server.url, &[&GROUP[..], &SHORT, &many].concat()), "group", 9.0);
+    let storm = ["storm", "--connections", "30", "--established", "10", "--rate", "100", "--after", "500ms"];
+    let storm = run("raw", &server.url, &[&storm[..], &SHORT, &many].concat());
+    is_whole(&storm, "storm", 1.0);
+    assert_eq!(storm.figure("storm.opened"), 30.0, "{}", storm.text());
+}
+
+#[test]
 fn what_only_tidegate_does_is_refused_with_a_reason() {
     let refused = run("raw", "ws://127.0.0.1:1/", &["mixed"]);
     assert_eq!(refused.code(), Some(1));

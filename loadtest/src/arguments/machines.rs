@@ -35,6 +35,9 @@ pub struct Machines {
     /// How long to call
     #[arg(long, default_value = "30s", value_parser = duration)]
     pub patience: Duration,
+    /// An agent that says nothing for so long is lost, and the run with it
+    #[arg(long, default_value = "30s", value_parser = duration)]
+    pub silence_max: Duration,
     /// By how much a clock may be wrong, and move during a run: latencies of deliveries are wrong by as much
     #[arg(long, default_value = "2ms", value_parser = duration)]
     pub clock_error_max: Duration,

@@ -172,8 +172,9 @@ impl Team {
             Box::new(Machine { number, host, pieces }) as Box<dyn Line>
         };
         let lines = agents.into_iter().zip(hosts).enumerate().map(machine).collect();
-        let error_max = u64::try_from(settings.clock_error_max.as_nanos()).unwrap_or(u64::MAX);
-        Self::new((lines, calls), (clock, Clocks::Many(error_max)), assignment)
+        let nanos = |time: Duration| Nanos::try_from(time.as_nanos()).unwrap_or(Nanos::MAX);
+        let (error_max, silence_max) = (nanos(settings.clock_error_max), nanos(settings.silence_max));
+        Self::new((lines, calls), (clock, Clocks::Many { error_max, silence_max }), assignment)
     }
 }
 

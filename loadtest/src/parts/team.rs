@@ -11,7 +11,7 @@ use super::words::{ToLead, ToPart, Word};
 use super::{Assignment, Found, Share, Tick};
 use crate::clock::{Clock, MILLISECOND, Nanos, SECOND, machine};
 
-/// A part that says nothing for so long while it should is lost.
+/// A part on this machine that says nothing for so long while it should is lost.
 const SILENCE: Nanos = 30 * SECOND;
 /// How long parts may take to hand over what they found.
 const HANDING_OVER: Nanos = 120 * SECOND;
@@ -56,8 +56,13 @@ pub(super) enum Heard {
 pub(super) enum Clocks {
     /// All are on one machine: there is one clock.
     One,
-    /// Each has its own; by so much, nanoseconds, it may be wrong, and run away during a run.
-    Many(Nanos),
+    /// Each has its own.
+    Many {
+        /// By so much it may be wrong, and run away during a run.
+        error_max: Nanos,
+        /// A part that says nothing for so long while it should is lost.
+        silence_max: Nanos,
+    },
 }
 
 #[derive(Debug)]
@@ -106,7 +111,7 @@ impl Team {
             team.members[who].agreement = agreement;
             let ahead = match clocks {
                 Clocks::One => 0,
-                Clocks::Many(_) => agreement.ahead,
+                Clocks::Many { .. } => agreement.ahead,
             };
             let share = Share { number: who, of: team.members.len() };
             let assignment = assignment(share, clock.zero().saturating_add(ahead));
@@ -156,8 +161,11 @@ impl Team {
     pub(super) fn listen(&mut self, until: Nanos) -> anyhow::Result<()> {
         loop {
             let now = self.clock.now();
-            if let Some(silent) = self.members.iter().position(|one| now > one.heard_at + SILENCE) {
-                bail!("{} has said nothing for 30 s", self.members[silent].line.name());
+            let silence_max = self.silence_max();
+            let is_silent = |one: &Member| now > one.heard_at.saturating_add(silence_max);
+            if let Some(silent) = self.members.iter().position(is_silent) {
+                let name = self.members[silent].line.name();
+                bail!("{name} has said nothing for {} s", silence_max / SECOND);
             }
             if now >= self.kept_alive + KEEP_ALIVE {
                 self.kept_alive = now;
@@ -174,7 +182,7 @@ impl Team {
 
     /// It is over for everybody: gives what they found. Clocks that moved make it worthless.
     pub(super) fn finish(&mut self) -> anyhow::Result<Vec<Found>> {
-        if let Clocks::Many(error_max) = self.clocks {
+        if let Clocks::Many { error_max, .. } = self.clocks {
             for who in 0..self.members.len() {
                 let later = self.agree(who)?;
                 let moved = self.members[who].agreement.moved(&later);
@@ -200,7 +208,14 @@ impl Team {
         let errors = self.members.iter().map(|member| millis(member.agreement.error) / 1e3);
         match self.clocks {
             Clocks::One => None,
-            Clocks::Many(_) => Some(errors.fold(0.0, f64::max)),
+            Clocks::Many { .. } => Some(errors.fold(0.0, f64::max)),
+        }
+    }
+
+    fn silence_max(&self) -> Nanos {
+        match self.clocks {
+            Clocks::One => SILENCE,
+            Clocks::Many { silence_max, .. } => silence_max,
         }
     }
 
@@ -209,7 +224,7 @@ impl Team {
         for _ in 0..TIMES {
             self.asked += 1;
             let (number, asked) = (self.asked, machine());
-            let until = self.clock.now() + SILENCE;
+            let until = self.clock.now().saturating_add(self.silence_max());
             self.say(who, &ToPart::Clock(number))?;
             let (at, answered) = loop {
                 match self.members[who].clock {
@@ -230,13 +245,13 @@ impl Team {
                 self.members[who].line.name(),
                 best.ahead as f64 / 1e6
             ),
-            Clocks::Many(error_max) if best.error > error_max => bail!(
+            Clocks::Many { error_max, .. } if best.error > error_max => bail!(
                 "the clock of {} is known to {:.1} ms only, the way there and back takes too long; at most {:.1} ms is good enough",
                 self.members[who].line.name(),
                 millis(best.error),
                 millis(error_max)
             ),
-            Clocks::One | Clocks::Many(_) => Ok(best),
+            Clocks::One | Clocks::Many { .. } => Ok(best),
         }
     }
 
