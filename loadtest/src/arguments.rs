@@ -6,6 +6,7 @@ mod peers;
 mod settings;
 mod sources;
 mod tools;
+mod trust;
 
 use std::path::PathBuf;
 
@@ -21,6 +22,7 @@ pub use peers::{DriverName, Rawserver, WriteMode};
 pub use settings::{Dm, Endure, Group, Idle, Load, Mixed, Reconnect, Slow, Storm, Verify};
 pub use sources::SourceAddresses;
 pub use tools::{Compare, Explain, Find, PlanSettings, Rated, RunNamed};
+pub use trust::TrustArguments;
 
 /// Measures a running Tidegate server and audits every delivery.
 ///
@@ -93,6 +95,9 @@ pub struct Common {
     /// The key for this run's tokens.
     #[command(flatten)]
     pub tokens: TokenArguments,
+    /// Whom to believe to be the server.
+    #[command(flatten)]
+    pub trust: TrustArguments,
     /// The server's process.
     #[command(flatten)]
     pub server: ServerArguments,

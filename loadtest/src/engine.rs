@@ -14,6 +14,7 @@
 mod connection;
 mod ramp;
 mod reading;
+mod wire;
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs as _};

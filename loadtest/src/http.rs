@@ -6,19 +6,23 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use client::ServerUrl;
+use client::tls::{TlsLink, Trust};
 
 /// Longer answers are refused.
 const ANSWER_BYTES_MAX: u64 = 16 << 20;
 /// Of connect, and of each read.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// A server, and whom to believe to be it, which a URL with TLS needs.
+pub type Server<'a> = (&'a str, Option<&'a Trust>);
+
 /// The body of `path` on the server of `url`.
-pub fn get(url: &str, path: &str) -> anyhow::Result<String> {
+pub fn get(url: Server<'_>, path: &str) -> anyhow::Result<String> {
     request(url, &format!("GET {path} HTTP/1.1\r\n"), "")
 }
 
 /// What the server of `url` answers to a JSON body, sent in the name of a token's user.
-pub fn post(url: &str, path: &str, token: &str, body: &str) -> anyhow::Result<String> {
+pub fn post(url: Server<'_>, path: &str, token: &str, body: &str) -> anyhow::Result<String> {
     let head = format!(
         "POST {path} HTTP/1.1\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\n",
@@ -27,10 +31,10 @@ pub fn post(url: &str, path: &str, token: &str, body: &str) -> anyhow::Result<St
     request(url, &head, body)
 }
 
-fn request(url: &str, head: &str, body: &str) -> anyhow::Result<String> {
+fn request((url, trust): Server<'_>, head: &str, body: &str) -> anyhow::Result<String> {
     let url = ServerUrl::parse(url)?;
     let place = head.split(' ').nth(1).unwrap_or("/");
-    let answer = exchange(&url, head, body).with_context(|| format!("{}{place}", url.authority()))?;
+    let answer = exchange(&url, trust, head, body).with_context(|| format!("{}{place}", url.authority()))?;
     let (status, content) = read_answer(&answer).with_context(|| format!("{}{place}", url.authority()))?;
     if !(200..300).contains(&status) {
         bail!("{}{place} answered {status}: {}", url.authority(), content.trim());
@@ -38,12 +42,24 @@ fn request(url: &str, head: &str, body: &str) -> anyhow::Result<String> {
     Ok(content)
 }
 
-fn exchange(url: &ServerUrl, head: &str, body: &str) -> anyhow::Result<Vec<u8>> {
+fn exchange(url: &ServerUrl, trust: Option<&Trust>, head: &str, body: &str) -> anyhow::Result<Vec<u8>> {
     let mut stream = TcpStream::connect((url.host.as_str(), url.port))?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     let text = format!("{head}Host: {}\r\nConnection: close\r\n\r\n{body}", url.authority());
-    stream.write_all(text.as_bytes())?;
     let mut answer = Vec::new();
+    if url.tls {
+        let mut link = TlsLink::new(trust.context("nobody is trusted")?, &url.host)?;
+        anyhow::ensure!(link.write(&mut stream, text.as_bytes())? == text.len(), "the request is too long");
+        let mut some = vec![0; 16 * 1024];
+        while (answer.len() as u64) < ANSWER_BYTES_MAX {
+            match link.read(&mut stream, &mut some)? {
+                0 => break,
+                length => answer.extend_from_slice(&some[..length]),
+            }
+        }
+        return Ok(answer);
+    }
+    stream.write_all(text.as_bytes())?;
     stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer)?;
     Ok(answer)
 }

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use client::ServerUrl;
+use client::tls::Trust;
 
 use crate::arguments::{Common, DriverName, Load, Scenario};
 use crate::clock::{Clock, Nanos};
@@ -106,6 +107,8 @@ fn run_in(context: &Context, scenario: &Scenario) -> Result {
 pub struct Context {
     common: Common,
     urls: Vec<ServerUrl>,
+    /// Whom to believe to be the server; `None` where nothing is encrypted.
+    trust: Option<Trust>,
     /// `None` where nobody asks for any.
     tokens: Option<Tokens>,
     server: Watched,
@@ -132,12 +135,16 @@ enum Role {
 impl Context {
     fn new(common: &Common) -> anyhow::Result<Self> {
         let parse = |url: &String| ServerUrl::parse(url).map(|url| common.driver.url(url));
+        let urls = common.url.iter().map(parse).collect::<std::result::Result<Vec<_>, _>>()?;
+        let api = common.api_url.as_ref().map(|url| ServerUrl::parse(url)).transpose()?;
+        let encrypted = urls.iter().chain(&api).any(|url| url.tls);
         let tokens = match common.driver {
             DriverName::Raw => None,
             DriverName::Tidegate | DriverName::Centrifugo => Some(Tokens::read(&common.tokens)?),
         };
         Ok(Self {
-            urls: common.url.iter().map(parse).collect::<std::result::Result<_, _>>()?,
+            urls,
+            trust: if encrypted { Some(common.trust.trust()?) } else { None },
             tokens,
             server: Watched::new(&common.server)?,
             run: rand::random::<u32>() >> 8,
@@ -162,6 +169,7 @@ impl Context {
             scenario: scenario.clone(),
             terms: PartTerms {
                 urls: common.url.clone(),
+                trust: common.trust.clone(),
                 driver: common.driver,
                 encoding: common.encoding,
                 users: common.users.clone(),
@@ -182,6 +190,7 @@ impl Context {
         let terms = assignment.terms;
         let common = Common {
             url: terms.urls,
+            trust: terms.trust,
             driver: terms.driver,
             encoding: terms.encoding,
             users: terms.users,

@@ -98,7 +98,7 @@ impl Watched {
                 }
                 Ok(Some(all))
             }
-            Self::Page(url) => of_page(&http::get(url, "/metrics")?).map(Some),
+            Self::Page(url) => of_page(&http::get((url, None), "/metrics")?).map(Some),
             Self::Nothing => Ok(None),
         }
     }

@@ -1,11 +1,12 @@
 //! One socket: what it is waiting for, and the bytes that did not fit.
 
-use std::io::{self, Read as _, Write as _};
+use std::io;
 
 use client::handshake::Upgrade;
 use mio::net::TcpStream;
 use proto::{CloseCode, UserId};
 
+use super::wire::Wire;
 use crate::clock::Nanos;
 use crate::driver::{Driver, Opening};
 use crate::wire::heard::Heard;
@@ -28,7 +29,7 @@ enum Phase {
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Connection {
-    stream: TcpStream,
+    wire: Wire,
     phase: Phase,
     /// The start of a frame whose end has not come.
     rest: Vec<u8>,
@@ -43,9 +44,9 @@ pub(super) struct Connection {
 
 impl Connection {
     /// A socket that is being connected; `request` goes out as soon as it is.
-    pub(super) fn new(stream: TcpStream, upgrade: Upgrade, request: Vec<u8>, began: Nanos) -> Self {
+    pub(super) fn new(wire: Wire, upgrade: Upgrade, request: Vec<u8>, began: Nanos) -> Self {
         Self {
-            stream,
+            wire,
             phase: Phase::Upgrading(Box::new(upgrade)),
             rest: Vec::new(),
             out: request,
@@ -57,12 +58,12 @@ impl Connection {
     }
 
     pub(super) fn stream(&mut self) -> &mut TcpStream {
-        &mut self.stream
+        &mut self.wire.tcp
     }
 
     /// Why it could not be connected.
     pub(super) fn failure(&self) -> Option<io::Error> {
-        if self.upgrade().is_some() { self.stream.take_error().ok().flatten() } else { None }
+        if self.upgrade().is_some() { self.wire.tcp.take_error().ok().flatten() } else { None }
     }
 
     pub(super) fn upgrade(&self) -> Option<&Upgrade> {
@@ -111,7 +112,7 @@ impl Connection {
     /// Ends the socket without a word.
     pub(super) fn hang_up(&mut self) {
         // One that is gone already needs no end.
-        let _ = self.stream.shutdown(std::net::Shutdown::Both);
+        let _ = self.wire.tcp.shutdown(std::net::Shutdown::Both);
         self.phase = Phase::Closed;
         (self.rest, self.out) = (Vec::new(), Vec::new());
     }
@@ -119,7 +120,7 @@ impl Connection {
     /// What a large buffer of the kernel takes, nobody has read.
     pub(super) fn shrink_buffer(&self) {
         // A kernel that refuses makes slow readers a little faster.
-        let _ = socket2::SockRef::from(&self.stream).set_recv_buffer_size(SLOW_BUFFER_BYTES);
+        let _ = socket2::SockRef::from(&self.wire.tcp).set_recv_buffer_size(SLOW_BUFFER_BYTES);
     }
 
     /// Writes now what the socket takes and keeps the rest; `false` when too much waits already.
@@ -134,7 +135,7 @@ impl Connection {
             self.out.extend_from_slice(frame);
             return true;
         }
-        let written = match self.stream.write(frame) {
+        let written = match self.wire.write(frame) {
             Ok(written) => written,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             // The reading side will notice that the socket is gone.
@@ -147,19 +148,26 @@ impl Connection {
     /// Writes what waits, as far as the socket takes it.
     pub(super) fn flush(&mut self) {
         while !self.out.is_empty() {
-            match self.stream.write(&self.out) {
+            match self.wire.write(&self.out) {
                 Ok(written) => {
                     self.out.drain(..written);
                 }
                 Err(_) => return,
             }
         }
+        // A socket that is gone shows when it is read.
+        let _ = self.wire.flush();
         // Thousands of sockets wait idle: none keeps a buffer.
         self.out = Vec::new();
     }
 
+    /// See [`Wire::reads_in_pieces`].
+    pub(super) fn reads_in_pieces(&self) -> bool {
+        self.wire.reads_in_pieces()
+    }
+
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.read(buffer)
+        self.wire.read(buffer)
     }
 
     /// Puts the start of a frame at the start of `buffer`; says how long it is.

@@ -5,11 +5,13 @@ use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use client::tls::{TlsLink, Trust};
 use proto::UserId;
 use serde::{Deserialize, Serialize};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::connection::Connection;
+use super::wire::Wire;
 use super::{Engine, Listener};
 use crate::clock::{Nanos, SECOND};
 use crate::latency::Latencies;
@@ -27,6 +29,8 @@ pub struct Plan {
     pub places: Places,
     /// Where they come from; empty where the system chooses.
     pub sources: Vec<Ipv4Addr>,
+    /// Whom to believe to be a server with TLS; there is one if any URL has it.
+    pub trust: Option<Trust>,
 }
 
 /// The number of each connection among those of all processes: first some in a row, then others in another.
@@ -201,9 +205,14 @@ impl Engine {
         {
             return Err(error).with_context(|| format!("connecting to {address}"));
         }
-        let stream = mio::net::TcpStream::from_std(socket.into());
+        let tcp = mio::net::TcpStream::from_std(socket.into());
         let (upgrade, request) = self.sockets.driver.request(place, &self.sockets.users[who]);
-        Ok(Connection::new(stream, upgrade, request, began))
+        let url = &self.sockets.driver.urls()[target];
+        let tls = match plan.trust.as_ref().filter(|_| url.tls) {
+            Some(trust) => Some(Box::new(TlsLink::new(trust, &url.host)?)),
+            None => None,
+        };
+        Ok(Connection::new(Wire { tcp, tls }, upgrade, request, began))
     }
 }
 

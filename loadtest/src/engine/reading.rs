@@ -67,6 +67,11 @@ impl Sockets {
                 connection.keep_rest(&self.buffer[..kept]);
                 return Ok(true);
             }
+            Err(error) if error.kind() == io::ErrorKind::InvalidData && connection.upgrade().is_some() => {
+                return self
+                    .fail(who, anyhow!(error).context("opening a connection with TLS"))
+                    .map(|()| false);
+            }
             Err(_) => return self.closed(who, 0).map(|()| false),
         };
         self.tally.reads += 1;
@@ -84,7 +89,7 @@ impl Sockets {
         }
         self.connections[who].keep_rest(&self.buffer[used..filled]);
         // Edge-triggered: a read that did not fill the buffer emptied the socket, and what comes later is told.
-        Ok(filled == self.buffer.len())
+        Ok(filled == self.buffer.len() || self.connections[who].reads_in_pieces())
     }
 
     /// Handles the whole frames among the first `filled` bytes of the buffer; says how many bytes they took.

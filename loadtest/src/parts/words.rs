@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 
 use super::{Found, Share};
-use crate::arguments::{DriverName, EncodingName, Scenario, SourceAddresses};
+use crate::arguments::{DriverName, EncodingName, Scenario, SourceAddresses, TrustArguments};
 use crate::clock::Nanos;
 use crate::latency::Outline;
 
@@ -32,6 +32,8 @@ pub struct Assignment {
 pub struct Terms {
     /// The servers.
     pub urls: Vec<String>,
+    /// Whom to believe to be one of them, where they speak TLS.
+    pub trust: TrustArguments,
     /// Their kind.
     pub driver: DriverName,
     /// How frames are written.

@@ -161,6 +161,7 @@ impl Context {
             connections: connections + more,
             places: Places { own, more: connections + later.start },
             sources: self.sources.clone(),
+            trust: self.trust.clone(),
         };
         Engine::new(self.clock, driver, plan)
     }

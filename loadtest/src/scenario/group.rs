@@ -35,13 +35,13 @@ pub(super) fn make(context: &Context, group: &GroupId, users: &[UserId]) -> anyh
     }
     let Some((owner, others)) = users.split_first() else { return Ok(()) };
     let token = context.tokens()?.issue(owner);
-    let url = context.api_url();
+    let (url, trust) = (context.api_url(), context.trust.as_ref());
     let body = json!({ "group_id": group.as_str(), "name": "load test", "member_ids": [] });
-    http::post(url, "/api/v1/groups", &token, &body.to_string()).context("making the group")?;
+    http::post((url, trust), "/api/v1/groups", &token, &body.to_string()).context("making the group")?;
     for some in others.chunks(MEMBERS_AT_ONCE) {
         let ids: Vec<&str> = some.iter().map(UserId::as_str).collect();
         let path = format!("/api/v1/groups/{group}/members");
-        http::post(url, &path, &token, &json!({ "user_ids": ids }).to_string()).context(
+        http::post((url, trust), &path, &token, &json!({ "user_ids": ids }).to_string()).context(
             "adding members; groups larger than the server's limit need a higher group_members_max there",
         )?;
     }

@@ -102,6 +102,7 @@ async fn check(context: &Context, written: &Written) -> anyhow::Result<Checked> 
 pub(super) fn client_config(context: &Context, user: &UserId) -> anyhow::Result<ClientConfig> {
     let mut config =
         ClientConfig::new(context.first_url().to_owned(), TokenSource::fixed(context.tokens()?.issue(user)));
+    config.trust = context.trust.clone();
     config.encoding = context.common.encoding.into();
     config.start_at = StartAt::Head;
     Ok(config)

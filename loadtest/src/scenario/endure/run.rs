@@ -96,6 +96,7 @@ async fn connect(context: &Context, circles: &Circles, shared: &Shared) -> anyho
         let (tokens, user) = (context.tokens()?.clone(), user.clone());
         let tokens = TokenSource::from_fn(move || std::future::ready(Ok(tokens.issue(&user))));
         let mut config = ClientConfig::new(context.first_url().to_owned(), tokens);
+        config.trust = context.trust.clone();
         config.encoding = context.common.encoding.into();
         config.start_at = StartAt::Beginning;
         config.backoff = Backoff { max: BACKOFF_MAX, ..config.backoff };
