@@ -40,6 +40,8 @@ pub(crate) struct Interest {
     groups: HashMap<GroupId, Group>,
     /// Users without a session.
     lingering: usize,
+    /// Users in groups, each in each.
+    memberships: usize,
 }
 
 #[derive(Default)]
@@ -93,6 +95,12 @@ impl Interest {
         let last = known.lingers_until().is_some();
         self.lingering += usize::from(last);
         last
+    }
+
+    /// Bytes of the tables, free places included; a member of a group counts there and with the user.
+    pub(crate) fn bytes(&self) -> usize {
+        let tables = self.users.allocation_size() + self.groups.allocation_size();
+        tables + self.memberships * (size_of::<u32>() + size_of::<GroupId>())
     }
 
     /// Users without a session who are not forgotten yet.
@@ -204,6 +212,7 @@ impl Interest {
     fn join(&mut self, bus: &impl Subscriptions, id: &GroupId) {
         let group = self.groups.entry_ref(id).or_default();
         group.users += 1;
+        self.memberships += 1;
         if group.users == 1 {
             bus.subscribe_group(id);
         }
@@ -213,6 +222,7 @@ impl Interest {
         let Some(group) = self.groups.get_mut(id) else { return };
         slots.iter().for_each(|slot| group.remove(*slot));
         group.users -= 1;
+        self.memberships -= 1;
         if group.users == 0 {
             self.groups.remove(id);
             bus.unsubscribe_group(id);

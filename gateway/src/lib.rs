@@ -29,6 +29,7 @@
 
 mod admission;
 mod authenticator;
+mod budget;
 mod config;
 mod connection;
 mod fallback;

@@ -2,6 +2,7 @@
 //! that nothing on the path of a message touches memory that another core writes.
 
 use crate::admission::Admission;
+use crate::budget::{Budget, COMPONENTS, tls_bytes};
 use crate::tls;
 
 /// Every metric of this crate: name, kind, help.
@@ -59,6 +60,7 @@ pub const INVENTORY: &[(&str, &str, &str)] = &[
     ("gateway_deliveries_total", "counter", "deliveries taken from the bus"),
     ("gateway_gaps_total", "counter", "times the bus lost deliveries and all sessions were told to resync"),
     ("gateway_pings_total", "counter", "pings sent to silent peers"),
+    ("gateway_memory_bytes", "gauge", "memory that sockets cost, by component; divide by their number"),
     ("gateway_tls_connections", "gauge", "connections with TLS, in their handshake or after it"),
     ("gateway_tls_handshakes_total", "counter", "TLS handshakes, by outcome"),
     (
@@ -138,6 +140,8 @@ pub(crate) struct Metrics {
     connections: metrics::Gauge,
     names_remembered: metrics::Gauge,
     tls_connections: metrics::Gauge,
+    memory: [Level; COMPONENTS.len()],
+    tls_memory: metrics::Gauge,
 }
 
 /// What there is of everything that comes and goes, in one shard.
@@ -145,7 +149,7 @@ pub(crate) struct Levels {
     pub(crate) sessions: u64,
     /// Users without a session whose subscriptions are kept.
     pub(crate) lingering: u64,
-    pub(crate) mailbox_bytes: u64,
+    pub(crate) budget: Budget,
 }
 
 /// A gauge that is shared by all shards: each moves it by what changed.
@@ -179,6 +183,10 @@ impl Metrics {
             connections: metrics::gauge!("gateway_connections"),
             names_remembered: metrics::gauge!("gateway_names_remembered"),
             tls_connections: metrics::gauge!("gateway_tls_connections"),
+            memory: COMPONENTS.map(|component| {
+                Level::of(metrics::gauge!("gateway_memory_bytes", "component" => component))
+            }),
+            tls_memory: metrics::gauge!("gateway_memory_bytes", "component" => "tls"),
         }
     }
 
@@ -187,7 +195,10 @@ impl Metrics {
         self.counters.add(tally);
         self.sessions.tell(levels.sessions);
         self.lingering.tell(levels.lingering);
-        self.mailbox_bytes.tell(levels.mailbox_bytes);
+        self.mailbox_bytes.tell(levels.budget.queued);
+        for (level, bytes) in self.memory.iter_mut().zip(levels.budget.bytes()) {
+            level.tell(bytes);
+        }
     }
 
     /// Says what the whole process holds; each shard says the same.
@@ -195,6 +206,7 @@ impl Metrics {
         self.connections.set(admission.connections() as f64);
         self.names_remembered.set(admission.remembered() as f64);
         self.tls_connections.set(tls::connections() as f64);
+        self.tls_memory.set(tls_bytes() as f64);
     }
 }
 

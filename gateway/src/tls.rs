@@ -26,8 +26,9 @@ mod pace;
 mod stream;
 
 pub use identity::{TlsError, TlsFiles};
-pub(crate) use kept::connections;
+pub(crate) use kept::{connections, kept_bytes};
 pub use pace::Pace;
+pub(crate) use stream::STATE_BYTES;
 pub use stream::{RECORD_BYTES_MAX, TlsStream};
 
 use std::fmt;

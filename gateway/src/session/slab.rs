@@ -87,6 +87,11 @@ impl Sessions {
         Some(entry.session)
     }
 
+    /// Bytes of all places, free ones included.
+    pub(crate) fn bytes(&self) -> usize {
+        self.slab.capacity() * size_of::<Entry>()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.slab.len()
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use proto::{CloseCode, ServerFrame};
 
 use super::Shard;
+use crate::budget::Budget;
 use crate::config::{GatewayConfig, Timeouts};
 use crate::metrics::Levels;
 use crate::session::{Flags, Phase, Session, SessionKey};
@@ -97,10 +98,20 @@ impl Shard {
         let levels = Levels {
             sessions: self.authenticated as u64,
             lingering: self.interest.lingering() as u64,
-            mailbox_bytes: self.pool.bytes(),
+            budget: self.budget(),
         };
         self.metrics.hand_over(&mut self.tally, &levels);
         self.metrics.tell_process(&self.admission);
+    }
+
+    /// What the sockets of this shard cost.
+    fn budget(&self) -> Budget {
+        Budget {
+            sockets: self.sessions.len() as u64,
+            session: self.sessions.bytes() as u64,
+            interest: self.interest.bytes() as u64,
+            queued: self.pool.bytes(),
+        }
     }
 
     fn on_timer(&mut self, key: SessionKey) {

@@ -10,6 +10,11 @@ pub(crate) fn connections() -> usize {
     CONNECTIONS.load(Ordering::Relaxed)
 }
 
+/// Bytes that they keep.
+pub(crate) fn kept_bytes() -> usize {
+    KEPT_BYTES.load(Ordering::Relaxed)
+}
+
 /// Counts one connection as long as it lives.
 pub(super) struct Counted(());
 

@@ -27,6 +27,10 @@ use super::kept::{Counted, Kept};
 /// The longest record on the wire (RFC 5246 §6.2.3); what is kept of one is shorter.
 pub const RECORD_BYTES_MAX: usize = 5 + 16 * 1024 + 2048;
 
+/// What one connection costs after its handshake, besides what is kept; `tests/tls_connections_are_small.rs` holds it to what is
+/// measured.
+pub(crate) const STATE_BYTES: usize = 3_350;
+
 /// Bytes that are read at once.
 const WIRE_BYTES: usize = 64 * 1024;
 /// Bytes that are encrypted at once: the most that fits one record (RFC 8446 §5.1).
