@@ -1,5 +1,5 @@
 //! Failed logins make the next ones wait: per account, so that nobody guesses a password, and per address, so that
-//! nobody guesses everybody's. Counted for all API processes together where they share something.
+//! nobody guesses everybody's. Searches for users make the next ones wait in the same way. Counted for all API processes together where they share something.
 //!
 //! **Guarantees.** An attempt on an account counts before the password is checked, so many at once do not slip
 //! through; it is forgiven when the password was right. What is remembered is bounded.
@@ -9,7 +9,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-use proto::Code;
+use proto::{Code, UserId};
 use store::{Attempt, AttemptRule, Counted, Ephemeral};
 
 use crate::problem::Problem;
@@ -27,6 +27,16 @@ const PER_ACCOUNT: AttemptRule = AttemptRule {
 /// Many people can share an address.
 const PER_ADDRESS: AttemptRule = AttemptRule { free: 20, ..PER_ACCOUNT };
 
+/// People look for a few others, not for all.
+const PER_SEARCHER: AttemptRule = AttemptRule {
+    free: 30,
+    first: Duration::from_secs(1),
+    max: Duration::from_secs(10),
+    remember: Duration::from_secs(60),
+};
+
+const FAILED: &str = "too many failed logins";
+
 /// Who has to wait.
 pub(crate) struct Backoff(Ephemeral);
 
@@ -40,9 +50,17 @@ impl Backoff {
     pub(crate) async fn admit(&self, account: &str, address: Option<IpAddr>) -> Result<(), Problem> {
         if let Some(address) = address {
             let attempt = Attempt::Address(network(address));
-            refuse(self.0.attempt(attempt, &PER_ADDRESS, Counted::No).await)?;
+            refuse(self.0.attempt(attempt, &PER_ADDRESS, Counted::No).await, FAILED)?;
         }
-        refuse(self.0.attempt(Attempt::Account(account), &PER_ACCOUNT, Counted::Yes).await)
+        refuse(self.0.attempt(Attempt::Account(account), &PER_ACCOUNT, Counted::Yes).await, FAILED)
+    }
+
+    /// Whether a user may search for others now. Each search counts.
+    pub(crate) async fn admit_search(&self, user: &UserId) -> Result<(), Problem> {
+        // No username has a space.
+        let name = format!("search {user}");
+        let wait = self.0.attempt(Attempt::Account(&name), &PER_SEARCHER, Counted::Yes).await;
+        refuse(wait, "too many searches")
     }
 
     /// The password was wrong.
@@ -59,12 +77,12 @@ impl Backoff {
     }
 }
 
-fn refuse(wait: Duration) -> Result<(), Problem> {
+fn refuse(wait: Duration, why: &str) -> Result<(), Problem> {
     if wait.is_zero() {
         return Ok(());
     }
     let ms = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX).max(1);
-    Err(Problem::new(Code::Rate, "too many failed logins").retry_after_ms(ms))
+    Err(Problem::new(Code::Rate, why).retry_after_ms(ms))
 }
 
 /// One customer usually has a whole /64 of IPv6: it counts as one address.

@@ -19,6 +19,7 @@ mod register;
 mod service;
 mod sessions;
 mod tickets;
+mod user_search;
 mod users;
 
 use axum::Router;
@@ -39,6 +40,7 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(users::me, users::change_me))
         .routes(routes!(users::user))
         .routes(routes!(users::find_users))
+        .routes(routes!(user_search::search_users))
         .routes(routes!(sessions::sessions, sessions::end_other_sessions))
         .routes(routes!(sessions::end_session))
         .routes(routes!(sessions::change_password))

@@ -46,6 +46,7 @@ mod statements;
 mod testing;
 mod tls;
 mod touched;
+mod username_search;
 
 use std::future::Future;
 use std::sync::Arc;

@@ -5,7 +5,7 @@ mod details;
 mod lease;
 mod login;
 
-pub use account::{Account, AccountStatus, Creation};
+pub use account::{Account, AccountStatus, Creation, SEARCH_CHARS_MIN};
 pub use details::{AccountDetails, AccountField, PresenceAudience};
 pub use lease::{LEASE_GUARD_MS, LeaseError, WorkerLease};
 pub use login::{Login, Rotation};

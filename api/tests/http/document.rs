@@ -43,6 +43,7 @@ async fn document_has_exactly_the_promised_routes() {
         "PATCH /api/v1/users/me",
         "GET /api/v1/users/{user_id}",
         "GET /api/v1/users",
+        "GET /api/v1/users/search",
         "GET /api/v1/users/{user_id}/presence",
         "GET /api/v1/presence",
         "GET /api/v1/users/me/sessions",

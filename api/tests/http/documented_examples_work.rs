@@ -172,6 +172,9 @@ async fn documented_examples_work_in_the_order_of_a_first_visit() {
     let found = reader.try_it("find_users", &laptop.access, &[]).await;
     assert_eq!(found["users"][0]["user_id"], Value::from(alice.id.as_str()));
 
+    let found = reader.try_it("search_users", &laptop.access, &[]).await;
+    assert_eq!(found["users"][0]["user_id"], Value::from(alice.id.as_str()));
+
     reader.try_it("sessions", &laptop.access, &[]).await;
     reader.try_it("end_session", &laptop.access, &[]).await;
     reader.try_it("change_password", &laptop.access, &[]).await;

@@ -109,3 +109,39 @@ async fn who_is_there_is_shown_to_whom_they_want() {
     assert_eq!(status(&bob.access).await, "online");
     assert_eq!(wants("nobody").await, ["offline", "online", "online"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn users_are_found_by_how_their_names_begin_and_not_without_end() {
+    let server = Server::without_router(super::server::config());
+    let alice = server.register("alice").await;
+    for name in ["alina", "ALIX", "albert", "bob"] {
+        server.register(name).await;
+    }
+    let search = |query: &str| {
+        let path = format!("/api/v1/users/search?{query}");
+        let server = &server;
+        let token = &alice.access;
+        async move { server.get(&path, token).await }
+    };
+    let names = |found: &Value| {
+        let users = found["users"].as_array().unwrap().iter();
+        users.map(|user| user["username"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&search("prefix=Ali").await.expect(200)), ["alice", "alina", "alix"]);
+    assert_eq!(names(&search("prefix=ali&limit=2").await.expect(200)), ["alice", "alina"]);
+    assert_eq!(names(&search("prefix=zoe").await.expect(200)), [""; 0]);
+    for short in ["prefix=al", "prefix=", "prefix=a%20b%20c", ""] {
+        search(short).await.problem(400, "BAD_FIELD");
+    }
+    let mut refused = 0;
+    for _ in 0..40 {
+        let found = search("prefix=ali").await;
+        if found.status == 429 {
+            assert_eq!(found.json["retry_after_ms"], json!(1_000));
+            refused += 1;
+        }
+    }
+    assert_eq!(refused, 40 - 28, "31 in all, three of them before");
+    tokio::time::advance(std::time::Duration::from_secs(1)).await;
+    search("prefix=ali").await.expect(200);
+}

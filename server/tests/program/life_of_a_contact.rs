@@ -73,7 +73,10 @@ fn life(at: &Places<'_>) {
 }
 
 fn a_request_is_turned_down_and_made_again(at: &Places<'_>, anna: &mut Person, bert: &mut Person) {
-    let apply = json!({"user_id": bert.user.id, "note": "it is me"});
+    let found = is(&get_as(&at.url("/users/search?prefix=BER"), &anna.user.token), 200);
+    let id = &found["users"][0]["user_id"];
+    assert_eq!(*id, json!(bert.user.id), "{found}");
+    let apply = json!({"user_id": id, "note": "it is me"});
     for _ in 0..2 {
         is(&at.post("/friends/apply", &anna.user, &apply), 200);
     }

@@ -105,6 +105,7 @@ impl Cql {
     pub(crate) async fn update_account(self: &Arc<Self>, account: Account) -> Result<bool, StoreError> {
         self.write(Call::new(Op::UpdateAccount), move |cql| async move {
             let Some(stored) = cql.existing(&account.user).await? else { return Ok(false) };
+            cql.make_findable(&account.user, &stored.username).await?;
             let (user, active) = (account.user.as_str(), account.status == AccountStatus::Active);
             let details = written(&account.details);
             let values = (
@@ -153,6 +154,7 @@ impl Cql {
             self.withdraw(user, name).await?;
             return Ok(Creation::NameTaken);
         }
+        self.make_findable(user, name).await?;
         // Refused only if the account is gone, which one that has its name never is.
         let _ = self.decide(&statements.complete, (user.as_str(), name)).await?;
         Ok(Creation::Created)

@@ -176,6 +176,7 @@ impl CopyTarget {
     async fn put_account(&self, account: &Account) -> Result<(), StoreError> {
         let (user, username) = (account.user.as_str(), account.username.as_str());
         let _ = self.cql.decide(&self.username, (username, user)).await?;
+        self.cql.make_findable(&account.user, username).await?;
         let details = accounts::written(&account.details);
         let values = (
             user,

@@ -46,6 +46,7 @@ const VERSIONS: &[&str] = &[
     include_str!("schema/0005_overlays.cql"),
     include_str!("schema/0006_relations.cql"),
     include_str!("schema/0007_details.cql"),
+    include_str!("schema/0008_username_search.cql"),
 ];
 
 /// A claim is taken over from a program that has not finished in this time.

@@ -16,6 +16,7 @@ use super::register::RegisterStatements;
 use super::relations::RelationStatements;
 use super::session::Preparer;
 use super::touched::TouchedStatements;
+use super::username_search::UsernameSearchStatements;
 
 /// The statements of all families.
 pub(super) struct Statements {
@@ -31,6 +32,7 @@ pub(super) struct Statements {
     pub(super) inbox: InboxStatements,
     pub(super) relations: RelationStatements,
     pub(super) accounts: AccountStatements,
+    pub(super) username_search: UsernameSearchStatements,
     pub(super) logins: LoginStatements,
     pub(super) leases: LeaseStatements,
 }
@@ -51,6 +53,7 @@ impl Statements {
             inbox: InboxStatements::prepare(preparer).await?,
             relations: RelationStatements::prepare(preparer).await?,
             accounts: AccountStatements::prepare(preparer).await?,
+            username_search: UsernameSearchStatements::prepare(preparer).await?,
             logins: LoginStatements::prepare(preparer).await?,
             leases: LeaseStatements::prepare(preparer).await?,
         })

@@ -1,13 +1,19 @@
 //! Accounts with unique usernames.
 
+use std::ops::ControlFlow;
+
 use proto::{Timestamp, UserId};
 
 use super::details::{AccountDetails, decode_details, encode_details};
 use crate::call::{Call, Op};
 use crate::engine::key::Kind;
+use crate::engine::view::{Direction, after_prefix};
 use crate::engine::{Key, Reader, Table, Tx, View, Writer};
 use crate::store::Engine;
 use crate::{Store, StoreError};
+
+/// Characters of a username that a search needs.
+pub const SEARCH_CHARS_MIN: usize = 3;
 
 /// Whether an account may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +102,20 @@ impl Store {
         tables.read(Call::new(Op::Account), move |view| read(view, &user)).await
     }
 
+    /// At most `limit` accounts whose usernames begin so, in order of usernames. A beginning of fewer than
+    /// [`SEARCH_CHARS_MIN`] characters finds none.
+    pub async fn accounts_by_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<Account>, StoreError> {
+        if prefix.chars().count() < SEARCH_CHARS_MIN || limit == 0 {
+            return Ok(Vec::new());
+        }
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.accounts_by_prefix(prefix, limit).await,
+            Engine::Tables(tables) => tables,
+        };
+        let key = username_key(prefix);
+        tables.read(Call::new(Op::Account), move |view| read_from(view, &key, limit)).await
+    }
+
     /// Replaces an account, all but its username and the time it was made, which never change. `false` if there is
     /// none.
     pub async fn update_account(&self, account: Account) -> Result<bool, StoreError> {
@@ -133,6 +153,19 @@ fn create(tx: &mut Tx<'_>, account: &Account) -> Result<Creation, StoreError> {
 
 fn read(view: &dyn View, user: &UserId) -> Result<Option<Account>, StoreError> {
     view.get(Table::State, &account_key(user))?.map(|value| decode(user, value)).transpose()
+}
+
+fn read_from(view: &dyn View, prefix: &[u8], limit: usize) -> Result<Vec<Account>, StoreError> {
+    let mut found = Vec::new();
+    view.scan(Table::State, prefix, &after_prefix(prefix), Direction::Forward, &mut |_, user| {
+        if found.len() == limit {
+            return Ok(ControlFlow::Break(()));
+        }
+        let user = Reader::new("username", user.clone()).id(UserId::parse)?;
+        found.extend(read(view, &user)?);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(found)
 }
 
 fn encode(account: &Account) -> bytes::Bytes {

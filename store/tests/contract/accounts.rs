@@ -11,6 +11,7 @@ contract!(
     a_username_has_one_account,
     of_many_accounts_of_one_name_one_is_made,
     an_account_keeps_its_username_when_it_changes,
+    accounts_are_found_by_how_their_usernames_begin,
 );
 
 fn account(id: &str, username: &str) -> Account {
@@ -76,4 +77,27 @@ async fn an_account_keeps_its_username_when_it_changes(store: Store) {
     assert!(store.update_account(asked).await.unwrap());
     assert_eq!(store.account_by_username(&named("bob")).await.unwrap(), Some(changed));
     assert_eq!(store.account_by_username(&named("robert")).await.unwrap(), None);
+}
+
+async fn accounts_are_found_by_how_their_usernames_begin(store: Store) {
+    for (id, username) in
+        [("1", "robert"), ("2", "rob"), ("3", "robin"), ("4", "bob"), ("5", "rübe"), ("6", "ro")]
+    {
+        assert_eq!(store.create_account(account(id, username)).await.unwrap(), Creation::Created);
+    }
+    let found = async |prefix: &str, limit| {
+        let accounts = store.accounts_by_prefix(&named(prefix), limit).await.unwrap();
+        accounts.into_iter().map(|account| account.username).collect::<Vec<_>>()
+    };
+    assert_eq!(found("rob", 10).await, ["rob", "robert", "robin"].map(named));
+    assert_eq!(found("rob", 2).await, ["rob", "robert"].map(named));
+    assert_eq!(found("robe", 10).await, ["robert"].map(named));
+    assert_eq!(found("rüb", 10).await, ["rübe"].map(named));
+    assert_eq!(found("robertson", 10).await, [""; 0]);
+    assert_eq!(found("rob", 0).await, [""; 0]);
+    assert!(store.accounts_by_prefix("ro", 10).await.unwrap().is_empty(), "too few characters");
+    // What changes is found as it is.
+    let changed = Account { nickname: "Robert".to_owned(), ..account("1", "robert") };
+    assert!(store.update_account(changed.clone()).await.unwrap());
+    assert_eq!(store.accounts_by_prefix(&named("robe"), 10).await.unwrap(), [changed]);
 }
