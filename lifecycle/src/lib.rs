@@ -29,7 +29,7 @@ pub use clock::wall_clock_ms;
 pub use logs::{LogConfig, LogFormat};
 pub use metrics::MetricsPage;
 pub use phase::{Phase, Phases};
-pub use signals::{StopSignal, StopSignals};
+pub use signals::{StopSignal, StopSignals, UpgradeSignals};
 pub use tasks::{Stragglers, Tasks};
 
 /// Telemetry could not be set up. Ours to fix in the configuration, except when something was installed before.

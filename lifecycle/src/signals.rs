@@ -23,6 +23,22 @@ impl StopSignal {
     }
 }
 
+/// Receives SIGUSR2, with which an operator asks the process to hand over to a newer version of its program.
+#[derive(Debug)]
+pub struct UpgradeSignals(Signal);
+
+impl UpgradeSignals {
+    /// From now on the signal no longer ends the process.
+    pub fn install() -> io::Result<Self> {
+        Ok(Self(signal(SignalKind::user_defined2())?))
+    }
+
+    /// Waits for the next one. Cancel-safe.
+    pub async fn next(&mut self) {
+        self.0.recv().await;
+    }
+}
+
 /// Receives the stop signals of this process: the first begins the drain, the second ends it at once. Which of them it was is
 /// for the caller to count.
 #[derive(Debug)]

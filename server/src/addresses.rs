@@ -8,6 +8,11 @@ use crate::front::PublicPorts;
 /// Name of the file.
 const FILE: &str = "addresses.json";
 
+/// What the file of a data directory says; `None` when no server has written one, or its last one has stopped in order.
+pub(crate) fn read(data_dir: &Path) -> Option<serde_json::Value> {
+    serde_json::from_str(&std::fs::read_to_string(data_dir.join(FILE)).ok()?).ok()
+}
+
 /// The file, removed when the server stops in order.
 pub(crate) struct Addresses {
     path: PathBuf,
@@ -20,10 +25,12 @@ impl Addresses {
         data_dir: &Path,
         public: Option<PublicPorts>,
         admin: SocketAddr,
+        program: &Path,
     ) -> std::io::Result<Self> {
         let (path, beside) = (data_dir.join(FILE), data_dir.join(format!("{FILE}.{}", std::process::id())));
         let content = serde_json::json!({
             "pid": std::process::id(),
+            "program": program,
             "public": public.map(|ports| ports.address.to_string()),
             "tls": public.and_then(|ports| ports.tls).map(|address| address.to_string()),
             "admin": admin.to_string(),

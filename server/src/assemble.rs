@@ -8,7 +8,7 @@
 //! **Guarantees.** Whatever can be refused is refused here, with words that say what to do. A process opens nothing that its
 //! roles have no use for: a gateway has no store, a router no public port.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -23,20 +23,23 @@ use crate::front::{Front, PublicPorts};
 use crate::greeting::Greeting;
 use crate::health::Health;
 use crate::stop::{Server, Stages, enter};
-use crate::{connect, front, keys};
+use crate::upgrade::{Estate, Inheritance, Program, Progress, still_at};
+use crate::{connect, front, keys, service_manager};
 
 /// Makes the server and lets the world in.
 pub(crate) async fn assemble(
     config: &Config,
     phases: &Phases,
     metrics: &MetricsPage,
+    program: Program,
+    mut inheritance: Inheritance,
 ) -> anyhow::Result<Server> {
     let stages = Stages::default();
     metrics.keep_up(&stages.base);
     let data_made = keys::make_data_dir(&config.data_dir)?;
     let health = Health::default();
     let admin = Admin { phases: phases.clone(), metrics: metrics.clone(), health: health.clone() };
-    let admin = serve_admin(config, admin, &stages).await?;
+    let (admin, admin_again) = serve_admin(config, admin, inheritance.admin.take(), &stages)?;
     let key = keys::of_process(config)?;
 
     let bus = connect::bus(config, &stages).await?;
@@ -60,26 +63,38 @@ pub(crate) async fn assemble(
     }
     let issuer =
         key.as_ref().map(|key| Issuer::new(key.key.clone(), &config.auth.issuer, &config.auth.audience));
-    let public = front::open(config, Front { bus, store, issuer }, &stages).await?;
+    let opened = front::open(config, Front { bus, store, issuer }, &mut inheritance, &stages).await?;
+    let public = opened.ports;
 
-    let addresses = Addresses::write(&config.data_dir, public, admin)
+    let addresses = Addresses::write(&config.data_dir, public, admin, &program.path)
         .with_context(|| format!("{} cannot be written", config.data_dir.display()))?;
     enter(phases, Phase::Ready);
+    service_manager::tell("READY=1");
     tell(config, public, admin);
     let key_generated = key.as_ref().map(|key| key.generated);
     let greeting = Greeting { config, data_made, key_generated, public, admin };
     // Whoever asked for JSON lines reads both outputs with a program.
     let greeting = (config.log.format != LogFormat::Json).then(|| greeting.text());
-    Ok(Server { stages, addresses, greeting })
+    let estate = Estate { admin: admin_again, http: opened.http, gateway: opened.gateway };
+    let progress = Progress::of(&config.data_dir);
+    Ok(Server { stages, addresses, greeting, estate, program, progress })
 }
 
-async fn serve_admin(config: &Config, admin: Admin, stages: &Stages) -> anyhow::Result<SocketAddr> {
-    let listener = tokio::net::TcpListener::bind(config.admin_listen)
-        .await
-        .with_context(|| front::cannot_listen("admin", config.admin_listen))?;
-    let address = listener.local_addr()?;
-    admin.serve(listener, &stages.base);
-    Ok(address)
+/// Gives the address, and the same listener once more.
+fn serve_admin(
+    config: &Config,
+    admin: Admin,
+    inherited: Option<TcpListener>,
+    stages: &Stages,
+) -> anyhow::Result<(SocketAddr, TcpListener)> {
+    let listener = match still_at(inherited, config.admin_listen) {
+        Some(listener) => listener,
+        None => front::listen_at(config.admin_listen)
+            .with_context(|| front::cannot_listen("admin", config.admin_listen))?,
+    };
+    let (address, again) = (listener.local_addr()?, listener.try_clone()?);
+    admin.serve(tokio::net::TcpListener::from_std(listener)?, &stages.base);
+    Ok((address, again))
 }
 
 /// The same as the greeting, for whoever reads the log.

@@ -10,6 +10,9 @@ use crate::config::units;
 use crate::copy::{CopyFrom, CopyTo};
 use crate::roles::Role;
 
+/// How a process is told to [take over](Arguments::take_over).
+pub(crate) const TAKE_OVER: &str = "--take-over";
+
 /// A chat server: sockets, groups, history, accounts, in one program.
 #[derive(Debug, Parser)]
 #[command(name = "tidegate", version, about, long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
@@ -26,6 +29,9 @@ pub(crate) struct Arguments {
     /// What this process does; several with commas, or given several times. All of them when not given
     #[arg(long = "role", value_name = "ROLE", global = true, env = "TIDEGATE_ROLE", value_delimiter = ',')]
     pub(crate) role: Vec<Role>,
+    /// Goes on with the sockets of the process at the standard input. Given by that process: what it was asked to run
+    #[arg(long = "take-over", value_name = "PROGRAM", hide = true)]
+    pub(crate) take_over: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Option<Subject>,
 }
@@ -51,6 +57,9 @@ pub(crate) enum Subject {
         #[arg(long, value_name = "cql://NODE/KEYSPACE")]
         to: CopyTo,
     },
+    /// Lets what is on disk now go on with the live sockets of the server of this data directory: no socket is closed, no event
+    /// lost. Tells progress and result; exit code 1 when the server goes on as it was
+    Upgrade,
     /// Prints an access token, signed with this server's key
     Token {
         /// Whose: the `sub` claim. The user needs no account
@@ -105,6 +114,7 @@ Configuration, each layer over the one before, key by key:
 Signals:
   SIGHUP              read certificate and key of [tls] again, if they have changed
   SIGTERM, SIGINT     drain: tell the clients, finish what is under way, stop; a second one stops at once
+  SIGUSR2             hand the live sockets over to the program that is on disk now, as `tidegate upgrade` asks for
 
 Exit codes:
   0  done; a server stopped and everything in it had ended

@@ -15,7 +15,8 @@ use api::{Api, Foundation, Tickets};
 use auth::{Issuer, SharedVerifier};
 use bus::Bus;
 use gateway::{
-    Attendance, Authenticator, Gateway, HttpFallback, PresenceSink, Running, TicketRedeemer, TicketRefusal,
+    Attendance, Authenticator, Gateway, Handover, HttpFallback, PresenceSink, Running, TicketRedeemer,
+    TicketRefusal,
 };
 use store::{Away, Ephemeral, Store};
 use tokio::runtime::Handle;
@@ -24,6 +25,7 @@ use crate::config::Config;
 use crate::http_port::HttpPort;
 use crate::issuers::Issuers;
 use crate::stop::Stages;
+use crate::upgrade::Inheritance;
 use crate::{connect, open_files, public, tls};
 
 /// What it stands on.
@@ -43,14 +45,25 @@ pub(crate) struct PublicPorts {
     pub(crate) tls: Option<SocketAddr>,
 }
 
-/// Opens the public port, if the roles have a use for it.
+/// The public port, open.
+#[derive(Default)]
+pub(crate) struct Opened {
+    pub(crate) ports: Option<PublicPorts>,
+    /// The public port's listener once more, where no gateway has it.
+    pub(crate) http: Option<TcpListener>,
+    pub(crate) gateway: Option<Handover>,
+}
+
+/// Opens the public port, if the roles have a use for it. What was inherited is this process's alone afterwards.
 pub(crate) async fn open(
     config: &Config,
     front: Front,
+    inheritance: &mut Inheritance,
     stages: &Stages,
-) -> anyhow::Result<Option<PublicPorts>> {
+) -> anyhow::Result<Opened> {
     if !config.roles.has_front() {
-        return Ok(None);
+        inheritance.take_over().await?;
+        return Ok(Opened::default());
     }
     let Front { bus, store, issuer } = front;
     let verifier = trusted(config, issuer.clone(), stages).await;
@@ -80,10 +93,18 @@ pub(crate) async fn open(
             head_timeout: config.gateway.timeouts.handshake,
             tls: tls::open(config, &stages.front)?,
         };
-        return port.listen(config.gateway.listen, &stages.front).await.map(Some);
+        let (ports, again) = port.listen(config.gateway.listen, inheritance, &stages.front).await?;
+        return Ok(Opened { ports: Some(ports), http: Some(again), gateway: None });
     }
     let door = Door { authenticator: Authenticator { verifier, tickets: redeemer(tickets) }, fallback };
-    open_gateway(config, &bus, &door, &sink(ephemeral), stages).map(Some)
+    open_gateway(config, &bus, &door, &sink(ephemeral), inheritance, stages).await
+}
+
+/// A listener as the runtime wants it.
+pub(crate) fn listen_at(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }
 
 /// What a gateway needs to know to let somebody in, or to answer otherwise.
@@ -129,29 +150,41 @@ async fn trusted(config: &Config, own: Option<Issuer>, stages: &Stages) -> Share
     verifier
 }
 
-fn open_gateway(
+async fn open_gateway(
     config: &Config,
     bus: &Bus,
     door: &Door,
     presence: &PresenceSink,
+    inheritance: &mut Inheritance,
     stages: &Stages,
-) -> anyhow::Result<PublicPorts> {
+) -> anyhow::Result<Opened> {
     let listen = config.gateway.listen;
+    let inherited = inheritance.take_gateway(listen)?;
     let mut gateway = config.gateway.clone();
     gateway.tls = tls::open(config, &stages.front)?;
     let beside = gateway.tls.as_ref().and_then(|port| port.listen).map(|address| ("tls", address));
-    for (section, address) in [("public", listen)].into_iter().chain(beside) {
+    let public = inherited.is_none().then_some(("public", listen));
+    for (section, address) in public.into_iter().chain(beside) {
         if address.port() != 0 {
             // The shards share their port (SO_REUSEPORT), and would share it with another server of the same user as well.
             TcpListener::bind(address).with_context(|| cannot_listen(section, address))?;
         }
     }
     gateway.admission.connections_max = open_files::connections_that_fit(gateway.admission.connections_max);
-    let running = Gateway::start(gateway, bus, &door.authenticator, presence, &door.fallback, &stages.front)
-        .with_context(|| cannot_listen("public", listen))?;
+    inheritance.take_over().await?;
+    let Door { authenticator, fallback } = door;
+    let mut running = match inherited {
+        None => Gateway::start(gateway, bus, authenticator, presence, fallback, &stages.front),
+        Some(inherited) => {
+            Gateway::inherit(inherited, gateway, bus, authenticator, presence, fallback, &stages.front)
+        }
+    }
+    .with_context(|| cannot_listen("public", listen))?;
+    running.begun().await;
     let ports = PublicPorts { address: running.address(), tls: running.tls_address() };
+    let gateway = Some(running.handover());
     stages.front.spawn("gateway report", report(running));
-    Ok(ports)
+    Ok(Opened { ports: Some(ports), http: None, gateway })
 }
 
 /// Ends with the last shard, whose numbers are then in the log.

@@ -25,7 +25,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-use crate::front::{PublicPorts, cannot_listen};
+use crate::front::{PublicPorts, cannot_listen, listen_at};
+use crate::upgrade::{Inheritance, still_at};
 
 /// Bytes of a request's head.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -54,14 +55,29 @@ enum Door {
 }
 
 impl HttpPort {
-    /// Listens, and serves until `tasks` drain. Gives the addresses with the ports that were taken.
-    pub(crate) async fn listen(self, address: SocketAddr, tasks: &Tasks) -> anyhow::Result<PublicPorts> {
-        let (address, public) = bind("public", address).await?;
+    /// Listens, and serves until `tasks` drain. Gives the addresses with the ports that were taken, and the listener of the
+    /// public one once more.
+    pub(crate) async fn listen(
+        self,
+        address: SocketAddr,
+        inheritance: &mut Inheritance,
+        tasks: &Tasks,
+    ) -> anyhow::Result<(PublicPorts, std::net::TcpListener)> {
+        let public = match still_at(inheritance.http.take(), address) {
+            Some(listener) => listener,
+            None => bind("public", address)?,
+        };
         let (door, beside) = match &self.tls {
             None => (Door::Plain, None),
             Some(TlsPort { listen: None, .. }) => (Door::Tls, None),
-            Some(TlsPort { listen: Some(own), .. }) => (Door::Plain, Some(bind("tls", *own).await?)),
+            Some(TlsPort { listen: Some(own), .. }) => (Door::Plain, Some(bind("tls", *own)?)),
         };
+        inheritance.take_over().await?;
+        let (address, again) = (public.local_addr()?, public.try_clone()?);
+        let public = TcpListener::from_std(public)?;
+        let beside = beside.map(TcpListener::from_std).transpose()?;
+        let beside = beside.map(|listener| Ok::<_, std::io::Error>((listener.local_addr()?, listener)));
+        let beside = beside.transpose()?;
         let tls = match door {
             Door::Tls => Some(address),
             Door::Plain => beside.as_ref().map(|(address, _)| *address),
@@ -83,13 +99,12 @@ impl HttpPort {
             });
         }
         tracing::info!(%address, tls = tls.map(tracing::field::display), "api listens");
-        Ok(PublicPorts { address, tls })
+        Ok((PublicPorts { address, tls }, again))
     }
 }
 
-async fn bind(section: &str, address: SocketAddr) -> anyhow::Result<(SocketAddr, TcpListener)> {
-    let bound = TcpListener::bind(address).await.and_then(|listener| Ok((listener.local_addr()?, listener)));
-    bound.with_context(|| cannot_listen(section, address))
+fn bind(section: &str, address: SocketAddr) -> anyhow::Result<std::net::TcpListener> {
+    listen_at(address).with_context(|| cannot_listen(section, address))
 }
 
 /// A port that listens.
@@ -240,7 +255,7 @@ mod tests {
                 head_timeout: Duration::from_secs(10),
                 tls: Some(TlsPort { listen, tls, handshakes_percent: 50 }),
             };
-            let ports = port.listen(any, &tasks).await.unwrap();
+            let (ports, _) = port.listen(any, &mut Inheritance::default(), &tasks).await.unwrap();
             let (public, secure, trust) = (ports.address, ports.tls.unwrap(), trust.clone());
             assert_eq!(public == secure, listen.is_none());
             let asked = tokio::task::spawn_blocking(move || {

@@ -24,21 +24,25 @@ mod open_files;
 mod page;
 mod public;
 mod roles;
+mod service_manager;
 mod stop;
 mod tls;
 mod token;
+mod upgrade;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use lifecycle::{MetricsPage, Phases, StopSignals};
+use lifecycle::{MetricsPage, Phases, StopSignals, UpgradeSignals};
 use tokio::runtime::Runtime;
 
 use cli::{Arguments, Subject};
 use config::Config;
 use exit::Exit;
 use roles::Roles;
+use upgrade::{Inheritance, Predecessor, Program};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -60,7 +64,7 @@ fn main() -> ExitCode {
         }
     };
     let ended = match arguments.command {
-        None => serve(config),
+        None => serve(config, arguments.take_over),
         Some(Subject::PrintConfig) => Ok(Exit::Done),
         Some(Subject::CheckConfig) => {
             println!("the configuration is valid");
@@ -79,6 +83,7 @@ fn main() -> ExitCode {
             println!("{words}");
             Exit::Done
         }),
+        Some(Subject::Upgrade) => upgrade::ask(&config.data_dir),
         Some(Subject::Token { user, ttl, scope }) => token::issue(&config, &user, ttl, &scope).map(|token| {
             println!("{token}");
             Exit::Done
@@ -102,24 +107,33 @@ fn main_runtime(config: &Config) -> std::io::Result<Runtime> {
         .build()
 }
 
-fn serve(config: Config) -> anyhow::Result<Exit> {
+/// `take_over` is what this process's predecessor was asked to run, when it has one.
+fn serve(config: Config, take_over: Option<PathBuf>) -> anyhow::Result<Exit> {
     config.log.install()?;
     let metrics = MetricsPage::install(metrics::ALL)?;
+    let inheritance = match &take_over {
+        None => Inheritance::default(),
+        Some(_) => {
+            open_files::raise();
+            Predecessor::at_standard_input()?.inherit()?
+        }
+    };
+    let (program, first) = (Program::of_this_process(take_over)?, inheritance.is_nothing());
     let runtime = main_runtime(&config)?;
     let exit = runtime.block_on(async {
-        let mut signals = StopSignals::install()?;
+        let (mut signals, mut upgrades) = (StopSignals::install()?, UpgradeSignals::install()?);
         let phases = Phases::default();
         let server = tokio::select! {
-            built = assemble::assemble(&config, &phases, &metrics) => built?,
+            built = assemble::assemble(&config, &phases, &metrics, program, inheritance) => built?,
             signal = signals.next() => {
                 tracing::info!(signal = signal.name(), "stopped while starting");
                 return Ok(Exit::Done);
             }
         };
-        if let Some(greeting) = &server.greeting {
+        if let Some(greeting) = server.greeting.as_ref().filter(|_| first) {
             print!("{greeting}");
         }
-        Ok(server.run_until_stopped(&phases, &mut signals, config.drain_timeout).await)
+        Ok(server.run_until_stopped(&phases, &mut signals, &mut upgrades, config.drain_timeout).await)
     });
     if matches!(exit, Ok(Exit::Forced)) {
         // At once means without waiting for any thread; what was acknowledged is on disk.

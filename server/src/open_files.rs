@@ -8,11 +8,7 @@ const RESERVED: u64 = 1_024;
 /// Raises the soft limit to the hard one; gives how many connections fit, at most the configured ones. Beyond it accepting would
 /// fail, where a full gateway makes the others wait.
 pub(crate) fn connections_that_fit(connections_max: usize) -> usize {
-    let limit = getrlimit(Resource::Nofile);
-    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })
-    {
-        tracing::info!(%error, soft = limit.current, "the limit of open files could not be raised");
-    }
+    raise();
     let allowed = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let fit = fitting(allowed, connections_max);
     if fit < connections_max {
@@ -26,6 +22,15 @@ pub(crate) fn connections_that_fit(connections_max: usize) -> usize {
         );
     }
     fit
+}
+
+/// Raises the soft limit to the hard one.
+pub(crate) fn raise() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })
+    {
+        tracing::info!(%error, soft = limit.current, "the limit of open files could not be raised");
+    }
 }
 
 fn fitting(allowed: u64, connections_max: usize) -> usize {

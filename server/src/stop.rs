@@ -8,11 +8,12 @@
 
 use std::time::Duration;
 
-use lifecycle::{Phase, Phases, StopSignals, Stragglers, Tasks};
+use lifecycle::{Phase, Phases, StopSignals, Stragglers, Tasks, UpgradeSignals};
 use tokio::time::Instant;
 
 use crate::addresses::Addresses;
 use crate::exit::Exit;
+use crate::upgrade::{Ended, Estate, Program, Progress, Upgrade};
 
 /// Everything that runs, in the order in which it ends.
 #[derive(Clone, Default)]
@@ -31,29 +32,51 @@ pub(crate) struct Server {
     pub(crate) addresses: Addresses,
     /// For a person at the terminal.
     pub(crate) greeting: Option<String>,
+    /// For a successor.
+    pub(crate) estate: Estate,
+    pub(crate) program: Program,
+    pub(crate) progress: Progress,
 }
 
 /// The least that a stage gets even when the earlier ones used up the time: enough to hear of the drain and end.
 const STAGE_TIMEOUT_MIN: Duration = Duration::from_millis(500);
 
 impl Server {
-    /// See [`Stages::run_until_stopped`]; afterwards nobody finds addresses where nobody listens.
+    /// Serves until there is a reason to stop, or another process goes on; afterwards nobody finds addresses where nobody
+    /// listens.
     pub(crate) async fn run_until_stopped(
         self,
         phases: &Phases,
         signals: &mut StopSignals,
+        upgrades: &mut UpgradeSignals,
         timeout: Duration,
     ) -> Exit {
-        let exit = self.stages.run_until_stopped(phases, signals, timeout).await;
-        self.addresses.remove();
+        let Self { stages, addresses, mut estate, program, progress, .. } = self;
+        let asked = loop {
+            tokio::select! {
+                asked = stages.until_stopped(signals) => break asked,
+                () = upgrades.next() => {}
+            }
+            let upgrade =
+                Upgrade { stages: &stages, program: &program, progress: &progress, drain_timeout: timeout };
+            match upgrade.run(estate, signals).await {
+                Ended::Kept(kept) => estate = *kept,
+                // The addresses are the other process's.
+                Ended::Moved => return Exit::Done,
+                Ended::Lost => return Exit::Failed,
+                Ended::Stop => break true,
+            }
+        };
+        let exit = stages.stop(asked, phases, signals, timeout).await;
+        addresses.remove();
         exit
     }
 }
 
 impl Stages {
-    /// Waits for a signal or a failed part, then stops everything in order. A second signal ends it at once.
-    async fn run_until_stopped(&self, phases: &Phases, signals: &mut StopSignals, timeout: Duration) -> Exit {
-        let asked = tokio::select! {
+    /// Waits for a signal or a failed part. Tells whether it was a signal.
+    async fn until_stopped(&self, signals: &mut StopSignals) -> bool {
+        tokio::select! {
             signal = signals.next() => {
                 tracing::info!(signal = signal.name(), "draining");
                 true
@@ -62,7 +85,11 @@ impl Stages {
                 tracing::error!("a part failed, draining");
                 false
             }
-        };
+        }
+    }
+
+    /// Stops everything in order. A signal ends it at once.
+    async fn stop(&self, asked: bool, phases: &Phases, signals: &mut StopSignals, timeout: Duration) -> Exit {
         enter(phases, Phase::Draining);
         tokio::select! {
             in_time = self.drain(timeout) => {
@@ -148,7 +175,8 @@ mod tests {
         let phases = Phases::default();
         let mut signals = StopSignals::install().unwrap();
         stages.core.spawn("worker", async { panic!("on purpose") });
-        let exit = stages.run_until_stopped(&phases, &mut signals, Duration::from_secs(5)).await;
+        let asked = stages.until_stopped(&mut signals).await;
+        let exit = stages.stop(asked, &phases, &mut signals, Duration::from_secs(5)).await;
         assert_eq!((exit, phases.now()), (Exit::Failed, Phase::Stopped));
     }
 }

@@ -109,6 +109,39 @@ fn it_moves_again_and_again_while_both_sides_talk() {
 }
 
 #[test]
+fn over_nats_where_others_publish_meanwhile_sessions_are_told_to_resync() {
+    let Some(mut bench) = Bench::over_nats(|_| {}) else { return };
+    let publish = bench.publisher();
+    let mut client = Client::with_token(bench.address, &bench.token("alice", 3_600));
+    client.expect_welcome();
+    client.send(r#"{"sync":{}}"#);
+    assert!(matches!(client.frame(), proto::ServerFrame::Head(_)));
+    publish();
+    assert_eq!(client.expect_event(), 1);
+    assert_eq!(
+        bench.moved_while(|_| {
+            publish();
+        }),
+        1
+    );
+    // The second one may have come before the gateway was taken, or not at all: then its head says so.
+    loop {
+        match client.frame() {
+            proto::ServerFrame::Resync => break,
+            proto::ServerFrame::Event(event) => assert_eq!(event.entry.seq.0, 2),
+            other => panic!("{other:?}"),
+        }
+    }
+    client.send(r#"{"sync":{}}"#);
+    match client.frame() {
+        proto::ServerFrame::Head(head) => assert_eq!(head.last.0, 2),
+        other => panic!("{other:?}"),
+    }
+    publish();
+    assert_eq!(client.expect_event(), 3);
+}
+
+#[test]
 fn half_a_frame_moves_in_and_the_other_half_follows() {
     let mut bench = Bench::start();
     let mut half = bench.connect("half");

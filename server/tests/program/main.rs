@@ -8,6 +8,7 @@ mod http;
 mod life_of_a_contact;
 mod life_of_a_group;
 mod life_of_a_message;
+mod live_sockets_move;
 mod moves_to_a_cluster;
 mod outages;
 mod process;

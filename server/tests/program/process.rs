@@ -1,7 +1,7 @@
 //! A `tidegate` process with a data directory of its own on free ports.
 
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -17,6 +17,7 @@ pub struct Tidegate {
     child: Child,
     stdout: BufReader<ChildStdout>,
     logs: Option<JoinHandle<String>>,
+    folder: PathBuf,
     public: String,
     admin: String,
     /// What it printed until it was ready.
@@ -25,7 +26,11 @@ pub struct Tidegate {
 
 /// The program with nothing of this process's settings, in the given folder, on free ports of loopback.
 pub fn command(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    command_of(Path::new(env!("CARGO_BIN_EXE_tidegate")), folder)
+}
+
+fn command_of(program: &Path, folder: &Path) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TIDEGATE_")) {
         command.env_remove(name);
     }
@@ -45,7 +50,12 @@ impl Tidegate {
 
     /// The same with settings.
     pub fn start_with(folder: &Path, settings: &[(&str, &str)]) -> Self {
-        let mut command = command(folder);
+        Self::start_program(Path::new(env!("CARGO_BIN_EXE_tidegate")), folder, settings)
+    }
+
+    /// The same with a copy of the program.
+    pub fn start_program(program: &Path, folder: &Path, settings: &[(&str, &str)]) -> Self {
+        let mut command = command_of(program, folder);
         command.envs(settings.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let mut stderr = child.stderr.take().expect("piped");
@@ -71,7 +81,15 @@ impl Tidegate {
         assert_eq!(addresses["pid"], child.id());
         // A router has no public port.
         let address = |name: &str| addresses[name].as_str().unwrap_or_default().to_owned();
-        Self { child, stdout, logs: Some(logs), public: address("public"), admin: address("admin"), greeting }
+        let (public, admin) = (address("public"), address("admin"));
+        let folder = folder.to_owned();
+        Self { child, stdout, logs: Some(logs), folder, public, admin, greeting }
+    }
+
+    /// A token of a user who needs no account.
+    pub fn token_of(&self, user: &str) -> String {
+        let output = command(&self.folder).args(["token", "--user", user]).output().expect("it runs");
+        String::from_utf8(output.stdout).expect("text").trim().to_owned()
     }
 
     /// `host:port` of the public port.

@@ -99,6 +99,22 @@ impl Socket {
         None
     }
 
+    /// Every text frame that waits to be read.
+    pub fn waiting(mut self) -> Vec<String> {
+        self.0.get_ref().set_nonblocking(true).expect("a mode");
+        let mut waiting = Vec::new();
+        loop {
+            match self.0.read() {
+                Ok(Message::Text(text)) => waiting.push(text.to_string()),
+                Ok(_) => {}
+                Err(tungstenite::Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    return waiting;
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
     /// Reads until the connection breaks without a word.
     pub fn broken(mut self) {
         loop {

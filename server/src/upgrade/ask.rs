@@ -1,0 +1,117 @@
+//! `tidegate upgrade`: asks the process of a data directory to hand over, and tells what comes of it.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::{Progress, State};
+use crate::addresses;
+use crate::exit::Exit;
+
+/// Between two looks at the progress.
+const PACE: Duration = Duration::from_millis(20);
+/// An upgrade that takes longer is reported as hanging; it may still succeed.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// How long a process that has the sockets may take to tell where it listens.
+const ADDRESSES_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Asks, waits and tells. Gives how it ended as an exit code.
+pub(crate) fn ask(data_dir: &Path) -> anyhow::Result<Exit> {
+    let running = addresses::read(data_dir).with_context(|| {
+        format!(
+            "no tidegate runs in {}: is data.dir that of the server (--config, TIDEGATE_DATA__DIR)?",
+            data_dir.display()
+        )
+    })?;
+    let pid = running["pid"].as_i64().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
+    let pid = pid.context("its addresses file names no process")?;
+    test_kill_process(pid)
+        .with_context(|| format!("process {} is not there, or not yours", pid.as_raw_pid()))?;
+    let version = version_on_disk(&running)?;
+    let progress = Progress::of(data_dir);
+    progress.forget();
+    println!("asking process {} to hand over to {version}", pid.as_raw_pid());
+    kill_process(pid, Signal::USR2).context("it cannot be asked")?;
+    let exit = wait(&progress, pid)?;
+    if let Some(State::Moved { pid, .. }) = progress.read() {
+        until_found(data_dir, pid)?;
+    }
+    Ok(exit)
+}
+
+/// Runs what would go on, far enough to know that it runs.
+fn version_on_disk(running: &Value) -> anyhow::Result<String> {
+    // An earlier version would be ended by the signal.
+    let Some(path) = running["program"].as_str() else {
+        bail!("the process that runs cannot hand over; restart it")
+    };
+    let output = Command::new(path).arg("--version").output();
+    let output = output.with_context(|| format!("{path} cannot be started; the server goes on as it was"))?;
+    if !output.status.success() {
+        bail!("{path} does not run ({}); the server goes on as it was", output.status);
+    }
+    Ok(format!("{} of {path}", String::from_utf8_lossy(&output.stdout).trim()))
+}
+
+fn wait(progress: &Progress, pid: Pid) -> anyhow::Result<Exit> {
+    let (began, mut told) = (Instant::now(), None);
+    while began.elapsed() < PATIENCE {
+        // Asked before the file is read, so that a last word is heard.
+        let is_there = test_kill_process(pid).is_ok();
+        let state = progress.read();
+        if state != told {
+            if let Some(exit) = state.as_ref().and_then(tell) {
+                return Ok(exit);
+            }
+            told = state;
+        } else if !is_there {
+            bail!("process {} has ended without a word; its log says why", pid.as_raw_pid());
+        }
+        std::thread::sleep(PACE);
+    }
+    bail!("process {} has said nothing more for {PATIENCE:?}; its log says why", pid.as_raw_pid())
+}
+
+/// Until who asks next finds the process that goes on.
+fn until_found(data_dir: &Path, pid: u32) -> anyhow::Result<()> {
+    let began = Instant::now();
+    while began.elapsed() < ADDRESSES_PATIENCE {
+        if addresses::read(data_dir).is_some_and(|running| running["pid"] == pid) {
+            return Ok(());
+        }
+        std::thread::sleep(PACE);
+    }
+    bail!("process {pid} has the sockets and does not tell its addresses; its log says why")
+}
+
+/// Tells a person. Gives the exit code when that was the end.
+fn tell(state: &State) -> Option<Exit> {
+    match state {
+        State::Starting => println!("the new program starts"),
+        State::Moving { sockets } => println!("{sockets} sockets are on their way"),
+        State::Moved { sockets, pid, program, paused, took, refused } => {
+            let ms = paused.as_millis();
+            println!(
+                "{sockets} sockets moved to process {pid}, tidegate {program}; they waited {ms} ms of {took:.1?}"
+            );
+            let Some(why) = refused else { return Some(Exit::Done) };
+            eprintln!("tidegate: it is the same program as before: {why}");
+            return Some(Exit::NotStarted);
+        }
+        State::Kept { why } => {
+            eprintln!("tidegate: not upgraded, the server goes on as it was: {why}");
+            return Some(Exit::NotStarted);
+        }
+        State::Lost { why } => {
+            eprintln!("tidegate: the server has stopped, and its sockets are closed: {why}");
+            return Some(Exit::Failed);
+        }
+    }
+    None
+}
