@@ -17,6 +17,7 @@
 
 mod answers;
 mod backoff;
+mod badge;
 mod caller;
 mod commands;
 mod config;

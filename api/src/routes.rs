@@ -18,6 +18,7 @@ mod refresh;
 mod register;
 mod service;
 mod sessions;
+mod settings;
 mod tickets;
 mod user_search;
 mod users;
@@ -72,7 +73,12 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(invitations::make_link, invitations::list_links))
         .routes(routes!(invitations::end_link))
         .routes(routes!(conversations::list_conversations))
+        .routes(routes!(conversations::badge))
         .routes(routes!(conversations::read_conversation))
+        .routes(routes!(settings::change_conversation))
+        .routes(routes!(settings::conversation_settings))
+        .routes(routes!(settings::clear_conversation))
+        .routes(routes!(settings::delete_messages))
         .routes(routes!(receipts::receipts))
         .routes(routes!(history::history))
         .routes(routes!(messages::send_message))

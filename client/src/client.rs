@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use lifecycle::Tasks;
 use proto::client_frame::{AckMode, Fetch, Position, Recipient};
-use proto::server_frame::{Ack, ConversationState, Event, Overlay, Page, Receipt, Typing, Welcome};
+use proto::server_frame::{
+    Ack, ConversationSettings, ConversationState, Event, Overlay, Page, Receipt, Typing, Welcome,
+};
 use proto::{Body, ClientMessageId, Contact, ConversationId};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -34,6 +36,8 @@ pub enum Notice {
     Conversation(Box<ConversationState>),
     /// What another user is now. May come twice; the one with the highest version holds.
     Contact(Box<Contact>),
+    /// What the user keeps for themselves in a conversation changed, on another device.
+    Settings(Box<ConversationSettings>),
 }
 
 /// What a client receives. Dropping it makes the client send only.

@@ -176,6 +176,7 @@ impl Session {
             ServerFrame::AuthExpiring(_) => return Reaction::RefreshToken,
             ServerFrame::Goaway(after_ms) => return Reaction::Reconnect { after_ms },
             // Asked for by nobody here.
+            ServerFrame::Settings(of) => self.notice(Notice::Settings(of)),
             ServerFrame::Welcome(_) | ServerFrame::Pins(_) | ServerFrame::Versions(_) => {}
         }
         Reaction::None

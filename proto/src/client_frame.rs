@@ -1,6 +1,7 @@
 //! What a client may say.
 
 use crate::body::{Change, MessageTarget};
+use crate::settings::PrivateChange;
 use crate::{Body, ClientMessageId, ConversationId, DeviceId, Seq, UserId};
 
 /// One frame from a client.
@@ -27,6 +28,8 @@ pub enum ClientFrame {
     Pins(ConversationId),
     /// Asks for everything that a message ever said.
     Versions(Position),
+    /// Changes something for themselves: the frames `conversation_set`, `clear` and `delete_for_me`.
+    Private(PrivateChange),
 }
 
 /// See `Hello` in `client.proto`.

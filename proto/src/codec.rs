@@ -24,6 +24,8 @@ mod server_from_wire;
 mod server_json_read;
 mod server_json_write;
 mod server_wire;
+pub(crate) mod settings;
+mod settings_json;
 
 /// What envelopes share with client frames.
 pub(crate) mod client {

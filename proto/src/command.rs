@@ -2,6 +2,7 @@
 
 use crate::client_frame::{Fetch, Position, Recipient, Send, Sync};
 use crate::group::{GroupEdit, NewLink, Role, TokenHash};
+use crate::settings::PrivateChange;
 use crate::{
     ContactRequest, ConversationId, DeviceId, Epoch, GroupId, LinkId, Partition, SessionRef, Timestamp,
     TraceId, UserId,
@@ -83,6 +84,8 @@ pub enum Request {
     },
     /// Do something to another user; answered with the `contact` that the other is then.
     Contact(UserId, ContactRequest),
+    /// Change what the user keeps for themselves.
+    Private(PrivateChange),
 }
 
 /// A change of a group.
@@ -150,6 +153,7 @@ impl Request {
                 Some(position.conversation.clone())
             }
             Self::Pins(conversation) => Some(conversation.clone()),
+            Self::Private(change) => Some(change.conversation.clone()),
             Self::Typing(to) => Some(to.conversation(sender)),
             Self::Heads(conversations) => conversations.first().cloned(),
             Self::Group(group, _) => Some(ConversationId::group(group)),
@@ -175,6 +179,7 @@ impl Request {
             Self::Versions(_) => "versions",
             Self::Claim { .. } => "claim",
             Self::Contact(..) => "contact",
+            Self::Private(change) => change.name(),
         }
     }
 }

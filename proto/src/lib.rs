@@ -30,6 +30,7 @@ pub mod id;
 mod json;
 pub mod limits;
 pub mod server_frame;
+pub mod settings;
 pub mod time;
 
 pub use body::Body;

@@ -90,6 +90,14 @@ pub const REACTION_USERS_SHOWN_MAX: usize = 20;
 pub const EDITS_MAX: usize = 50;
 /// Pinned messages of a conversation.
 pub const PINS_MAX: usize = 50;
+/// Bytes of the draft of a conversation.
+pub const DRAFT_BYTES_MAX: usize = 8 * 1024;
+/// Messages named in one `delete_for_me`.
+pub const DELETE_SEQS_MAX: usize = 100;
+/// Messages of one conversation that a user deleted for themselves, since they last cleared it.
+pub const DELETED_SEQS_MAX: usize = 1_000;
+/// Unread mentions that are counted in one conversation.
+pub const MENTION_UNREAD_MAX: usize = 100;
 
 const _: () = assert!(BODY_BYTES_MAX < FRAME_BYTES_MAX, "a body fits a frame with its envelope");
 const _: () = assert!(BODY_BYTES_MAX < APPEND_BYTES_MAX, "one message fits an append");

@@ -1,5 +1,6 @@
 //! What a client is told.
 
+use crate::settings::Settings;
 use crate::{
     ClientMessageId, Code, Contact, ConversationId, Entry, GroupId, MessageId, Seq, SessionRef, Timestamp,
     UserId,
@@ -42,6 +43,8 @@ pub enum ServerFrame {
     Versions(Versions),
     /// What another user is to the reader now.
     Contact(Box<Contact>),
+    /// What the user keeps for themselves.
+    Settings(Box<ConversationSettings>),
 }
 
 /// See `Welcome` in `client.proto`.
@@ -209,6 +212,19 @@ pub struct ConversationState {
     pub time: Timestamp,
     /// The reader is no longer a member.
     pub left: bool,
+    /// What the reader keeps for themselves; `None` where they never set anything.
+    pub settings: Option<Box<Settings>>,
+    /// Those of `unread` that mention the reader, [`crate::limits::MENTION_UNREAD_MAX`] at most.
+    pub mention_unread: u32,
+}
+
+/// What a user keeps for themselves in a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConversationSettings {
+    /// Which.
+    pub conversation: ConversationId,
+    /// What.
+    pub settings: Settings,
 }
 
 /// An entry of a conversation, pushed.

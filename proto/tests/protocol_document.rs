@@ -122,6 +122,10 @@ fn the_table_of_limits_is_that_of_the_program() {
         ("users named of one reaction", limits::REACTION_USERS_SHOWN_MAX),
         ("edits of one message", limits::EDITS_MAX),
         ("pinned messages of a conversation", limits::PINS_MAX),
+        ("bytes of a `draft`", limits::DRAFT_BYTES_MAX),
+        ("messages in one `delete_for_me`", limits::DELETE_SEQS_MAX),
+        ("messages of a conversation deleted for oneself, since the last `clear`", limits::DELETED_SEQS_MAX),
+        ("unread mentions that are counted in one conversation", limits::MENTION_UNREAD_MAX),
     ] {
         writeln!(rows, "| {what} | {limit} |").unwrap();
     }

@@ -28,6 +28,7 @@ mod log;
 mod owed;
 mod pair;
 mod pending;
+mod plain;
 mod probe;
 mod roll;
 mod view;
@@ -51,6 +52,7 @@ use log::Log;
 use owed::Owed;
 use pair::Known;
 use pending::Pending;
+use plain::Plain;
 use probe::Probe;
 use roll::Roll;
 
@@ -75,6 +77,7 @@ pub struct Conversation {
     used_ms: u64,
     /// Grows when what the store said of messages may be outdated.
     generation: u64,
+    plain: Plain,
 }
 
 /// Whose conversation it is.
@@ -117,6 +120,7 @@ impl Conversation {
             touched,
             used_ms: 0,
             generation: 0,
+            plain: Plain::default(),
         }
     }
 

@@ -33,6 +33,11 @@ pub const INVENTORY: &[(&str, &str, &str)] = &[
     ("router_fences_total", "counter", "Incarnations fenced in order to take their partitions"),
     ("router_partitions_released_total", "counter", "Partitions given back, to others or at the end"),
     ("router_commands_kept", "gauge", "Commands kept until it is known who serves their partition"),
+    (
+        "router_private_changes_waiting",
+        "gauge",
+        "Changes that users make for themselves and that wait for an earlier one of the same user",
+    ),
     ("router_commands_forwarded_total", "counter", "Commands sent on to whoever serves their partition"),
     ("router_incarnations_total", "counter", "Lives begun by workers; more than workers means take-overs"),
 ];
@@ -65,13 +70,14 @@ pub(crate) struct Metrics {
     pub fences: Counter,
     pub released: Counter,
     pub kept: Gauge,
+    pub private_waiting: Gauge,
     pub forwarded: Counter,
     nacks: HashMap<Code, Counter>,
     commands: [Counter; KINDS.len()],
 }
 
 /// The kinds of commands, in the order of [`kind_of`].
-const KINDS: [&str; 14] = [
+const KINDS: [&str; 15] = [
     "send",
     "fetch",
     "sync",
@@ -86,6 +92,7 @@ const KINDS: [&str; 14] = [
     "versions",
     "contact",
     "claim",
+    "private",
 ];
 
 fn kind_of(request: &Request) -> usize {
@@ -104,6 +111,7 @@ fn kind_of(request: &Request) -> usize {
         Request::Versions(_) => 11,
         Request::Contact(..) => 12,
         Request::Claim { .. } => 13,
+        Request::Private(_) => 14,
     }
 }
 
@@ -140,6 +148,7 @@ impl Metrics {
             fences: metrics::counter!("router_fences_total"),
             released: metrics::counter!("router_partitions_released_total"),
             kept: gauge("router_commands_kept"),
+            private_waiting: gauge("router_private_changes_waiting"),
             forwarded: metrics::counter!("router_commands_forwarded_total"),
             nacks: Code::ALL.iter().map(nack).collect(),
             commands: KINDS.map(|kind| metrics::counter!("router_commands_total", "kind" => kind)),

@@ -8,12 +8,14 @@ mod heads;
 mod overlays;
 pub mod page;
 mod position;
+mod private;
 mod sync;
 mod typing;
 
 use proto::command::Source;
 use proto::delivery::{Control, SessionClaim};
 use proto::server_frame::Nack;
+use proto::settings::Settings;
 use proto::{
     Code, Command, ConversationId, ConversationKind, Delivery, DeviceId, Payload, Reply, Request, Seq,
     ServerFrame, Target, Timestamp,
@@ -24,6 +26,7 @@ use crate::conversation::{Fresh, View};
 
 pub use heads::all_heads;
 pub use position::delivered_receipt;
+pub use private::settings;
 pub use typing::typing;
 
 /// What the owner of a conversation brings along to a read of it.
@@ -33,11 +36,13 @@ pub struct Seen {
     pub view: Option<View>,
     /// What became of messages and is not in the store yet.
     pub fresh: Fresh,
+    /// What the asker keeps for themselves; `None` if nobody looked.
+    pub own: Option<Settings>,
 }
 
 impl From<View> for Seen {
     fn from(view: View) -> Self {
-        Self { view: Some(view), fresh: Fresh::default() }
+        Self { view: Some(view), ..Self::default() }
     }
 }
 
@@ -102,27 +107,39 @@ async fn answered(
     known: Option<Seen>,
     now: Timestamp,
 ) -> Result<Vec<Delivery>, Refused> {
-    let Seen { view, fresh } = known.unwrap_or_default();
+    let Seen { view, fresh, own } = known.unwrap_or_default();
     let user = &command.origin.user;
     match &command.request {
         Request::Fetch(fetch) => {
             let view = seen(store, command, &fetch.conversation, view).await?;
-            let page = page::read(store, fetch, view, &fresh, user).await?;
+            let own = own_of(store, command, own).await?;
+            let page = page::read(store, fetch, view, &fresh, (user, &own)).await?;
             Ok(vec![reply(command, Reply::Frame(ServerFrame::Page(page)))])
         }
         Request::Pins(conversation) => {
             let view = seen(store, command, conversation, view).await?;
-            let pins = overlays::pins(store, conversation, view, &fresh, user).await?;
+            let own = own_of(store, command, own).await?;
+            let mut pins =
+                overlays::pins(store, conversation, private::narrowed(view, &own), &fresh, user).await?;
+            private::leave_out(&own, &mut pins.entries, &mut pins.overlays);
             Ok(vec![reply(command, Reply::Frame(ServerFrame::Pins(pins)))])
         }
         Request::Versions(position) => {
             let view = seen(store, command, &position.conversation, view).await?;
+            let own = own_of(store, command, own).await?;
+            if own.hides(position.seq) {
+                return Err(Refused::Rule(Code::NotFound, "there is no such message"));
+            }
             let versions = overlays::versions(store, position, view, &fresh).await?;
             Ok(vec![reply(command, Reply::Frame(ServerFrame::Versions(versions)))])
         }
         Request::Read(position) => {
             let view = seen(store, command, &position.conversation, view).await?;
-            position::read(store, command, position, view).await
+            position::read(store, command, position, view, now).await
+        }
+        Request::Private(change) => {
+            let view = seen(store, command, &change.conversation, view).await?;
+            private::change(store, command, change, view, now).await
         }
         Request::Delivered(position) => {
             let view = seen(store, command, &position.conversation, view).await?;
@@ -162,6 +179,15 @@ async fn is_blocked(store: &Store, conversation: &ConversationId) -> Result<bool
     Ok(row.is_some_and(|row| row.contact.blocked || row.blocked_by))
 }
 
+/// What the asker keeps for themselves, in the conversation that they ask about.
+async fn own_of(store: &Store, command: &Command, own: Option<Settings>) -> Result<Settings, StoreError> {
+    match (own, command.conversation()) {
+        (Some(own), _) => Ok(own),
+        (None, Some(id)) => private::settings(store, &command.origin.user, &id).await,
+        (None, None) => Ok(Settings::default()),
+    }
+}
+
 /// What the asker may see of a conversation: as its owner says, or as its projections do.
 async fn seen(
     store: &Store,
@@ -189,8 +215,10 @@ async fn seen(
         },
     };
     let row = store.heads(std::slice::from_ref(conversation)).await?.pop().flatten();
-    let (head, counted) = row.map_or((Seq::ZERO, 0), |row| (row.seq, row.counted));
-    Ok(View { head, counted, floor })
+    Ok(match row {
+        Some(row) => View { head: row.seq, counted: row.counted, floor, last: row.last.time },
+        None => View { head: Seq::ZERO, counted: 0, floor, last: Timestamp(0) },
+    })
 }
 
 #[cfg(test)]

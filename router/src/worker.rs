@@ -13,6 +13,7 @@ mod neighbours;
 pub mod ops;
 pub mod overlays;
 mod pairs;
+mod private;
 mod table;
 mod wheel;
 

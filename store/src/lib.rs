@@ -49,7 +49,7 @@ pub use cql::{
 };
 pub use directory::{
     Cursor, GroupChange, GroupInfo, GroupSettings, HeadRow, InboxRow, Invitation, JoinRequest, Link, Member,
-    OverlayRow, Relation, Role,
+    MentionRange, MentionRow, OverlayRow, Relation, Role, SettingsEdit,
 };
 pub use embedded::{Embedded, EmbeddedConfig, OpenError};
 pub use ephemeral::{

@@ -3,15 +3,18 @@
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
+use lifecycle::wall_clock_ms;
 use proto::client_frame::Position;
 use proto::delivery::HeadState;
-use proto::limits::{DELTA_CONVERSATIONS_MAX, PAGE_ENTRIES_DEFAULT};
-use proto::{ConversationId, Request, Seq, UserId};
+use proto::limits::{DELTA_CONVERSATIONS_MAX, MENTION_UNREAD_MAX, PAGE_ENTRIES_DEFAULT};
+use proto::settings::Settings;
+use proto::{ConversationId, Request, Seq, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use store::Cursor;
+use store::{Cursor, MentionRange, StoreError};
 use utoipa::{IntoParams, ToSchema};
 
+use super::settings::ConversationSettings;
 use crate::App;
 use crate::answers::{self, Message};
 use crate::caller::Caller;
@@ -29,6 +32,10 @@ pub(crate) struct ListConversations {
     /// 1 to 100; 50 if absent.
     #[param(example = 50)]
     limit: Option<usize>,
+    /// Only those that are archived, or that are not; a page may then have fewer.
+    archived: Option<bool>,
+    /// Only those that are hidden, or that are not; a page may then have fewer.
+    hidden: Option<bool>,
 }
 
 /// A part of the list.
@@ -63,7 +70,12 @@ pub(crate) struct Conversation {
     unread: Wide,
     /// Up to where one has read.
     read_seq: Wide,
-    /// The newest entry.
+    /// Those of them that mention one, 100 at most.
+    #[schema(example = 0)]
+    mention_unread: usize,
+    /// What one keeps for oneself; `null` where one never changed anything.
+    settings: Option<ConversationSettings>,
+    /// The newest entry, unless it is gone for oneself.
     #[schema(value_type = Option<Message>)]
     last: Option<Box<RawValue>>,
     /// When it last changed, Unix milliseconds.
@@ -102,10 +114,17 @@ pub(crate) async fn list_conversations(
     let (heads, names) = futures_util::try_join!(app.commands.heads(&asker, &ids), app.names(user, &places))?;
     // Read after the heads: a mark that is newer than its head shows less unread, never too much.
     let cursors = app.store.cursors(user, &ids).await?;
+    let (settings, mentions) =
+        futures_util::try_join!(app.store.settings(user, &ids), mentions(&app, user, &heads, &cursors))?;
     let mut conversations = Vec::with_capacity(ids.len());
-    for (((place, head), name), cursor) in places.page.iter().zip(heads).zip(names).zip(cursors) {
-        if head.member {
-            conversations.push(line(user, place, head, name, cursor)?);
+    let own = settings.into_iter().zip(mentions);
+    let rest = names.into_iter().zip(cursors).zip(own);
+    for ((place, head), ((name, cursor), (settings, mention_unread))) in
+        places.page.iter().zip(heads).zip(rest)
+    {
+        if head.member && query.wants(&settings, head.seq) {
+            let own = Own { cursor, settings, mention_unread };
+            conversations.push(line(user, place, head, name, own)?);
         }
     }
     let next = places.page.last().filter(|_| places.more).map(Place::cursor);
@@ -117,12 +136,14 @@ fn line(
     place: &Place,
     head: HeadState,
     name: Option<String>,
-    cursor: Cursor,
+    own: Own,
 ) -> Result<Conversation, Problem> {
+    let Own { cursor, settings, mention_unread } = own;
     let id = &place.conversation;
     let unread = unread(&head, &cursor);
     let last = head.last.filter(|entry| entry.seq >= head.floor);
     let time = last.as_ref().map_or(place.time.0, |entry| entry.time);
+    let last = last.filter(|entry| !settings.hides(entry.seq));
     Ok(Conversation {
         conversation: id.to_string(),
         kind: if id.is_group() { "group" } else { "direct" },
@@ -131,9 +152,78 @@ fn line(
         head: Wide(head.seq.0),
         unread: Wide(unread),
         read_seq: Wide(cursor.read.0),
+        mention_unread,
+        settings: (settings.changed > Timestamp(0)).then(|| ConversationSettings::of(id, settings)),
         last: last.map(|entry| answers::message(id, entry)).transpose()?,
         time: Wide(time.0),
     })
+}
+
+/// What a line says of its reader.
+struct Own {
+    cursor: Cursor,
+    settings: Settings,
+    mention_unread: usize,
+}
+
+impl ListConversations {
+    fn wants(&self, settings: &Settings, head: Seq) -> bool {
+        self.archived.is_none_or(|archived| archived == settings.archived)
+            && self.hidden.is_none_or(|hidden| hidden == settings.is_hidden_at(head))
+    }
+}
+
+/// How many unread entries of each conversation mention the user.
+async fn mentions(
+    app: &App,
+    user: &UserId,
+    heads: &[HeadState],
+    cursors: &[Cursor],
+) -> Result<Vec<usize>, StoreError> {
+    let range = |(head, cursor): (&HeadState, &Cursor)| -> MentionRange {
+        let upto = if unread(head, cursor) > 0 { head.seq } else { cursor.read };
+        (head.conversation.clone(), cursor.read, upto)
+    };
+    let all: Vec<MentionRange> = heads.iter().zip(cursors).map(range).collect();
+    let asked: Vec<MentionRange> = all.iter().filter(|(_, after, upto)| upto > after).cloned().collect();
+    let mut counts = app.store.count_mentions(user, &asked, MENTION_UNREAD_MAX).await?.into_iter();
+    Ok(all.iter().map(|(_, after, upto)| if upto > after { counts.next().unwrap_or(0) } else { 0 }).collect())
+}
+
+/// What is unread in all conversations together.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct BadgeNumbers {
+    /// Messages that one has not read, in conversations that are not muted.
+    #[schema(value_type = String, example = "3")]
+    unread: Wide,
+    /// The same in conversations that are muted.
+    #[schema(value_type = String, example = "0")]
+    muted_unread: Wide,
+    /// Of both, those that mention one.
+    #[schema(value_type = String, example = "0")]
+    mention_unread: Wide,
+    /// How many conversations that are not muted have something unread, or are marked so.
+    #[schema(value_type = String, example = "1")]
+    conversations: Wide,
+}
+
+/// What is unread in all of one's conversations together, but for those that are hidden; follows within moments.
+#[utoipa::path(
+    get, path = "/api/v1/conversations/badge", tag = "conversations",
+    responses(
+        (status = 200, description = "The sums.", body = BadgeNumbers),
+        (status = "default", description = "A problem.", body = ProblemBody,
+            content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn badge(State(app): State<App>, caller: Caller) -> Result<Json<BadgeNumbers>, Problem> {
+    let badge = app.badge(&caller.0.user, Timestamp(wall_clock_ms())).await?;
+    Ok(Json(BadgeNumbers {
+        unread: Wide(badge.unread),
+        muted_unread: Wide(badge.muted_unread),
+        mention_unread: Wide(badge.mention_unread),
+        conversations: Wide(badge.conversations),
+    }))
 }
 
 /// Countable entries past the read mark, of those that the user may see.

@@ -109,7 +109,9 @@ impl Shared {
         if !head.member {
             return Err(stranger());
         }
-        let mut from = head.floor.max(Seq(1)).max(Seq(query.after.unwrap_or(0).saturating_add(1)));
+        let own = self.store.settings(&caller.0.user, asked).await?.pop().unwrap_or_default();
+        let mut from =
+            head.floor.max(own.cleared.next()).max(Seq(query.after.unwrap_or(0).saturating_add(1)));
         let mut to = head.seq.min(Seq(query.before.map_or(u64::MAX, |seq| seq.saturating_sub(1))));
         if let Some(time) = query.after_time {
             from = from.max(self.store.seq_at(conversation, Timestamp(time), head.seq).await?);
@@ -141,10 +143,10 @@ impl Shared {
         let fetch = Fetch { conversation: conversation.clone(), from, to, limit, backwards };
         let reply = self.commands.ask(&caller.asker(), Request::Fetch(fetch)).await?;
         let Reply::Frame(ServerFrame::Page(page)) = reply else { return Err(unexpected()) };
-        let entries = &page.entries;
-        let next = match (direction, entries.first(), entries.last()) {
-            (Direction::Older, Some(first), _) if first.seq > from => Some(first.seq.to_string()),
-            (Direction::Newer, _, Some(last)) if last.seq < to => Some(last.seq.to_string()),
+        // What is covered counts, not what is shown: some of it may be gone for the caller.
+        let next = match direction {
+            Direction::Older if page.from > from => Some(page.from.to_string()),
+            Direction::Newer if page.from <= page.to && page.to < to => Some(page.to.to_string()),
             _ => None,
         };
         let (messages, overlays) = answers::messages(ServerFrame::Page(page))?;

@@ -153,6 +153,15 @@ async fn groups_are_kept_in_order(reader: &mut Reader<'_>, token: &str) {
     reader.try_it("transfer_group", token, &[]).await;
 }
 
+async fn what_one_keeps_for_oneself(reader: &mut Reader<'_>, token: &str) {
+    for own in ["change_conversation", "delete_messages", "clear_conversation", "conversation_settings"] {
+        let settings = reader.try_it(own, token, &[]).await;
+        assert_eq!(settings["pinned"], Value::from(true));
+    }
+    reader.try_it("list_conversations", token, &[]).await;
+    reader.try_it("badge", token, &[]).await;
+}
+
 #[tokio::test]
 async fn documented_examples_work_in_the_order_of_a_first_visit() {
     let server = Server::start().await;
@@ -223,7 +232,7 @@ async fn documented_examples_work_in_the_order_of_a_first_visit() {
     reader.try_it("read_conversation", &token, &[]).await;
     let receipts = reader.try_it("receipts", &token, &[]).await;
     assert_eq!(receipts["receipts"][0]["user"], Value::from("bob"));
-    reader.try_it("list_conversations", &token, &[]).await;
+    what_one_keeps_for_oneself(&mut reader, &token).await;
     reader.try_it("issue_ticket", &token, &[]).await;
     reader.try_it("dismiss_group", &reader.server.token("bob", ""), &[]).await;
     reader.try_it("logout", &laptop.access, &[]).await;

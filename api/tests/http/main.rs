@@ -17,6 +17,7 @@ mod refusals;
 mod sending;
 mod server;
 mod sessions;
+mod settings;
 mod tickets;
 mod tokens_of_other_issuers;
 mod unanswered_commands;

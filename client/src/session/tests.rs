@@ -62,6 +62,8 @@ fn state(peer: &str, head: u64) -> ConversationState {
         peer: Some(user(peer)),
         time: Timestamp(1),
         left: false,
+        settings: None,
+        mention_unread: 0,
     }
 }
 

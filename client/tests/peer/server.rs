@@ -234,6 +234,8 @@ impl State {
             peer: None,
             time: Timestamp(1),
             left: false,
+            settings: None,
+            mention_unread: 0,
         });
         ServerFrame::Delta(Delta {
             conversations: conversations.collect(),

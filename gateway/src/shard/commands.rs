@@ -73,6 +73,7 @@ impl Shard {
             ClientFrame::Typing(to) => Request::Typing(to),
             ClientFrame::Pins(conversation) => Request::Pins(conversation),
             ClientFrame::Versions(position) => Request::Versions(position),
+            ClientFrame::Private(change) => Request::Private(change),
         };
         let send = match &request {
             Request::Send(send) => Some(send.client_message_id),
@@ -183,5 +184,6 @@ fn name_of(frame: &ClientFrame) -> (&'static str, Option<ClientMessageId>) {
         ClientFrame::Ping => ("ping", None),
         ClientFrame::Pins(_) => ("pins", None),
         ClientFrame::Versions(_) => ("versions", None),
+        ClientFrame::Private(change) => (change.name(), None),
     }
 }

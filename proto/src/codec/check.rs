@@ -116,7 +116,12 @@ pub(super) fn body(frame: &'static str, encoded: Bytes) -> Result<Body, FrameErr
     Ok(body)
 }
 
-fn size(frame: &'static str, field: &'static str, bytes: usize, max: usize) -> Result<(), FrameError> {
+pub(super) fn size(
+    frame: &'static str,
+    field: &'static str,
+    bytes: usize,
+    max: usize,
+) -> Result<(), FrameError> {
     if bytes <= max {
         return Ok(());
     }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::change::{self, ChangeDraft};
 use super::check::{self, SendDraft};
 use super::client_wire::{ACK_ALLOWED, KNOWN};
-use super::{body_json, client_wire};
+use super::{body_json, client_wire, settings_json};
 use crate::client_frame::{AckMode, Fetch, Position, Recipient, Send, Sync};
 use crate::json::{Fault, Read, Reader, Writer};
 use crate::{ClientFrame, ClientMessageId, FrameError, Seq, limits, wire};
@@ -25,6 +25,9 @@ const FRAMES: &[&str] = &[
     "pin",
     "pins",
     "versions",
+    "conversation_set",
+    "clear",
+    "delete_for_me",
 ];
 
 pub(super) fn read(bytes: &[u8]) -> Result<ClientFrame, FrameError> {
@@ -52,6 +55,7 @@ enum Draft<'a> {
     Change(Box<ChangeDraft<'a>>),
     Pins(Cow<'a, str>),
     Versions(Cow<'a, str>, u64),
+    Private(Box<settings_json::Draft>),
 }
 
 fn read_frame(bytes: &[u8]) -> Result<ClientFrame, FrameError> {
@@ -81,6 +85,7 @@ fn read_frame(bytes: &[u8]) -> Result<ClientFrame, FrameError> {
         }
         Draft::Ping => Ok(ClientFrame::Ping),
         Draft::Change(draft) => draft.check().map(ClientFrame::Send),
+        Draft::Private(draft) => draft.check().map(ClientFrame::Private),
         Draft::Pins(text) => check::conversation(name, "conversation", &text).map(ClientFrame::Pins),
         Draft::Versions(text, seq) => {
             check::position(name, "conversation", &text, seq).map(ClientFrame::Versions)
@@ -127,6 +132,9 @@ fn read_draft<'a>(reader: &mut Reader<'a>, frame: &'static str) -> Read<Draft<'a
         "ping" => reader.fields(&[], |_, _| Ok(())).map(|()| Draft::Ping),
         "pins" => read_position(reader).map(|(text, _)| Draft::Pins(text)),
         "versions" => read_position(reader).map(|(text, seq)| Draft::Versions(text, seq)),
+        name if settings_json::NAMES.contains(&name) => {
+            settings_json::read_change(reader, name).map(Box::new).map(Draft::Private)
+        }
         change => change::read_json(reader, change).map(Box::new).map(Draft::Change),
     }
 }
@@ -278,6 +286,7 @@ pub(super) fn write(frame: &ClientFrame) -> Vec<u8> {
             writer.close_object();
         }
         ClientFrame::Versions(position) => write_position(&mut writer, "versions", position),
+        ClientFrame::Private(change) => settings_json::write_change(&mut writer, change),
     }
     writer.close_object();
     out

@@ -5,14 +5,14 @@ use std::borrow::Cow;
 use prost::Message as _;
 use wire::client_frame::Frame;
 
-use super::change;
 use super::check::{self, SendDraft};
+use super::{change, settings};
 use crate::client_frame::{AckMode, Fetch, Hello, Position, Recipient, Send, Sync};
 use crate::{ClientFrame, FrameError, Seq, wire};
 
 /// The names of the frames, for the error that says none was recognised.
 pub(super) const KNOWN: &str = "hello, send, fetch, sync, read, delivered, typing, ping, recall, edit, react, pin, \
-                                pins, versions";
+                                pins, versions, conversation_set, clear, delete_for_me";
 
 pub(super) fn decode(bytes: &[u8]) -> Result<ClientFrame, FrameError> {
     let frame = wire::ClientFrame::decode(bytes).map_err(|error| FrameError::Malformed(error.to_string()))?;
@@ -39,6 +39,9 @@ pub(super) fn decode(bytes: &[u8]) -> Result<ClientFrame, FrameError> {
         Frame::Versions(wire) => {
             position_from_wire("versions", &wire.conversation, wire.seq).map(ClientFrame::Versions)
         }
+        Frame::ConversationSet(wire) => settings::set(wire).map(ClientFrame::Private),
+        Frame::Clear(wire) => settings::clear(&wire).map(ClientFrame::Private),
+        Frame::DeleteForMe(wire) => settings::delete(wire).map(ClientFrame::Private),
     }
 }
 
@@ -72,6 +75,11 @@ pub(super) fn encode(frame: &ClientFrame) -> Vec<u8> {
         ClientFrame::Versions(at) => {
             Frame::Versions(wire::VersionsOf { conversation: at.conversation.to_string(), seq: at.seq.0 })
         }
+        ClientFrame::Private(change) => match settings::to_wire(change) {
+            settings::Wire::Set(wire) => Frame::ConversationSet(wire),
+            settings::Wire::Clear(wire) => Frame::Clear(wire),
+            settings::Wire::Delete(wire) => Frame::DeleteForMe(wire),
+        },
     };
     wire::ClientFrame { frame: Some(frame) }.encode_to_vec()
 }

@@ -2,7 +2,7 @@
 
 use wire::server_frame::Frame;
 
-use super::{contact, overlay_wire};
+use super::{contact, overlay_wire, settings};
 use crate::server_frame::{
     Ack, ConversationState, Delta, Event, Head, Limits, Nack, Page, Pong, Receipt, Typing, Welcome,
 };
@@ -13,7 +13,7 @@ use crate::{
 
 /// The names of the frames, for the error that says none was recognised.
 pub(super) const KNOWN: &str = "welcome, ack, nack, page, delta, too_long, event, receipt, typing, head, pong, \
-                                auth_expiring, goaway, resync, pins, versions, contact";
+                                auth_expiring, goaway, resync, pins, versions, contact, settings";
 
 pub(super) fn frame(frame: wire::ServerFrame) -> Result<ServerFrame, FrameError> {
     Ok(match frame.frame.ok_or(FrameError::Unknown { known: KNOWN })? {
@@ -43,6 +43,7 @@ pub(super) fn frame(frame: wire::ServerFrame) -> Result<ServerFrame, FrameError>
         Frame::Pins(wire) => ServerFrame::Pins(overlay_wire::pins(wire)?),
         Frame::Versions(wire) => ServerFrame::Versions(overlay_wire::versions(wire)?),
         Frame::Contact(wire) => ServerFrame::Contact(Box::new(contact::from_wire("contact", wire)?)),
+        Frame::Settings(wire) => ServerFrame::Settings(Box::new(settings::settings("settings", wire)?)),
     })
 }
 
@@ -106,7 +107,7 @@ fn nack(wire: wire::Nack) -> Result<Nack, FrameError> {
 
 /// `nack.frame` as one of the names that are refused; empty when it is another.
 fn refused_frame(name: &str) -> &'static str {
-    const NAMES: [&str; 20] = [
+    const NAMES: [&str; 23] = [
         "hello",
         "send",
         "fetch",
@@ -127,6 +128,9 @@ fn refused_frame(name: &str) -> &'static str {
         "versions",
         "contact",
         "claim",
+        "conversation_set",
+        "clear",
+        "delete_for_me",
     ];
     NAMES.into_iter().find(|known| *known == name).unwrap_or_default()
 }
@@ -173,6 +177,11 @@ fn state(wire: wire::ConversationState) -> Result<ConversationState, FrameError>
         },
         time: Timestamp(wire.time),
         left: wire.left,
+        settings: match wire.settings {
+            Some(wire) => Some(Box::new(settings::settings("delta", wire)?.settings)),
+            None => None,
+        },
+        mention_unread: wire.mention_unread,
     })
 }
 

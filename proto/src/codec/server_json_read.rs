@@ -3,7 +3,7 @@
 use wire::server_frame::Frame;
 
 use super::client_json::{TWO_FRAMES, fault_to_error};
-use super::{body_json, contact, overlay_json, server_from_wire};
+use super::{body_json, contact, overlay_json, server_from_wire, settings_json};
 use crate::json::{Fault, Read, Reader};
 use crate::{FrameError, ServerFrame, wire};
 
@@ -25,6 +25,7 @@ const FRAMES: &[&str] = &[
     "pins",
     "versions",
     "contact",
+    "settings",
 ];
 
 pub(super) fn read(bytes: &[u8]) -> Result<ServerFrame, FrameError> {
@@ -69,7 +70,8 @@ fn read_frame(reader: &mut Reader<'_>, name: &'static str) -> Read<Frame> {
         "resync" => read_empty(reader).map(|()| Frame::Resync(wire::Resync {}))?,
         "pins" => Frame::Pins(overlay_json::read_pins(reader)?),
         "contact" => Frame::Contact(contact::read(reader)?),
-        _ => Frame::Versions(overlay_json::read_versions(reader)?),
+        "versions" => Frame::Versions(overlay_json::read_versions(reader)?),
+        _ => Frame::Settings(settings_json::read_settings(reader)?),
     })
 }
 
@@ -185,8 +187,19 @@ fn read_delta(reader: &mut Reader<'_>) -> Read<wire::Delta> {
 }
 
 fn read_state(reader: &mut Reader<'_>) -> Read<wire::ConversationState> {
-    const FIELDS: &[&str] =
-        &["conversation", "head", "unread", "read_seq", "last", "name", "peer", "time", "left"];
+    const FIELDS: &[&str] = &[
+        "conversation",
+        "head",
+        "unread",
+        "read_seq",
+        "last",
+        "name",
+        "peer",
+        "time",
+        "left",
+        "settings",
+        "mention_unread",
+    ];
     let mut state = wire::ConversationState::default();
     reader.fields(FIELDS, |reader, name| {
         match name {
@@ -198,7 +211,9 @@ fn read_state(reader: &mut Reader<'_>) -> Read<wire::ConversationState> {
             "name" => state.name = read_text(reader)?,
             "peer" => state.peer = read_text(reader)?,
             "time" => state.time = reader.unsigned()?,
-            _ => state.left = reader.flag()?,
+            "left" => state.left = reader.flag()?,
+            "settings" => state.settings = Some(settings_json::read_settings(reader)?),
+            _ => state.mention_unread = reader.unsigned32()?,
         }
         Ok(())
     })?;

@@ -3,7 +3,7 @@
 //! As proto3 JSON has it, what is empty or zero is left out; but the members of `event`, `ack`, `head` and `goaway`
 //! are always there, because a client acts on each of them.
 
-use super::{body_json, contact, overlay_json};
+use super::{body_json, contact, overlay_json, settings_json};
 use crate::json::Writer;
 use crate::server_frame::{
     Ack, ConversationState, Delta, Head, Limits, Nack, Page, Pong, Receipt, Typing, Welcome,
@@ -52,6 +52,7 @@ pub(super) fn write(frame: &ServerFrame, out: &mut Vec<u8>) {
             contact::write(writer, contact);
             writer.close_object();
         }
+        ServerFrame::Settings(of) => settings_json::write_settings(writer, &of.conversation, &of.settings),
     }
     writer.close_object();
 }
@@ -168,6 +169,10 @@ fn write_state(writer: &mut Writer<'_>, state: &ConversationState) {
     }
     writer.wide_if_any("time", state.time.0);
     writer.flag_if_set("left", state.left);
+    if let Some(settings) = &state.settings {
+        settings_json::write_settings(writer, &state.conversation, settings);
+    }
+    writer.narrow_if_any("mention_unread", state.mention_unread);
 }
 
 fn write_receipt(writer: &mut Writer<'_>, receipt: &Receipt) {

@@ -4,7 +4,7 @@ use bytes::Buf;
 use prost::Message as _;
 use wire::server_frame::Frame;
 
-use super::{contact, overlay_wire, server_from_wire};
+use super::{contact, overlay_wire, server_from_wire, settings};
 use crate::server_frame::{Ack, ConversationState, Delta, Head, Nack, Page, Pong, Receipt, Welcome};
 use crate::{ConversationId, Entry, FrameError, Seq, ServerFrame, wire};
 
@@ -42,6 +42,9 @@ fn to_wire(frame: &ServerFrame) -> Frame {
         ServerFrame::Pins(pins) => Frame::Pins(overlay_wire::pins_to_wire(pins)),
         ServerFrame::Versions(versions) => Frame::Versions(overlay_wire::versions_to_wire(versions)),
         ServerFrame::Contact(contact) => Frame::Contact(contact::to_wire(contact)),
+        ServerFrame::Settings(of) => {
+            Frame::Settings(settings::settings_to_wire(&of.conversation, &of.settings))
+        }
     }
 }
 
@@ -114,6 +117,8 @@ fn state_to_wire(state: &ConversationState) -> wire::ConversationState {
         peer: state.peer.as_ref().map(ToString::to_string).unwrap_or_default(),
         time: state.time.0,
         left: state.left,
+        settings: state.settings.as_ref().map(|of| settings::settings_to_wire(&state.conversation, of)),
+        mention_unread: state.mention_unread,
     }
 }
 

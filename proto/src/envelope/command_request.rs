@@ -3,7 +3,7 @@
 use wire::command_envelope::Request as Wire;
 
 use super::{contact_request, group_request, id, texts};
-use crate::codec::client;
+use crate::codec::{client, settings};
 use crate::{ConversationId, DeviceId, FrameError, Request, Timestamp, wire};
 
 pub(super) fn to_wire(request: &Request) -> Wire {
@@ -36,6 +36,11 @@ pub(super) fn to_wire(request: &Request) -> Wire {
             kind: kind.as_ref().map(ToString::to_string).unwrap_or_default(),
         }),
         Request::Contact(user, request) => Wire::ChangeContact(contact_request::to_wire(user, request)),
+        Request::Private(change) => match settings::to_wire(change) {
+            settings::Wire::Set(wire) => Wire::ConversationSet(wire),
+            settings::Wire::Clear(wire) => Wire::Clear(wire),
+            settings::Wire::Delete(wire) => Wire::DeleteForMe(wire),
+        },
     }
 }
 
@@ -71,6 +76,9 @@ pub(super) fn from_wire(wire: Wire) -> Result<Request, FrameError> {
             },
         },
         Wire::ChangeContact(wire) => contact_request::from_wire(wire)?,
+        Wire::ConversationSet(wire) => Request::Private(settings::set(wire)?),
+        Wire::Clear(wire) => Request::Private(settings::clear(&wire)?),
+        Wire::DeleteForMe(wire) => Request::Private(settings::delete(wire)?),
         wire => return group_request::from_wire(wire),
     })
 }

@@ -15,7 +15,7 @@ use proto::{
 
 use super::body_values::body;
 use super::frame_values::{
-    entry, fetch, group_edit, position, recipient, send_with, server_frame, sync, text,
+    entry, fetch, group_edit, position, private_change, recipient, send_with, server_frame, sync, text,
 };
 use super::id_values::{
     conversation_id, device_id, group_id, login_id, seq, session_ref, time, trace, user_id,
@@ -53,6 +53,7 @@ fn request() -> impl Strategy<Value = Request> {
         1 => position().prop_map(Request::Delivered),
         1 => recipient().prop_map(Request::Typing),
         1 => vec(conversation_id(), 0..4).prop_map(Request::Heads),
+        2 => private_change().boxed().prop_map(Request::Private),
         1 => Just(Request::Connected),
         1 => Just(Request::Disconnected),
         3 => (group_id(), group_request().boxed()).prop_map(|(group, request)| Request::Group(group, request)),

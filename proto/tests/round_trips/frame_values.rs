@@ -6,9 +6,10 @@ use proptest::prelude::*;
 use proto::client_frame::{AckMode, Fetch, Hello, Position, Recipient, Send, Sync};
 use proto::group::{GroupEdit, History, JoinPolicy};
 use proto::server_frame::{
-    Ack, ConversationState, Delta, Event, Head, Limits, Nack, Overlay, Page, Pins, Pong, Reaction, Receipt,
-    Typing, Versions, Welcome,
+    Ack, ConversationSettings, ConversationState, Delta, Event, Head, Limits, Nack, Overlay, Page, Pins,
+    Pong, Reaction, Receipt, Typing, Versions, Welcome,
 };
+use proto::settings::{Preferences, Private, PrivateChange, Settings};
 use proto::{Body, ClientFrame, Code, Contact, Entry, FriendRequest, Seq, ServerFrame, Timestamp};
 
 use super::body_values::{body, change, client_body};
@@ -98,6 +99,7 @@ pub fn client_frame() -> impl Strategy<Value = ClientFrame> {
         2 => changing_send().prop_map(ClientFrame::Send),
         1 => conversation_id().prop_map(ClientFrame::Pins),
         1 => position().prop_map(ClientFrame::Versions),
+        2 => private_change().prop_map(ClientFrame::Private),
         1 => hello.prop_map(ClientFrame::Hello),
         1 => fetch().prop_map(ClientFrame::Fetch),
         1 => sync().prop_map(ClientFrame::Sync),
@@ -136,6 +138,9 @@ pub fn server_frame() -> impl Strategy<Value = ServerFrame> {
         1 => page().prop_map(ServerFrame::Page),
         1 => pins().prop_map(ServerFrame::Pins),
         1 => versions().prop_map(ServerFrame::Versions),
+        1 => (conversation_id(), settings()).prop_map(|(conversation, settings)| {
+            ServerFrame::Settings(Box::new(ConversationSettings { conversation, settings }))
+        }),
         1 => delta().prop_map(ServerFrame::Delta),
         1 => receipt().prop_map(ServerFrame::Receipt),
         1 => typing.prop_map(ServerFrame::Typing),
@@ -215,6 +220,45 @@ fn pins() -> impl Strategy<Value = Pins> {
         .prop_map(|(conversation, entries, overlays)| Pins { conversation, entries, overlays })
 }
 
+/// What a user changes for themselves.
+pub fn private_change() -> impl Strategy<Value = PrivateChange> {
+    let flag = || option::of(any::<bool>());
+    let set = (any::<bool>(), option::of(time()), flag(), flag(), option::of(text(0..20)), flag()).prop_map(
+        |(pinned, muted_until, archived, hidden, draft, marked_unread)| {
+            let pinned = Some(pinned);
+            Private::Set(Box::new(Preferences {
+                pinned,
+                muted_until,
+                archived,
+                hidden,
+                draft,
+                marked_unread,
+            }))
+        },
+    );
+    let what = prop_oneof![set, seq().prop_map(Private::Clear), vec(seq(), 1..5).prop_map(Private::Delete),];
+    (conversation_id(), what).prop_map(|(conversation, what)| PrivateChange { conversation, what })
+}
+
+fn settings() -> impl Strategy<Value = Settings> {
+    let flags = any::<[bool; 3]>();
+    (flags, time(), seq(), text(0..20), seq(), vec(seq(), 0..4), time()).prop_map(
+        |([pinned, archived, marked_unread], muted_until, hidden_below, draft, cleared, deleted, changed)| {
+            Settings {
+                pinned,
+                muted_until,
+                archived,
+                hidden_below,
+                draft,
+                marked_unread,
+                cleared,
+                deleted,
+                changed,
+            }
+        },
+    )
+}
+
 fn versions() -> impl Strategy<Value = Versions> {
     (conversation_id(), seq(), vec(entry(), 0..3)).prop_map(|(conversation, seq, entries)| Versions {
         conversation,
@@ -268,8 +312,9 @@ fn contact() -> impl Strategy<Value = Contact> {
 fn state() -> impl Strategy<Value = ConversationState> {
     let numbers = (seq(), any::<u64>(), seq(), time());
     let names = (option::of(text(1..10)), option::of(user_id()), any::<bool>());
-    (conversation_id(), numbers, option::of(entry()), names).prop_map(
-        |(conversation, (head, unread, read_seq, time), last, (name, peer, left))| ConversationState {
+    let own = (option::of(settings().prop_map(Box::new)), any::<u32>());
+    (conversation_id(), numbers, option::of(entry()), names, own).prop_map(
+        |(conversation, (head, unread, read_seq, time), last, (name, peer, left), own)| ConversationState {
             conversation,
             head,
             unread,
@@ -279,6 +324,8 @@ fn state() -> impl Strategy<Value = ConversationState> {
             peer,
             time,
             left,
+            settings: own.0,
+            mention_unread: own.1,
         },
     )
 }

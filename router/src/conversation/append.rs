@@ -275,6 +275,7 @@ impl Conversation {
             match told_as {
                 ToldAs::Message(mode) => {
                     self.owed.owe_read(&entry);
+                    self.owe_mentions(&entry);
                     if let Some(laid) = laid {
                         self.owed.fresh.lay(laid.1);
                     }

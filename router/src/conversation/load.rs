@@ -257,6 +257,7 @@ impl Conversation {
                 }
             }
             self.owed.owe_read(entry);
+            self.owe_mentions(entry);
             self.lay_again(entry, &mut states, &pins);
         }
         let owing = self.touched || !missing.is_empty();

@@ -15,11 +15,11 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use proto::{ConversationId, Entry, Partition, Seq, UserId, limits};
 use smallvec::SmallVec;
-use store::{Cursor, GroupChange, GroupInfo, HeadRow, InboxRow, Member, OverlayRow, Relation};
+use store::{Cursor, GroupChange, GroupInfo, HeadRow, InboxRow, Member, MentionRow, OverlayRow, Relation};
 
 use super::held::Held;
 use super::{Conversation, Fresh, Kind};
-use crate::rules::body::is_countable;
+use crate::rules::body::{is_countable, mentions};
 use crate::rules::cursor::SLACK_MS;
 use crate::rules::membership::Changed;
 use crate::turn::{Now, Rules, Turn};
@@ -33,6 +33,8 @@ const FLOW_MS: u64 = 10_000;
 /// Between two writes of the lines of a conversation in which messages flow. What changed in between is found by its head,
 /// because listings reach back further than lines lag.
 const LIST_MS: u64 = 20_000;
+/// Mentions after which they are written at once.
+const MENTIONS_MAX: usize = 1_000;
 const _: () = assert!(2 * LIST_MS < SLACK_MS);
 
 /// What is to be written for one conversation. Idempotent: written again, it changes nothing.
@@ -46,6 +48,8 @@ pub struct Flush {
     pub cursors: Vec<(UserId, Cursor)>,
     /// First: what changed in the group.
     pub group: Option<GroupChange>,
+    /// First: whom messages mention.
+    pub mentions: Vec<MentionRow>,
     /// First: what became of messages.
     pub overlays: Vec<OverlayRow>,
     /// First: what the two users of a pair are to each other.
@@ -74,6 +78,7 @@ pub struct Owed {
     group: Option<GroupInfo>,
     members: HashMap<UserId, Option<Member>>,
     relations: Option<[Relation; 2]>,
+    mentions: Vec<MentionRow>,
     flushed_ms: Option<u64>,
     changed_ms: u64,
     flows: bool,
@@ -168,7 +173,7 @@ impl Owed {
         if self.flushing.is_some() {
             return self.retry_at;
         }
-        if self.held.is_waiting() {
+        if self.held.is_waiting() || self.mentions.len() >= MENTIONS_MAX {
             return Some(0);
         }
         let earliest = self.flushed_ms.map_or(0, |at| self.next_write(at, rules.flush_ms));
@@ -202,6 +207,7 @@ impl Owed {
             || self.group.is_some()
             || self.relations.is_some()
             || !self.fresh.is_empty()
+            || !self.mentions.is_empty()
             || self.held.is_waiting()
     }
 
@@ -268,6 +274,7 @@ impl Conversation {
             partition: self.partition,
             cursors: owed.reads.drain(..).collect(),
             group: owed.group.take().map(|info| GroupChange { info, joined, left }),
+            mentions: std::mem::take(&mut owed.mentions),
             overlays: owed.fresh.rows(&self.id),
             relations: owed.relations.take(),
             head: head.map(|last| HeadRow {
@@ -305,6 +312,27 @@ impl Conversation {
         } else if self.owed.flushing.is_some() {
             self.owed.retry_at = Some(now_ms + 1_000);
         }
+    }
+
+    /// Whom a message mentions, of those who may read it.
+    pub(super) fn owe_mentions(&mut self, entry: &Entry) {
+        let Some((all, users)) = mentions(&entry.body) else { return };
+        if !is_countable(&entry.body) {
+            return;
+        }
+        let reads = |user: &UserId| match &self.kind {
+            Kind::Direct(one, other) => user == one || user == other,
+            Kind::Group(_, group) => group.floor_of(user).is_some(),
+            Kind::Pair(_) => false,
+        };
+        let named = users.into_iter().filter(|user| *user != entry.sender && reads(user)).map(Some);
+        let rows = named.chain(all.then_some(None)).map(|user| MentionRow {
+            conversation: self.id.clone(),
+            user,
+            seq: entry.seq,
+        });
+        let rows: Vec<MentionRow> = rows.collect();
+        self.owed.mentions.extend(rows);
     }
 
     /// One line for each member of a conversation of few; of many, only for those who came or left.

@@ -2,7 +2,7 @@
 
 use proto::command::Source;
 use proto::delivery::HeadState;
-use proto::{Code, Entry, Seq, UserId};
+use proto::{Code, Entry, Seq, Timestamp, UserId};
 
 use super::{Conversation, Fresh, Kind};
 use crate::rules::membership::Refusal;
@@ -16,6 +16,8 @@ pub struct View {
     pub counted: u64,
     /// The lowest seq that this reader may see.
     pub floor: Seq,
+    /// When the newest entry was made; zero if that is not known.
+    pub last: Timestamp,
 }
 
 impl Conversation {
@@ -27,7 +29,8 @@ impl Conversation {
             Kind::Pair(_) => return Err((Code::Forbidden, "nobody may read this")),
             Kind::Group(_, group) => group.may_read(user, source)?,
         };
-        Ok(View { head: self.log.head, counted: self.log.counted, floor })
+        let last = self.log.last().map_or(Timestamp(0), |entry| entry.time);
+        Ok(View { head: self.log.head, counted: self.log.counted, floor, last })
     }
 
     /// The head, with the user's membership.

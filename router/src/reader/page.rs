@@ -2,11 +2,12 @@
 
 use proto::client_frame::Fetch;
 use proto::server_frame::Page;
+use proto::settings::Settings;
 use proto::{Entry, Seq, UserId, limits};
 use store::mutation::{self, Mutation};
 use store::{PageRange, Store, StoreError};
 
-use super::overlays;
+use super::{overlays, private};
 use crate::conversation::{Fresh, View};
 
 /// The interval a fetch means, within what the reader may see; `to < from` when there is none of it.
@@ -45,8 +46,9 @@ pub async fn read(
     fetch: &Fetch,
     view: View,
     fresh: &Fresh,
-    reader: &UserId,
+    (reader, own): (&UserId, &Settings),
 ) -> Result<Page, StoreError> {
+    let view = private::narrowed(view, own);
     let (from, to) = interval(fetch, view);
     let entries = if to < from {
         Vec::new()
@@ -64,5 +66,6 @@ pub async fn read(
     let mut page = of(fetch, (from, to), entries, view.head);
     page.overlays =
         overlays::lay_over(store, &fetch.conversation, &mut page.entries, view, fresh, reader).await?;
+    private::leave_out(own, &mut page.entries, &mut page.overlays);
     Ok(page)
 }

@@ -6,12 +6,14 @@ use proto::client_frame::Position;
 use proto::delivery::{Class, Fanout};
 use proto::server_frame::Receipt;
 use proto::{
-    Command, ConversationId, Delivery, Payload, Reply, Seq, ServerFrame, SharedFrame, Target, UserId,
+    Command, ConversationId, Delivery, Payload, Reply, Seq, ServerFrame, SharedFrame, Target, Timestamp,
+    UserId,
 };
-use store::{Cursor, Store};
+use store::{Cursor, SettingsEdit, Store};
 
 use super::{Refused, reply};
 use crate::conversation::View;
+use crate::rules::cursor::SLACK_MS;
 
 /// Moves the read cursor, tells the user's own devices what is unread now and the peer of a direct conversation how
 /// far the user is. Persisted first.
@@ -20,27 +22,46 @@ pub async fn read(
     command: &Command,
     position: &Position,
     view: View,
+    now: Timestamp,
+) -> Result<Vec<Delivery>, Refused> {
+    let mut deliveries = move_read(store, command, position, view, now).await?;
+    deliveries.push(reply(command, Reply::Settled));
+    Ok(deliveries)
+}
+
+/// The same, without the answer to the command.
+pub async fn move_read(
+    store: &Store,
+    command: &Command,
+    position: &Position,
+    view: View,
+    now: Timestamp,
 ) -> Result<Vec<Delivery>, Refused> {
     let (user, id) = (&command.origin.user, &position.conversation);
     let seq = position.seq.min(view.head);
     if seq > Seq::ZERO {
+        let is_old = view.last.plus_ms(SLACK_MS / 2) < now;
+        let moves = is_old && store.cursor(user, id).await?.read < seq;
         let counted = counted_at(store, id, seq, view).await?;
         let to = Cursor { read: seq, read_counted: counted, delivered: seq };
         store.advance_cursor(user, id, to).await?;
+        if moves {
+            // One's devices that are away would not list it again: nothing else of it changed lately.
+            store.edit_settings(user, id, SettingsEdit::touch(), now).await?;
+        }
     }
-    let now = store.cursor(user, id).await?;
+    let cursor = store.cursor(user, id).await?;
     let receipt = Receipt {
         conversation: id.clone(),
         user: user.clone(),
         delivered: None,
-        read: Some(now.read),
-        unread: Some(view.counted.saturating_sub(now.read_counted)),
+        read: Some(cursor.read),
+        unread: Some(view.counted.saturating_sub(cursor.read_counted)),
     };
     let mut deliveries = vec![fanout(command, id, user.clone(), receipt.clone())];
     if let Some(peer) = id.peer_of(user).filter(|peer| peer != user) {
         deliveries.push(fanout(command, id, peer, Receipt { unread: None, ..receipt }));
     }
-    deliveries.push(reply(command, Reply::Settled));
     Ok(deliveries)
 }
 

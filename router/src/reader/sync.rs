@@ -1,18 +1,22 @@
 //! `sync`: the conversations of a user that changed since a cursor, newest first, page by page.
 //!
 //! Direct conversations and groups that were left come from the user's list rows; groups from the user's memberships
-//! and the groups' head rows, so that a large group needs no row per member and entry. Both are sorted the same way:
-//! falling time, then rising id.
+//! and the groups' head rows, so that a large group needs no row per member and entry; those in which the user changed
+//! something for themselves, or read, from the user's settings. All are sorted the same way: falling time, then rising id.
 
 use std::cmp::Reverse;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use proto::server_frame::{ConversationState, Delta};
-use proto::{Contact, ConversationId, ConversationKind, ServerFrame, Timestamp, UserId, limits};
-use store::{HeadRow, Store, StoreError};
+use proto::settings::Settings;
+use proto::{Contact, ConversationId, ConversationKind, Seq, ServerFrame, Timestamp, UserId, limits};
+use store::{Cursor, HeadRow, MentionRange, Store, StoreError};
 
 use crate::rules::contacts;
 use crate::rules::cursor::SyncCursor;
+
+/// Where a line is in the listing.
+type Place = (Reverse<Timestamp>, ConversationId);
 
 /// One line of the listing, before it is filled in.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,14 +24,24 @@ struct Line {
     time: Reverse<Timestamp>,
     conversation: ConversationId,
     left: bool,
+    /// It is here because of what the user changed for themselves.
+    own: bool,
 }
 
 /// The lines of one page, and whether there are more below the last.
 struct Lines {
     lines: Vec<Line>,
     /// Where the next page begins below.
-    next: Option<(Timestamp, ConversationId)>,
+    next: Option<Place>,
     heads: HashMap<ConversationId, HeadRow>,
+}
+
+/// What a line says.
+struct Said {
+    line: Line,
+    head: Option<HeadRow>,
+    cursor: Cursor,
+    settings: Settings,
 }
 
 /// The next page of what changed.
@@ -38,43 +52,87 @@ pub async fn delta(
     now: Timestamp,
 ) -> Result<ServerFrame, StoreError> {
     let Some(cursor) = SyncCursor::read(cursor, now) else { return Ok(ServerFrame::TooLong) };
-    let Lines { lines, next, mut heads } = lines(store, user, &cursor).await?;
+    let Lines { lines, next, heads } = lines(store, user, &cursor).await?;
     let (of_pairs, lines): (Vec<Line>, Vec<Line>) =
         lines.into_iter().partition(|line| line.conversation.is_pair());
     let contacts = contacts(store, user, &of_pairs, &cursor, now).await?;
+    let said = said(store, user, lines, heads).await?;
+    let mut mentions = mentions(store, user, &said).await?;
+    let mut conversations = Vec::with_capacity(said.len());
+    for said in said {
+        let name = match said.line.conversation.kind() {
+            ConversationKind::Group(group) => store.group(&group).await?.map(|info| info.name),
+            ConversationKind::Direct(..) | ConversationKind::Pair(..) => None,
+        };
+        let mention_unread = mentions.remove(&said.line.conversation).unwrap_or_default();
+        conversations.push(state(user, said, name, mention_unread));
+    }
+    let more = next.is_some();
+    let cursor = next.map_or_else(|| cursor.finished(), |(Reverse(time), id)| cursor.continued((time, id)));
+    Ok(ServerFrame::Delta(Delta { conversations, cursor, more, contacts }))
+}
+
+/// Fills lines in. One that says nothing, because its conversation is nowhere yet, is left out.
+async fn said(
+    store: &Store,
+    user: &UserId,
+    lines: Vec<Line>,
+    mut heads: HashMap<ConversationId, HeadRow>,
+) -> Result<Vec<Said>, StoreError> {
     let ids: Vec<ConversationId> = lines.iter().map(|line| line.conversation.clone()).collect();
     let unknown: Vec<ConversationId> = ids.iter().filter(|id| !heads.contains_key(*id)).cloned().collect();
     let rows = store.heads(&unknown).await?;
     heads.extend(unknown.into_iter().zip(rows).filter_map(|(id, row)| row.map(|row| (id, row))));
     let cursors = store.cursors(user, &ids).await?;
-    let mut conversations = Vec::with_capacity(lines.len());
-    for (line, read) in lines.into_iter().zip(cursors) {
-        let Some(head) = heads.remove(&line.conversation) else { continue };
-        let name = match line.conversation.kind() {
-            ConversationKind::Group(group) => store.group(&group).await?.map(|info| info.name),
-            ConversationKind::Direct(..) | ConversationKind::Pair(..) => None,
-        };
-        // Who left learns nothing of what happened since: the head is as far as they had read.
-        let (head_seq, unread) = if line.left {
-            (read.read, 0)
-        } else {
-            (head.seq, head.counted.saturating_sub(read.read_counted))
-        };
-        conversations.push(ConversationState {
-            peer: line.conversation.peer_of(user),
-            conversation: line.conversation,
-            head: head_seq,
-            unread,
-            read_seq: read.read,
-            last: (!line.left).then_some(head.last),
-            name,
-            time: line.time.0,
-            left: line.left,
-        });
+    let settings = store.settings(user, &ids).await?;
+    let rest = cursors.into_iter().zip(settings);
+    let said = lines.into_iter().zip(rest).map(|(line, (cursor, settings))| {
+        let head = heads.remove(&line.conversation);
+        Said { line, head, cursor, settings }
+    });
+    Ok(said.filter(|said| said.head.is_some() || said.line.own).collect())
+}
+
+fn state(user: &UserId, said: Said, name: Option<String>, mention_unread: u32) -> ConversationState {
+    let Said { line, head, cursor, settings } = said;
+    let (seq, counted) = head.as_ref().map_or((Seq::ZERO, 0), |head| (head.seq, head.counted));
+    // Who left learns nothing of what happened since: the head is as far as they had read.
+    let (head_seq, unread) = match line.left {
+        true => (cursor.read, 0),
+        false => (seq, counted.saturating_sub(cursor.read_counted)),
+    };
+    let last = head.map(|head| head.last).filter(|_| !line.left);
+    let time = last.as_ref().filter(|_| line.own).map_or(line.time.0, |last| last.time);
+    ConversationState {
+        peer: line.conversation.peer_of(user),
+        conversation: line.conversation,
+        head: head_seq,
+        unread,
+        read_seq: cursor.read,
+        last: last.filter(|last| !settings.hides(last.seq)),
+        name,
+        time,
+        left: line.left,
+        settings: (settings.changed > Timestamp(0)).then(|| Box::new(settings)),
+        mention_unread,
     }
-    let more = next.is_some();
-    let cursor = next.map_or_else(|| cursor.finished(), |last| cursor.continued(last));
-    Ok(ServerFrame::Delta(Delta { conversations, cursor, more, contacts }))
+}
+
+/// How many unread entries of each conversation mention the user.
+async fn mentions(
+    store: &Store,
+    user: &UserId,
+    said: &[Said],
+) -> Result<HashMap<ConversationId, u32>, StoreError> {
+    let range = |said: &Said| -> Option<MentionRange> {
+        let head = said.head.as_ref().filter(|_| !said.line.left)?;
+        let unread = head.counted > said.cursor.read_counted;
+        unread.then(|| (said.line.conversation.clone(), said.cursor.read, head.seq))
+    };
+    let ranges: Vec<MentionRange> = said.iter().filter_map(range).collect();
+    let counts = store.count_mentions(user, &ranges, limits::MENTION_UNREAD_MAX).await?;
+    let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    Ok(ranges.into_iter().zip(counts).map(|((id, ..), found)| (id, count(found))).collect())
 }
 
 /// The contacts that changed. At the first time nobody need hear of those who are nothing any more.
@@ -99,43 +157,64 @@ async fn contacts(
 async fn lines(store: &Store, user: &UserId, cursor: &SyncCursor) -> Result<Lines, StoreError> {
     let max = limits::DELTA_CONVERSATIONS_MAX;
     let rows = store.inbox(user, cursor.since, max, cursor.before.clone()).await?;
+    let own = store.changed_settings(user, cursor.since, max, cursor.before.clone()).await?;
     // Below the last row of a full answer there may be more rows: nothing below it belongs to this page.
-    let end =
-        (rows.len() == max).then(|| rows.last().map(|row| (row.time, row.conversation.clone()))).flatten();
+    let full = |count: usize, last: Option<Place>| last.filter(|_| count == max);
+    let rows_end = full(rows.len(), rows.last().map(|row| (Reverse(row.time), row.conversation.clone())));
+    let own_end = full(own.len(), own.last().map(|(time, id)| (Reverse(*time), id.clone())));
+    let end = rows_end.into_iter().chain(own_end).min();
     let mut lines: Vec<Line> = rows
         .into_iter()
         .filter(|row| row.left || !row.conversation.is_group())
-        .map(|row| Line { time: Reverse(row.time), conversation: row.conversation, left: row.left })
+        .map(|row| Line {
+            time: Reverse(row.time),
+            conversation: row.conversation,
+            left: row.left,
+            own: false,
+        })
         .collect();
-    let groups: Vec<ConversationId> =
+    let groups: HashSet<ConversationId> =
         store.groups_of(user).await?.iter().map(ConversationId::group).collect();
+    let heads = group_lines(store, &groups, cursor, end.as_ref(), &mut lines).await?;
+    lines.extend(own.into_iter().map(|(time, conversation)| {
+        let left = conversation.is_group() && !groups.contains(&conversation);
+        Line { time: Reverse(time), conversation, left, own: true }
+    }));
+    lines.retain(|line| end.as_ref().is_none_or(|(time, id)| (line.time, &line.conversation) <= (*time, id)));
+    lines.sort_unstable();
+    // The newest place of each is enough.
+    let mut listed = HashSet::new();
+    let mut places: Vec<Place> =
+        lines.iter().map(|line| (line.time, line.conversation.clone())).take(max).collect();
+    let cut = lines.len() > max;
+    lines.truncate(max);
+    lines.retain(|line| listed.insert(line.conversation.clone()));
+    let next = if cut { places.pop() } else { end };
+    Ok(Lines { lines, next, heads })
+}
+
+/// Adds the groups that changed and belong to this page, and gives their heads.
+async fn group_lines(
+    store: &Store,
+    groups: &HashSet<ConversationId>,
+    cursor: &SyncCursor,
+    end: Option<&Place>,
+    lines: &mut Vec<Line>,
+) -> Result<HashMap<ConversationId, HeadRow>, StoreError> {
+    let groups: Vec<ConversationId> = groups.iter().cloned().collect();
     let mut heads = HashMap::new();
     let begin = cursor.before.as_ref().map(|(time, id)| (Reverse(*time), id));
-    let below = end.as_ref().map(|(time, id)| (Reverse(*time), id));
-    let mut later_groups = false;
+    let below = end.map(|(time, id)| (*time, id));
     for (id, row) in groups.iter().zip(store.heads(&groups).await?) {
         let Some(row) = row.filter(|row| row.last.time >= cursor.since) else { continue };
         let place = (Reverse(row.last.time), id);
-        if begin.is_some_and(|begin| place <= begin) {
-            continue;
-        }
-        if below.is_some_and(|below| place > below) {
-            later_groups = true;
+        if begin.is_some_and(|begin| place <= begin) || below.is_some_and(|below| place > below) {
             continue;
         }
         // Joined again after it was left: the row of the leaving says nothing any more.
         lines.retain(|line| line.conversation != *id);
-        lines.push(Line { time: place.0, conversation: id.clone(), left: false });
+        lines.push(Line { time: place.0, conversation: id.clone(), left: false, own: false });
         heads.insert(id.clone(), row);
     }
-    lines.sort_unstable();
-    let cut = lines.len() > max;
-    lines.truncate(max);
-    let next = if cut {
-        lines.last().map(|line| (line.time.0, line.conversation.clone()))
-    } else {
-        debug_assert!(!later_groups || end.is_some());
-        end
-    };
-    Ok(Lines { lines, next, heads })
+    Ok(heads)
 }

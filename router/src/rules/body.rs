@@ -1,7 +1,7 @@
 //! What a body is, as far as the log cares: a message that counts, or a change of the conversation.
 
 use bytes::Buf as _;
-use proto::{Body, Seq};
+use proto::{Body, Seq, UserId};
 
 /// The field number of `system` in `Body` (body.proto).
 const SYSTEM: u64 = 16;
@@ -26,6 +26,16 @@ pub fn mentions_all(body: &Body) -> bool {
     body.as_text().is_none()
         && has(body, |field| field == MENTIONS)
         && body.to_wire().mentions.is_some_and(|mentions| mentions.all)
+}
+
+/// Whom it mentions: everybody, and these.
+pub fn mentions(body: &Body) -> Option<(bool, Vec<UserId>)> {
+    if body.as_text().is_some() || !has(body, |field| field == MENTIONS) {
+        return None;
+    }
+    let mentions = body.to_wire().mentions?;
+    let users = mentions.users.iter().filter_map(|user| UserId::parse(user).ok()).collect();
+    Some((mentions.all, users))
 }
 
 /// The newest place of a message that it refers to as being in the same conversation.

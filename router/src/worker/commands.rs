@@ -84,7 +84,10 @@ impl Incarnation<'_> {
 
     fn read_unloaded(&mut self, command: Command, id: ConversationId) {
         if !self.touched.contains(&id) {
-            self.ask_reader(command, None);
+            match command.request {
+                Request::Private(_) => self.change_private(command, id, None),
+                _ => self.ask_reader(command, None),
+            }
             return;
         }
         // Its projections lack what a dead owner acknowledged: it is loaded anyway, now rather than later.
@@ -103,7 +106,11 @@ impl Incarnation<'_> {
                 let (from, to) = page::interval(fetch, view);
                 let whole = to.0.saturating_sub(from.0) < page::limit(fetch) as u64;
                 let slot = self.table.get(key);
-                let is_plain = |slot: &&Slot| whole && !slot.conversation.is_laid_over(from);
+                let user = &command.origin.user;
+                let is_plain = |slot: &&Slot| {
+                    let conversation = &slot.conversation;
+                    whole && conversation.is_plain_for(user) && !conversation.is_laid_over(from)
+                };
                 if let Some(entries) =
                     slot.filter(is_plain).and_then(|slot| slot.conversation.entries(from, to))
                     && entries.iter().map(|entry| entry.body.encoded().len()).sum::<usize>()
@@ -116,6 +123,10 @@ impl Incarnation<'_> {
                 self.ask_owner(command, key, view);
             }
             Request::Pins(_) | Request::Versions(_) => self.ask_owner(command, key, view),
+            Request::Private(change) => {
+                let id = change.conversation.clone();
+                self.change_private(command, id, Some(view));
+            }
             Request::Delivered(position) => {
                 let seq = position.seq.min(view.head);
                 let user = &command.origin.user;
@@ -153,8 +164,22 @@ impl Incarnation<'_> {
 
     /// A read of messages, some of which may look other than the store knows.
     fn ask_owner(&mut self, command: Command, key: Key, view: View) {
-        let fresh = self.table.get(key).map(|slot| slot.conversation.fresh()).unwrap_or_default();
-        self.ask_reader(command, Some(Seen { view: Some(view), fresh }));
+        let Some(slot) = self.table.get(key) else { return };
+        let (fresh, changes) = (slot.conversation.fresh(), slot.conversation.private_changes());
+        let id = slot.conversation.id().clone();
+        if self.too_many_reads(&command) {
+            return;
+        }
+        let (store, now) = (self.store.clone(), self.now.wall);
+        self.ops.push(Box::pin(async move {
+            let user = command.origin.user.clone();
+            let (own, plain) = match reader::settings(&store, &user, &id).await {
+                Ok(own) => (own.clone(), own.hides_nothing().then_some((user, changes))),
+                Err(error) => return Done::Looked(key, None, vec![reader::refuse(&command, error.into())]),
+            };
+            let seen = Seen { view: Some(view), fresh, own: Some(own) };
+            Done::Looked(key, plain, Box::pin(reader::answer(store, command, Some(seen), now)).await)
+        }));
     }
 
     fn ask_reader(&mut self, command: Command, view: Option<Seen>) {
@@ -167,7 +192,7 @@ impl Incarnation<'_> {
         }));
     }
 
-    fn too_many_reads(&mut self, command: &Command) -> bool {
+    pub(super) fn too_many_reads(&mut self, command: &Command) -> bool {
         if self.reads >= self.config.reads_max {
             self.refuse(command, Code::Busy, "too many reads are under way");
             return true;

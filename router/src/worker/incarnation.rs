@@ -23,6 +23,7 @@ use super::handover::Entrance;
 use super::ids::Ids;
 use super::kept::Kept;
 use super::ops::{self, Done, Op};
+use super::private::PrivateQueue;
 use super::table::{Key, Table};
 use super::wheel::{TICK_MS, Wheel};
 use crate::config::{BUSY_OPS, RouterConfig, millis};
@@ -84,6 +85,7 @@ pub struct Incarnation<'a> {
     pub(super) beat_ms: Option<u64>,
     pub(super) beat_due: bool,
     pub(super) kept: Kept,
+    pub(super) private: PrivateQueue,
     /// Partitions that others should serve and whose commands come here: to be seen to first.
     pub(super) awaited: HashMap<Partition, u64>,
     pub(super) strays_ms: u64,
@@ -153,6 +155,7 @@ impl<'a> Incarnation<'a> {
             beat_ms: None,
             beat_due: true,
             kept: Kept::default(),
+            private: PrivateQueue::default(),
             awaited: HashMap::new(),
             strays_ms: 0,
             touched: HashSet::new(),
@@ -390,6 +393,15 @@ impl<'a> Incarnation<'a> {
                 self.metrics.reads.set(self.reads as f64);
                 self.deliveries.append(&mut deliveries);
             }
+            Done::Looked(key, plain, mut deliveries) => {
+                self.reads -= 1;
+                self.metrics.reads.set(self.reads as f64);
+                self.deliveries.append(&mut deliveries);
+                if let (Some((user, changes)), Some(slot)) = (plain, self.table.get_mut(key)) {
+                    slot.conversation.note_plain(&user, changes);
+                }
+            }
+            Done::Private(user, id, deliveries) => self.private_done(&user, &id, deliveries),
             Done::Leased(answer) => self.ids.leased(answer, self.now.steady_ms),
             done => self.own_done(done),
         }

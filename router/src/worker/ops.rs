@@ -26,6 +26,10 @@ pub enum Done {
     Flushed(Vec<Key>, Result<(), StoreError>),
     /// A read was answered.
     Answered(Vec<Delivery>),
+    /// A read of messages was answered. The user sees every entry, if nothing private changed since there were so many changes.
+    Looked(Key, Option<(UserId, u64)>, Vec<Delivery>),
+    /// A change that a user made for themselves was answered.
+    Private(UserId, ConversationId, Vec<Delivery>),
     /// All owner rows.
     Owners(Result<Vec<(Partition, Ownership)>, StoreError>),
     /// The owner row of a partition.
@@ -175,13 +179,17 @@ async fn regard(store: &Store, id: &ConversationId) -> Result<Regard, StoreError
     }
 }
 
-/// Writes projections of several conversations: cursors, overlays, relations and groups, then heads and lists together,
-/// then the marks are taken away. What depends on the watermark of the head row is written before it.
+/// Writes projections of several conversations: cursors, mentions, overlays, relations and groups, then heads and lists
+/// together, then the marks are taken away. What depends on the watermark of the head row is written before it.
 pub async fn flush(store: Store, flushes: Vec<Arc<Flush>>) -> Result<(), StoreError> {
     let cursors = flushes.iter().flat_map(|flush| {
         flush.cursors.iter().map(|(user, cursor)| store.advance_cursor(user, &flush.conversation, *cursor))
     });
     futures_util::future::try_join_all(cursors).await?;
+    let mentions: Vec<_> = flushes.iter().flat_map(|flush| flush.mentions.iter().cloned()).collect();
+    if !mentions.is_empty() {
+        store.write_mentions(mentions).await?;
+    }
     let overlays: Vec<_> = flushes.iter().flat_map(|flush| flush.overlays.iter().cloned()).collect();
     if !overlays.is_empty() {
         store.write_overlays(overlays).await?;

@@ -7,5 +7,7 @@ mod contacts;
 mod crashes;
 mod groups;
 mod messages;
+mod private;
 mod reads;
+mod replica;
 mod stand;

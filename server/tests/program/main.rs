@@ -5,6 +5,7 @@ mod commands;
 mod encrypted;
 mod first_five_minutes;
 mod http;
+mod kept_for_oneself;
 mod life_of_a_contact;
 mod life_of_a_group;
 mod life_of_a_message;

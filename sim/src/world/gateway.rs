@@ -146,6 +146,7 @@ impl Gateway {
                 ClientFrame::Typing(to) => Request::Typing(to),
                 ClientFrame::Pins(conversation) => Request::Pins(conversation),
                 ClientFrame::Versions(position) => Request::Versions(position),
+                ClientFrame::Private(change) => Request::Private(change),
             };
             let (name, send) = (
                 request.name(),

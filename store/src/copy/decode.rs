@@ -5,8 +5,8 @@ use proto::{ClientMessageId, ConversationId, Epoch, GroupId, LoginId, Partition,
 
 use super::row::Row;
 use crate::directory::{
-    decode_cursor, decode_group, decode_head, decode_mark, decode_member, decode_overlay, decode_relation,
-    group_key,
+    decode_cursor, decode_group, decode_head, decode_mark, decode_member, decode_mention, decode_overlay,
+    decode_relation, decode_setting, group_key,
 };
 use crate::engine::key::{KeyParts, Kind};
 use crate::engine::{Reader, Table, View};
@@ -84,6 +84,12 @@ pub(super) fn state_row(view: &dyn View, kind: Kind, key: &[u8], value: Bytes) -
         }
         Kind::Head => decode_head(&conversation(parts, "head")?, value).map(Row::Head),
         Kind::Overlay => decode_overlay(key, value).map(Row::Overlay),
+        Kind::Mention => decode_mention(key).map(Row::Mention),
+        Kind::Setting => Ok(Row::Settings {
+            user: id(parts, UserId::parse, "settings")?,
+            conversation: conversation(parts, "settings")?,
+            settings: Box::new(decode_setting(value)?),
+        }),
         Kind::InboxOrder => {
             let corrupt = || StoreError::corrupt("inbox order");
             let user = id(parts, UserId::parse, "inbox order")?;

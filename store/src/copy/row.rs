@@ -2,15 +2,16 @@
 
 use std::hash::{DefaultHasher, Hasher as _};
 
+use proto::settings::Settings;
 use proto::{ClientMessageId, ConversationId, Entry, Epoch, GroupId, LoginId, Partition, Seq, UserId};
 
-use crate::directory::{encode_detail, encode_relation, encode_settings};
+use crate::directory::{encode_detail, encode_relation, encode_setting, encode_settings};
 use crate::engine::Writer;
 use crate::identity::{Lease, encode_details};
 use crate::log::encode_entry;
 use crate::{
-    Account, AccountStatus, Bucket, Cursor, GroupInfo, HeadRow, InboxRow, Login, Member, OverlayRow,
-    Ownership, Register, Relation,
+    Account, AccountStatus, Bucket, Cursor, GroupInfo, HeadRow, InboxRow, Login, Member, MentionRow,
+    OverlayRow, Ownership, Register, Relation,
 };
 
 /// A row.
@@ -42,6 +43,10 @@ pub(crate) enum Row {
     Head(HeadRow),
     /// What became of an entry.
     Overlay(OverlayRow),
+    /// That an entry mentions somebody.
+    Mention(MentionRow),
+    /// What a user keeps for themselves.
+    Settings { user: UserId, conversation: ConversationId, settings: Box<Settings> },
     /// An account.
     Account(Account),
     /// Who has a username.
@@ -72,6 +77,8 @@ pub(crate) enum RowKind {
     Inbox,
     Head,
     Overlay,
+    Mention,
+    Settings,
     Account,
     Username,
     Login,
@@ -82,7 +89,7 @@ pub(crate) enum RowKind {
 
 impl RowKind {
     /// All of them.
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::Entry,
         Self::Dedupe,
         Self::Index,
@@ -96,6 +103,8 @@ impl RowKind {
         Self::Inbox,
         Self::Head,
         Self::Overlay,
+        Self::Mention,
+        Self::Settings,
         Self::Account,
         Self::Username,
         Self::Login,
@@ -120,6 +129,8 @@ impl RowKind {
             Self::Inbox => "inbox rows",
             Self::Head => "heads",
             Self::Overlay => "overlays",
+            Self::Mention => "mentions",
+            Self::Settings => "settings",
             Self::Account => "accounts",
             Self::Username => "usernames",
             Self::Login => "logins",
@@ -147,6 +158,8 @@ impl Row {
             Self::Inbox(_) => RowKind::Inbox,
             Self::Head(_) => RowKind::Head,
             Self::Overlay(_) => RowKind::Overlay,
+            Self::Mention(_) => RowKind::Mention,
+            Self::Settings { .. } => RowKind::Settings,
             Self::Account(_) => RowKind::Account,
             Self::Username { .. } => RowKind::Username,
             Self::Login(_) => RowKind::Login,
@@ -229,6 +242,13 @@ impl Row {
                 to.text(head.conversation.as_str()).number(head.seq.0).number(head.counted);
                 to.number(head.last.seq.0);
                 encode_entry(&head.last, to);
+            }
+            Self::Mention(row) => {
+                to.text(row.conversation.as_str()).text(row.whom()).number(row.seq.0);
+            }
+            Self::Settings { user, conversation, settings } => {
+                to.text(user.as_str()).text(conversation.as_str());
+                encode_setting(settings, to);
             }
             Self::Overlay(row) => {
                 to.text(row.conversation.as_str())

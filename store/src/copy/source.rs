@@ -37,7 +37,7 @@ pub(crate) enum Part {
 
 impl Part {
     /// What is copied, in this order; the place of each is part of a copy's mark.
-    pub(super) const COPIED: [Self; 15] = [
+    pub(super) const COPIED: [Self; 17] = [
         Self::Log,
         Self::State(Kind::Index),
         Self::State(Kind::Register),
@@ -53,6 +53,8 @@ impl Part {
         Self::State(Kind::Worker),
         Self::State(Kind::Overlay),
         Self::State(Kind::Relation),
+        Self::State(Kind::Mention),
+        Self::State(Kind::Setting),
     ];
 
     /// What follows from the others, and is compared with them.
@@ -73,6 +75,8 @@ impl Part {
             Self::State(Kind::InboxOrder) => "inbox rows",
             Self::State(Kind::Head) => "heads",
             Self::State(Kind::Overlay) => "overlays",
+            Self::State(Kind::Mention) => "mentions",
+            Self::State(Kind::Setting) => "settings",
             Self::State(Kind::Account) => "accounts",
             Self::State(Kind::Login) => "logins",
             Self::State(Kind::Worker) => "worker leases",

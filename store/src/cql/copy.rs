@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use proto::settings::Settings;
 use proto::{Entry, limits};
 use scylla::statement::prepared::PreparedStatement;
 use uuid::Uuid;
@@ -159,6 +160,10 @@ impl CopyTarget {
             Row::Head(head) => cql.send_head(head).await,
             Row::Overlay(row) => cql.send_overlay(row).await,
             Row::Relation(side) => cql.send_relation(side).await,
+            Row::Mention(row) => cql.send_mention(row).await,
+            Row::Settings { user, conversation, settings } => {
+                cql.send_settings(user, conversation, &Settings::default(), settings).await
+            }
             Row::Account(account) => self.put_account(account).await,
             Row::Login(login) => cql.send_login(login).await,
             Row::Lease { worker, lease } => cql.change_lease(*worker, None, *lease).await.map(drop),

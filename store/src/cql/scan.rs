@@ -10,17 +10,17 @@ use uuid::Uuid;
 use super::copy::CopyTarget;
 use super::error::CqlError;
 use super::session::Preparer;
-use super::{accounts, cursors, groups, heads, leases, log, logins, members, overlays};
+use super::{accounts, cursors, groups, heads, leases, log, logins, members, overlays, settings};
 use crate::copy::row::Row;
 use crate::directory::decode_relation;
 use crate::engine::Reader;
-use crate::{Bucket, InboxRow, IncarnationId, Ownership, Register, StoreError};
+use crate::{Bucket, InboxRow, IncarnationId, MentionRow, Ownership, Register, StoreError};
 
 /// Rows in one answer.
 const PAGE_ROWS: i32 = 1_000;
 
 /// The tables, and what of them is read: first the key.
-const TABLES: [(&str, &str); 18] = [
+const TABLES: [(&str, &str); 20] = [
     ("log", "conversation, bucket, kind, k1, k2, epoch, value"),
     ("bucket_index", "conversation, bucket, first_seq"),
     (
@@ -37,6 +37,12 @@ const TABLES: [(&str, &str); 18] = [
     ("head", "conversation, seq, counted, value"),
     ("overlay", "conversation, seq, watermark, value"),
     ("relation", "user_id, peer, value"),
+    ("mention", "conversation, user_id, seq"),
+    (
+        "user_setting",
+        "user_id, conversation, changed, pinned, muted_until, archived, hidden_below, marked_unread, \
+         cleared, draft, deleted",
+    ),
     ("account", "user_id, username, nickname, email, password_hash, active, created, made, details"),
     ("username", "username, user_id"),
     ("login", "login, user_id, device, address, refresh_hash, created, last_used, expires"),
@@ -95,6 +101,8 @@ impl CopyTarget {
         self.table("head", on_row, head_row).await?;
         self.table("overlay", on_row, overlay_row).await?;
         self.table("relation", on_row, relation_row).await?;
+        self.table("mention", on_row, mention_row).await?;
+        self.table("user_setting", on_row, setting_row).await?;
         self.table("account", on_row, account_row).await?;
         self.table("username", on_row, username_row).await?;
         self.table("login", on_row, login_row).await?;
@@ -206,6 +214,32 @@ fn inbox_row((id, of, changed, left): (String, String, i64, bool)) -> Result<Row
 
 fn head_row((id, seq, counted, value): (String, i64, i64, Vec<u8>)) -> Result<Row, StoreError> {
     heads::decode(&conversation(&id)?, (seq, counted, value)).map(Row::Head)
+}
+
+fn mention_row((id, whom, seq): (String, String, i64)) -> Result<Row, StoreError> {
+    MentionRow::of(conversation(&id)?, &whom, Seq(seq.cast_unsigned())).map(Row::Mention)
+}
+
+type SettingRow = (
+    String,
+    String,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    Option<String>,
+    Option<Vec<i64>>,
+);
+
+fn setting_row(
+    (id, of, changed, pinned, muted, archived, hidden, marked, cleared, draft, deleted): SettingRow,
+) -> Result<Row, StoreError> {
+    let cells = (of, changed, pinned, muted, archived, hidden, marked, cleared, draft, deleted);
+    let (of, settings) = settings::decode(cells);
+    Ok(Row::Settings { user: user(&id)?, conversation: conversation(&of)?, settings: Box::new(settings) })
 }
 
 fn overlay_row((id, seq, watermark, value): (String, i64, i64, Vec<u8>)) -> Result<Row, StoreError> {

@@ -47,6 +47,7 @@ const VERSIONS: &[&str] = &[
     include_str!("schema/0006_relations.cql"),
     include_str!("schema/0007_details.cql"),
     include_str!("schema/0008_username_search.cql"),
+    include_str!("schema/0009_settings.cql"),
 ];
 
 /// A claim is taken over from a program that has not finished in this time.

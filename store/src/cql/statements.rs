@@ -10,11 +10,13 @@ use super::leases::LeaseStatements;
 use super::log::LogStatements;
 use super::logins::LoginStatements;
 use super::members::MemberStatements;
+use super::mentions::MentionStatements;
 use super::overlays::OverlayStatements;
 use super::ownership::OwnershipStatements;
 use super::register::RegisterStatements;
 use super::relations::RelationStatements;
 use super::session::Preparer;
+use super::settings::SettingStatements;
 use super::touched::TouchedStatements;
 use super::username_search::UsernameSearchStatements;
 
@@ -29,6 +31,8 @@ pub(super) struct Statements {
     pub(super) cursors: CursorStatements,
     pub(super) heads: HeadStatements,
     pub(super) overlays: OverlayStatements,
+    pub(super) mentions: MentionStatements,
+    pub(super) settings: SettingStatements,
     pub(super) inbox: InboxStatements,
     pub(super) relations: RelationStatements,
     pub(super) accounts: AccountStatements,
@@ -50,6 +54,8 @@ impl Statements {
             cursors: CursorStatements::prepare(preparer).await?,
             heads: HeadStatements::prepare(preparer).await?,
             overlays: OverlayStatements::prepare(preparer).await?,
+            mentions: MentionStatements::prepare(preparer).await?,
+            settings: SettingStatements::prepare(preparer).await?,
             inbox: InboxStatements::prepare(preparer).await?,
             relations: RelationStatements::prepare(preparer).await?,
             accounts: AccountStatements::prepare(preparer).await?,

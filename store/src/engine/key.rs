@@ -25,6 +25,8 @@ pub(crate) enum Kind {
     Login = b'l',
     /// Login of a user: user, login.
     LoginOfUser = b'L',
+    /// Mention: conversation, user or everybody, seq.
+    Mention = b'k',
     /// Member: group, user.
     Member = b'm',
     /// Group of a user: user, group.
@@ -37,6 +39,10 @@ pub(crate) enum Kind {
     Owner = b'o',
     /// Register by conversation.
     Register = b'r',
+    /// What a user keeps for themselves: user, conversation.
+    Setting = b's',
+    /// Order of the same: user, time (newest first), conversation.
+    SettingOrder = b'S',
     /// Touched mark: partition, conversation.
     Touched = b't',
     /// Worker lease by worker number.

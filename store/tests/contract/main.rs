@@ -9,6 +9,8 @@
 //! | what is told was verified | `ownership`; that nothing else makes a `Verified`: its own documentation |
 //! | conditional writes take place only if their condition holds | `ownership`, `registers` |
 //! | pages: contiguous, never past the head, the highest epoch | `pages` |
+//! | what a user keeps for themselves changes one setting at a time, and what it hides stays hidden | `settings` |
+//! | mentions are counted once each | `mentions` |
 //! | cursors, heads, inbox rows, overlays, groups and relations never move backwards | `cursors`, `projections`, `overlays`, `groups`, `relations` |
 //! | one account for a username, one exchange for a refresh token, one holder for a worker number | `accounts`, `logins`, `leases` |
 
@@ -21,6 +23,7 @@ mod groups;
 mod leases;
 mod log_rows;
 mod logins;
+mod mentions;
 mod overlays;
 mod ownership;
 mod pages;
@@ -28,4 +31,5 @@ mod projections;
 mod registers;
 mod relations;
 mod samples;
+mod settings;
 mod touched;

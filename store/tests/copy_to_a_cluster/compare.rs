@@ -55,6 +55,15 @@ async fn lists(source: &Store, target: &Store) {
     for number in 0..USERS {
         let user = fill::user(number);
         assert_eq!(target.cursors(&user, &all).await.unwrap(), source.cursors(&user, &all).await.unwrap());
+        let own = source.settings(&user, &all).await.unwrap();
+        assert!(own.iter().any(|settings| !settings.draft.is_empty()));
+        assert_eq!(target.settings(&user, &all).await.unwrap(), own);
+        let changed = source.changed_settings(&user, Timestamp(0), 1_000, None).await.unwrap();
+        assert_eq!(target.changed_settings(&user, Timestamp(0), 1_000, None).await.unwrap(), changed);
+        let ranges: Vec<_> = all.iter().map(|id| (id.clone(), Seq(0), Seq(9))).collect();
+        let mentions = source.count_mentions(&user, &ranges, 100).await.unwrap();
+        assert!(mentions.iter().all(|count| *count > 0));
+        assert_eq!(target.count_mentions(&user, &ranges, 100).await.unwrap(), mentions);
         let rows = source.inbox(&user, Timestamp(0), 1_000, None).await.unwrap();
         assert!(rows.len() > 3);
         assert_eq!(target.inbox(&user, Timestamp(0), 1_000, None).await.unwrap(), rows);

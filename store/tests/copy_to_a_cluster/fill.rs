@@ -8,8 +8,8 @@ use proto::{
 };
 use store::{
     Account, AccountDetails, AccountStatus, Batch, Bucket, Cas, Creation, Cursor, GroupChange, GroupInfo,
-    GroupSettings, HeadRow, InboxRow, IncarnationId, Level, Login, Member, OverlayRow, PageRange,
-    PresenceAudience, Register, Relation, Role, Rotation, Store,
+    GroupSettings, HeadRow, InboxRow, IncarnationId, Level, Login, Member, MentionRow, OverlayRow, PageRange,
+    PresenceAudience, Register, Relation, Role, Rotation, SettingsEdit, Store,
 };
 
 pub const USERS: u64 = 60;
@@ -178,6 +178,25 @@ async fn projections(store: &Store, number: u64, conversation: &ConversationId) 
         value: vec![7; usize::try_from(number).unwrap()].into(),
     });
     store.write_overlays(overlays.to_vec()).await.unwrap();
+    own(store, conversation, number).await;
+}
+
+async fn own(store: &Store, conversation: &ConversationId, number: u64) {
+    let mention = |user, seq| MentionRow { conversation: conversation.clone(), user, seq: Seq(seq) };
+    let mentions = [mention(None, 1), mention(Some(user(number % USERS)), 2), mention(Some(user(0)), 3)];
+    store.write_mentions(mentions.to_vec()).await.unwrap();
+    for at in 0..3 {
+        let edit = SettingsEdit {
+            pinned: Some(at == 1),
+            muted_until: Some(Timestamp(number * at)),
+            draft: Some(format!("draft {number} {at}")),
+            cleared: (number % 3 == 0).then_some(Seq(at)),
+            deleted: vec![Seq(at), Seq(number + 5)],
+            ..SettingsEdit::default()
+        };
+        let reader = user((number + at) % USERS);
+        store.edit_settings(&reader, conversation, edit, Timestamp(at)).await.unwrap();
+    }
 }
 
 async fn relations(store: &Store) {

@@ -110,6 +110,8 @@ fn the_list_has_the_newest_first_with_what_is_unread() {
         peer: Some(user("bob")),
         time: NOW,
         left: false,
+        settings: None,
+        mention_unread: 0,
     };
     assert_eq!(list.conversations[2], last);
     assert_eq!(
@@ -224,4 +226,29 @@ fn a_cursor_that_is_none_or_too_old_starts_again() {
         assert_eq!(frame(stand.answers_at(now, "alice", sync, None)), ServerFrame::TooLong);
     }
     assert_eq!(delta(&stand, NOW.plus_ms(89 * day_ms), &old).conversations, []);
+}
+
+#[test]
+fn what_one_device_reads_late_is_listed_for_those_that_are_away() {
+    let stand = Stand::new();
+    let id = talk(&stand, "bob", NOW.minus_ms(600_000));
+    stand.log(&id, 3, 3);
+    stand.head(&id, entry(3, NOW.minus_ms(600_000)));
+    let first = delta(&stand, NOW, "");
+    let later = NOW.plus_ms(300_000);
+    assert_eq!(names(&delta(&stand, later, &first.cursor)), [""; 0], "nothing changed");
+    let read = |seq| Request::Read(proto::client_frame::Position { conversation: id.clone(), seq: Seq(seq) });
+    stand.answers_at(later, "alice", read(2), None);
+    let listed = delta(&stand, later.plus_ms(1), &first.cursor);
+    assert_eq!(names(&listed), [id.to_string()]);
+    let line = &listed.conversations[0];
+    assert_eq!((line.read_seq, line.unread, line.time), (Seq(2), 1, NOW.minus_ms(600_000)));
+    let much_later = later.plus_ms(600_000);
+    stand.answers_at(much_later, "alice", read(1), None);
+    let cursor = delta(&stand, later.plus_ms(200_000), &first.cursor).cursor;
+    assert_eq!(
+        names(&delta(&stand, much_later, &cursor)),
+        [""; 0],
+        "a read that moves nothing lists nothing"
+    );
 }

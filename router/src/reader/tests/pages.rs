@@ -34,7 +34,7 @@ fn d1_a_page_never_reaches_past_the_told_head() {
     assert_eq!(read(1, 0), (Some((1, 20)), 1, 20, 20), "zero means the head");
     assert_eq!(read(15, 99), (Some((15, 20)), 15, 20, 20));
     assert_eq!(read(21, 99), (None, 21, 20, 20), "nothing there yet");
-    let view = View { head: Seq(25), counted: 23, floor: Seq(1) };
+    let view = View { head: Seq(25), counted: 23, floor: Seq(1), last: NOW };
     let loaded = stand.answers_at(NOW, "bob", Request::Fetch(fetch(&id, 15, 0, 0, false)), Some(view));
     assert_eq!(shape(&page(loaded)), (Some((15, 25)), 15, 25, 25), "an owner knows a newer head");
 }

@@ -125,6 +125,7 @@ fn owed(seq: u64) -> Arc<Flush> {
         )],
         relations: None,
         group: None,
+        mentions: Vec::new(),
         overlays: Vec::new(),
         head: Some(HeadRow { conversation: direct(), seq: last.seq, counted: last.counted, last }),
         inbox: Vec::new(),
