@@ -65,7 +65,7 @@ const UNAVAILABLE_RETRY_MS: u32 = 1_000;
 
 /// Answers one command. `view` is what its owner knows, if the conversation is in memory.
 pub async fn answer(store: Store, command: Command, view: Option<Seen>, now: Timestamp) -> Vec<Delivery> {
-    match answered(&store, &command, view, now).await {
+    match Box::pin(answered(&store, &command, view, now)).await {
         Ok(deliveries) => deliveries,
         Err(refused) => vec![refuse(&command, refused)],
     }

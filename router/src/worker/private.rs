@@ -25,13 +25,13 @@ pub struct PrivateQueue {
 
 impl PrivateQueue {
     /// Gives the command back if it may begin. `Err`: there is no room for it.
-    fn admit(&mut self, command: Command) -> Result<Option<Command>, Command> {
+    fn admit(&mut self, command: Command) -> Result<Option<Command>, Box<Command>> {
         let Some(queue) = self.users.get_mut(&command.origin.user) else {
             self.users.insert(command.origin.user.clone(), VecDeque::new());
             return Ok(Some(command));
         };
         if queue.len() >= WAITING_OF_USER_MAX || self.waiting >= WAITING_MAX {
-            return Err(command);
+            return Err(Box::new(command));
         }
         queue.push_back(command);
         self.waiting += 1;

@@ -48,7 +48,7 @@ fn devices_of_one_user_agree(at: &Places<'_>) {
             assert_eq!(socket.until("event")["seq"], json!(number.to_string()));
         }
     }
-    let path = format!("/api/v1/conversations/{}", conversation.as_str().unwrap());
+    let path = format!("/api/v1/conversations/{}", conversation.as_str().expect("an id"));
 
     phone.send(
         &json!({"conversation_set": {"conversation": conversation, "pinned": true, "draft": "see you"}}),
@@ -92,13 +92,13 @@ fn devices_of_one_user_agree(at: &Places<'_>) {
 }
 
 fn seqs(entries: &Value) -> Vec<&str> {
-    entries.as_array().unwrap().iter().map(|entry| entry["seq"].as_str().unwrap()).collect()
+    entries.as_array().expect("entries").iter().map(|entry| entry["seq"].as_str().expect("a seq")).collect()
 }
 
 /// Badges follow the log within moments.
 fn the_badge_says(at: &Places<'_>, user: &User, expected: &Value) {
     until(|| {
         let badge = get_as(&at.api.url("/api/v1/conversations/badge"), &user.token).json();
-        expected.as_object().unwrap().iter().all(|(name, value)| badge[name] == *value).then_some(())
+        expected.as_object().expect("members").iter().all(|(name, value)| badge[name] == *value).then_some(())
     });
 }

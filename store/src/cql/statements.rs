@@ -55,7 +55,7 @@ impl Statements {
             heads: HeadStatements::prepare(preparer).await?,
             overlays: OverlayStatements::prepare(preparer).await?,
             mentions: MentionStatements::prepare(preparer).await?,
-            settings: SettingStatements::prepare(preparer).await?,
+            settings: Box::pin(SettingStatements::prepare(preparer)).await?,
             inbox: InboxStatements::prepare(preparer).await?,
             relations: RelationStatements::prepare(preparer).await?,
             accounts: AccountStatements::prepare(preparer).await?,

@@ -190,7 +190,7 @@ async fn own(store: &Store, conversation: &ConversationId, number: u64) {
             pinned: Some(at == 1),
             muted_until: Some(Timestamp(number * at)),
             draft: Some(format!("draft {number} {at}")),
-            cleared: (number % 3 == 0).then_some(Seq(at)),
+            cleared: number.is_multiple_of(3).then_some(Seq(at)),
             deleted: vec![Seq(at), Seq(number + 5)],
             ..SettingsEdit::default()
         };
