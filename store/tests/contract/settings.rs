@@ -5,7 +5,7 @@ use proto::{ConversationId, Seq, Timestamp, UserId};
 use store::{SettingsEdit, Store};
 
 use crate::engines::contract;
-use crate::samples::conversation;
+use crate::samples::{conversation, user};
 
 contract!(
     a_change_leaves_other_settings_as_they_are,
@@ -15,7 +15,7 @@ contract!(
 );
 
 fn bob() -> UserId {
-    UserId::parse("bob").unwrap()
+    user("bob")
 }
 
 async fn edit(store: &Store, name: &str, now: u64, edit: SettingsEdit) -> Settings {
@@ -108,7 +108,7 @@ async fn changes_are_found_by_their_time_newest_first(store: Store) {
     assert_eq!(changed(41, 10, None).await, [""; 0]);
     assert_eq!(changed(0, 3, None).await, all[..3]);
     assert_eq!(changed(0, 10, Some((20, "b"))).await, all[3..]);
-    let other = UserId::parse("bobby").unwrap();
+    let other = user("bobby");
     assert_eq!(store.changed_settings(&other, Timestamp(0), 10, None).await.unwrap(), []);
 }
 
