@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 use loadtest::arguments::{Arguments, Command, Common, Compare, Coordinate, Led};
 use loadtest::report::compare::Comparison;
 use loadtest::scenario::Measured;
@@ -16,15 +16,17 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     // The code 2 that clap would choose for mistakes on the command line has another meaning here.
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
+    let parsed = Arguments::command().try_get_matches();
+    let parsed = parsed.and_then(|matches| Ok((Arguments::from_arg_matches(&matches)?, matches)));
+    let (arguments, matches) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             // A terminal that is gone needs no message.
             let _ = error.print();
             return if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
         }
     };
-    match run(&arguments) {
+    match run(&arguments, &scenario_file::given(&matches)) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("loadtest: {error:#}");
@@ -33,7 +35,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+/// `given`: flags that a preset or a file of the arguments takes as well.
+fn run(arguments: &Arguments, given: &[String]) -> anyhow::Result<ExitCode> {
     let common = &arguments.common;
     match &arguments.command {
         Command::Scenario(scenario) => {
@@ -50,7 +53,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Rawserver(settings) => rawserver::run(settings).map(|()| ExitCode::SUCCESS),
-        Command::Run(named) => run(&scenario_file::read(named)?),
+        Command::Run(named) => run(&scenario_file::read(named, given)?, given),
         Command::List => {
             print!("{}", catalogue::list());
             Ok(ExitCode::SUCCESS)
@@ -60,7 +63,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Compare(settings) => compare(settings, common),
-        Command::Coordinate(settings) => coordinate(settings, common),
+        Command::Coordinate(settings) => coordinate(settings, common, given),
         Command::Agent(settings) => {
             parts::wait(settings, |assignment, lead| scenario::run_part(assignment, lead, common))?;
             Ok(ExitCode::SUCCESS)
@@ -74,16 +77,16 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Runs what is to be led by agents.
-fn coordinate(settings: &Coordinate, common: &Common) -> anyhow::Result<ExitCode> {
+fn coordinate(settings: &Coordinate, common: &Common, given: &[String]) -> anyhow::Result<ExitCode> {
     let mut arguments = match &settings.what {
         Led::Scenario(scenario) => {
             Arguments { command: Command::Scenario(scenario.clone()), common: common.clone() }
         }
         Led::Find(search) => Arguments { command: Command::Find(search.clone()), common: common.clone() },
-        Led::Run(named) => scenario_file::read(named)?,
+        Led::Run(named) => scenario_file::read(named, given)?,
     };
     arguments.common.machines = Some(settings.machines.clone());
-    run(&arguments)
+    run(&arguments, given)
 }
 
 /// Judges, prints and writes what was measured.

@@ -19,7 +19,8 @@
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use clap::{Arg, ArgAction, Command, CommandFactory as _, Parser as _};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory as _, Parser as _};
 use toml::{Table, Value};
 
 use crate::arguments::{Arguments, RunNamed};
@@ -30,8 +31,30 @@ const OWN_KEYS: [&str; 3] = ["about", "scenario", "find"];
 /// Flags that make no sense in a file.
 const NOT_IN_FILES: [&str; 2] = ["help", "version"];
 
-/// The arguments that a preset or a file stands for.
-pub fn read(named: &RunNamed) -> anyhow::Result<Arguments> {
+/// The flags that every scenario has, as they were given before the name of a preset or a file.
+pub fn given(matches: &ArgMatches) -> Vec<String> {
+    let mut innermost = matches;
+    while let Some((_, inner)) = innermost.subcommand() {
+        innermost = inner;
+    }
+    let mut words = Vec::new();
+    for flag in Arguments::command().get_arguments().filter(|flag| flag.is_global_set()) {
+        let (id, Some(long)) = (flag.get_id().as_str(), flag.get_long()) else { continue };
+        if innermost.value_source(id) != Some(ValueSource::CommandLine) {
+            continue;
+        }
+        if matches!(flag.get_action(), ArgAction::SetTrue) {
+            words.push(format!("--{long}"));
+        } else {
+            let values = innermost.get_raw(id).into_iter().flatten();
+            words.extend(values.map(|value| format!("--{long}={}", value.to_string_lossy())));
+        }
+    }
+    words
+}
+
+/// The arguments that a preset or a file stands for, with the flags given before its name.
+pub fn read(named: &RunNamed, given: &[String]) -> anyhow::Result<Arguments> {
     let (text, origin) = match catalogue::preset(&named.name) {
         Some(preset) => (preset.text.to_owned(), format!("preset {}", named.name)),
         None => {
@@ -40,7 +63,7 @@ pub fn read(named: &RunNamed) -> anyhow::Result<Arguments> {
         }
     };
     let words = words(&text).with_context(|| origin.clone())?;
-    let all = words.into_iter().chain(named.settings.iter().cloned());
+    let all = words.into_iter().chain(given.iter().cloned()).chain(named.settings.iter().cloned());
     let parsed = Arguments::command().try_get_matches_from(all);
     let matches =
         parsed.map_err(|error| anyhow::anyhow!("{origin}: {}", first_paragraph(&error.to_string())))?;
@@ -232,7 +255,7 @@ mod tests {
             .expect("written");
         let settings = ["--rate", "7", "--require", "dm.extra<1"].map(str::to_owned).to_vec();
         let name = path.display().to_string();
-        let arguments = read(&RunNamed { name, settings }).expect("good");
+        let arguments = read(&RunNamed { name, settings }, &[]).expect("good");
         let crate::arguments::Command::Scenario(crate::arguments::Scenario::Dm(dm)) = arguments.command
         else {
             panic!("it is dm");
@@ -250,7 +273,7 @@ mod tests {
         let name = path.display().to_string();
         let read = |settings: &[&str]| {
             let settings = settings.iter().map(|one| (*one).to_owned()).collect();
-            read(&RunNamed { name: name.clone(), settings }).expect("good").common
+            read(&RunNamed { name: name.clone(), settings }, &[]).expect("good").common
         };
         let both = read(&[]);
         assert_eq!((both.url.len(), both.server.server_pid), (2, vec![7, 8]));
@@ -263,13 +286,14 @@ mod tests {
         let path = folder.path().join("mine.toml");
         std::fs::write(&path, "scenario = \"dm\"\nwarm_up = \"soon\"").expect("written");
         let name = path.display().to_string();
-        let error = format!("{:#}", read(&RunNamed { name, settings: Vec::new() }).expect_err("no duration"));
+        let error =
+            format!("{:#}", read(&RunNamed { name, settings: Vec::new() }, &[]).expect_err("no duration"));
         assert!(
             error.contains("mine.toml") && error.contains("--warm-up") && error.contains("soon"),
             "{error}"
         );
-        let error =
-            read(&RunNamed { name: "dm-stady".to_owned(), settings: Vec::new() }).expect_err("no preset");
+        let error = read(&RunNamed { name: "dm-stady".to_owned(), settings: Vec::new() }, &[])
+            .expect_err("no preset");
         assert!(error.to_string().contains("did you mean \"dm-steady\"?"), "{error}");
     }
 }

@@ -51,6 +51,13 @@ fn lists_and_explains_what_there_is() {
 }
 
 #[test]
+fn flags_before_the_name_of_a_preset_hold_as_well() {
+    let output = loadtest(&["--key-file", "nowhere/its.key", "run", "dm-gate", "-q"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err(&output).contains("nowhere/its.key"), "{}", err(&output));
+}
+
+#[test]
 fn a_mistake_in_a_file_is_named_with_what_is_allowed() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("mine.toml");
