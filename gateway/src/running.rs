@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bus::Bus;
 use lifecycle::Tasks;
 use thiserror::Error;
-use tokio::sync::oneshot;
+use tokio::sync::{Barrier, oneshot};
 
 use crate::admission::Admission;
 use crate::authenticator::Authenticator;
@@ -114,6 +114,7 @@ impl Parts<'_> {
         let mut reports = Vec::with_capacity(shards);
         let (handover, orders) = Handover::new(shards);
         let mut begun = Vec::with_capacity(shards);
+        let together = Arc::new(Barrier::new(shards));
         let places = places.into_iter().zip(tls_listeners).zip(orders);
         for (number, (((listener, estate), tls_listener), orders)) in places.enumerate() {
             let (report, told) = oneshot::channel();
@@ -133,6 +134,7 @@ impl Parts<'_> {
                 estate,
                 orders,
                 begins,
+                together: Arc::clone(&together),
                 report,
             };
             self.tasks

@@ -8,7 +8,8 @@
 //!
 //! Each session claims its place only after it hears the claims of others, so of two the later one to claim is heard by the
 //! other; and who hears the claim of an older one claims again. So of any two one hears of the other and is the older, or
-//! makes the older one hear. Which is the newer is the same for everybody: the time at which it began, then its number.
+//! makes the older one hear. Which is the newer is the same for everybody: the time at which it was welcome, however long
+//! its claim then took, then its number.
 //!
 //! A session that names no device may do so soon: where kinds count, it claims nothing for as long as a first `hello` is
 //! waited for. From then on it stands against others without a name.
@@ -35,26 +36,35 @@ const DOUBLINGS: u8 = 6;
 pub(super) struct Claimed {
     began: Timestamp,
     kind: Option<DeviceId>,
-    /// When it is said, or said again because nothing was heard of it; [`Tick::NEVER`] once it was.
+    /// When it is said, or said again because nothing was heard of it; [`Tick::NEVER`] before and once it was.
     due: Tick,
+    /// How often it was said since it had to be; 0: others are not heard yet.
     tries: u8,
 }
 
 impl Shard {
+    /// The session begins now, by which its claim will be weighed whenever that is made.
+    pub(super) fn note_began(&mut self, key: SessionKey) {
+        // Two shards must agree on who came first.
+        self.clock.read();
+        let began = self.clock.wall();
+        let Some(session) = self.sessions.get(key).filter(|session| session.user.is_some()) else { return };
+        if let Some(kind) = self.kind_for(session) {
+            self.claims.insert(key, Claimed { began, kind, due: Tick::NEVER, tries: 0 });
+        }
+    }
+
     /// Says that the session is there, against others.
     pub(super) fn claim_place(&mut self, key: SessionKey) {
         let now = self.clock.tick();
-        let Some(session) = self.sessions.get(key).filter(|session| session.user.is_some()) else { return };
-        let Some(kind) = self.kind_for(session) else { return };
-        // Soon it says what it is, and must not end others meanwhile.
-        let waits = kind.is_some() && session.device == DeviceId::unnamed();
-        let due = if waits { now.after(self.config.timeouts.hello) } else { now };
-        let began = self.clock.wall();
-        let own = self.claims.entry(key).or_insert(Claimed { began, kind, due, tries: 0 });
-        own.tries = 0;
+        let Some(session) = self.sessions.get(key) else { return };
+        let Some(own) = self.claims.get_mut(&key) else { return };
         if own.due == Tick::NEVER {
-            own.due = now;
+            // Soon it says what it is, and must not end others meanwhile.
+            let waits = own.tries == 0 && own.kind.is_some() && session.device == DeviceId::unnamed();
+            own.due = if waits { now.after(self.config.timeouts.hello) } else { now };
         }
+        own.tries = 0;
         let due = own.due;
         if due <= now {
             self.send_claim(key);
@@ -65,8 +75,10 @@ impl Shard {
 
     /// The session is of another kind from now on.
     pub(super) fn claim_anew(&mut self, key: SessionKey) {
-        if self.config.login_policy == LoginPolicy::OnePerKind {
-            self.claims.remove(&key);
+        let Some(session) = self.sessions.get(key) else { return };
+        let Some(Some(kind)) = self.kind_for(session) else { return };
+        if let Some(own) = self.claims.get_mut(&key) {
+            *own = Claimed { began: own.began, kind: Some(kind), due: Tick::NEVER, tries: 0 };
             self.connecting.push(key);
             self.interest_changed.notify_one();
         }
@@ -74,19 +86,16 @@ impl Shard {
 
     /// When the session began, in Unix milliseconds, as far as it was said; 0: it was not.
     pub(super) fn claimed_since(&self, key: SessionKey) -> u64 {
-        self.claims
-            .get(&key)
-            .filter(|own| own.tries > 0 || own.due == Tick::NEVER)
-            .map_or(0, |own| own.began.0)
+        self.claims.get(&key).filter(|own| own.tries > 0).map_or(0, |own| own.began.0)
     }
 
     /// A session of another process goes on here, and stands where it stood.
     pub(super) fn restore_claim(&mut self, key: SessionKey, began_ms: u64) {
-        let Some(session) = self.sessions.get(key).filter(|session| session.user.is_some()) else { return };
-        let Some(kind) = self.kind_for(session) else { return };
+        self.note_began(key);
+        let Some(own) = self.claims.get_mut(&key) else { return };
         if began_ms > 0 {
-            let own = Claimed { began: Timestamp(began_ms), kind, due: Tick::NEVER, tries: 0 };
-            self.claims.insert(key, own);
+            own.began = Timestamp(began_ms);
+            own.tries = 1;
         } else {
             self.connecting.push(key);
             self.interest_changed.notify_one();
@@ -126,7 +135,7 @@ impl Shard {
             let place = (claim.began.0, claim.session.node.0, claim.session.session);
             if own_place == place {
                 own.due = Tick::NEVER;
-            } else if own.tries == 0 && own.due != Tick::NEVER {
+            } else if own.tries == 0 {
                 // One that has not claimed yet will, and then hears what it must.
             } else if own_place < place {
                 self.close(key, CloseCode::Replaced, "a newer login took this one's place");

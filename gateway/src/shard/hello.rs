@@ -91,6 +91,7 @@ impl Shard {
         self.authenticated += 1;
         (self.presence)(&identity.user, Attendance::Came(&session.device));
         self.interest.add_session(&*self.inbox, &identity.user, key.slot);
+        self.note_began(key);
         self.connecting.push(key);
         self.interest_changed.notify_one();
         self.arm_next(key);

@@ -88,7 +88,8 @@ async fn freeze(shard: &SharedShard, context: &Context, tell: oneshot::Sender<Se
     let _ = tell.send(Settled { unsettled });
 }
 
-fn thaw(shard: &SharedShard, context: &Context) {
+/// Lets a frozen shard read, as it did or for the first time.
+pub(super) fn thaw(shard: &SharedShard, context: &Context) {
     context.frozen.send_replace(false);
     let mut shard = shard.borrow_mut();
     shard.frozen = false;

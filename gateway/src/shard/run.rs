@@ -10,12 +10,12 @@ use bus::{Bus, NodeInbox, Received};
 use lifecycle::Tasks;
 use proto::{Delivery, NodeId};
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{Barrier, Notify, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::adopt::{Adopted, adopt};
 use super::drain::{DrainReport, drain};
-use super::leave::{Leaving, give_away, until_leaving};
+use super::leave::{Leaving, give_away, thaw, until_leaving};
 use super::{Shard, SharedShard};
 use crate::admission::Admission;
 use crate::authenticator::Authenticator;
@@ -43,6 +43,8 @@ pub(crate) struct Start {
     pub(crate) orders: Orders,
     /// Told when the sessions of the estate are there.
     pub(crate) begins: oneshot::Sender<()>,
+    /// Where shards wait for each other before any of them reads.
+    pub(crate) together: Arc<Barrier>,
     pub(crate) report: oneshot::Sender<DrainReport>,
 }
 
@@ -138,7 +140,9 @@ pub(crate) async fn run(start: Start) {
         Shard::new(node, Arc::clone(&config), bus, authenticator.clone(), presence, Arc::clone(&admission));
     let (inbox, interest_changed) = (Rc::clone(&shard.inbox), Rc::clone(&shard.interest_changed));
     let shard: SharedShard = Rc::new(RefCell::new(shard));
-    let (requests, frozen) = (Cell::new(0), watch::Sender::new(false));
+    // What a client says is read only once those whom it may reach are subscribed, at whatever shard.
+    shard.borrow_mut().frozen = true;
+    let (requests, frozen) = (Cell::new(0), watch::Sender::new(true));
     let pace = config.tls.as_ref().map(|port| Pace::new(port.handshakes_percent));
     let own = tasks.clone();
     let context =
@@ -151,6 +155,12 @@ pub(crate) async fn run(start: Start) {
     }
     // Few wait for that.
     let _ = start.begins.send(());
+    tokio::select! {
+        _ = start.together.wait() => {}
+        // A shard that could not begin has said so.
+        () = context.tasks.draining() => {}
+    }
+    thaw(&shard, &context);
     let serve = async {
         let listeners = listeners;
         match until_leaving(&shard, &context, &listeners, &mut orders, &under_way).await {

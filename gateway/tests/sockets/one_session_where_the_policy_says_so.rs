@@ -84,6 +84,19 @@ fn who_names_no_device_ends_others_without_a_name_and_not_at_once() {
 }
 
 #[test]
+fn who_came_later_stays_whoever_claims_later() {
+    let bench = bench(LoginPolicy::OnePerKind);
+    let mut older = Client::with_token(bench.address, &bench.token("alice", 3_600));
+    older.expect_welcome();
+    older.settle(&bench);
+    let mut newer = device(&bench, "alice", "phone-1");
+    newer.settle(&bench);
+    older.send(r#"{"hello":{"device":"phone-2"}}"#);
+    assert_eq!(older.closed(), 4409);
+    newer.settle(&bench);
+}
+
+#[test]
 fn a_claim_that_is_lost_is_made_again() {
     let bench = bench(LoginPolicy::Exclusive);
     let mut phone = device(&bench, "alice", "phone");

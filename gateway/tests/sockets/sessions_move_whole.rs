@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gateway::{Gateway, Inherited};
@@ -22,10 +23,15 @@ impl Bench {
     }
 
     /// The same with something that happens while it is frozen.
-    fn moved_while(&mut self, meanwhile: impl FnOnce(&Self)) -> usize {
+    fn moved_while(&mut self, frozen: impl FnOnce(&Self)) -> usize {
+        self.moved_with(frozen, |_| {})
+    }
+
+    /// And with something before the other one has begun.
+    fn moved_with(&mut self, frozen: impl FnOnce(&Self), beginning: impl FnOnce(&Self)) -> usize {
         let handover = self.running.handover();
         assert_eq!(Self::block_on(handover.freeze()), 0, "nothing is under way");
-        meanwhile(self);
+        frozen(self);
         let handed = Self::block_on(handover.take());
         let sockets = handed.sockets();
         let inherited = Inherited::of(handed.pieces).unwrap();
@@ -41,6 +47,7 @@ impl Bench {
             &self.tasks,
         )
         .unwrap();
+        beginning(self);
         Self::block_on(self.running.begun());
         sockets
     }
@@ -106,6 +113,44 @@ fn it_moves_again_and_again_while_both_sides_talk() {
             bench.reply(&command, Reply::Settled);
         }
     }
+}
+
+#[test]
+fn nothing_is_read_before_every_shard_has_its_users() {
+    let mut bench = Bench::with(|config| config.shards = 2);
+    let mut writer = Client::with_token(bench.address, &bench.token("alice", 3_600));
+    let place = writer.expect_welcome().session.node;
+    writer.settle(&bench);
+    // The kernel chooses the shard: somebody comes to another one than the writer.
+    let (name, mut reader) = wait_for("a reader at the other shard", || {
+        let name = format!("bob-{}", rand::random::<u32>());
+        let mut client = Client::with_token(bench.address, &bench.token(&name, 3_600));
+        let elsewhere = client.expect_welcome().session.node != place;
+        client.settle(&bench);
+        elsewhere.then_some((name, client))
+    });
+    // That shard takes long to begin.
+    let (slow, held) = (user(&name), Arc::new(Mutex::new(())));
+    let hold = Arc::clone(&held);
+    let told = Arc::clone(&bench.parts.2);
+    bench.parts.2 = Arc::new(move |who, attendance| {
+        if *who == slow {
+            drop(hold.lock());
+        }
+        told(who, attendance);
+    });
+    let holding = held.lock().unwrap();
+    bench.moved_with(
+        |_| writer.send_message(1, &name),
+        |bench| {
+            bench.expect_no_command();
+            drop(holding);
+        },
+    );
+    let command = bench.command();
+    assert!(matches!(command.request, Request::Send(_)), "{command:?}");
+    bench.event(Target::User(user(&name)), &direct("alice", &name), 1, "what alice wrote");
+    assert_eq!(reader.expect_event(), 1);
 }
 
 #[test]

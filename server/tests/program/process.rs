@@ -58,10 +58,16 @@ impl Tidegate {
         let mut command = command_of(program, folder);
         command.envs(settings.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
-        let mut stderr = child.stderr.take().expect("piped");
+        let stderr = BufReader::new(child.stderr.take().expect("piped"));
+        let (name, pid) = (folder.file_name().unwrap_or_default().display().to_string(), child.id());
         let logs = thread("logs", move || {
             let mut text = String::new();
-            stderr.read_to_string(&mut text).expect("logs are text");
+            for line in stderr.lines() {
+                let line = line.expect("logs are text");
+                // Seen where the test fails.
+                eprintln!("{name} {pid}: {line}");
+                text.extend([&line, "\n"]);
+            }
             text
         });
         let mut stdout = BufReader::new(child.stdout.take().expect("piped"));

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tungstenite::client::IntoClientRequest;
 use tungstenite::{Message, WebSocket};
 
-use crate::process::{PATIENCE, Tidegate};
+use crate::process::{PATIENCE, Tidegate, until};
 
 /// One socket with JSON frames.
 pub struct Socket(WebSocket<TcpStream>);
@@ -148,11 +148,8 @@ impl Socket {
 
     /// Reads to the close frame; gives its code.
     pub fn close_code(mut self) -> u16 {
-        loop {
-            if let Message::Close(close) = self.0.read().expect("a frame") {
-                return close.expect("a reason").code.into();
-            }
-        }
+        // Pings would keep the time-out of one read from ever being reached.
+        until(|| self.closed_by_now())
     }
 }
 

@@ -151,7 +151,8 @@ pub fn metric(router: &Tidegate, name: &str) -> u64 {
 pub fn history(api: &Tidegate, conversation: &Value, reader: &User) -> Vec<String> {
     let conversation = conversation.as_str().expect("an id");
     let path = format!("/api/v1/conversations/{conversation}/messages?limit=200");
-    let found = get_as(&api.url(&path), &reader.token);
+    // A partition that has just changed hands is unavailable for a moment.
+    let found = until(|| Some(get_as(&api.url(&path), &reader.token)).filter(|found| found.status != 503));
     assert_eq!(found.status, 200, "{}", found.text);
     let found = found.json();
     let messages = found["messages"].as_array().expect("messages").iter();

@@ -42,10 +42,10 @@ fn without_nats_sends_are_refused_as_unavailable_and_afterwards_all_goes_on_by_i
     assert_eq!(say_frame(&mut a, &mut meanwhile)["seq"], "2");
     until_told(&mut b, "2");
     say(&mut newcomer, 3, &alice.id, "from one who came meanwhile");
+    until_ready([&router, &api, &gateway]);
     assert_eq!(
         history(&api, &ack["conversation"], &alice),
         ["before", "meanwhile", "from one who came meanwhile"]
     );
-    until_ready([&router, &api, &gateway]);
     end([gateway, api, router]);
 }
