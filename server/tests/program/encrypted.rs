@@ -15,13 +15,13 @@ use crate::http::get;
 use crate::process::{PATIENCE, Tidegate, command, loud_lines, until};
 
 /// A certificate for localhost that signs itself, and its key.
-struct Pair {
+pub struct Pair {
     certificate: PathBuf,
     key: PathBuf,
 }
 
 impl Pair {
-    fn make(folder: &Path) -> Self {
+    pub fn make(folder: &Path) -> Self {
         let pair = Self { certificate: folder.join("server.pem"), key: folder.join("server.key") };
         pair.renew();
         pair
@@ -34,11 +34,16 @@ impl Pair {
         std::fs::write(&self.key, made.signing_key.serialize_pem()).expect("as made for the test");
     }
 
-    fn settings(&self) -> [(&str, &str); 2] {
+    pub fn settings(&self) -> [(&str, &str); 2] {
         [
             ("TIDEGATE_TLS__CERTIFICATE_FILE", self.certificate.to_str().expect("as made for the test")),
             ("TIDEGATE_TLS__KEY_FILE", self.key.to_str().expect("as made for the test")),
         ]
+    }
+
+    /// Nobody else.
+    pub fn trust(&self) -> Trust {
+        Trust::file(&self.certificate).expect("as made for the test")
     }
 
     /// Asks for something with a connection of its own; `None` when the server's certificate is not this one.
@@ -72,12 +77,13 @@ impl Pair {
     async fn connect(&self, server: &str, token: &str, tasks: &Tasks) -> (Client, Notices) {
         let url = server.replacen("https", "wss", 1);
         let mut config = ClientConfig::new(url, TokenSource::fixed(token));
-        config.trust = Some(Trust::file(&self.certificate).expect("as made for the test"));
+        config.trust = Some(self.trust());
         Client::connect(config, tasks).await.expect("connected")
     }
 }
 
-async fn next_text(notices: &mut Notices) -> String {
+/// The next text that a client hears.
+pub async fn next_text(notices: &mut Notices) -> String {
     loop {
         let notice = tokio::time::timeout(PATIENCE, notices.recv()).await.expect("in time");
         if let Notice::Event(event) = notice.expect("the client lives")

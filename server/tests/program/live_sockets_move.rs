@@ -1,5 +1,8 @@
 //! `tidegate upgrade`: another process goes on with every socket, and nobody misses or hears anything twice.
 
+mod at_a_gateway_alone;
+mod beside_tls;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,6 +14,10 @@ use crate::http::{get, new_user};
 use crate::process::{Tidegate, command, loud_lines, until};
 use crate::socket::{Socket, send_frame};
 
+/// Sockets whose turn to talk comes late on a busy machine do not answer pings before.
+const PATIENT: [(&str, &str); 2] =
+    [("TIDEGATE_GATEWAY__PING_AFTER", "10m"), ("TIDEGATE_GATEWAY__PONG_TIMEOUT", "10m")];
+
 /// A server of which the program is a file that can be replaced.
 struct Stand {
     folder: PathBuf,
@@ -20,13 +27,22 @@ struct Stand {
 
 impl Stand {
     fn start(folder: &Path) -> Self {
+        Self::start_with(folder, &[])
+    }
+
+    fn start_with(folder: &Path, more: &[(&str, &str)]) -> Self {
         let program = folder.join("tidegate");
         std::fs::hard_link(env!("CARGO_BIN_EXE_tidegate"), &program)
             .or_else(|_| std::fs::copy(env!("CARGO_BIN_EXE_tidegate"), &program).map(drop))
             .expect("a copy");
-        // Sockets whose turn to talk comes late on a busy machine do not answer pings before.
-        let settings = [("TIDEGATE_GATEWAY__PING_AFTER", "10m"), ("TIDEGATE_GATEWAY__PONG_TIMEOUT", "10m")];
+        let settings = [&PATIENT[..], more].concat();
         let server = Tidegate::start_program(&program, folder, &settings);
+        Self { folder: folder.to_owned(), program, server: Some(server) }
+    }
+
+    /// A process that runs what all tests run.
+    fn of(folder: &Path, server: Tidegate) -> Self {
+        let program = env!("CARGO_BIN_EXE_tidegate").into();
         Self { folder: folder.to_owned(), program, server: Some(server) }
     }
 
@@ -78,6 +94,15 @@ impl Drop for Stand {
             // The server itself may have ended long ago, in favour of another.
             self.signal("KILL");
         }
+    }
+}
+
+/// Lets those who talk end, even when the test fails meanwhile.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
     }
 }
 
@@ -228,6 +253,7 @@ fn sockets_that_come_meanwhile_wait_and_are_let_in() {
     let stop = Arc::new(AtomicBool::new(false));
     let alice = stand.server().token_of("alice");
     std::thread::scope(|scope| {
+        let stopping = Stop(&stop);
         let coming = std::thread::Builder::new().name("coming".to_owned());
         let come = || {
             let mut came = 0;
@@ -243,7 +269,7 @@ fn sockets_that_come_meanwhile_wait_and_are_let_in() {
             let (code, told) = stand.upgrade();
             assert_eq!(code, Some(0), "{told}");
         }
-        stop.store(true, Ordering::SeqCst);
+        drop(stopping);
         assert!(coming.join().unwrap() > 0);
     });
     until(|| Some(get(&stand.server().admin_url("/ready"))).filter(|answer| answer.status == 200));
