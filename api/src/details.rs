@@ -60,18 +60,18 @@ pub(crate) struct ChangeDetails {
 
 impl ChangeDetails {
     /// Changes them, or none.
-    pub(crate) fn apply(self, details: &mut AccountDetails) -> Result<(), Problem> {
-        if let Some(avatar) = self.avatar {
-            details.avatar = text("avatar", &avatar, AVATAR_CHARS_MAX)?;
+    pub(crate) fn apply(&self, details: &mut AccountDetails) -> Result<(), Problem> {
+        if let Some(avatar) = &self.avatar {
+            details.avatar = text("avatar", avatar, AVATAR_CHARS_MAX)?;
         }
-        if let Some(phone) = self.phone {
-            details.phone = self::phone(&phone)?;
+        if let Some(phone) = &self.phone {
+            details.phone = self::phone(phone)?;
         }
         if let Some(presence) = self.presence {
             details.presence = presence.into();
         }
-        for (name, field) in self.fields.unwrap_or_default() {
-            let at = details.fields.binary_search_by(|stored| stored.name.cmp(&name));
+        for (name, field) in self.fields.iter().flatten() {
+            let at = details.fields.binary_search_by(|stored| stored.name.cmp(name));
             match (field, at) {
                 (None, Ok(at)) => drop(details.fields.remove(at)),
                 (None, Err(_)) => {}
@@ -141,11 +141,11 @@ fn phone(number: &str) -> Result<String, Problem> {
     if plausible { Ok(number) } else { Err(Problem::field("phone", "not a phone number")) }
 }
 
-fn checked(name: String, field: FieldBody) -> Result<AccountField, Problem> {
+fn checked(name: &str, field: &FieldBody) -> Result<AccountField, Problem> {
     let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     if name.is_empty() || name.len() > FIELD_NAME_CHARS_MAX || !name.chars().all(is_allowed) {
         return Err(Problem::field("fields", "a name has 1 to 32 characters from a-z 0-9 _"));
     }
     let value = text(&format!("fields.{name}"), &field.value, FIELD_CHARS_MAX)?;
-    Ok(AccountField { name, value, public: field.public })
+    Ok(AccountField { name: name.to_owned(), value, public: field.public })
 }

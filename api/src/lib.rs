@@ -15,6 +15,7 @@
 //!
 //! **Limits.** [`ApiConfig`]. Presence and tickets are as good as the [`Ephemeral`] that it is given.
 
+mod accounts;
 mod answers;
 mod backoff;
 mod badge;

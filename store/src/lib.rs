@@ -9,8 +9,8 @@
 //! - An append is all or nothing with its dedupe rows, and once answered `Ok` it is there for ever, and so is its
 //!   touched mark. The same append again changes nothing.
 //! - What is told was verified: [`Verified`] has no other source than [`Store::verify`].
-//! - A conditional write ([`Store::claim`], [`Store::move_register`]) takes place only if its condition held at that
-//!   moment; `Unknown` allows no conclusion.
+//! - A conditional write ([`Store::claim`], [`Store::move_register`], [`Store::update_account`]) takes place only if its
+//!   condition held at that moment; `Unknown` allows no conclusion.
 //! - A page has rising, contiguous seqs, never one past the head it was given, and of several rows of one seq the one
 //!   with the highest epoch.
 //! - Cursors, heads, inbox rows, overlays, groups and relations never move backwards, in whatever order their writes

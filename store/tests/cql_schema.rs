@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where it panics")]
 
 use lifecycle::{Tasks, wall_clock_ms};
+use proto::UserId;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
-use store::{Cql, CqlConfig, CqlError, Migration, Replication};
+use store::{Account, Cas, Cql, CqlConfig, CqlError, Migration, Replication, Store};
 use uuid::Uuid;
 
 /// A keyspace that does not exist yet; `None`, said in one line: there is no cluster to test on.
@@ -80,5 +81,23 @@ async fn what_a_newer_program_or_another_replication_made_is_refused() {
     for refused in [connect(&config).await, migrate(&config).await.map(drop)] {
         assert!(matches!(refused, Err(CqlError::NewerSchema { found: 4_000, .. })), "{refused:?}");
     }
+    done(&config).await;
+}
+
+#[tokio::test]
+async fn an_account_of_before_a_column_came_changes_like_others() {
+    let Some(config) = keyspace() else { return };
+    migrate(&config).await.unwrap();
+    let columns = "user_id, username, nickname, password_hash, active, created, made";
+    let row = "'7', 'bob', 'Bob', 'hash', true, 7, true";
+    let insert = "INSERT INTO KEYSPACE_NAME.account";
+    statement(&config, &format!("{insert} ({columns}) VALUES ({row}) IF NOT EXISTS")).await;
+    let store = Store::Cql(Box::pin(Cql::connect(&config, &Tasks::default())).await.unwrap());
+    let old = store.account(&UserId::parse("7").unwrap()).await.unwrap().unwrap();
+    let new = Account { nickname: "Robert".to_owned(), ..old.clone() };
+    assert_eq!(store.update_account(&old, new.clone()).await, Cas::Applied(new.clone()));
+    let late = Account { password_hash: "another".to_owned(), ..old.clone() };
+    assert_eq!(store.update_account(&old, late).await, Cas::Refused(Some(new)));
+    store.close().await;
     done(&config).await;
 }

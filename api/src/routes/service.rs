@@ -63,14 +63,15 @@ pub(crate) async fn change_account(
     }
     let user = UserId::parse(&user).map_err(|error| Problem::field("user_id", error))?;
     let none = || Problem::new(Code::NotFound, "there is no account of this user here");
-    let account = app.store.account(&user).await?.ok_or_else(none)?;
     let status = match body.status {
         Status::Active => AccountStatus::Active,
         Status::Disabled => AccountStatus::Disabled,
     };
-    if !app.store.update_account(store::Account { status, ..account }).await? {
-        return Err(none());
-    }
+    let change = |account: &mut store::Account| {
+        account.status = status;
+        Ok(())
+    };
+    app.change_account(&user, change).await?.ok_or_else(none)?;
     if status == AccountStatus::Disabled {
         app.end_all_logins(&user).await?;
     }

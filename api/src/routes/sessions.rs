@@ -135,11 +135,12 @@ pub(crate) async fn change_password(
 ) -> Result<StatusCode, Problem> {
     let user = &caller.0.user;
     let none = || Problem::new(Code::NotFound, "this user has no account here");
+    let another = || Problem::new(Code::BadCredentials, "the old password is another");
     let account = app.store.account(user).await?.ok_or_else(none)?;
     check_password("new_password", &body.new_password, app.config.password_chars_min)?;
     app.backoff.admit(&account.username, address).await?;
-    let (old, hash, new) = (body.old_password, account.password_hash.clone(), body.new_password);
-    let work = move || passwords::verify(&old, Some(&hash)).then(|| passwords::hash(&new));
+    let (old, old_hash, new) = (body.old_password, account.password_hash.clone(), body.new_password);
+    let work = move || passwords::verify(&old, Some(&old_hash)).then(|| passwords::hash(&new));
     let hashed = match app.hashes.run(work).await {
         Ok(hashed) => hashed,
         Err(problem) => {
@@ -150,16 +151,22 @@ pub(crate) async fn change_password(
     };
     let Some(hashed) = hashed else {
         app.backoff.failed(address).await;
-        return Err(Problem::new(Code::BadCredentials, "the old password is another"));
+        return Err(another());
     };
     app.backoff.succeeded(&account.username).await;
-    let password_hash = hashed.map_err(|error| {
+    let hash = hashed.map_err(|error| {
         tracing::error!(%error, "hashing a password failed");
         Problem::new(Code::Internal, "the password could not be hashed")
     })?;
-    if !app.store.update_account(store::Account { password_hash, ..account }).await? {
-        return Err(none());
-    }
+    let change = |now: &mut store::Account| {
+        // Changed meanwhile, the password that was checked is no longer the one.
+        if now.password_hash != account.password_hash && now.password_hash != hash {
+            return Err(another());
+        }
+        now.password_hash.clone_from(&hash);
+        Ok(())
+    };
+    app.change_account(user, change).await?.ok_or_else(none)?;
     app.end_other_logins(user, caller.0.login.as_ref()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use proto::{Code, UserId};
 use serde::{Deserialize, Serialize};
-use store::AccountStatus;
+use store::{Account, AccountStatus};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::caller::Caller;
@@ -76,17 +76,17 @@ pub(crate) async fn change_me(
 ) -> Result<Json<Me>, Problem> {
     let user = &caller.0.user;
     let none = || Problem::new(Code::NotFound, "this user has no account here");
-    let mut account = app.store.account(user).await?.ok_or_else(none)?;
-    if let Some(nickname) = &body.nickname {
-        account.nickname = profile::nickname(nickname)?;
-    }
-    if let Some(email) = &body.email {
-        account.email = email.as_deref().filter(|text| !text.is_empty()).map(profile::email).transpose()?;
-    }
-    body.details.apply(&mut account.details)?;
-    if !app.store.update_account(account.clone()).await? {
-        return Err(none());
-    }
+    let change = |account: &mut Account| {
+        if let Some(nickname) = &body.nickname {
+            account.nickname = profile::nickname(nickname)?;
+        }
+        if let Some(email) = &body.email {
+            account.email =
+                email.as_deref().filter(|text| !text.is_empty()).map(profile::email).transpose()?;
+        }
+        body.details.apply(&mut account.details)
+    };
+    let account = app.change_account(user, change).await?.ok_or_else(none)?;
     Ok(Json(Me::of(user, Some(account))))
 }
 

@@ -4,7 +4,7 @@ use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use proto::delivery::{Control, Payload};
 use proto::{LoginId, UserId};
 use serde_json::{Value, json};
-use store::{AccountStatus, Store};
+use store::{Account, AccountStatus, Cas, Store};
 
 use super::server::{Person, Server, config};
 
@@ -196,9 +196,9 @@ async fn token_that_names_the_login_of_another_user_ends_nothing() {
 }
 
 async fn disable(store: &Store, user: &str) {
-    let mut account = store.account(&UserId::parse(user).unwrap()).await.unwrap().unwrap();
-    account.status = AccountStatus::Disabled;
-    assert!(store.update_account(account).await.unwrap());
+    let account = store.account(&UserId::parse(user).unwrap()).await.unwrap().unwrap();
+    let disabled = Account { status: AccountStatus::Disabled, ..account.clone() };
+    assert_eq!(store.update_account(&account, disabled.clone()).await, Cas::Applied(disabled));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod accounts;
+mod accounts_change_at_once;
 mod contacts;
 mod conversation_list;
 mod document;

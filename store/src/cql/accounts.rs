@@ -22,7 +22,7 @@ use super::several::partly;
 use crate::call::{Call, Op};
 use crate::engine::{Reader, Writer};
 use crate::identity::{decode_details, encode_details};
-use crate::{Account, AccountDetails, AccountStatus, Creation, Level, StoreError};
+use crate::{Account, AccountDetails, AccountStatus, Cas, Creation, Level, StoreError};
 
 /// The statements of this family.
 pub(super) struct AccountStatements {
@@ -47,7 +47,8 @@ impl AccountStatements {
         const WITHDRAW: &str = "DELETE FROM account WHERE user_id = ? IF username = ? AND made = null";
         const COMPLETE: &str = "UPDATE account SET made = true WHERE user_id = ? IF username = ?";
         const UPDATE: &str = "UPDATE account SET nickname = ?, email = ?, password_hash = ?, active = ?, details = ?, \
-            made = true WHERE user_id = ? IF username = ?";
+            made = true WHERE user_id = ? \
+            IF username = ? AND nickname = ? AND email = ? AND password_hash = ? AND active = ? AND details = ?";
         const USERNAME: &str = "SELECT user_id FROM username WHERE username = ?";
         const CLAIM: &str = "INSERT INTO username (username, user_id) VALUES (?, ?) IF NOT EXISTS";
         Ok(Self {
@@ -81,6 +82,8 @@ pub(super) struct Columns {
 pub(super) struct Entered {
     pub(super) account: Account,
     made: bool,
+    /// As they are written; rows of before have none.
+    details: Option<Vec<u8>>,
 }
 
 impl Cql {
@@ -102,36 +105,69 @@ impl Cql {
         self.read(Call::new(Op::Account), self.existing(user)).await
     }
 
-    pub(crate) async fn update_account(self: &Arc<Self>, account: Account) -> Result<bool, StoreError> {
-        self.write(Call::new(Op::UpdateAccount), move |cql| async move {
-            let Some(stored) = cql.existing(&account.user).await? else { return Ok(false) };
-            cql.make_findable(&account.user, &stored.username).await?;
-            let (user, active) = (account.user.as_str(), account.status == AccountStatus::Active);
-            let details = written(&account.details);
-            let values = (
-                account.nickname.as_str(),
-                account.email.as_deref(),
-                account.password_hash.as_str(),
-                active,
-                details.written(),
-                user,
-                stored.username.as_str(),
-            );
-            // An account that exists stays, with its name: the condition always holds.
-            match cql.decide(&cql.statements.accounts.update, values).await? {
-                Decision::Applied => Ok(true),
-                Decision::Refused | Decision::RefusedLater => Err(StoreError::corrupt("account")),
-            }
-        })
-        .await
+    pub(crate) async fn update_account(self: &Arc<Self>, read: &Account, new: Account) -> Cas<Account> {
+        let read = read.clone();
+        let replaced = self.write(Call::new(Op::UpdateAccount), move |cql| {
+            Box::pin(async move { cql.replace_account(&read, new).await })
+        });
+        Cas::of(replaced.await)
+    }
+
+    async fn replace_account(
+        &self,
+        read: &Account,
+        new: Account,
+    ) -> Result<Result<Account, Option<Account>>, StoreError> {
+        let stored = self.existing_row(&read.user, Level::Quorum).await?;
+        let mut decision = Decision::Refused;
+        if let Some(stored) = stored.filter(|stored| stored.account == *read) {
+            self.make_findable(&read.user, &read.username).await?;
+            decision = self.send_update(&stored, &new).await?;
+        }
+        if decision == Decision::Applied {
+            return Ok(Ok(new));
+        }
+        let now = self.existing_row(&read.user, Level::Serial).await.map_err(partly)?;
+        let now = now.map(|stored| stored.account);
+        match decision {
+            Decision::RefusedLater if now.as_ref() == Some(&new) => Ok(Ok(new)),
+            // The earlier sending may have taken place, and another change after it.
+            Decision::RefusedLater => Err(StoreError::Unknown("an account changes under a write".to_owned())),
+            Decision::Refused | Decision::Applied => Ok(Err(now)),
+        }
+    }
+
+    /// Replaces a row, if each of its cells is as it was read. A cell that is not there is bound as null, which equals
+    /// only such a one.
+    async fn send_update(&self, stored: &Entered, new: &Account) -> Result<Decision, StoreError> {
+        let (old, details) = (&stored.account, written(&new.details));
+        let values = (
+            new.nickname.as_str(),
+            new.email.as_deref(),
+            new.password_hash.as_str(),
+            new.status == AccountStatus::Active,
+            details.written(),
+            old.user.as_str(),
+            old.username.as_str(),
+            old.nickname.as_str(),
+            old.email.as_deref(),
+            old.password_hash.as_str(),
+            old.status == AccountStatus::Active,
+            stored.details.as_deref(),
+        );
+        self.decide(&self.statements.accounts.update, values).await
     }
 
     async fn existing(&self, user: &UserId) -> Result<Option<Account>, StoreError> {
-        let Some(Entered { account, made }) = self.entered(user, Level::Quorum).await? else {
-            return Ok(None);
-        };
-        let exists = made || self.name_owner(&account.username, Level::Quorum).await?.as_ref() == Some(user);
-        Ok(exists.then_some(account))
+        Ok(self.existing_row(user, Level::Quorum).await?.map(|entered| entered.account))
+    }
+
+    /// The row of an account, once it has its name.
+    async fn existing_row(&self, user: &UserId, level: Level) -> Result<Option<Entered>, StoreError> {
+        let Some(entered) = self.entered(user, level).await? else { return Ok(None) };
+        let exists =
+            entered.made || self.name_owner(&entered.account.username, level).await?.as_ref() == Some(user);
+        Ok(exists.then_some(entered))
     }
 
     async fn make_account(&self, account: &Account) -> Result<Creation, StoreError> {
@@ -230,6 +266,7 @@ pub(super) fn written(details: &AccountDetails) -> Writer {
 
 /// Reads a row. One of before has no details.
 pub(super) fn decode(user: &UserId, columns: Columns) -> Result<Entered, StoreError> {
+    let details = columns.details.clone().unwrap_or_default();
     let account = Account {
         user: user.clone(),
         username: columns.username,
@@ -238,7 +275,7 @@ pub(super) fn decode(user: &UserId, columns: Columns) -> Result<Entered, StoreEr
         password_hash: columns.password_hash,
         status: if columns.active { AccountStatus::Active } else { AccountStatus::Disabled },
         created: Timestamp(columns.created.cast_unsigned()),
-        details: decode_details(&mut Reader::new("account", columns.details.unwrap_or_default().into()))?,
+        details: decode_details(&mut Reader::new("account", details.into()))?,
     };
-    Ok(Entered { account, made: columns.made == Some(true) })
+    Ok(Entered { account, made: columns.made == Some(true), details: columns.details })
 }

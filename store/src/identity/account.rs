@@ -10,7 +10,7 @@ use crate::engine::key::Kind;
 use crate::engine::view::{Direction, after_prefix};
 use crate::engine::{Key, Reader, Table, Tx, View, Writer};
 use crate::store::Engine;
-use crate::{Store, StoreError};
+use crate::{Cas, Store, StoreError};
 
 /// Characters of a username that a search needs.
 pub const SEARCH_CHARS_MIN: usize = 3;
@@ -116,23 +116,17 @@ impl Store {
         tables.read(Call::new(Op::Account), move |view| read_from(view, &key, limit)).await
     }
 
-    /// Replaces an account, all but its username and the time it was made, which never change. `false` if there is
-    /// none.
-    pub async fn update_account(&self, account: Account) -> Result<bool, StoreError> {
+    /// Replaces an account, if it still is what was `read`: all but its username and the time it was made, which never
+    /// change. So of two changes at once neither undoes the other: one of them is refused, with the account as it is now.
+    pub async fn update_account(&self, read: &Account, new: Account) -> Cas<Account> {
+        let Account { user, username, created, .. } = read.clone();
+        let new = Account { user, username, created, ..new };
         let tables = match self.engine() {
-            Engine::Cql(cql) => return cql.update_account(account).await,
+            Engine::Cql(cql) => return cql.update_account(read, new).await,
             Engine::Tables(tables) => tables,
         };
-        tables
-            .write(Call::new(Op::UpdateAccount), move |tx| {
-                let key = account_key(&account.user);
-                let Some(stored) = tx.get(Table::State, &key)? else { return Ok(false) };
-                let stored = decode(&account.user, stored)?;
-                let updated = Account { username: stored.username, created: stored.created, ..account };
-                tx.put(Table::State, key, encode(&updated));
-                Ok(true)
-            })
-            .await
+        let read = read.clone();
+        Cas::of(tables.write(Call::new(Op::UpdateAccount), move |tx| update(tx, &read, new)).await)
     }
 }
 
@@ -149,6 +143,21 @@ fn create(tx: &mut Tx<'_>, account: &Account) -> Result<Creation, StoreError> {
     tx.put(Table::State, key, encode(account));
     tx.put(Table::State, name, Writer::default().text(account.user.as_str()).finish());
     Ok(Creation::Created)
+}
+
+fn update(
+    tx: &mut Tx<'_>,
+    read: &Account,
+    new: Account,
+) -> Result<Result<Account, Option<Account>>, StoreError> {
+    let key = account_key(&read.user);
+    let Some(stored) = tx.get(Table::State, &key)? else { return Ok(Err(None)) };
+    let stored = decode(&read.user, stored)?;
+    if stored != *read {
+        return Ok(Err(Some(stored)));
+    }
+    tx.put(Table::State, key, encode(&new));
+    Ok(Ok(new))
 }
 
 fn read(view: &dyn View, user: &UserId) -> Result<Option<Account>, StoreError> {

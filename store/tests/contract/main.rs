@@ -7,7 +7,7 @@
 //! |---|---|
 //! | appends are all or nothing, there for ever, the same again changes nothing | `log_rows`, `touched`; on disk: `embedded_data_dir`, `kill_nine` |
 //! | what is told was verified | `ownership`; that nothing else makes a `Verified`: its own documentation |
-//! | conditional writes take place only if their condition holds | `ownership`, `registers` |
+//! | conditional writes take place only if their condition holds | `ownership`, `registers`, `accounts` |
 //! | pages: contiguous, never past the head, the highest epoch | `pages` |
 //! | what a user keeps for themselves changes one setting at a time, and what it hides stays hidden | `settings` |
 //! | mentions are counted once each | `mentions` |
