@@ -19,7 +19,7 @@ use crate::server_process::ServerArguments;
 use crate::tokens::TokenArguments;
 pub use machines::{Agent, Coordinate, Led, Machines};
 pub use peers::{DriverName, Rawserver, WriteMode};
-pub use settings::{Dm, Endure, Group, Idle, Load, Mixed, Reconnect, Slow, Storm, Verify};
+pub use settings::{Dm, Endure, Group, Idle, Load, Mixed, Reconnect, Slow, Storm, Sync, Verify};
 pub use sources::SourceAddresses;
 pub use tools::{Compare, Explain, Find, PlanSettings, Rated, RunNamed};
 pub use trust::TrustArguments;
@@ -182,6 +182,8 @@ pub enum Scenario {
     Reconnect(Reconnect),
     /// A group in which some read slowly: do the others notice?
     Slow(Slow),
+    /// One user with many conversations: the first page of the list, and what has changed since
+    Sync(Sync),
     /// Clients that never give up, while somebody breaks things: is everything there in the end?
     Endure(Endure),
     /// A minute of all of them, with little load: does it work?

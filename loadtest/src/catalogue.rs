@@ -46,6 +46,7 @@ pub const SCENARIOS: &[Explained] = explained![
     "soak",
     "reconnect",
     "slow",
+    "sync",
     "endure",
     "smoke",
     "verify",
@@ -67,6 +68,7 @@ pub const PRESETS: &[Preset] = presets![
     "reconnect-jitter",
     "reconnect-deploy",
     "slow-readers",
+    "sync-5000",
 ];
 
 /// The preset of that name.

@@ -11,6 +11,7 @@ mod slow;
 mod smoke;
 mod soak;
 mod storm;
+mod sync;
 pub mod verify;
 
 use std::cell::RefCell;
@@ -72,7 +73,7 @@ pub fn run(scenario: &Scenario, common: &Common) -> Result {
     let mut context = Context::new(common)?;
     if common.processes > 1 || common.machines.is_some() {
         if !scenario.suits_many_processes() {
-            bail!("endure and verify are for one process; all other scenarios can be shared");
+            bail!("sync, endure and verify are for one process; all other scenarios can be shared");
         }
         context.lead(scenario)?;
     }
@@ -96,6 +97,7 @@ fn run_in(context: &Context, scenario: &Scenario) -> Result {
         Scenario::Soak(mixed) => soak::run(context, mixed),
         Scenario::Reconnect(reconnect) => reconnect::run(context, reconnect),
         Scenario::Slow(slow) => slow::run(context, slow),
+        Scenario::Sync(sync) => sync::run(context, sync),
         Scenario::Endure(endure) => endure::run(context, endure),
         Scenario::Smoke => smoke::run(context),
         Scenario::Verify(verify) => verify::run(context, verify),

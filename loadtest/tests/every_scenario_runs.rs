@@ -136,3 +136,21 @@ async fn the_highest_rate_is_found_and_a_loss_on_the_way_is_a_loss() {
     let lossy = run(Some(Fault::Lose(30)), &[&find[..], &dm, &["--grace", "1s"]].concat()).await;
     assert_eq!(lossy.code(), Some(3), "{}", lossy.text());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_is_measured_page_by_page_and_must_have_every_conversation() {
+    let sync = ["sync", "--conversations", "70", "--rounds", "3", "--follow", "1ms", "--settle", "10ms"];
+    let run = run(None, &sync).await;
+    assert_eq!(run.code(), Some(0), "{}", run.text());
+    assert_eq!((run.figure("sync.conversations"), run.figure("sync.stale")), (70.0, 0.0), "{}", run.text());
+    assert!(run.figure("sync.first_page.p99") > 0.0 && run.figure("sync.delta.p99") > 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_conversation_that_the_list_lacks_is_found() {
+    let sync = ["sync", "--conversations", "7", "--rounds", "1", "--follow", "1ms", "--settle", "10ms"];
+    let run = run(Some(Fault::Unlist), &sync).await;
+    assert_eq!(run.code(), Some(3), "{}", run.text());
+    assert!(run.text().contains("the list has only 0 conversations"), "{}", run.text());
+    assert_eq!(run.figure("sync.stale"), 1.0, "{}", run.text());
+}

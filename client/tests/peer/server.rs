@@ -38,6 +38,8 @@ pub enum Fault {
     Refuse(u64),
     /// It is stored, but its socket ends before it is acknowledged.
     Hangup(u64),
+    /// No list has any conversation; not of a message.
+    Unlist,
 }
 
 /// The running peer; ends with its tasks.
@@ -223,7 +225,9 @@ impl State {
     }
 
     fn delta(&self, user: &UserId) -> ServerFrame {
-        let of_user = self.logs.iter().filter(|(conversation, _)| self.members(conversation).contains(user));
+        let listed = self.fault != Some(Fault::Unlist);
+        let of_user =
+            self.logs.iter().filter(|(conversation, _)| listed && self.members(conversation).contains(user));
         let conversations = of_user.map(|(conversation, log)| ConversationState {
             conversation: conversation.clone(),
             head: Seq(log.len() as u64),

@@ -44,7 +44,7 @@ impl DriverName {
 impl Scenario {
     /// Whether several processes can run it together.
     pub fn suits_many_processes(&self) -> bool {
-        !matches!(self, Self::Endure(_) | Self::Verify(_))
+        !matches!(self, Self::Sync(_) | Self::Endure(_) | Self::Verify(_))
     }
 
     /// Whether it needs nothing that only Tidegate does.

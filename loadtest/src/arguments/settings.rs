@@ -136,6 +136,25 @@ pub struct Slow {
     pub load: Load,
 }
 
+/// Settings of `sync`.
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
+pub struct Sync {
+    /// How many the user has, each with somebody who has a connection, too
+    #[arg(long, default_value_t = 1000)]
+    pub conversations: usize,
+    /// How often each is measured
+    #[arg(long, default_value_t = 20)]
+    pub rounds: u32,
+    /// How long after a message a list may lack it: more than the server's router.flush_interval
+    #[arg(long, default_value = "3s", value_parser = duration)]
+    #[serde(serialize_with = "as_seconds", deserialize_with = "of_seconds")]
+    pub follow: Duration,
+    /// How long nothing happens before deltas: the server tells whatever changed in the last minute again
+    #[arg(long, default_value = "70s", value_parser = duration)]
+    #[serde(serialize_with = "as_seconds", deserialize_with = "of_seconds")]
+    pub settle: Duration,
+}
+
 /// Settings of `dm`.
 #[derive(Args, Clone, Debug, Serialize, Deserialize)]
 pub struct Dm {
