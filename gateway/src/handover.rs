@@ -25,7 +25,7 @@ mod pieces;
 mod wire;
 
 pub(crate) use carried::{Carried, CarriedMailbox, Stage};
-pub use control::{Handed, Handover};
+pub use control::{Handed, Handover, Outside};
 pub(crate) use control::{Order, Orders, Settled};
 pub(crate) use pieces::{Estate, OfShard, OfUser};
 pub use pieces::{Inherited, Piece};
@@ -36,7 +36,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 /// The layout of the pieces. Another number is another layout.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// How long a freeze waits for answers to commands, and for requests under way.
 pub const FREEZE_PATIENCE: Duration = Duration::from_secs(2);

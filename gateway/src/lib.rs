@@ -57,7 +57,7 @@ pub use config::{
 };
 pub use fallback::{FallbackFuture, HttpFallback, Peer, ResponseBody};
 pub use handover::{
-    FREEZE_PATIENCE, Handed, Handover, Inherited, Malformed, Piece, VERSION as HANDOVER_VERSION,
+    FREEZE_PATIENCE, Handed, Handover, Inherited, Malformed, Outside, Piece, VERSION as HANDOVER_VERSION,
 };
 pub use handshake::SOCKET_PATHS;
 pub use presence::{Attendance, PresenceSink};

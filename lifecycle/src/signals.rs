@@ -53,6 +53,15 @@ impl StopSignals {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
+    /// The next one that has come already.
+    pub async fn waiting(&mut self) -> Option<StopSignal> {
+        tokio::select! {
+            biased;
+            signal = self.next() => Some(signal),
+            () = std::future::ready(()) => None,
+        }
+    }
+
     /// Waits for the next one. Cancel-safe.
     pub async fn next(&mut self) -> StopSignal {
         tokio::select! {

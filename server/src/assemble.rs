@@ -77,7 +77,8 @@ pub(crate) async fn assemble(
     let greeting = (config.log.format != LogFormat::Json).then(|| greeting.text());
     let estate = Estate { admin: admin_again, http: opened.http, gateway: opened.gateway };
     let progress = Progress::of(&config.data_dir);
-    Ok(Server { stages, addresses, greeting, estate, program, progress })
+    let asked_to_stop = inheritance.asked_to_stop;
+    Ok(Server { stages, addresses, greeting, estate, program, progress, asked_to_stop })
 }
 
 /// Gives the address, and the same listener once more.

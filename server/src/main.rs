@@ -125,7 +125,8 @@ fn serve(config: Config, take_over: Option<PathBuf>) -> anyhow::Result<Exit> {
         let phases = Phases::default();
         let server = tokio::select! {
             built = assemble::assemble(&config, &phases, &metrics, program, inheritance) => built?,
-            signal = signals.next() => {
+            // Who takes over has sockets, which end in order once it has begun.
+            signal = signals.next(), if first => {
                 tracing::info!(signal = signal.name(), "stopped while starting");
                 return Ok(Exit::Done);
             }

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use lifecycle::{Phase, Phases, StopSignals, Stragglers, Tasks, UpgradeSignals};
+use lifecycle::{Phase, Phases, StopSignal, StopSignals, Stragglers, Tasks, UpgradeSignals};
 use tokio::time::Instant;
 
 use crate::addresses::Addresses;
@@ -36,6 +36,8 @@ pub(crate) struct Server {
     pub(crate) estate: Estate,
     pub(crate) program: Program,
     pub(crate) progress: Progress,
+    /// It has taken over from a process that was asked to.
+    pub(crate) asked_to_stop: bool,
 }
 
 /// The least that a stage gets even when the earlier ones used up the time: enough to hear of the drain and end.
@@ -51,8 +53,14 @@ impl Server {
         upgrades: &mut UpgradeSignals,
         timeout: Duration,
     ) -> Exit {
-        let Self { stages, addresses, mut estate, program, progress, .. } = self;
+        let Self { stages, addresses, mut estate, program, progress, asked_to_stop, .. } = self;
         let asked = loop {
+            if asked_to_stop {
+                // A service manager asks every process it knows: that was one word, not two.
+                let _: Option<StopSignal> = signals.waiting().await;
+                tracing::info!("draining, as the process before was asked to");
+                break true;
+            }
             tokio::select! {
                 asked = stages.until_stopped(signals) => break asked,
                 () = upgrades.next() => {}
@@ -63,7 +71,10 @@ impl Server {
                 Ended::Kept(kept) => estate = *kept,
                 // The addresses are the other process's.
                 Ended::Moved => return Exit::Done,
-                Ended::Lost => return Exit::Failed,
+                Ended::Lost => {
+                    addresses.remove();
+                    return Exit::Failed;
+                }
                 Ended::Stop => break true,
             }
         };

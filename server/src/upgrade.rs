@@ -11,6 +11,8 @@
 //! socket lives on, under the new program or, if that fails, under the one that ran. What clients send meanwhile waits in the
 //! kernel.
 //!
+//! Whoever asks to stop once the sockets are on their way is heard too: the process that goes on does it.
+//!
 //! **Does not** move TLS sockets or HTTP connections: those end as by a drain.
 
 mod ask;
@@ -28,13 +30,13 @@ pub(crate) use successor::Program;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use gateway::Handover;
+use gateway::{Handover, Outside};
 use lifecycle::StopSignals;
 use tokio::time::Instant;
 
 use crate::service_manager;
 use crate::stop::Stages;
-use successor::{Cargo, Refusal, Successor};
+use successor::{Cargo, Refusal, Successor, Then};
 
 /// What this process would give.
 pub(crate) struct Estate {
@@ -52,7 +54,7 @@ pub(crate) enum Ended {
     Moved,
     /// Nobody does: neither the new program nor this one could be started once this process had stopped.
     Lost,
-    /// Asked to stop meanwhile; nothing has changed.
+    /// Asked to stop before anything had changed.
     Stop,
 }
 
@@ -98,9 +100,9 @@ impl Upgrade<'_> {
         let cargo = self.stop(estate).await;
         let sockets = cargo.handed.sockets();
         self.progress.tell(&State::Moving { sockets });
-        let (successor, refused) = match give(successor, cargo).await {
+        let (successor, refused) = match give(successor, cargo, signals).await {
             Ok(successor) => (successor, None),
-            Err((refusal, cargo)) => match self.fall_back(&refusal, cargo).await {
+            Err((refusal, cargo)) => match self.fall_back(&refusal, cargo, signals).await {
                 Ok(successor) => (successor, Some(refusal.0)),
                 Err(ended) => return ended,
             },
@@ -133,9 +135,9 @@ impl Upgrade<'_> {
     /// Ends everything but the sockets, in the order of a drain; what is published until the end still goes to them.
     async fn stop(&self, estate: Estate) -> Cargo {
         self.stages.front.drain();
-        self.close("core", &self.stages.core).await;
+        let outside = self.close("core", &self.stages.core).await;
         let handed = match &estate.gateway {
-            Some(gateway) => gateway.take().await,
+            Some(gateway) => gateway.take(outside).await,
             None => gateway::Handed { pieces: Vec::new() },
         };
         self.close("front", &self.stages.front).await;
@@ -143,17 +145,27 @@ impl Upgrade<'_> {
         Cargo { admin: estate.admin, http: estate.http, handed }
     }
 
-    async fn close(&self, stage: &str, tasks: &lifecycle::Tasks) {
-        if let Err(stragglers) = tasks.close(self.drain_timeout).await {
-            tracing::error!(stage, ?stragglers, "upgrade: not waiting for these");
+    /// What has not ended may still publish.
+    async fn close(&self, stage: &str, tasks: &lifecycle::Tasks) -> Outside {
+        match tasks.close(self.drain_timeout).await {
+            Ok(()) => Outside::Silent,
+            Err(stragglers) => {
+                tracing::error!(stage, ?stragglers, "upgrade: not waiting for these");
+                Outside::Publishes
+            }
         }
     }
 
     /// There is no way back into this process, but to its image.
-    async fn fall_back(&self, refusal: &Refusal, cargo: Cargo) -> Result<Successor, Ended> {
+    async fn fall_back(
+        &self,
+        refusal: &Refusal,
+        cargo: Cargo,
+        signals: &mut StopSignals,
+    ) -> Result<Successor, Ended> {
         tracing::error!(why = %refusal, "upgrade failed, starting this program again");
         let given = match start(self.program, Successor::start_own).await {
-            Ok(successor) => give(successor, cargo).await.map_err(|(refusal, _)| refusal),
+            Ok(successor) => give(successor, cargo, signals).await.map_err(|(refusal, _)| refusal),
             Err(refusal) => Err(refusal),
         };
         given.map_err(|refusal| {
@@ -174,14 +186,36 @@ async fn start(
 }
 
 /// The cargo comes back when it was not taken.
-async fn give(mut successor: Successor, cargo: Cargo) -> Result<Successor, (Refusal, Cargo)> {
-    let given = tokio::task::spawn_blocking(move || match successor.take(&cargo) {
-        Ok(()) => Ok(successor),
+async fn give(
+    successor: Successor,
+    cargo: Cargo,
+    signals: &mut StopSignals,
+) -> Result<Successor, (Refusal, Cargo)> {
+    let (successor, cargo) = step(successor, cargo, |successor, cargo| successor.bring(cargo)).await?;
+    let then = match signals.waiting().await {
+        None => Then::Serve,
+        Some(signal) => {
+            tracing::info!(signal = signal.name(), "upgrade: the new process is to stop");
+            Then::Stop
+        }
+    };
+    let given = step(successor, cargo, move |successor, _| successor.go(then)).await;
+    given.map(|(successor, _)| successor)
+}
+
+/// Something that blocks.
+async fn step(
+    mut successor: Successor,
+    cargo: Cargo,
+    take: impl FnOnce(&mut Successor, &Cargo) -> Result<(), Refusal> + Send + 'static,
+) -> Result<(Successor, Cargo), (Refusal, Cargo)> {
+    let taken = tokio::task::spawn_blocking(move || match take(&mut successor, &cargo) {
+        Ok(()) => Ok((successor, cargo)),
         // The successor is dropped first, and so has ended before another one begins.
         Err(refusal) => {
             drop(successor);
             Err((refusal, cargo))
         }
     });
-    given.await.unwrap_or_else(|error| unreachable!("sending does not panic: {error}"))
+    taken.await.unwrap_or_else(|error| unreachable!("sending does not panic: {error}"))
 }

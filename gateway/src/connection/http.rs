@@ -68,6 +68,15 @@ struct State {
     handshake: Option<OwnedSemaphorePermit>,
     admitted: Option<Admitted>,
     opened: Option<Opening>,
+    /// The ticket of a request is being looked at, and may open a socket.
+    redeeming: bool,
+}
+
+impl State {
+    /// Whether something was asked, and whether a ticket is being looked at.
+    fn under_way(&self) -> (bool, bool) {
+        (self.handshake.is_none(), self.redeeming)
+    }
 }
 
 type AnswerFuture = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Infallible>>>>;
@@ -125,7 +134,8 @@ impl Http {
         };
         let tasks = context.tasks.clone();
         let head_timeout = context.config.timeouts.handshake;
-        let state = State { handshake: Some(handshake), admitted: Some(admitted), opened: None };
+        let state =
+            State { handshake: Some(handshake), admitted: Some(admitted), opened: None, redeeming: false };
         let exchange = Rc::new(Exchange { context, peer, crowded, state: RefCell::new(state) });
         let service = {
             let exchange = Rc::clone(&exchange);
@@ -144,20 +154,23 @@ impl Http {
         });
         let (mut told, mut frozen) = (false, false);
         let served = std::future::poll_fn(|cx| {
-            let asked = exchange.state.borrow().handshake.is_none();
-            frozen = frozen || freezing.as_mut().poll(cx).is_ready();
-            let mut cut = || draining.as_mut().poll(cx).is_ready() || waited.as_mut().poll(cx).is_ready();
-            if !told && (asked && frozen || cut()) {
-                told = true;
-                // Who has not asked anything yet (browsers connect in advance) need not be waited for.
-                if !asked {
-                    return Poll::Ready(Ok(()));
+            loop {
+                let (asked, redeeming) = exchange.state.borrow().under_way();
+                frozen = frozen || freezing.as_mut().poll(cx).is_ready();
+                let mut cut = || draining.as_mut().poll(cx).is_ready() || waited.as_mut().poll(cx).is_ready();
+                // An answer that opens a socket must not say that the connection closes.
+                if !told && !redeeming && (asked && frozen || cut()) {
+                    told = true;
+                    // Who has not asked anything yet (browsers connect in advance) need not be waited for.
+                    if !asked {
+                        return Poll::Ready(Ok(()));
+                    }
+                    Pin::new(&mut connection).graceful_shutdown();
                 }
-                Pin::new(&mut connection).graceful_shutdown();
-            }
-            match connection.poll_without_shutdown(cx) {
-                Poll::Ready(served) => Poll::Ready(served),
-                Poll::Pending => Poll::Pending,
+                let served = connection.poll_without_shutdown(cx);
+                if served.is_ready() || !redeeming || exchange.state.borrow().redeeming {
+                    return served;
+                }
             }
         })
         .await;
@@ -210,7 +223,12 @@ impl Exchange {
             }
             Decision::Redeem(response, opening, ticket) => {
                 let (exchange, redeem) = (Rc::clone(self), (self.context.authenticator.tickets)(&ticket));
-                Box::pin(async move { Ok(exchange.switch(redeemed(response, opening, redeem.await))) })
+                exchange.state.borrow_mut().redeeming = true;
+                Box::pin(async move {
+                    let redeemed = redeemed(response, opening, redeem.await);
+                    exchange.state.borrow_mut().redeeming = false;
+                    Ok(exchange.switch(redeemed))
+                })
             }
             decided => now(self.switch(decided)),
         }

@@ -19,8 +19,10 @@ pub(crate) struct Carried {
     pub(crate) deflate: bool,
     pub(crate) stage: Stage,
     pub(crate) device: DeviceId,
-    /// Since when it claims its place among others of its user; 0 where it does not.
+    /// Since when it stands against others of its user; 0 where it does not.
     pub(crate) began_ms: u64,
+    /// The others have heard of it.
+    pub(crate) claimed: bool,
     pub(crate) unanswered: u16,
     pub(crate) bad_frames: u8,
     pub(crate) decoder: Decoder,
@@ -75,6 +77,7 @@ impl Carried {
         self.stage.write(out);
         out.text(&self.device);
         out.u64(self.began_ms);
+        out.flag(self.claimed);
         out.u16(self.unanswered);
         out.u8(self.bad_frames);
         self.decoder.carry(out);
@@ -101,6 +104,7 @@ impl Carried {
             stage: Stage::read(input)?,
             device: input.text(|text| DeviceId::parse(text).ok())?,
             began_ms: input.u64()?,
+            claimed: input.flag()?,
             unanswered: input.u16()?,
             bad_frames: input.u8()?,
             decoder: Decoder::carried(deflate, input)?,
@@ -217,6 +221,7 @@ pub(crate) mod tests {
             },
             device: DeviceId::unnamed(),
             began_ms: 1_790_000_000_000,
+            claimed: true,
             unanswered: 2,
             bad_frames: 1,
             decoder: Decoder::with_deflate(Limits { message_bytes_max: 0, frames_per_message_max: 0 }),

@@ -11,7 +11,16 @@ pub(crate) enum Order {
     /// Go on as before.
     Thaw,
     /// End, and give everything away. Only when frozen.
-    Take(oneshot::Sender<Vec<Piece>>),
+    Take(Outside, oneshot::Sender<Vec<Piece>>),
+}
+
+/// What may reach the bus of a gateway from its own process while it is taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outside {
+    /// Nothing: everyone who publishes has ended.
+    Silent,
+    /// Somebody did not end in time, and may still publish: every session must resync.
+    Publishes,
 }
 
 /// Where a shard is told.
@@ -71,13 +80,13 @@ impl Handover {
         }
     }
 
-    /// Ends a frozen gateway and gives what it was. Call it when nothing is published to its nodes any more, or accept
-    /// that every session must resync.
-    pub async fn take(&self) -> Handed {
+    /// Ends a frozen gateway and gives what it was. Where processes share the bus, every session is told to resync, whatever
+    /// `outside` is.
+    pub async fn take(&self, outside: Outside) -> Handed {
         let mut pieces = Vec::new();
         for shard in &self.shards {
             let (give, given) = oneshot::channel();
-            if shard.send(Order::Take(give)).await.is_ok() {
+            if shard.send(Order::Take(outside, give)).await.is_ok() {
                 pieces.append(&mut given.await.unwrap_or_default());
             }
         }

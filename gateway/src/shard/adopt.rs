@@ -51,10 +51,10 @@ impl Shard {
             self.codecs = Some(Codecs::new(compression, &self.config.session));
         }
         let mut sessions = Vec::with_capacity(estate.sessions.len());
-        let mut began = Vec::with_capacity(estate.sessions.len());
+        let mut places = Vec::with_capacity(estate.sessions.len());
         for (stream, carried) in estate.sessions {
             let key = carried.key;
-            began.push((key, carried.began_ms));
+            places.push((key, (carried.began_ms, carried.claimed)));
             match TcpStream::from_std(stream) {
                 Ok(stream) => {
                     let address = stream.peer_addr().ok().map(|peer| peer.ip());
@@ -71,8 +71,8 @@ impl Shard {
         for key in &keys {
             self.take_up(*key);
         }
-        for (key, began_ms) in began {
-            self.restore_claim(key, began_ms);
+        for (key, place) in places {
+            self.restore_place(key, place);
         }
         for OfUser { user, groups } in estate.users {
             self.interest.groups_answered(&*self.inbox, &user, groups, Awaited::Nothing);

@@ -84,17 +84,20 @@ impl Shard {
         }
     }
 
-    /// When the session began, in Unix milliseconds, as far as it was said; 0: it was not.
-    pub(super) fn claimed_since(&self, key: SessionKey) -> u64 {
-        self.claims.get(&key).filter(|own| own.tries > 0).map_or(0, |own| own.began.0)
+    /// When the session began, in Unix milliseconds, and whether its claim was heard; 0 where it claims nothing.
+    pub(super) fn place(&self, key: SessionKey) -> (u64, bool) {
+        let own = self.claims.get(&key);
+        own.map_or((0, false), |own| (own.began.0, own.tries > 0 && own.due == Tick::NEVER))
     }
 
-    /// A session of another process goes on here, and stands where it stood.
-    pub(super) fn restore_claim(&mut self, key: SessionKey, began_ms: u64) {
+    /// A session of another process goes on here, and stands where it stood. What was not heard there is said here.
+    pub(super) fn restore_place(&mut self, key: SessionKey, (began_ms, claimed): (u64, bool)) {
         self.note_began(key);
         let Some(own) = self.claims.get_mut(&key) else { return };
         if began_ms > 0 {
             own.began = Timestamp(began_ms);
+        }
+        if claimed {
             own.tries = 1;
         } else {
             self.connecting.push(key);

@@ -95,7 +95,7 @@ impl Shard {
         told
     }
 
-    fn close_for_restart(&mut self, keys: &[SessionKey]) -> usize {
+    pub(super) fn close_for_restart(&mut self, keys: &[SessionKey]) -> usize {
         self.clock.read();
         let mut closed = 0;
         for key in keys {

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 use super::drain::send_away;
 use super::run::{Context, Listeners, UnderWay};
 use super::{Shard, SharedShard};
-use crate::handover::{Carried, FREEZE_PATIENCE, OfShard, Order, Orders, Piece, Settled, Stage};
+use crate::handover::{Carried, FREEZE_PATIENCE, OfShard, Order, Orders, Outside, Piece, Settled, Stage};
 use crate::session::{Flags, Phase, Session, SessionKey};
 
 /// Between two looks at whether everything is answered.
@@ -24,7 +24,7 @@ const PACE: Duration = Duration::from_millis(5);
 pub(super) enum Leaving {
     Draining,
     /// Whoever takes everything waits here.
-    Taken(oneshot::Sender<Vec<Piece>>),
+    Taken(Outside, oneshot::Sender<Vec<Piece>>),
 }
 
 /// Accepts until the shard drains, or is taken.
@@ -43,8 +43,8 @@ pub(super) async fn until_leaving(
         };
         if let Order::Freeze(tell) = order {
             freeze(shard, context, tell).await;
-            if let Some(give) = until_taken(orders, under_way).await {
-                return Leaving::Taken(give);
+            if let Some((outside, give)) = until_taken(orders, under_way).await {
+                return Leaving::Taken(outside, give);
             }
             thaw(shard, context);
         }
@@ -52,16 +52,19 @@ pub(super) async fn until_leaving(
 }
 
 /// Whoever takes the frozen shard; `None` when it is to go on.
-async fn until_taken(orders: &mut Orders, under_way: &UnderWay) -> Option<oneshot::Sender<Vec<Piece>>> {
+async fn until_taken(
+    orders: &mut Orders,
+    under_way: &UnderWay,
+) -> Option<(Outside, oneshot::Sender<Vec<Piece>>)> {
     loop {
         match orders.recv().await? {
             Order::Thaw => return None,
             Order::Freeze(tell) => drop(tell.send(Settled::default())),
-            Order::Take(give) => {
+            Order::Take(outside, give) => {
                 while under_way.delivering.get() {
                     yield_now().await;
                 }
-                return Some(give);
+                return Some((outside, give));
             }
         }
     }
@@ -78,6 +81,9 @@ async fn freeze(shard: &SharedShard, context: &Context, tell: oneshot::Sender<Se
     context.frozen.send_replace(true);
     let until = Instant::now() + FREEZE_PATIENCE;
     let unsettled = loop {
+        // Handshakes that were under way when the others were told.
+        let late = shard.borrow().rooted();
+        shard.borrow_mut().close_for_restart(&late);
         let unsettled = shard.borrow().unsettled() + context.requests.get();
         if unsettled == 0 || Instant::now() >= until {
             break unsettled;
@@ -105,10 +111,12 @@ pub(super) fn give_away(
     shard: &SharedShard,
     inbox: &NodeInbox,
     listener: TcpListener,
+    outside: Outside,
     under_way: &UnderWay,
 ) -> Vec<Piece> {
     let mut shard = shard.borrow_mut();
-    let (mut batch, mut lost) = (Vec::new(), under_way.resyncing.get());
+    let mut lost = under_way.resyncing.get() || outside == Outside::Publishes;
+    let mut batch = Vec::new();
     while let Some(received) = inbox.recv(&mut batch).now_or_never() {
         lost |= received == Received::Gap;
         let mut deliveries = batch.drain(..);
@@ -171,13 +179,15 @@ impl Shard {
     }
 
     fn carry(&mut self, key: SessionKey, mut session: Session) -> Option<Piece> {
+        let (began_ms, claimed) = self.place(key);
         let carried = Carried {
             key,
             encoding: session.encoding,
             deflate: session.flags.has(Flags::DEFLATE),
             stage: self.stage(&mut session),
             device: session.device,
-            began_ms: self.claimed_since(key),
+            began_ms,
+            claimed,
             unanswered: session.unanswered,
             bad_frames: session.bad_frames,
             decoder: session.decoder,

@@ -21,7 +21,7 @@ use crate::admission::Admission;
 use crate::authenticator::Authenticator;
 use crate::config::{GatewayConfig, TlsPort};
 use crate::fallback::HttpFallback;
-use crate::handover::{Estate, Orders, Piece};
+use crate::handover::{Estate, Orders, Outside, Piece};
 use crate::presence::PresenceSink;
 use crate::tls::Pace;
 use crate::wheel::TICK;
@@ -99,7 +99,7 @@ pub(super) struct UnderWay {
 enum End {
     Drained(DrainReport),
     /// Everything is given away; the listener too.
-    Taken(TcpListener, oneshot::Sender<Vec<Piece>>),
+    Taken(TcpListener, Outside, oneshot::Sender<Vec<Piece>>),
 }
 
 /// Sessions whose mailboxes are written before others get their turn.
@@ -151,6 +151,7 @@ pub(crate) async fn run(start: Start) {
     if let Some(estate) = estate
         && adopt(&shard, &context, estate) == Adopted::MustResync
     {
+        under_way.resyncing.set(true);
         gap.notify_one();
     }
     // Few wait for that.
@@ -168,7 +169,7 @@ pub(crate) async fn run(start: Start) {
                 drop(listeners);
                 End::Drained(drain(&shard, &context).await)
             }
-            Leaving::Taken(give) => End::Taken(listeners.public.1, give),
+            Leaving::Taken(outside, give) => End::Taken(listeners.public.1, outside, give),
         }
     };
     let end = tokio::select! {
@@ -181,7 +182,9 @@ pub(crate) async fn run(start: Start) {
     match end {
         // The receiver may be gone: then nobody wants to know.
         End::Drained(drained) => drop(report.send(drained)),
-        End::Taken(listener, give) => drop(give.send(give_away(&shard, &inbox, listener, &under_way))),
+        End::Taken(listener, outside, give) => {
+            drop(give.send(give_away(&shard, &inbox, listener, outside, &under_way)));
+        }
     }
 }
 
@@ -239,6 +242,8 @@ async fn tick(shard: &SharedShard) -> Infallible {
 async fn resync(shard: &SharedShard, gap: &Notify, under_way: &UnderWay) -> Infallible {
     loop {
         gap.notified().await;
+        // Another gap may have come while the last one was told of.
+        under_way.resyncing.set(true);
         let keys = shard.borrow().sessions.keys();
         for slice in keys.chunks(RESYNC_SLICE) {
             {

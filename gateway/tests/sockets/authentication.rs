@@ -1,6 +1,7 @@
 //! The ways to prove who one is.
 
-use crate::bench::{Bench, TICKET_WHILE_AWAY, user};
+use crate::bench::tickets::TICKET_WHILE_AWAY;
+use crate::bench::{Bench, user};
 use crate::client::{Client, Refused};
 
 fn refused(result: Result<Client, Refused>) -> Refused {

@@ -1,5 +1,8 @@
 //! A gateway with a bus whose backend is the test.
 
+#[path = "tickets.rs"]
+pub mod tickets;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,14 +10,15 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use auth::{Identity, Issuer, Scopes, SharedVerifier, SigningKey, Verifier};
+use crate::client::Client;
+use auth::{Issuer, Scopes, SharedVerifier, SigningKey, Verifier};
 use bus::{Bus, CommandQueue, NatsAuth, NatsConfig, NatsTls};
 use bytes::Bytes;
 use gateway::proxy::{ToldBy, TrustedProxies};
 use gateway::{
     AdmissionLimits, Attendance, Authenticator, DrainPlan, DrainReport, Gateway, GatewayConfig, HttpFallback,
     LoginPolicy, MailboxLimits, Origins, Peer, PresenceSink, RateLimit, ResponseBody, Running, SessionLimits,
-    TicketRefusal, Timeouts, UserRateLimits,
+    Timeouts, UserRateLimits,
 };
 use http_body_util::{BodyExt as _, Full};
 use lifecycle::{Tasks, wall_clock_ms};
@@ -24,8 +28,7 @@ use proto::{
     Body, ClientMessageId, Command, ConversationId, Delivery, Entry, GroupId, LoginId, MessageId, Partition,
     Payload, Reply, Request, Seq, ServerFrame, SessionRef, SharedFrame, Target, Timestamp, TraceId, UserId,
 };
-
-use crate::client::Client;
+use tickets::Tickets;
 
 /// How long a test waits for what must happen.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -36,7 +39,7 @@ pub struct Bench {
     pub tasks: Tasks,
     pub running: Running,
     issuer: Issuer,
-    tickets: Arc<Mutex<HashMap<String, Identity>>>,
+    tickets: Arc<Tickets>,
     groups: Arc<Mutex<HashMap<UserId, Vec<GroupId>>>>,
     commands: Receiver<Command>,
     attendance: Receiver<String>,
@@ -58,9 +61,6 @@ struct Heads {
 
 const UNLIMITED: RateLimit = RateLimit { per_second: 1_000_000, burst: 1_000_000 };
 
-/// A ticket that is asked for while nobody knows tickets.
-pub const TICKET_WHILE_AWAY: &str = "ticket-while-away";
-
 pub fn user(name: &str) -> UserId {
     UserId::parse(name).unwrap()
 }
@@ -73,7 +73,7 @@ pub fn direct(one: &str, other: &str) -> ConversationId {
     ConversationId::direct(&user(one), &user(other))
 }
 
-fn now_seconds() -> u64 {
+pub fn now_seconds() -> u64 {
     wall_clock_ms() / 1_000
 }
 
@@ -258,15 +258,10 @@ impl Bench {
         let mut config = config();
         change(&mut config);
         let issuer = Issuer::new(SigningKey::generate(), "tests", "tests");
-        let tickets: Arc<Mutex<HashMap<String, Identity>>> = Arc::default();
-        let redeem = Arc::clone(&tickets);
+        let tickets: Arc<Tickets> = Arc::default();
         let authenticator = Authenticator {
             verifier: SharedVerifier::new(issuer.trusted_by(Verifier::new(0))),
-            tickets: Arc::new(move |ticket| {
-                let found = redeem.lock().unwrap().remove(ticket).ok_or(TicketRefusal::Unknown);
-                let away = ticket == TICKET_WHILE_AWAY;
-                Box::pin(async move { if away { Err(TicketRefusal::Away) } else { found } })
-            }),
+            tickets: Arc::clone(&tickets).redeemer(),
         };
         let (sink, attendance) = attendance();
         let parts = (config.clone(), authenticator.clone(), Arc::clone(&sink), fallback());
@@ -312,15 +307,13 @@ impl Bench {
     }
 
     pub fn ticket(&self, name: &str) -> String {
-        let ticket = format!("ticket-of-{name}");
-        let identity = Identity {
-            user: user(name),
-            login: None,
-            expires: now_seconds() + 600,
-            scopes: Scopes::default(),
-        };
-        self.tickets.lock().unwrap().insert(ticket.clone(), identity);
-        ticket
+        self.tickets.make(name)
+    }
+
+    /// From now on tickets are not answered.
+    pub fn hold_tickets(&self) -> Arc<Tickets> {
+        self.tickets.hold();
+        Arc::clone(&self.tickets)
     }
 
     /// The next word of who came or left.

@@ -14,6 +14,7 @@ mod interest_follows_groups;
 mod one_session_where_the_policy_says_so;
 mod origins_are_checked;
 mod other_requests_reach_the_fallback;
+mod places_move_too;
 mod presence_is_told;
 mod session_limits;
 mod sessions_move_whole;

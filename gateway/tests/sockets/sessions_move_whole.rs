@@ -5,34 +5,39 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use gateway::{Gateway, Inherited};
+use gateway::{Gateway, Inherited, Outside};
 use proto::{Reply, Request, Target};
 
 use crate::bench::{Bench, PATIENCE, direct, group, user};
 use crate::client::{Client, send_frame, wait_for};
 
 impl Bench {
-    fn block_on<T>(future: impl Future<Output = T>) -> T {
+    pub fn block_on<T>(future: impl Future<Output = T>) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(future)
     }
 
     /// Takes the gateway apart and begins another one with the pieces; gives how many sockets moved.
-    fn moved(&mut self) -> usize {
+    pub fn moved(&mut self) -> usize {
         self.moved_while(|_| {})
     }
 
     /// The same with something that happens while it is frozen.
-    fn moved_while(&mut self, frozen: impl FnOnce(&Self)) -> usize {
+    pub fn moved_while(&mut self, frozen: impl FnOnce(&Self)) -> usize {
         self.moved_with(frozen, |_| {})
     }
 
     /// And with something before the other one has begun.
-    fn moved_with(&mut self, frozen: impl FnOnce(&Self), beginning: impl FnOnce(&Self)) -> usize {
+    pub fn moved_with(&mut self, frozen: impl FnOnce(&Self), beginning: impl FnOnce(&Self)) -> usize {
         let handover = self.running.handover();
         assert_eq!(Self::block_on(handover.freeze()), 0, "nothing is under way");
         frozen(self);
-        let handed = Self::block_on(handover.take());
+        self.go_on(Outside::Silent, beginning)
+    }
+
+    /// Takes the frozen gateway apart and begins another one.
+    pub fn go_on(&mut self, outside: Outside, beginning: impl FnOnce(&Self)) -> usize {
+        let handed = Self::block_on(self.running.handover().take(outside));
         let sockets = handed.sockets();
         let inherited = Inherited::of(handed.pieces).unwrap();
         assert_eq!((inherited.sockets(), inherited.address().unwrap()), (sockets, self.address));
@@ -311,17 +316,55 @@ fn commands_that_are_not_answered_are_waited_for() {
 }
 
 #[test]
-fn a_session_stands_where_it_stood_against_others_of_its_user() {
-    let mut bench = Bench::with(|config| config.login_policy = gateway::LoginPolicy::Exclusive);
-    let token = bench.token("alice", 3_600);
-    let mut phone = Client::with_token(bench.address, &token);
-    phone.expect_welcome();
-    phone.settle(&bench);
-    // Its claim was answered before anything moves.
-    assert_eq!(bench.moved(), 1);
-    phone.settle(&bench);
-    let mut laptop = Client::with_token(bench.address, &token);
-    laptop.expect_welcome();
-    assert_eq!(phone.closed(), 4409);
-    laptop.settle(&bench);
+fn where_somebody_may_still_publish_sessions_are_told_to_resync() {
+    let mut bench = Bench::start();
+    let mut client = bench.connect("alice");
+    assert_eq!(Bench::block_on(bench.running.handover().freeze()), 0);
+    assert_eq!(bench.go_on(Outside::Publishes, |_| {}), 1);
+    assert_eq!(client.frame(), proto::ServerFrame::Resync);
+    client.settle(&bench);
+}
+
+#[test]
+fn commands_that_are_never_answered_are_not_waited_for_and_stay_unanswered() {
+    let mut bench = Bench::with(|config| config.session.unanswered_max = 1);
+    let mut client = bench.connect("alice");
+    client.send_message(1, "bob");
+    let command = bench.command();
+    client.send_message(2, "bob");
+    assert_eq!(Bench::block_on(bench.running.handover().freeze()), 1);
+    assert_eq!(bench.go_on(Outside::Silent, |_| {}), 1);
+    // It waits for its answer as before, and has it late.
+    bench.expect_no_command();
+    bench.reply(&command, Reply::Settled);
+    assert_eq!(sent(&bench).client_message_id.to_string().chars().last(), Some('2'));
+}
+
+#[test]
+fn a_ticket_that_is_looked_at_meanwhile_opens_its_socket() {
+    let mut bench = Bench::start();
+    let held = bench.hold_tickets();
+    let (address, ticket) = (bench.address, bench.ticket("alice"));
+    let coming = std::thread::Builder::new().name("coming".to_owned());
+    let coming = coming.spawn(move || Client::open(address, &format!("/ws?ticket={ticket}"), &[]));
+    held.until_asked();
+    let handover = bench.running.handover();
+    let freezing = std::thread::Builder::new().name("freezing".to_owned());
+    let freezing = freezing.spawn(move || Bench::block_on(handover.freeze())).unwrap();
+    // Nobody new is let in: it is frozen.
+    let mut late = None;
+    wait_for("the gateway is frozen", || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        stream.write_all(b"GET /elsewhere HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+        let answered = stream.read(&mut [0; 100]).is_ok();
+        late = Some(stream);
+        (!answered).then_some(())
+    });
+    held.let_go();
+    assert_eq!(freezing.join().unwrap(), 0);
+    let mut client = coming.unwrap().join().unwrap().ok().expect("let in");
+    assert_eq!(bench.go_on(Outside::Silent, |_| {}), 1);
+    client.expect_welcome();
+    client.settle(&bench);
 }

@@ -43,7 +43,11 @@ pub struct Encrypted(pub WebSocket<Stream>);
 impl Encrypted {
     /// A welcomed socket.
     pub fn open(bench: &Bench, config: &Arc<ClientConfig>, name: &str) -> Self {
-        let stream = connect(bench.running.tls_address().unwrap(), config).unwrap();
+        Self::on(connect(bench.running.tls_address().unwrap(), config).unwrap(), bench, name)
+    }
+
+    /// The same with a connection of which the hands are shaken.
+    pub fn on(stream: Stream, bench: &Bench, name: &str) -> Self {
         let url = format!("wss://localhost/ws?token={}", bench.token(name, 3_600));
         let limits = WebSocketConfig::default().max_message_size(None).max_frame_size(None);
         let request = url.into_client_request().unwrap();

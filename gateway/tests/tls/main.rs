@@ -10,6 +10,7 @@ mod bench;
 mod client;
 mod encrypted;
 mod handshakes_that_fail;
+mod late;
 mod reload;
 mod sockets;
 #[expect(dead_code, reason = "the other tests use the rest")]

@@ -85,6 +85,11 @@ fn until_found(data_dir: &Path, pid: u32) -> anyhow::Result<()> {
         if addresses::read(data_dir).is_some_and(|running| running["pid"] == pid) {
             return Ok(());
         }
+        let there =
+            i32::try_from(pid).ok().and_then(Pid::from_raw).is_some_and(|pid| test_kill_process(pid).is_ok());
+        if !there {
+            bail!("process {pid} had the sockets and has ended; its log says why")
+        }
         std::thread::sleep(PACE);
     }
     bail!("process {pid} has the sockets and does not tell its addresses; its log says why")

@@ -9,7 +9,7 @@ use anyhow::{Context, bail, ensure};
 use gateway::{Inherited, Piece};
 
 use super::line::{Frame, Line, Received};
-use super::words::{ADMIN, END, GO, HELLO, HTTP, Hello, PIECE, READY, REFUSED};
+use super::words::{ADMIN, AND_STOP, END, GO, HELLO, HTTP, Hello, PIECE, READY, REFUSED};
 
 /// How long the other one may take to stop everything.
 const END_PATIENCE: Duration = Duration::from_secs(300);
@@ -25,6 +25,8 @@ pub(crate) struct Inheritance {
     pub(crate) admin: Option<TcpListener>,
     pub(crate) http: Option<TcpListener>,
     pub(crate) gateway: Option<Inherited>,
+    /// Who gave it was asked to stop meanwhile: this process must do that.
+    pub(crate) asked_to_stop: bool,
     predecessor: Option<Predecessor>,
 }
 
@@ -54,7 +56,7 @@ impl Predecessor {
             }
         }
         let gateway = if pieces.is_empty() { None } else { Some(Inherited::of(pieces)?) };
-        Ok(Inheritance { admin, http, gateway, predecessor: Some(self) })
+        Ok(Inheritance { admin, http, gateway, asked_to_stop: false, predecessor: Some(self) })
     }
 }
 
@@ -91,6 +93,7 @@ impl Inheritance {
         });
         let word = going.await?.context("the process that ran has not let go")?;
         ensure!(word.kind == GO, "the process that ran has another word than the last");
+        self.asked_to_stop = word.bytes == AND_STOP;
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use gateway::Handed;
 
 use super::line::{self, Frame, Line, LineError};
-use super::words::{ADMIN, END, GO, HELLO, HTTP, Hello, PIECE, READY, REFUSED};
+use super::words::{ADMIN, AND_STOP, END, GO, HELLO, HTTP, Hello, PIECE, READY, REFUSED};
 use crate::cli::TAKE_OVER;
 
 /// How long it may take to read its configuration.
@@ -42,6 +42,14 @@ pub(super) struct Successor {
     pid: u32,
     line: Line,
     program: String,
+}
+
+/// What it does once it has everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    Serve,
+    /// This process was asked to stop after it had given everything away.
+    Stop,
 }
 
 /// Why it does not go on. The words are for whoever asked.
@@ -117,15 +125,23 @@ impl Successor {
         self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
     }
 
-    /// Lets it go on with everything. What is in the cargo is still whole when it does not. Blocks.
-    pub(super) fn take(&mut self, cargo: &Cargo) -> Result<(), Refusal> {
+    /// Brings it everything, and waits until it could go on. What is in the cargo is still whole when it does not. Blocks.
+    pub(super) fn bring(&mut self, cargo: &Cargo) -> Result<(), Refusal> {
         self.send(cargo).map_err(|error| self.failed("while the sockets were brought", &error))?;
         match self.line.receive(READY_PATIENCE) {
-            Ok(frame) if frame.kind == READY => {}
-            Ok(_) => return Err(Refusal("the new process does not speak as it should".to_owned())),
-            Err(error) => return Err(self.failed("before it had opened everything", &error)),
+            Ok(frame) if frame.kind == READY => Ok(()),
+            Ok(_) => Err(Refusal("the new process does not speak as it should".to_owned())),
+            Err(error) => Err(self.failed("before it had opened everything", &error)),
         }
-        let go = self.line.send([Frame { kind: GO, bytes: &[], descriptor: None }]);
+    }
+
+    /// Lets it go on. Blocks.
+    pub(super) fn go(&mut self, then: Then) -> Result<(), Refusal> {
+        let bytes = match then {
+            Then::Serve => &[],
+            Then::Stop => AND_STOP,
+        };
+        let go = self.line.send([Frame { kind: GO, bytes, descriptor: None }]);
         go.map_err(|error| self.failed("at the last moment", &error))?;
         self.child = None;
         Ok(())

@@ -4,7 +4,7 @@
 //! successor ── hello: the layout it reads ──► │ ◄── refused, and why: it ends
 //!           ◄── listeners, pieces, end ────── │
 //!           ── ready ───────────────────────► │ everything is open and nothing was touched
-//!           ◄── go ────────────────────────── │ the other one ends
+//!           ◄── go, perhaps to stop ───────── │ the other one ends
 //! ```
 
 use gateway::HANDOVER_VERSION;
@@ -23,8 +23,10 @@ pub(super) const PIECE: u8 = 5;
 pub(super) const END: u8 = 6;
 /// From it: it could go on.
 pub(super) const READY: u8 = 7;
-/// To it: it must.
+/// To it: it must. With [`AND_STOP`] behind it, it goes on only to stop as a process that is asked to.
 pub(super) const GO: u8 = 8;
+/// The other one was asked to stop, and could not any more.
+pub(super) const AND_STOP: &[u8] = b"stop";
 
 const MAGIC: &[u8; 8] = b"tidegate";
 

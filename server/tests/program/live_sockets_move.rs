@@ -1,5 +1,6 @@
 //! `tidegate upgrade`: another process goes on with every socket, and nobody misses or hears anything twice.
 
+mod asked_to_stop;
 mod at_a_gateway_alone;
 mod beside_tls;
 
@@ -79,6 +80,11 @@ impl Stand {
     fn stop(mut self) -> String {
         self.signal("TERM");
         self.server.take().expect("asked once").ended().1
+    }
+
+    /// The process that was started, to be waited for.
+    fn into_server(mut self) -> Tidegate {
+        self.server.take().expect("asked once")
     }
 
     fn signal(&self, name: &str) {
@@ -191,8 +197,13 @@ fn again_and_again_while_everybody_talks() {
 }
 
 /// The first word of a new program, of a layout.
-fn hello(version: u8) -> String {
+fn hello(version: u16) -> String {
     format!(r"printf '\001\000\017\000\000\000tidegate\{version:03o}\0009.9.9' >&0")
+}
+
+/// A script that takes some of what it is given, does something, and fails.
+fn dies_with_the_sockets(first: &str) -> String {
+    format!("{}; head -c 10 >/dev/null; {first}; exit 7", hello(gateway::HANDOVER_VERSION))
 }
 
 #[test]
@@ -229,8 +240,7 @@ fn a_program_that_dies_with_the_sockets_in_its_hands_is_replaced_by_the_one_befo
     let stand = Stand::start(folder.path());
     let mut pair = Pair::open(stand.server(), 1);
     pair.talk();
-    // It takes some of what it is given, and fails.
-    stand.replace(&(hello(1) + "; head -c 10 >/dev/null; exit 7"));
+    stand.replace(&dies_with_the_sockets(":"));
     let (code, told) = stand.upgrade();
     assert_eq!(code, Some(1), "{told}");
     assert!(told.contains("2 sockets moved") && told.contains("same program as before"), "{told}");
