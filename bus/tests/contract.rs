@@ -4,6 +4,8 @@
 
 #[path = "contract/commands.rs"]
 mod commands;
+#[path = "contract/counted.rs"]
+mod counted;
 #[path = "contract/deliveries.rs"]
 mod deliveries;
 #[path = "contract/heartbeats.rs"]
