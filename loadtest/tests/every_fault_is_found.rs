@@ -1,55 +1,24 @@
 //! The whole program against a small server that makes one mistake: the audit finds it and says which it is.
 
-use std::process::{Command, Output};
 use std::time::Duration;
 
 use lifecycle::Tasks;
 
+#[path = "run/measured.rs"]
+mod measured;
 #[path = "../../client/tests/peer/server.rs"]
 mod peer;
 
+use measured::{Run, loadtest};
 use peer::{Fault, Peer};
-
-const SECRET: &str = "0a1b2c3d4e5f60718293a4b5c6d7e8f9-loadtest";
-
-struct Run {
-    output: Output,
-    figures: serde_json::Value,
-}
-
-impl Run {
-    fn code(&self) -> Option<i32> {
-        self.output.status.code()
-    }
-
-    fn figure(&self, name: &str) -> f64 {
-        let value = self.figures["figures"][name]["value"].as_f64();
-        value.unwrap_or_else(|| panic!("no figure {name}: {}", self.text()))
-    }
-
-    fn text(&self) -> String {
-        let (out, err) = (&self.output.stdout, &self.output.stderr);
-        format!("{}{}", String::from_utf8_lossy(out), String::from_utf8_lossy(err))
-    }
-}
 
 /// Runs the program with `arguments` against a peer with a fault.
 async fn run(fault: Option<Fault>, arguments: &[&str]) -> Run {
     let tasks = Tasks::default();
     let peer = Peer::start(&tasks, fault).await;
-    let run = run_against(&peer, arguments).await;
+    let run = Run::beside(loadtest(&peer.url(), arguments)).await;
     tasks.drain();
     run
-}
-
-async fn run_against(peer: &Peer, arguments: &[&str]) -> Run {
-    let folder = tempfile::tempdir().expect("a folder");
-    let json = folder.path().join("report.json");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_loadtest"));
-    command.args(arguments).args(["--url", &peer.url(), "--secret", SECRET, "--quiet", "--json"]).arg(&json);
-    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("run").expect("started");
-    let text = std::fs::read_to_string(&json).unwrap_or_default();
-    Run { output, figures: serde_json::from_str(&text).unwrap_or_default() }
 }
 
 const DM: &[&str] = &[
@@ -171,8 +140,8 @@ async fn a_journal_is_verified_against_history_and_losses_are_found() {
         let peer = Peer::start(&tasks, fault).await;
         let _ = std::fs::remove_file(journal);
         let load = [DM, &["--users", "crash", "--journal", journal]].concat();
-        assert_eq!(run_against(&peer, &load).await.code(), Some(code));
-        let verified = run_against(&peer, &["verify", "--journal", journal]).await;
+        assert_eq!(Run::beside(loadtest(&peer.url(), &load)).await.code(), Some(code));
+        let verified = Run::beside(loadtest(&peer.url(), &["verify", "--journal", journal])).await;
         assert_eq!(verified.code(), Some(code), "{}", verified.text());
         assert!(verified.figure("verify.acknowledged") >= 200.0, "{}", verified.text());
         assert_eq!(verified.figure("verify.lost"), f64::from(code != 0), "{}", verified.text());
@@ -184,10 +153,7 @@ async fn a_journal_is_verified_against_history_and_losses_are_found() {
 async fn idle_counts_connections_and_a_server_that_is_not_there_is_named() {
     let run = run(None, &["idle", "--connections", "50", "--hold", "100ms"]).await;
     assert_eq!((run.code(), run.figure("idle.connections")), (Some(0), 50.0), "{}", run.text());
-    let nobody = Command::new(env!("CARGO_BIN_EXE_loadtest"))
-        .args(["idle", "--url", "ws://127.0.0.1:1/ws", "--secret", SECRET])
-        .output()
-        .expect("started");
-    assert_eq!(nobody.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&nobody.stderr).contains("could not be opened"), "{nobody:?}");
+    let nobody = Run::beside(loadtest("ws://127.0.0.1:1/ws", &["idle"])).await;
+    assert_eq!(nobody.code(), Some(1));
+    assert!(nobody.text().contains("could not be opened"), "{}", nobody.text());
 }

@@ -1,50 +1,24 @@
 //! Scenarios that open sockets again, read slowly or hold many conversations, against a small server.
 
-use std::process::{Command, Output};
-
 use lifecycle::Tasks;
 
+#[path = "run/measured.rs"]
+mod measured;
 #[path = "../../client/tests/peer/server.rs"]
 mod peer;
 
+use measured::{Run, loadtest};
 use peer::{Fault, Peer};
 
-const SECRET: &str = "0a1b2c3d4e5f60718293a4b5c6d7e8f9-loadtest";
 /// Whether it works is asked here: a busy machine may be late.
 const SHORT: [&str; 8] = ["--seconds", "3s", "--warm-up", "200ms", "--lateness-max", "20s", "--grace", "20s"];
-
-struct Run {
-    output: Output,
-    report: serde_json::Value,
-}
-
-impl Run {
-    fn figure(&self, name: &str) -> f64 {
-        let value = self.report["figures"][name]["value"].as_f64();
-        value.unwrap_or_else(|| panic!("no figure {name}: {}", self.text()))
-    }
-
-    fn code(&self) -> Option<i32> {
-        self.output.status.code()
-    }
-
-    fn text(&self) -> String {
-        let (out, err) = (&self.output.stdout, &self.output.stderr);
-        format!("{}{}", String::from_utf8_lossy(out), String::from_utf8_lossy(err))
-    }
-}
 
 async fn run(fault: Option<Fault>, arguments: &[&str]) -> Run {
     let tasks = Tasks::default();
     let peer = Peer::start(&tasks, fault).await;
-    let folder = tempfile::tempdir().expect("a folder");
-    let json = folder.path().join("report.json");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_loadtest"));
-    command.args(arguments).args(["--url", &peer.url(), "--secret", SECRET, "--quiet", "--json"]).arg(&json);
-    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("run").expect("started");
+    let run = Run::beside(loadtest(&peer.url(), arguments)).await;
     tasks.drain();
-    let text = std::fs::read_to_string(&json).unwrap_or_default();
-    Run { output, report: serde_json::from_str(&text).unwrap_or_default() }
+    run
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

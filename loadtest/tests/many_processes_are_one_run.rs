@@ -2,18 +2,20 @@
 //! recipients are. A process that ends early ends the run.
 
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use lifecycle::Tasks;
 use tokio::time::Instant;
 
+#[path = "run/measured.rs"]
+mod measured;
 #[path = "../../client/tests/peer/server.rs"]
 mod peer;
 
+use measured::{Run, SECRET, loadtest};
 use peer::{Fault, Peer};
 
-const SECRET: &str = "0a1b2c3d4e5f60718293a4b5c6d7e8f9-loadtest";
 /// Whether it works is asked here: a busy machine may be late.
 const SHORT: [&str; 8] = ["--seconds", "1s", "--warm-up", "100ms", "--lateness-max", "20s", "--grace", "3s"];
 const DM: [&str; 5] = ["dm", "--connections", "10", "--rate", "200"];
@@ -21,44 +23,13 @@ const GROUP: [&str; 5] = ["group", "--members", "10", "--rate", "50"];
 const MIXED: [&str; 9] =
     ["mixed", "--people", "64", "--groups", "5", "--rate", "200", "--history-rate", "50"];
 
-struct Run {
-    output: Output,
-    report: serde_json::Value,
-}
-
-impl Run {
-    fn figure(&self, name: &str) -> f64 {
-        let value = self.report["figures"][name]["value"].as_f64();
-        value.unwrap_or_else(|| panic!("no figure {name}: {}", self.text()))
-    }
-
-    fn code(&self) -> Option<i32> {
-        self.output.status.code()
-    }
-
-    fn text(&self) -> String {
-        let (out, err) = (&self.output.stdout, &self.output.stderr);
-        format!("{}{}", String::from_utf8_lossy(out), String::from_utf8_lossy(err))
-    }
-}
-
-fn loadtest(peer: &Peer, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_loadtest"));
-    command.args(arguments).args(["--url", &peer.url(), "--secret", SECRET]);
-    command
-}
-
 async fn run(fault: Option<Fault>, processes: &str, arguments: &[&str]) -> Run {
     let tasks = Tasks::default();
     let peer = Peer::start(&tasks, fault).await;
-    let folder = tempfile::tempdir().expect("a folder");
-    let json = folder.path().join("report.json");
-    let mut command = loadtest(&peer, arguments);
-    command.args(["--processes", processes, "--quiet", "--json"]).arg(&json);
-    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("run").expect("started");
+    let arguments = [arguments, &["--processes", processes]].concat();
+    let run = Run::beside(loadtest(&peer.url(), &arguments)).await;
     tasks.drain();
-    let text = std::fs::read_to_string(&json).unwrap_or_default();
-    Run { output, report: serde_json::from_str(&text).unwrap_or_default() }
+    run
 }
 
 fn with<'a>(scenario: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
@@ -157,21 +128,15 @@ async fn storms_drops_and_slow_readers_are_shared() {
 async fn idle_connections_are_held_by_all_against_several_servers_from_many_addresses() {
     let tasks = Tasks::default();
     let (one, other) = (Peer::start(&tasks, None).await, Peer::start(&tasks, None).await);
-    let (folder, own) = (tempfile::tempdir().expect("a folder"), std::process::id().to_string());
-    let json = folder.path().join("report.json");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_loadtest"));
-    command.args(["idle", "--connections", "50", "--hold", "1s", "--processes", "3", "--secret", SECRET]);
-    command.args(["--url", &format!("{},{}", one.url(), other.url()), "--server-pid", &own, "--quiet"]);
-    command.args(["--source-addresses", "127.0.9.1-127.0.9.4", "--json"]).arg(&json);
-    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("run").expect("started");
+    let (urls, own) = (format!("{},{}", one.url(), other.url()), std::process::id().to_string());
+    let idle = ["idle", "--connections", "50", "--hold", "1s", "--processes", "3"];
+    let more = ["--server-pid", &own, "--source-addresses", "127.0.9.1-127.0.9.4"];
+    let run = Run::beside(loadtest(&urls, &[&idle[..], &more].concat())).await;
     tasks.drain();
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let text = std::fs::read_to_string(&json).expect("written");
-    let report: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-    assert_eq!(report["figures"]["idle.connections"]["value"], 50);
+    assert_eq!((run.code(), run.figure("idle.connections")), (Some(0), 50.0), "{}", run.text());
     assert_eq!((one.connects(), other.connects()), (25, 25));
-    assert!(report["figures"]["idle.server.cpus_held"]["value"].is_number(), "{report}");
-    let steps = report["courses"]["idle"]["steps"].as_array().expect("steps").clone();
+    assert!(run.figure("idle.server.cpus_held") >= 0.0);
+    let steps = run.report["courses"]["idle"]["steps"].as_array().expect("steps").clone();
     assert!(steps.iter().any(|step| step["connections"] == 50), "{steps:?}");
 }
 
@@ -217,19 +182,16 @@ async fn too_few_open_files_and_too_few_ports_are_told_before_anything_is_opened
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_part_cannot_do_is_told_by_the_lead() {
-    let nobody = Command::new(env!("CARGO_BIN_EXE_loadtest"))
-        .args(["idle", "--url", "ws://127.0.0.1:1/ws", "--secret", SECRET, "--processes", "2"])
-        .output()
-        .expect("started");
-    let text = String::from_utf8_lossy(&nobody.stderr).into_owned();
-    assert_eq!(nobody.status.code(), Some(1));
+    let nobody = Run::beside(loadtest("ws://127.0.0.1:1/ws", &["idle", "--processes", "2"])).await;
+    let text = nobody.text();
+    assert_eq!(nobody.code(), Some(1));
     assert!(text.contains("part ") && text.contains("could not be opened"), "{text}");
 }
 
 /// A long run that has begun, and its two parts.
 async fn begun(peer: &Peer) -> (Child, Vec<u32>) {
     let arguments = [&DM[..], &["--seconds", "60s", "--processes", "2", "--quiet"]].concat();
-    let mut command = loadtest(peer, &arguments);
+    let mut command = loadtest(&peer.url(), &arguments);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
     let (id, own) = (child.id(), peer.clone());
     until(move || own.connects() == 10).await;

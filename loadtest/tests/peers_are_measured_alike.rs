@@ -2,16 +2,18 @@
 //! client protocol.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use lifecycle::Tasks;
 
 #[path = "peers/centrifugo.rs"]
 mod centrifugo;
+#[path = "run/measured.rs"]
+mod measured;
 
 use centrifugo::{Fault, Peer};
+use measured::{Run, loadtest};
 
-const SECRET: &str = "0a1b2c3d4e5f60718293a4b5c6d7e8f9-loadtest";
 const SHORT: [&str; 8] = ["--seconds", "2s", "--warm-up", "200ms", "--lateness-max", "20s", "--grace", "5s"];
 const DM: [&str; 5] = ["dm", "--connections", "10", "--rate", "200"];
 const GROUP: [&str; 5] = ["group", "--members", "10", "--rate", "50"];
@@ -43,38 +45,12 @@ impl Drop for Rawserver {
     }
 }
 
-struct Run {
-    output: Output,
-    report: serde_json::Value,
-}
-
-impl Run {
-    fn figure(&self, name: &str) -> f64 {
-        let value = self.report["figures"][name]["value"].as_f64();
-        value.unwrap_or_else(|| panic!("no figure {name}: {}", self.text()))
-    }
-
-    fn code(&self) -> Option<i32> {
-        self.output.status.code()
-    }
-
-    fn text(&self) -> String {
-        let (out, err) = (&self.output.stdout, &self.output.stderr);
-        format!("{}{}", String::from_utf8_lossy(out), String::from_utf8_lossy(err))
-    }
+fn command(driver: &str, url: &str, arguments: &[&str]) -> Command {
+    loadtest(url, &[arguments, &["--driver", driver]].concat())
 }
 
 fn run(driver: &str, url: &str, arguments: &[&str]) -> Run {
-    let folder = tempfile::tempdir().expect("a folder");
-    let json = folder.path().join("report.json");
-    let output = Command::new(env!("CARGO_BIN_EXE_loadtest"))
-        .args(arguments)
-        .args(["--driver", driver, "--url", url, "--secret", SECRET, "--quiet", "--json"])
-        .arg(&json)
-        .output()
-        .expect("started");
-    let text = std::fs::read_to_string(&json).unwrap_or_default();
-    Run { output, report: serde_json::from_str(&text).unwrap_or_default() }
+    Run::of(command(driver, url, arguments))
 }
 
 fn is_whole(run: &Run, name: &str, recipients: f64) {
@@ -119,11 +95,11 @@ fn what_only_tidegate_does_is_refused_with_a_reason() {
     assert!(refused.text().contains("only Tidegate does"), "{}", refused.text());
 }
 
-async fn against(fault: Option<Fault>, arguments: Vec<&'static str>) -> Run {
+async fn against(fault: Option<Fault>, arguments: &[&str]) -> Run {
     let tasks = Tasks::default();
     let peer = Peer::start(&tasks, fault).await;
     let url = format!("ws://{}", peer.address);
-    let run = tokio::task::spawn_blocking(move || run("centrifugo", &url, &arguments)).await.expect("run");
+    let run = Run::beside(command("centrifugo", &url, arguments)).await;
     tasks.drain();
     run
 }
@@ -132,16 +108,16 @@ async fn against(fault: Option<Fault>, arguments: Vec<&'static str>) -> Run {
 async fn centrifugos_protocol_is_spoken_in_both_encodings() {
     for encoding in ["json", "proto"] {
         let words = ["--encoding", encoding];
-        is_whole(&against(None, [&DM[..], &SHORT, &words].concat()).await, "dm", 1.0);
-        is_whole(&against(None, [&GROUP[..], &SHORT, &words].concat()).await, "group", 9.0);
+        is_whole(&against(None, &[&DM[..], &SHORT, &words].concat()).await, "dm", 1.0);
+        is_whole(&against(None, &[&GROUP[..], &SHORT, &words].concat()).await, "group", 9.0);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn its_losses_are_found_and_a_namespace_without_history_is_refused() {
-    let lossy = against(Some(Fault::Lose), [&DM[..], &SHORT, &["--grace", "1s"]].concat()).await;
+    let lossy = against(Some(Fault::Lose), &[&DM[..], &SHORT, &["--grace", "1s"]].concat()).await;
     assert_eq!((lossy.code(), lossy.figure("dm.lost")), (Some(3), 1.0), "{}", lossy.text());
-    let blind = against(Some(Fault::NoHistory), [&DM[..], &SHORT].concat()).await;
+    let blind = against(Some(Fault::NoHistory), &[&DM[..], &SHORT].concat()).await;
     assert_eq!(blind.code(), Some(1), "{}", blind.text());
     assert!(blind.text().contains("history_size"), "{}", blind.text());
 }
