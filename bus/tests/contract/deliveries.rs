@@ -102,7 +102,8 @@ async fn over_nats_a_full_inbox_becomes_one_gap() {
         // The witness reads, so that all thirty were certainly sent to both.
         assert_eq!(receive_all(&witness, 1).await, [number]);
     }
-    // A round trip behind them: they have been received.
+    // A round trip behind them, which a new subscription takes: they have been received.
+    full.subscribe_user(&user("anybody"));
     full.flush().await;
     assert_eq!(receive(&full).await, (Received::Gap, (0..10).collect()));
     stand.bus.publish(&mut vec![delivery(Target::Node(NodeId(1)), 30)]);

@@ -10,7 +10,7 @@ use proto::{
 };
 
 /// What should happen happens within this, however slow the machine.
-pub const SOON: Duration = Duration::from_secs(10);
+pub const SOON: Duration = Duration::from_secs(60);
 
 pub fn user(name: &str) -> UserId {
     UserId::parse(name).unwrap()

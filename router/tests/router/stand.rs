@@ -16,7 +16,7 @@ use router::{GroupRules, History, Router, RouterConfig};
 use store::{Embedded, EmbeddedConfig, Store};
 
 /// Longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn user(name: &str) -> UserId {
     UserId::parse(name).unwrap()
@@ -34,7 +34,8 @@ pub fn config() -> RouterConfig {
     RouterConfig {
         workers: 2,
         heartbeat_interval: Duration::from_millis(100),
-        suspect_after: Duration::from_millis(500),
+        // A worker that is not let run for this long is replaced, and what it was asked stays unanswered.
+        suspect_after: Duration::from_secs(2),
         listen: Duration::ZERO,
         steady_after: Duration::from_secs(1),
         grace: Duration::from_secs(3),
