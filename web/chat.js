@@ -243,7 +243,7 @@ export class Chat {
     if (!conversation) return;
     this.#fetched(conversation);
     const before = conversation.log.last;
-    conversation.takePage(readPage(content, this.me));
+    conversation.takePage(readPage(content, this.me), this.me);
     // A page that brought nothing is not asked for again at once; the next `head` does.
     if (conversation.log.last > before) this.#fillHole(conversation);
     this.#changed();
@@ -293,7 +293,7 @@ export class Chat {
     const conversation = this.#conversations.get(receipt.conversation);
     if (!conversation) return;
     const [delivered, read] = [receipt.delivered_seq, receipt.read_seq].map((seq) => seq && Number(seq));
-    if (receipt.user !== this.me) conversation.takeReceipt(delivered, read);
+    if (receipt.user !== this.me) conversation.takeReceipt(delivered, read, receipt.user);
     else if (read) conversation.takeRead(read, receipt.unread === undefined ? undefined : Number(receipt.unread));
     this.#changed();
   }

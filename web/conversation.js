@@ -25,6 +25,8 @@ export class Conversation {
   #unreadSeqs = [];
   #peerRead = 0;
   #peerDelivered = 0;
+  /** How far each has read. */
+  #readBy = new Map();
   /** Until when each is shown as typing. */
   #typing = new Map();
   /** Up to where the server was told that this device received. */
@@ -86,7 +88,7 @@ export class Conversation {
     }
     if (entry.clientMessageId) this.outbox.settle(entry.clientMessageId);
     this.#typing.delete(entry.sender);
-    this.#sayingIsReading(entry);
+    this.#sayingIsReading(entry, me);
     this.#takeChange(entry, me);
     // A conversation that begins with this entry is held whole.
     if (!this.log.loaded && entry.seq === 1) this.log.take({ from: 1, to: 0, entries: [] });
@@ -108,20 +110,21 @@ export class Conversation {
   }
 
   /** Takes a page of the log, and what it says about the newest entry. */
-  takePage(page) {
+  takePage(page, me) {
     this.head = Math.max(this.head, page.head);
     this.log.take(page);
     const newest = this.log.entries.at(-1);
     if (newest && newest.seq >= (this.last?.seq ?? 0)) this.last = newest;
     for (const entry of page.entries) {
       this.outbox.settle(entry.clientMessageId);
-      this.#sayingIsReading(entry);
+      this.#sayingIsReading(entry, me);
     }
   }
 
   /** Whoever says something has read what was said before; the server tells no receipt of that. */
-  #sayingIsReading(entry) {
-    if (entry.sender === this.peer && !changeOf(entry)) this.takeReceipt(entry.seq, entry.seq);
+  #sayingIsReading(entry, me) {
+    const another = this.isGroup ? entry.sender !== me : entry.sender === this.peer;
+    if (another && isMessage(entry)) this.takeReceipt(entry.seq, entry.seq, entry.sender);
   }
 
   /** Nothing new to read: where everything was read, everything still is. */
@@ -142,13 +145,19 @@ export class Conversation {
     if (unread !== undefined) this.unread = unread;
   }
 
-  /** How far the other of a direct conversation is. */
-  takeReceipt(delivered = 0, read = 0) {
+  /** How far another is: in a direct conversation the other, in a group one of its members. */
+  takeReceipt(delivered = 0, read = 0, user = this.peer) {
+    this.#readBy.set(user, Math.max(this.#readBy.get(user) ?? 0, read));
     this.#peerRead = Math.max(this.#peerRead, read);
     this.#peerDelivered = Math.max(this.#peerDelivered, delivered, read);
   }
 
-  /** What became of an own entry: `sent`, and with a peer `delivered` and `read`. */
+  /** How many are known to have read an own entry. */
+  readers(seq) {
+    return [...this.#readBy.values()].filter((read) => read >= seq).length;
+  }
+
+  /** What became of an own entry: `sent`, and `delivered` and `read` by anybody else. */
   progress(seq) {
     if (seq <= this.#peerRead) return "read";
     return seq <= this.#peerDelivered ? "delivered" : "sent";

@@ -127,7 +127,8 @@ export class ChatView {
     // An own message keeps the key and the element that it had on its way: only the tick changes, and nothing is read
     // aloud again.
     const key = entry.clientMessageId ?? `seq ${seq}`;
-    return { ...item, key, ...progressState(conversation.progress(seq), String(seq), time) };
+    const readers = conversation.isGroup ? conversation.readers(seq) : 0;
+    return { ...item, key, ...progressState(conversation.progress(seq), String(seq), time, readers) };
   }
 
   #messageItem(conversation, entry, before) {

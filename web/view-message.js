@@ -83,12 +83,14 @@ export function makeFailedChange({ message }, discard) {
 }
 
 /** What changes about an own message after it was made. */
-export function progressState(progress, seq, time) {
-  return { progress, seq, state: `${progress} ${seq} ${clock(time)}` };
+export function progressState(progress, seq, time, readers = 0) {
+  return { progress, seq, readers, state: `${progress} ${readers} ${seq} ${clock(time)}` };
 }
 
-export function showProgress(message, { progress, seq, time }) {
-  const [mark, label] = TICKS[progress];
+/** `readers` is how many read it, in a group. */
+export function showProgress(message, { progress, seq, time, readers }) {
+  const [mark, state] = TICKS[progress];
+  const label = readers > 0 ? `read by ${readers}` : state;
   const tick = message.querySelector(".tick");
   tick.dataset.state = progress;
   tick.ariaLabel = label;

@@ -13,6 +13,7 @@ mod member_changes;
 mod members;
 mod messages;
 mod presence;
+mod readers;
 mod receipts;
 mod refresh;
 mod register;
@@ -80,6 +81,7 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(settings::clear_conversation))
         .routes(routes!(settings::delete_messages))
         .routes(routes!(receipts::receipts))
+        .routes(routes!(readers::readers))
         .routes(routes!(history::history))
         .routes(routes!(messages::send_message))
         .routes(routes!(changes::recall_message))

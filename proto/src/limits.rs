@@ -36,6 +36,8 @@ pub const GROUP_MEMBERS_DEFAULT: usize = 500;
 pub const MEMBERS_PER_COMMAND_MAX: usize = 1_000;
 /// Members up to which a group has one inbox row per member.
 pub const INBOX_MEMBERS_MAX: usize = 500;
+/// Members up to which a group tells those who wrote how far others are.
+pub const RECEIPT_MEMBERS_MAX: usize = 100;
 /// Characters of a group's name.
 pub const GROUP_NAME_CHARS_MAX: usize = 100;
 /// Characters of a group's description.

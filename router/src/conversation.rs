@@ -30,6 +30,7 @@ mod pair;
 mod pending;
 mod plain;
 mod probe;
+mod receipts;
 mod roll;
 mod view;
 
@@ -40,6 +41,7 @@ use proto::{Command, ConversationId, ConversationKind, Epoch, GroupId, Partition
 pub use change::{Target, has_changes_after};
 pub use fresh::Fresh;
 pub use owed::{Flush, Urgency};
+pub use receipts::{authors_of, to_authors};
 pub use view::View;
 
 use crate::rules::contacts::Pair;
@@ -54,6 +56,7 @@ use pair::Known;
 use pending::Pending;
 use plain::Plain;
 use probe::Probe;
+use receipts::Receipts;
 use roll::Roll;
 
 /// See the module.
@@ -69,6 +72,7 @@ pub struct Conversation {
     in_flight: Option<InFlight>,
     owed: Owed,
     probe: Probe,
+    receipts: Receipts,
     /// Of a direct conversation: what its two users are to each other.
     known: Known,
     /// Of a pair: that has changed since the direct conversation was told.
@@ -115,6 +119,7 @@ impl Conversation {
             in_flight: None,
             owed: Owed::default(),
             probe: Probe::default(),
+            receipts: Receipts::default(),
             known: Known::default(),
             news: false,
             touched,
@@ -184,7 +189,8 @@ impl Conversation {
         };
         // Late commands are refused a little after their time, also while the store does not answer.
         let expiry = self.queue.front().map(|pending| pending.arrived_ms + pending::EXPIRY_MS);
-        [retry, expiry, self.probe.due(), self.owed.due(turn_rules)].into_iter().flatten().min()
+        let receipts = self.receipts.due();
+        [retry, expiry, receipts, self.probe.due(), self.owed.due(turn_rules)].into_iter().flatten().min()
     }
 
     /// Time has come for something.
@@ -194,6 +200,7 @@ impl Conversation {
         self.retry_append(turn);
         self.expire(turn);
         self.probe_head(turn);
+        self.tell_receipts(turn);
     }
 
     /// The store answered.

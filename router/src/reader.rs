@@ -4,6 +4,7 @@
 //! head row as its told head: it was written after it was told, and is up to date unless the conversation is marked as
 //! touched, which the worker sees to first. So a reader never costs a conditional write (FENCE, load).
 
+mod authors;
 mod heads;
 mod overlays;
 pub mod page;
@@ -12,6 +13,7 @@ mod private;
 mod sync;
 mod typing;
 
+use proto::client_frame::Position;
 use proto::command::Source;
 use proto::delivery::{Control, SessionClaim};
 use proto::server_frame::Nack;
@@ -133,17 +135,13 @@ async fn answered(
             let versions = overlays::versions(store, position, view, &fresh).await?;
             Ok(vec![reply(command, Reply::Frame(ServerFrame::Versions(versions)))])
         }
-        Request::Read(position) => {
-            let view = seen(store, command, &position.conversation, view).await?;
-            position::read(store, command, position, view, now).await
-        }
+        Request::Read(position) | Request::Delivered(position) => match view {
+            Some(view) => moved(store, command, position, view, now).await,
+            None => moved_unloaded(store, command, position, now).await,
+        },
         Request::Private(change) => {
             let view = seen(store, command, &change.conversation, view).await?;
             private::change(store, command, change, view, now).await
-        }
-        Request::Delivered(position) => {
-            let view = seen(store, command, &position.conversation, view).await?;
-            position::delivered(store, command, position, view).await
         }
         Request::Typing(to) => {
             let conversation = to.conversation(&command.origin.user);
@@ -170,6 +168,39 @@ async fn answered(
             Ok(vec![reply(command, Reply::Settled)])
         }
     }
+}
+
+/// A user received or read up to somewhere.
+async fn moved(
+    store: &Store,
+    command: &Command,
+    position: &Position,
+    view: View,
+    now: Timestamp,
+) -> Result<Vec<Delivery>, Refused> {
+    match &command.request {
+        Request::Delivered(_) => position::delivered(store, command, position, view).await,
+        _ => position::read(store, command, position, view, now).await,
+    }
+}
+
+/// The same where no owner gathers what those who wrote hear of it.
+async fn moved_unloaded(
+    store: &Store,
+    command: &Command,
+    position: &Position,
+    now: Timestamp,
+) -> Result<Vec<Delivery>, Refused> {
+    let id = &position.conversation;
+    let view = seen(store, command, id, None).await?;
+    let before = authors::before(store, command, id).await?;
+    let mut deliveries = moved(store, command, position, view, now).await?;
+    if let Some(before) = before {
+        // The move is stored: what cannot be told of it now is missed, and the answer stands.
+        let told = authors::tell(store, command, id, before, view).await.unwrap_or_default();
+        deliveries.splice(..0, told);
+    }
+    Ok(deliveries)
 }
 
 /// Whether one user of a direct conversation blocks the other: then nothing is told between them.

@@ -58,28 +58,28 @@ test("pushed one by one", () => {
 
 test("fetched, and then fetched or pushed again", () => {
   const conversation = new Conversation("d.alice.bob", "bob");
-  conversation.takePage(readPage(PRESENT, ME));
+  conversation.takePage(readPage(PRESENT, ME), ME);
   check(conversation);
   for (const event of EVENTS) conversation.takeEntry(readEntry(event), ME);
-  conversation.takePage(readPage(PRESENT, ME));
+  conversation.takePage(readPage(PRESENT, ME), ME);
   check(conversation);
 });
 
 test("a page that was read before a change that is held, and the rest in a hole", () => {
   const conversation = new Conversation("d.alice.bob", "bob");
   const early = { from: "1", to: "2", head: "9", entries: EVENTS.slice(0, 2), overlays: [] };
-  conversation.takePage(readPage(early, ME));
+  conversation.takePage(readPage(early, ME), ME);
   for (const event of EVENTS.slice(5)) conversation.takeEntry(readEntry(event), ME);
   const hole = { from: "3", to: "5", head: "9", entries: EVENTS.slice(2, 5) };
-  conversation.takePage(readPage(hole, ME));
+  conversation.takePage(readPage(hole, ME), ME);
   check(conversation);
 });
 
 test("older messages come as they are, whatever is held already", () => {
   const conversation = new Conversation("d.alice.bob", "bob");
   const newest = { from: "4", to: "9", head: "9", entries: PRESENT.entries.slice(3) };
-  conversation.takePage(readPage(newest, ME));
-  conversation.takePage(readPage({ ...PRESENT, to: "3", entries: PRESENT.entries.slice(0, 3) }, ME));
+  conversation.takePage(readPage(newest, ME), ME);
+  conversation.takePage(readPage({ ...PRESENT, to: "3", entries: PRESENT.entries.slice(0, 3) }, ME), ME);
   check(conversation);
 });
 
@@ -87,7 +87,7 @@ test("a reaction of many names some and counts all", () => {
   const conversation = new Conversation("g.team");
   const users = Array.from({ length: 20 }, (_, i) => `user${i}`);
   const overlay = { seq: "1", changed_seq: "2", reactions: [{ reaction: "🎉", count: 30, users, mine: true }] };
-  conversation.takePage(readPage({ from: "1", to: "2", head: "2", entries: [EVENTS[0]], overlays: [overlay] }, ME));
+  conversation.takePage(readPage({ from: "1", to: "2", head: "2", entries: [EVENTS[0]], overlays: [overlay] }, ME), ME);
   const react = (seq, sender, remove) =>
     conversation.takeEntry(readEntry(wire(seq, sender, { react: { ...of(1), reaction: "🎉", remove } })), ME);
   assert.ok(conversation.message(1).state.reactions[0].users.includes(ME));

@@ -44,3 +44,18 @@ test("who is removed or leaves is out of the group until added again", () => {
     assert.equal(group.left, left, `${kind} ${users}`);
   }
 });
+
+test("readers of a group are counted: by what they said, by what the server tells, and not oneself", () => {
+  const group = new Conversation("g.team");
+  group.takePage({ from: 1, to: 2, head: 2, entries: [entry(1, ME), entry(2, "carol")] }, ME);
+  assert.deepEqual([group.progress(1), group.readers(1)], ["read", 1]);
+  group.takeEntry(entry(3, ME), ME);
+  group.takeEntry({ ...change(4, "edited"), sender: "bob" }, ME);
+  assert.deepEqual([group.progress(3), group.readers(3)], ["sent", 0], "a change of the group reads nothing");
+  group.takeReceipt(3, undefined, "bob");
+  assert.deepEqual([group.progress(3), group.readers(3)], ["delivered", 0]);
+  group.takeReceipt(3, 3, "bob");
+  group.takeReceipt(3, 3, "bob");
+  group.takeReceipt(undefined, 3, "carol");
+  assert.deepEqual([group.progress(3), group.readers(1), group.readers(3)], ["read", 2, 2]);
+});

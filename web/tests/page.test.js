@@ -118,7 +118,7 @@ describe("the page", { skip, timeout: 240_000 }, () => {
     await carol.message("welcome aboard").locator(".sender", { hasText: "Alice" }).waitFor();
     await carol.message("aye").locator(".sender", { hasText: "Bob" }).waitFor();
     await alice.page.locator(".system", { hasText: "Alice created the group “The crew”" }).waitFor();
-    await alice.tick("welcome aboard", "sent");
+    await alice.message("welcome aboard").locator(".tick[data-state=read][title='read by 2']").waitFor();
     await picture(carol, "group");
     await Promise.all([alice, bob, carol].map((person) => person.leave()));
   });

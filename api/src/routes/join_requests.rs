@@ -104,7 +104,7 @@ pub(crate) async fn list_join_requests(
     ),
     responses(
         (status = 200, description = "A member now.", body = GroupChanged),
-        (status = "default", description = "404 `NOT_FOUND`: no such request. 409 `GROUP_FULL`. 403 `FORBIDDEN`.",
+        (status = "default", description = "404: no such request. 409 `GROUP_FULL`, `TOO_MANY`: of this user's groups.",
             body = ProblemBody, content_type = "application/problem+json")
     )
 )]
@@ -113,7 +113,10 @@ pub(crate) async fn approve_join_request(
     caller: Caller,
     PathOf((group, user)): PathOf<(String, String)>,
 ) -> Result<Json<GroupChanged>, Problem> {
-    change(&app, &caller, &group, GroupRequest::Approve(vec![user_id("user_id", &user)?])).await
+    let user = user_id("user_id", &user)?;
+    // There may have been room when they asked.
+    app.room_for_another_group([&user].into_iter()).await?;
+    change(&app, &caller, &group, GroupRequest::Approve(vec![user])).await
 }
 
 /// Do not let in who asked.

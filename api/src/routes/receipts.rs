@@ -16,7 +16,7 @@ use crate::problem::{Problem, ProblemBody};
 /// How far others are.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Receipts {
-    /// One for the other user of a direct conversation; none for groups, which tell none.
+    /// One for the other user of a direct conversation; none for groups, which are asked by message who has read it.
     receipts: Vec<Receipt>,
 }
 

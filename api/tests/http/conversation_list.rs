@@ -157,3 +157,44 @@ async fn receipts_tell_how_far_the_other_is_and_only_to_members() {
     let group = server.get("/api/v1/conversations/g.team/receipts", &alice.access).await.expect(200);
     assert_eq!(group["receipts"], json!([]), "groups tell none");
 }
+
+#[tokio::test]
+async fn readers_are_all_who_were_there_with_what_they_read_page_by_page() {
+    let (server, [alice, bob, carol]) = three().await;
+    let body = json!({"group_id": "team", "name": "The team", "member_ids": [bob.id, carol.id]});
+    server.post("/api/v1/groups", &alice.access, body).await.expect(201);
+    let say = json!({"conversation": "g.team", "body": {"text": "who reads this?"}});
+    let seq = server.post("/api/v1/messages", &alice.access, say).await.expect(201)["seq"].clone();
+    let path = format!("/api/v1/conversations/g.team/messages/{}/readers", seq.as_str().unwrap());
+    let read = json!({"seq": seq});
+    assert_eq!(server.post("/api/v1/conversations/g.team/read", &bob.access, read).await.status, 204);
+    let late = server.register("dora").await;
+    let add = json!({"user_ids": [late.id]});
+    server.post("/api/v1/groups/team/members", &alice.access, add).await.expect(200);
+
+    let mut seen: Vec<(String, bool, bool)> = Vec::new();
+    let mut page = path.clone() + "?limit=2";
+    loop {
+        let answer = server.get(&page, &carol.access).await.expect(200);
+        for one in answer["readers"].as_array().unwrap() {
+            let is = |name: &str| one[name].as_bool().unwrap();
+            seen.push((one["user"].as_str().unwrap().to_owned(), is("delivered"), is("read")));
+        }
+        let Some(next) = answer["next"].as_str() else { break };
+        page = format!("{path}?limit=2&after={next}");
+    }
+    let mut expected = vec![(bob.id.clone(), true, true), (carol.id.clone(), false, false)];
+    expected.sort();
+    assert_eq!(seen, expected, "neither the sender nor who came later");
+
+    server.get(&path, &late.access).await.problem(404, "NOT_FOUND");
+    let stranger = server.register("eve").await;
+    server.get(&path, &stranger.access).await.problem(403, "FORBIDDEN");
+    let none = "/api/v1/conversations/g.team/messages/99/readers";
+    server.get(none, &alice.access).await.problem(404, "NOT_FOUND");
+
+    let direct = server.say(&alice, &bob, "and this?").await["conversation"].as_str().unwrap().to_owned();
+    let path = format!("/api/v1/conversations/{direct}/messages/1/readers");
+    let told = server.get(&path, &alice.access).await.expect(200);
+    assert_eq!(told["readers"], json!([{"user": bob.id, "delivered": false, "read": false}]));
+}

@@ -29,7 +29,7 @@ async fn document_is_served_and_is_openapi_3_1() {
 }
 
 /// What the contract of this crate names.
-const PROMISED: [&str; 69] = [
+const PROMISED: [&str; 70] = [
     "POST /api/v1/auth/register",
     "POST /api/v1/auth/login",
     "POST /api/v1/auth/refresh",
@@ -91,6 +91,7 @@ const PROMISED: [&str; 69] = [
     "GET /api/v1/conversations/{conversation}/messages",
     "POST /api/v1/conversations/{conversation}/read",
     "GET /api/v1/conversations/{conversation}/receipts",
+    "GET /api/v1/conversations/{conversation}/messages/{seq}/readers",
     "POST /api/v1/messages",
     "POST /api/v1/messages/recall",
     "POST /api/v1/messages/edit",
@@ -108,6 +109,25 @@ async fn document_has_exactly_the_promised_routes() {
     let found: BTreeSet<String> =
         operations(&document).iter().map(|(method, path, _)| format!("{method} {path}")).collect();
     assert_eq!(found, PROMISED.map(str::to_owned).into());
+}
+
+/// Whoever comes from another backend is sent to routes that there are.
+#[tokio::test]
+async fn the_table_for_migrating_names_routes_that_there_are() {
+    let document = serde_json::from_str(&api::Api::document()).unwrap();
+    let there: BTreeSet<String> =
+        operations(&document).iter().map(|(method, path, _)| format!("{method} {path}")).collect();
+    let table = include_str!("../../../docs/MIGRATING.md");
+    let ours = table.lines().filter_map(|line| line.strip_prefix('|')?.split('|').nth(1));
+    let methods = ["GET ", "POST ", "PUT ", "PATCH ", "DELETE "];
+    let named: Vec<&str> = ours
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .filter(|code| methods.iter().any(|method| code.starts_with(method)))
+        .collect();
+    assert!(named.len() > 30, "{named:?}");
+    for route in named {
+        assert!(there.contains(route), "{route} is in the table and not here");
+    }
 }
 
 /// Of the methods of each documented path, the server answers exactly the documented ones.

@@ -232,6 +232,8 @@ async fn documented_examples_work_in_the_order_of_a_first_visit() {
     reader.try_it("read_conversation", &token, &[]).await;
     let receipts = reader.try_it("receipts", &token, &[]).await;
     assert_eq!(receipts["receipts"][0]["user"], Value::from("bob"));
+    let readers = reader.try_it("readers", &token, &[]).await;
+    assert_eq!(readers["readers"][0]["user"], Value::from("bob"));
     what_one_keeps_for_oneself(&mut reader, &token).await;
     reader.try_it("issue_ticket", &token, &[]).await;
     reader.try_it("dismiss_group", &reader.server.token("bob", ""), &[]).await;

@@ -97,10 +97,18 @@ async fn a_link_lets_in_who_shows_its_token() {
 async fn nobody_comes_into_more_groups_than_allowed() {
     let server = Server::start().await;
     let [alice, bob] = ["alice", "bob"].map(|name| server.token(name, ""));
-    for number in 0..20 {
+    for number in 0..19 {
         let body = json!({"group_id": format!("g{number:02}"), "name": "One of many"});
         server.post("/api/v1/groups", &alice, body).await.expect(201);
     }
+    // There is room when she asks, and none when she is let in.
+    let asked = json!({"group_id": "asked", "name": "Later", "join": "request"});
+    server.post("/api/v1/groups", &bob, asked).await.expect(201);
+    server.post_nothing("/api/v1/groups/asked/join-requests", &alice).await.expect(200);
+    let twentieth = json!({"group_id": "g19", "name": "One of many"});
+    server.post("/api/v1/groups", &alice, twentieth).await.expect(201);
+    let approve = "/api/v1/groups/asked/join-requests/alice/approve";
+    server.post_nothing(approve, &bob).await.problem(409, "TOO_MANY");
     let one_more = json!({"group_id": "team", "name": "One more"});
     let said = server.post("/api/v1/groups", &alice, one_more.clone()).await.problem(409, "TOO_MANY");
     assert!(said.contains("alice") && said.contains("20"), "{said}");

@@ -129,6 +129,11 @@ impl Log {
         }
     }
 
+    /// The newest entries, as far as they are in memory.
+    pub fn newest(&self) -> impl Iterator<Item = &Entry> {
+        self.tail.iter()
+    }
+
     /// The newest entry.
     pub fn last(&self) -> Option<&Entry> {
         self.tail.back()

@@ -11,6 +11,7 @@ mod pairs;
 mod pieces;
 mod probe;
 mod projections;
+mod receipts;
 mod recovery;
 mod roll_over;
 mod stand;

@@ -1,7 +1,9 @@
 //! Where commands go: to a conversation in memory, to one that is loaded for them, or to the readers.
 
 use proto::delivery::HeadState;
-use proto::{Code, Command, ConversationId, Delivery, Partition, Reply, Request, ServerFrame, limits};
+use proto::{
+    Code, Command, ConversationId, Delivery, Partition, Payload, Reply, Request, Seq, ServerFrame, limits,
+};
 
 use super::incarnation::Incarnation;
 use super::ops::Done;
@@ -130,9 +132,16 @@ impl Incarnation<'_> {
             Request::Delivered(position) => {
                 let seq = position.seq.min(view.head);
                 let user = &command.origin.user;
-                self.with(key, |conversation, _| conversation.note_delivered(user, seq));
+                self.with(key, |conversation, turn| {
+                    conversation.note_delivered(user, seq);
+                    conversation.note_reach(user, seq, Seq::ZERO, turn);
+                });
                 let mut told = reader::delivered_receipt(&command, &position.conversation, seq);
                 self.deliveries.append(&mut told);
+            }
+            Request::Read(position) => {
+                let seq = position.seq.min(view.head);
+                self.move_read(command, key, seq, view);
             }
             Request::Typing(to)
                 if self.table.get(key).is_some_and(|slot| slot.conversation.is_blocked() == Some(false)) =>
@@ -189,6 +198,20 @@ impl Incarnation<'_> {
         let (store, now) = (self.store.clone(), self.now.wall);
         self.ops.push(Box::pin(async move {
             Done::Answered(Box::pin(reader::answer(store, command, view, now)).await)
+        }));
+    }
+
+    /// A read of a conversation in memory: others hear of it once it is stored.
+    fn move_read(&mut self, command: Command, key: Key, seq: Seq, view: View) {
+        if self.too_many_reads(&command) {
+            return;
+        }
+        let (store, now, user) = (self.store.clone(), self.now.wall, command.origin.user.clone());
+        self.ops.push(Box::pin(async move {
+            let told = Box::pin(reader::answer(store, command, Some(view.into()), now)).await;
+            // A refusal is an answer alone.
+            let is_stored = told.iter().any(|delivery| matches!(delivery.payload, Payload::Fanout(_)));
+            Done::Read(key, is_stored.then_some((user, seq)), told)
         }));
     }
 

@@ -388,15 +388,15 @@ impl<'a> Incarnation<'a> {
             }
             Done::Verified(verified) => self.verified(verified),
             Done::Flushed(keys, result) => self.flushed(&keys, result),
-            Done::Answered(mut deliveries) => {
-                self.reads -= 1;
-                self.metrics.reads.set(self.reads as f64);
-                self.deliveries.append(&mut deliveries);
+            Done::Answered(deliveries) => self.answered(deliveries),
+            Done::Read(key, moved, deliveries) => {
+                self.answered(deliveries);
+                if let Some((user, seq)) = moved {
+                    self.with(key, |conversation, turn| conversation.note_reach(&user, seq, seq, turn));
+                }
             }
-            Done::Looked(key, plain, mut deliveries) => {
-                self.reads -= 1;
-                self.metrics.reads.set(self.reads as f64);
-                self.deliveries.append(&mut deliveries);
+            Done::Looked(key, plain, deliveries) => {
+                self.answered(deliveries);
                 if let (Some((user, changes)), Some(slot)) = (plain, self.table.get_mut(key)) {
                     slot.conversation.note_plain(&user, changes);
                 }
@@ -405,5 +405,12 @@ impl<'a> Incarnation<'a> {
             Done::Leased(answer) => self.ids.leased(answer, self.now.steady_ms),
             done => self.own_done(done),
         }
+    }
+
+    /// A read has ended.
+    pub(super) fn answered(&mut self, mut deliveries: Vec<Delivery>) {
+        self.reads -= 1;
+        self.metrics.reads.set(self.reads as f64);
+        self.deliveries.append(&mut deliveries);
     }
 }

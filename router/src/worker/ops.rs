@@ -28,6 +28,8 @@ pub enum Done {
     Answered(Vec<Delivery>),
     /// A read of messages was answered. The user sees every entry, if nothing private changed since there were so many changes.
     Looked(Key, Option<(UserId, u64)>, Vec<Delivery>),
+    /// A read cursor was moved, by whom and where to; or it was refused.
+    Read(Key, Option<(UserId, Seq)>, Vec<Delivery>),
     /// A change that a user made for themselves was answered.
     Private(UserId, ConversationId, Vec<Delivery>),
     /// All owner rows.

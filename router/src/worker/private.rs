@@ -68,10 +68,8 @@ impl Incarnation<'_> {
     }
 
     /// A change has ended, one way or another.
-    pub(super) fn private_done(&mut self, user: &UserId, id: &ConversationId, mut told: Vec<Delivery>) {
-        self.reads -= 1;
-        self.metrics.reads.set(self.reads as f64);
-        self.deliveries.append(&mut told);
+    pub(super) fn private_done(&mut self, user: &UserId, id: &ConversationId, told: Vec<Delivery>) {
+        self.answered(told);
         self.forget_plain(user, id);
         self.begin_next_private(user);
     }

@@ -82,6 +82,7 @@ fn life(at: &Places<'_>) {
         while socket.until("event")["seq"] != ack["seq"] {}
     }
     everyone_sees_one_order([&mut a, &mut b, &mut c]);
+    authors_learn_who_read(at, (&anna, &mut a), (&bert, &mut b));
 
     is(
         &put_as(&at.url(&format!("/team/members/{}/role", bert.id)), &anna.token, &json!({"role": "admin"})),
@@ -130,6 +131,27 @@ fn take(seen: &mut BTreeMap<u64, Value>, socket: &mut Socket) -> &'static str {
         seen.insert(seq, told["client_message_id"].clone());
     }
     name
+}
+
+/// A group of few tells who wrote, once a second; and of any group it can be asked.
+fn authors_learn_who_read(at: &Places<'_>, (anna, a): (&User, &mut Socket), (bert, b): (&User, &mut Socket)) {
+    let ack = acknowledged(a, 8);
+    b.send(&json!({"read": {"conversation": "g.team", "seq": ack["seq"]}}));
+    loop {
+        let receipt = a.until("receipt");
+        if receipt["user"] == json!(bert.id) && receipt["read_seq"] == ack["seq"] {
+            assert_eq!((&receipt["conversation"], &receipt["unread"]), (&json!("g.team"), &Value::Null));
+            break;
+        }
+    }
+    let path =
+        format!("/api/v1/conversations/g.team/messages/{}/readers", ack["seq"].as_str().expect("a seq"));
+    until(|| {
+        let told = is(&get_as(&at.api.url(&path), &anna.token), 200);
+        let readers = told["readers"].as_array().expect("readers");
+        assert_eq!(readers.len(), 2, "all but the sender: {told}");
+        readers.iter().any(|one| one["user"] == json!(bert.id) && one["read"] == json!(true)).then_some(())
+    });
 }
 
 fn who_is_muted_learns_for_how_long(at: &Places<'_>, bert: &User, cora: &User, c: &mut Socket) {

@@ -1,6 +1,7 @@
 //! Read and delivered cursors: persisted first, then told to whom it concerns.
 
 use proto::client_frame::Position;
+use proto::limits;
 use proto::server_frame::Receipt;
 use store::Cursor;
 
@@ -126,4 +127,51 @@ fn what_could_not_be_persisted_is_not_told() {
     stand.breaks(Op::AdvanceCursor);
     assert_eq!(stand.refused("bob", Request::Read(at(&id, 12))), Code::Unavailable);
     assert_eq!(stand.refused("bob", Request::Delivered(at(&id, 12))), Code::Unavailable);
+}
+
+#[test]
+fn in_a_group_of_few_that_is_not_in_memory_those_who_wrote_hear_at_once() {
+    let stand = Stand::new();
+    let team = stand.group("team", &[("alice", 1), ("bob", 1), ("carol", 1)]);
+    stand.log(&team, 20, 20);
+    let told = receipts(stand.answers("bob", Request::Delivered(at(&team, 15))));
+    let delivered = Receipt {
+        conversation: team.clone(),
+        user: user("bob"),
+        delivered: Some(Seq(15)),
+        read: None,
+        unread: None,
+    };
+    assert_eq!(told, [("alice".to_owned(), delivered.clone())]);
+    let told = receipts(stand.answers("bob", Request::Read(at(&team, 12))));
+    let read = Receipt { delivered: None, read: Some(Seq(12)), ..delivered };
+    assert_eq!(told[0], ("alice".to_owned(), read), "of what was delivered before, that it is read");
+    assert_eq!((told.len(), told[1].0.as_str()), (2, "bob"));
+    assert_eq!(receipts(stand.answers("bob", Request::Read(at(&team, 7)))).len(), 1, "nothing new");
+    assert!(receipts(stand.answers("alice", Request::Delivered(at(&team, 20)))).is_empty(), "one's own");
+}
+
+#[test]
+fn who_wrote_and_left_hears_nothing_and_nobody_in_a_group_of_many() {
+    let stand = Stand::new();
+    let team = stand.group("team", &[("bob", 1), ("carol", 1)]);
+    stand.log(&team, 20, 20);
+    assert!(receipts(stand.answers("bob", Request::Delivered(at(&team, 20)))).is_empty());
+
+    let names: Vec<String> = (0..limits::RECEIPT_MEMBERS_MAX).map(|number| format!("u{number}")).collect();
+    let mut members: Vec<(&str, u64)> = names.iter().map(|name| (name.as_str(), 1)).collect();
+    members.push(("alice", 1));
+    let crowd = stand.group("crowd", &members);
+    stand.log(&crowd, 20, 20);
+    assert!(receipts(stand.answers("u1", Request::Delivered(at(&crowd, 20)))).is_empty());
+}
+
+#[test]
+fn a_move_that_is_stored_is_settled_even_if_nobody_can_be_told() {
+    let stand = Stand::new();
+    let team = stand.group("team", &[("alice", 1), ("bob", 1)]);
+    stand.log(&team, 20, 20);
+    stand.breaks(Op::Page);
+    assert!(receipts(stand.answers("bob", Request::Delivered(at(&team, 20)))).is_empty());
+    assert_eq!(cursor(&stand, "bob", &team).delivered, Seq(20));
 }
