@@ -50,80 +50,48 @@ pub(crate) struct ChangeMessage {
     sender: Option<IdText>,
 }
 
-/// Take a message back: nobody sees what it said any more.
-#[utoipa::path(
-    post, path = "/api/v1/messages/recall", tag = "messages", request_body = ChangeMessage,
-    params(("Idempotency-Key" = Option<String>, Header, description = "A UUID; the same as `client_message_id`.")),
-    responses(
-        (status = 201, description = "It is gone.", body = SentMessage),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json",
-            description = "403 `RECALL_TOO_LATE`, `FORBIDDEN`. 404: no such message. 410 `RECALLED`: it is gone already.")
-    )
-)]
-pub(crate) async fn recall_message(
-    State(app): State<App>,
-    caller: Caller,
-    headers: HeaderMap,
-    JsonBody(change): JsonBody<ChangeMessage>,
-) -> Result<(StatusCode, Json<SentMessage>), Problem> {
-    make(&app, &caller, &headers, "recall", change).await
+/// A route for each frame that changes a message: its function, its path, the frame, what success and refusals mean.
+macro_rules! changes {
+    ($($(#[$doc:meta])* $name:ident = $path:literal, $frame:literal, $done:literal, $refusals:literal;)+) => {$(
+        $(#[$doc])*
+        #[utoipa::path(
+            post, path = $path, tag = "messages", request_body = ChangeMessage,
+            params(
+                ("Idempotency-Key" = Option<String>, Header, description = "A UUID; the same as `client_message_id`.")
+            ),
+            responses(
+                (status = 201, description = $done, body = SentMessage),
+                (status = "default", description = $refusals, body = ProblemBody,
+                    content_type = "application/problem+json")
+            )
+        )]
+        pub(crate) async fn $name(
+            State(app): State<App>,
+            caller: Caller,
+            headers: HeaderMap,
+            JsonBody(change): JsonBody<ChangeMessage>,
+        ) -> Result<(StatusCode, Json<SentMessage>), Problem> {
+            make(&app, &caller, &headers, $frame, change).await
+        }
+    )+};
 }
 
-/// Change what one's own message says. Its versions stay readable.
-#[utoipa::path(
-    post, path = "/api/v1/messages/edit", tag = "messages", request_body = ChangeMessage,
-    params(("Idempotency-Key" = Option<String>, Header, description = "A UUID; the same as `client_message_id`.")),
-    responses(
-        (status = 201, description = "It says this now.", body = SentMessage),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json",
-            description = "403 `EDIT_TOO_LATE`, `FORBIDDEN`. 404: no such message. 410 `RECALLED`: it is gone.")
-    )
-)]
-pub(crate) async fn edit_message(
-    State(app): State<App>,
-    caller: Caller,
-    headers: HeaderMap,
-    JsonBody(change): JsonBody<ChangeMessage>,
-) -> Result<(StatusCode, Json<SentMessage>), Problem> {
-    make(&app, &caller, &headers, "edit", change).await
-}
+changes! {
+    /// Take a message back: nobody sees what it said any more.
+    recall_message = "/api/v1/messages/recall", "recall", "It is gone.",
+        "403 `RECALL_TOO_LATE`, `FORBIDDEN`. 404: no such message. 410 `RECALLED`: it is gone already.";
 
-/// React to a message, or take the reaction back.
-#[utoipa::path(
-    post, path = "/api/v1/messages/react", tag = "messages", request_body = ChangeMessage,
-    params(("Idempotency-Key" = Option<String>, Header, description = "A UUID; the same as `client_message_id`.")),
-    responses(
-        (status = 201, description = "Everybody sees it.", body = SentMessage),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json",
-            description = "404: no such message. 409 `TOO_MANY`: it has as many as it may have. 410 `RECALLED`.")
-    )
-)]
-pub(crate) async fn react_to_message(
-    State(app): State<App>,
-    caller: Caller,
-    headers: HeaderMap,
-    JsonBody(change): JsonBody<ChangeMessage>,
-) -> Result<(StatusCode, Json<SentMessage>), Problem> {
-    make(&app, &caller, &headers, "react", change).await
-}
+    /// Change what one's own message says. Its versions stay readable.
+    edit_message = "/api/v1/messages/edit", "edit", "It says this now.",
+        "403 `EDIT_TOO_LATE`, `FORBIDDEN`. 404: no such message. 410 `RECALLED`: it is gone.";
 
-/// Pin a message in its conversation, or no longer. In groups the owner and admins may.
-#[utoipa::path(
-    post, path = "/api/v1/messages/pin", tag = "messages", request_body = ChangeMessage,
-    params(("Idempotency-Key" = Option<String>, Header, description = "A UUID; the same as `client_message_id`.")),
-    responses(
-        (status = 201, description = "Everybody sees it.", body = SentMessage),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json",
-            description = "403 `FORBIDDEN`. 404: no such message. 409 `TOO_MANY`: so many are pinned. 410 `RECALLED`.")
-    )
-)]
-pub(crate) async fn pin_message(
-    State(app): State<App>,
-    caller: Caller,
-    headers: HeaderMap,
-    JsonBody(change): JsonBody<ChangeMessage>,
-) -> Result<(StatusCode, Json<SentMessage>), Problem> {
-    make(&app, &caller, &headers, "pin", change).await
+    /// React to a message, or take the reaction back.
+    react_to_message = "/api/v1/messages/react", "react", "Everybody sees it.",
+        "404: no such message. 409 `TOO_MANY`: it has as many as it may have. 410 `RECALLED`.";
+
+    /// Pin a message in its conversation, or no longer. In groups the owner and admins may.
+    pin_message = "/api/v1/messages/pin", "pin", "Everybody sees it.",
+        "403 `FORBIDDEN`. 404: no such message. 409 `TOO_MANY`: so many are pinned. 410 `RECALLED`.";
 }
 
 /// The socket's codec reads the frame, so that both understand the same.
