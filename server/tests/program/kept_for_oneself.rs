@@ -4,34 +4,18 @@
 use serde_json::{Value, json};
 
 use crate::http::{User, get_as, new_user, patch_as, post_as};
-use crate::process::{Tidegate, until};
+use crate::places::{self, Places};
+use crate::process::until;
 use crate::socket::Socket;
-use crate::stand::{Cluster, until_ready};
-
-/// Where the parts of the server are.
-struct Places<'a> {
-    api: &'a Tidegate,
-    near: &'a Tidegate,
-    far: &'a Tidegate,
-}
 
 #[test]
 fn in_one_process() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Tidegate::start(folder.path());
-    devices_of_one_user_agree(&Places { api: &server, near: &server, far: &server });
+    places::in_one_process(&[], devices_of_one_user_agree);
 }
 
 #[test]
 fn in_a_cluster() {
-    let folder = tempfile::tempdir().unwrap();
-    let Some(cluster) = Cluster::prepared(folder.path()) else { return };
-    let router = cluster.start("router", "router");
-    let api = cluster.start("api", "api");
-    let near = cluster.start("gateway-1", "gateway");
-    let far = cluster.start("gateway-2", "gateway");
-    until_ready([&router, &api, &near, &far]);
-    devices_of_one_user_agree(&Places { api: &api, near: &near, far: &far });
+    places::in_a_cluster(&[], devices_of_one_user_agree);
 }
 
 fn devices_of_one_user_agree(at: &Places<'_>) {
@@ -48,7 +32,7 @@ fn devices_of_one_user_agree(at: &Places<'_>) {
             assert_eq!(socket.until("event")["seq"], json!(number.to_string()));
         }
     }
-    let path = format!("/api/v1/conversations/{}", conversation.as_str().expect("an id"));
+    let path = format!("/conversations/{}", conversation.as_str().expect("an id"));
 
     phone.send(
         &json!({"conversation_set": {"conversation": conversation, "pinned": true, "draft": "see you"}}),
@@ -56,7 +40,7 @@ fn devices_of_one_user_agree(at: &Places<'_>) {
     let set = phone.until("settings");
     assert_eq!((&set["pinned"], &set["draft"]), (&json!(true), &json!("see you")));
     assert_eq!(laptop.until("settings"), set, "the other device has the same");
-    let muted = patch_as(&at.api.url(&path), &bert.token, &json!({"muted_until": "9000000000000"}));
+    let muted = patch_as(&at.url(&path), &bert.token, &json!({"muted_until": "9000000000000"}));
     assert_eq!(muted.status, 200, "{}", muted.text);
     for socket in [&mut phone, &mut laptop] {
         assert_eq!(socket.until("settings")["muted_until"], json!("9000000000000"), "what HTTP changed, too");
@@ -82,10 +66,10 @@ fn devices_of_one_user_agree(at: &Places<'_>) {
     let page = a.until("page");
     assert_eq!(seqs(&page["entries"]), ["1", "2", "3", "4", "5"], "nobody else lost anything");
     the_badge_says(at, &bert, &json!({"unread": "0", "muted_unread": "3"}));
-    let unmuted = patch_as(&at.api.url(&path), &bert.token, &json!({"muted_until": "0"}));
+    let unmuted = patch_as(&at.url(&path), &bert.token, &json!({"muted_until": "0"}));
     assert_eq!(unmuted.status, 200, "{}", unmuted.text);
     the_badge_says(at, &bert, &json!({"unread": "3", "muted_unread": "0"}));
-    let cleared = post_as(&at.api.url(&format!("{path}/clear")), &bert.token, &json!({}));
+    let cleared = post_as(&at.url(&format!("{path}/clear")), &bert.token, &json!({}));
     assert_eq!(cleared.json()["cleared_seq"], json!("5"), "{}", cleared.text);
     the_badge_says(at, &bert, &json!({"unread": "0", "muted_unread": "0"}));
     the_badge_says(at, &anna, &json!({"unread": "0", "muted_unread": "0"}));
@@ -98,7 +82,7 @@ fn seqs(entries: &Value) -> Vec<&str> {
 /// Badges follow the log within moments.
 fn the_badge_says(at: &Places<'_>, user: &User, expected: &Value) {
     until(|| {
-        let badge = get_as(&at.api.url("/api/v1/conversations/badge"), &user.token).json();
+        let badge = get_as(&at.url("/conversations/badge"), &user.token).json();
         expected.as_object().expect("members").iter().all(|(name, value)| badge[name] == *value).then_some(())
     });
 }

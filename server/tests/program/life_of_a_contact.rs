@@ -4,22 +4,12 @@
 use serde_json::{Value, json};
 
 use crate::http::{Answer, User, delete_as, get_as, new_user, patch_as, post_as};
-use crate::process::{Tidegate, until};
+use crate::places::{self, Places};
+use crate::process::until;
 use crate::socket::Socket;
-use crate::stand::{Cluster, frame, status, until_ready};
-
-/// Where the parts of the server are.
-struct Places<'a> {
-    api: &'a Tidegate,
-    near: &'a Tidegate,
-    far: &'a Tidegate,
-}
+use crate::stand::{frame, status};
 
 impl Places<'_> {
-    fn url(&self, path: &str) -> String {
-        self.api.url(&format!("/api/v1{path}"))
-    }
-
     /// What is listed there for a user.
     fn listed(&self, path: &str, user: &User) -> Vec<Value> {
         let page = is(&get_as(&self.url(path), &user.token), 200);
@@ -40,21 +30,12 @@ struct Person {
 
 #[test]
 fn in_one_process() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Tidegate::start(folder.path());
-    life(&Places { api: &server, near: &server, far: &server });
+    places::in_one_process(&[], life);
 }
 
 #[test]
 fn in_a_cluster() {
-    let folder = tempfile::tempdir().unwrap();
-    let Some(cluster) = Cluster::prepared(folder.path()) else { return };
-    let router = cluster.start("router", "router");
-    let api = cluster.start("api", "api");
-    let near = cluster.start("gateway-1", "gateway");
-    let far = cluster.start("gateway-2", "gateway");
-    until_ready([&router, &api, &near, &far]);
-    life(&Places { api: &api, near: &near, far: &far });
+    places::in_a_cluster(&[], life);
 }
 
 fn life(at: &Places<'_>) {

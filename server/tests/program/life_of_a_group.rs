@@ -7,9 +7,9 @@ use std::thread;
 use serde_json::{Value, json};
 
 use crate::http::{Answer, User, delete_as, get_as, new_user, post_as, put_as};
-use crate::process::{Tidegate, until};
+use crate::places::{self, Places};
+use crate::process::until;
 use crate::socket::Socket;
-use crate::stand::{Cluster, until_ready};
 
 /// Sends of each of three members at once.
 const SENDS: u32 = 334;
@@ -23,36 +23,14 @@ const FAST: [(&str, &str); 6] = [
     ("TIDEGATE_GATEWAY__USER_WRITES_BURST", "5000"),
 ];
 
-/// Where the parts of the server are.
-struct Places<'a> {
-    api: &'a Tidegate,
-    near: &'a Tidegate,
-    far: &'a Tidegate,
-}
-
-impl Places<'_> {
-    fn url(&self, path: &str) -> String {
-        self.api.url(&format!("/api/v1/groups{path}"))
-    }
-}
-
 #[test]
 fn in_one_process() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Tidegate::start_with(folder.path(), &FAST);
-    life(&Places { api: &server, near: &server, far: &server });
+    places::in_one_process(&FAST, life);
 }
 
 #[test]
 fn in_a_cluster() {
-    let folder = tempfile::tempdir().unwrap();
-    let Some(cluster) = Cluster::prepared(folder.path()) else { return };
-    let router = cluster.start("router", "router");
-    let api = cluster.start("api", "api");
-    let near = cluster.start_with("gateway-1", "gateway", &FAST);
-    let far = cluster.start_with("gateway-2", "gateway", &FAST);
-    until_ready([&router, &api, &near, &far]);
-    life(&Places { api: &api, near: &near, far: &far });
+    places::in_a_cluster(&FAST, life);
 }
 
 fn life(at: &Places<'_>) {
@@ -65,14 +43,14 @@ fn life(at: &Places<'_>) {
 
     let body = json!({"group_id": "team", "name": "Team", "type": "group", "description": "us", "join": "request",
         "history": "from_joining", "member_ids": [bert.id, cora.id]});
-    is(&post_as(&at.url(""), &anna.token, &body), 201);
+    is(&post_as(&at.url("/groups"), &anna.token, &body), 201);
     for (socket, user) in [(&mut a, &anna), (&mut a2, &anna), (&mut b, &bert), (&mut c, &cora)] {
         let event = socket.until("event");
         assert_eq!(
             (&event["seq"], &event["body"]["system"]["created"]["name"]),
             (&json!("1"), &json!("Team"))
         );
-        let listed = is(&get_as(&at.url(""), &user.token), 200);
+        let listed = is(&get_as(&at.url("/groups"), &user.token), 200);
         assert_eq!(listed["groups"][0]["group_id"], json!("team"));
     }
 
@@ -85,7 +63,11 @@ fn life(at: &Places<'_>) {
     authors_learn_who_read(at, (&anna, &mut a), (&bert, &mut b));
 
     is(
-        &put_as(&at.url(&format!("/team/members/{}/role", bert.id)), &anna.token, &json!({"role": "admin"})),
+        &put_as(
+            &at.url(&format!("/groups/team/members/{}/role", bert.id)),
+            &anna.token,
+            &json!({"role": "admin"}),
+        ),
         200,
     );
     who_is_muted_learns_for_how_long(at, &bert, &cora, &mut c);
@@ -155,7 +137,7 @@ fn authors_learn_who_read(at: &Places<'_>, (anna, a): (&User, &mut Socket), (ber
 }
 
 fn who_is_muted_learns_for_how_long(at: &Places<'_>, bert: &User, cora: &User, c: &mut Socket) {
-    let mute = at.url(&format!("/team/members/{}/mute", cora.id));
+    let mute = at.url(&format!("/groups/team/members/{}/mute", cora.id));
     is(&put_as(&mute, &cora.token, &json!({"duration_ms": 1_500})), 403);
     is(&put_as(&mute, &bert.token, &json!({"duration_ms": 1_500})), 200);
     c.send(&frame(2));
@@ -168,7 +150,7 @@ fn who_is_muted_learns_for_how_long(at: &Places<'_>, bert: &User, cora: &User, c
 }
 
 fn a_stranger_changes_nothing(at: &Places<'_>, anna: &User, dora: &User) {
-    let head = || is(&get_as(&at.api.url("/api/v1/conversations/g.team/messages?limit=1"), &anna.token), 200);
+    let head = || is(&get_as(&at.url("/conversations/g.team/messages?limit=1"), &anna.token), 200);
     let before = head();
     let mut d = Socket::open(at.far, &dora.token);
     d.send(&frame(4));
@@ -177,14 +159,14 @@ fn a_stranger_changes_nothing(at: &Places<'_>, anna: &User, dora: &User) {
     d.send(&json!({"fetch": {"conversation": "g.team"}}));
     let (_, nack) = d.until_any(&["nack"]);
     assert_eq!((&nack["code"], &nack["frame"]), (&json!(1101), &json!("fetch")), "{nack}");
-    let join = post_as(&at.url("/team/members"), &dora.token, &json!({}));
+    let join = post_as(&at.url("/groups/team/members"), &dora.token, &json!({}));
     assert_eq!((join.status, &join.json()["name"]), (403, &json!("JOIN_CLOSED")), "{}", join.text);
-    is(&get_as(&at.url("/team"), &dora.token), 404);
+    is(&get_as(&at.url("/groups/team"), &dora.token), 404);
     assert_eq!(head(), before, "nothing is stored");
 }
 
 fn who_leaves_hears_no_more(at: &Places<'_>, (anna, a): (&User, &mut Socket), cora: &User, c: &mut Socket) {
-    let left = is(&delete_as(&at.url("/team/members/me"), &cora.token), 200);
+    let left = is(&delete_as(&at.url("/groups/team/members/me"), &cora.token), 200);
     while c.until("event")["seq"] != left["seq"] {}
     let ack = acknowledged(a, 5);
     c.send(&json!({"ping": {}}));
@@ -192,12 +174,13 @@ fn who_leaves_hears_no_more(at: &Places<'_>, (anna, a): (&User, &mut Socket), co
     c.send(&frame(6));
     assert_eq!(c.until_any(&["nack"]).1["code"], json!(1101));
 
-    let asked = is(&post_as(&at.url("/team/join-requests"), &cora.token, &json!({"note": "again?"})), 200);
+    let asked =
+        is(&post_as(&at.url("/groups/team/join-requests"), &cora.token, &json!({"note": "again?"})), 200);
     assert_eq!(asked["pending"], json!(true));
-    let approve = at.url(&format!("/team/join-requests/{}/approve", cora.id));
+    let approve = at.url(&format!("/groups/team/join-requests/{}/approve", cora.id));
     let joined = is(&post_as(&approve, &anna.token, &json!({})), 200);
     while c.until("event")["seq"] != joined["seq"] {}
-    let history = at.api.url("/api/v1/conversations/g.team/messages?limit=200");
+    let history = at.url("/conversations/g.team/messages?limit=200");
     let history = until(|| Some(get_as(&history, &cora.token)).filter(|answer| answer.status == 200)).json();
     let seqs: Vec<&Value> =
         history["messages"].as_array().expect("messages").iter().map(|entry| &entry["seq"]).collect();
@@ -205,7 +188,7 @@ fn who_leaves_hears_no_more(at: &Places<'_>, (anna, a): (&User, &mut Socket), co
 }
 
 fn a_full_group_is_full(at: &Places<'_>, anna: &User) {
-    let members = at.url("/team/members");
+    let members = at.url("/groups/team/members");
     let users: Vec<String> = (0..497).map(|number| format!("u{number}")).collect();
     let full = is(&post_as(&members, &anna.token, &json!({"user_ids": users})), 200);
     assert_eq!(full["members"], json!(500));
@@ -214,14 +197,14 @@ fn a_full_group_is_full(at: &Places<'_>, anna: &User) {
 }
 
 fn the_new_owner_ends_it(at: &Places<'_>, anna: &User, bert: &User, b: &mut Socket) {
-    is(&delete_as(&at.url("/team/members/me"), &anna.token), 409);
-    is(&put_as(&at.url("/team/owner"), &anna.token, &json!({"user_id": bert.id})), 200);
-    is(&delete_as(&at.url("/team"), &anna.token), 403);
-    let ended = is(&delete_as(&at.url("/team"), &bert.token), 200);
+    is(&delete_as(&at.url("/groups/team/members/me"), &anna.token), 409);
+    is(&put_as(&at.url("/groups/team/owner"), &anna.token, &json!({"user_id": bert.id})), 200);
+    is(&delete_as(&at.url("/groups/team"), &anna.token), 403);
+    let ended = is(&delete_as(&at.url("/groups/team"), &bert.token), 200);
     while b.until("event")["seq"] != ended["seq"] {}
     b.send(&frame(7));
     assert_eq!(b.until_any(&["nack"]).1["code"], json!(1204), "DISMISSED");
-    let history = is(&get_as(&at.api.url("/api/v1/conversations/g.team/messages?limit=1"), &bert.token), 200);
+    let history = is(&get_as(&at.url("/conversations/g.team/messages?limit=1"), &bert.token), 200);
     assert_eq!(history["messages"][0]["seq"], ended["seq"], "its history stays readable");
 }
 

@@ -12,6 +12,7 @@ mod life_of_a_message;
 mod live_sockets_move;
 mod moves_to_a_cluster;
 mod outages;
+mod places;
 mod process;
 mod python_backend;
 mod refuses_with_advice;

@@ -7,9 +7,10 @@ use std::time::{Duration, SystemTime};
 use serde_json::json;
 
 use crate::http::{User, delete_as, get_as, new_user, post, post_as};
+use crate::places::{Places, in_a_cluster, in_one_process};
 use crate::process::{Tidegate, until};
 use crate::socket::Socket;
-use crate::stand::{Cluster, say, until_ready};
+use crate::stand::say;
 
 /// Two connects at the same moment, so many times.
 const ROUNDS: usize = 12;
@@ -17,30 +18,6 @@ const ONE: [(&str, &str); 2] =
     [("TIDEGATE_GATEWAY__LOGIN_POLICY", "exclusive"), ("TIDEGATE_GATEWAY__SHARDS", "2")];
 /// Revocation closes sockets within this.
 const SOON: Duration = Duration::from_secs(2);
-
-/// Where the parts of the server are.
-struct Places<'a> {
-    api: &'a Tidegate,
-    near: &'a Tidegate,
-    far: &'a Tidegate,
-}
-
-fn in_one_process(settings: &[(&str, &str)], test: impl FnOnce(&Places<'_>)) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let server = Tidegate::start_with(folder.path(), settings);
-    test(&Places { api: &server, near: &server, far: &server });
-}
-
-fn in_a_cluster(settings: &[(&'static str, &'static str)], test: impl FnOnce(&Places<'_>)) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let Some(cluster) = Cluster::prepared(folder.path()) else { return };
-    let router = cluster.start("router", "router");
-    let api = cluster.start("api", "api");
-    let near = cluster.start_with("gateway-1", "gateway", settings);
-    let far = cluster.start_with("gateway-2", "gateway", settings);
-    until_ready([&router, &api, &near, &far]);
-    test(&Places { api: &api, near: &near, far: &far });
-}
 
 #[test]
 fn of_two_that_connect_at_the_same_moment_one_is_left() {
@@ -97,7 +74,7 @@ fn signed_out(at: &Places<'_>) {
     let ack = say(&mut a, 1, &bert.id, "from the phone");
     assert_eq!(b.until("event")["seq"], ack["seq"]);
 
-    let path = at.api.url("/api/v1/users/me/sessions");
+    let path = at.url("/users/me/sessions");
     let sessions = get_as(&path, &phone.token).json()["sessions"].as_array().expect("sessions").clone();
     assert_eq!(sessions.len(), 3, "of the registration, too");
     let of_laptop = sessions.iter().find(|session| session["device"] == "laptop").expect("the laptop");
@@ -106,14 +83,14 @@ fn signed_out(at: &Places<'_>) {
     assert_eq!(delete_as(&format!("{path}/{id}"), &phone.token).status, 204);
     closed_soon(b, began);
     let again = json!({"refresh_token": laptop.refresh_token});
-    assert_eq!(post(&at.api.url("/api/v1/auth/refresh"), &again).status, 401);
+    assert_eq!(post(&at.url("/auth/refresh"), &again).status, 401);
 
     // A new password ends the others, and not the one that changed it.
     let tablet = log_in(at.api, "a long secret", "tablet");
     let c = Socket::open(at.far, &tablet.token);
     let began = SystemTime::now();
     let change = json!({"old_password": "a long secret", "new_password": "another secret"});
-    assert_eq!(post_as(&at.api.url("/api/v1/users/me/password"), &phone.token, &change).status, 204);
+    assert_eq!(post_as(&at.url("/users/me/password"), &phone.token, &change).status, 204);
     closed_soon(c, began);
     a.send(&json!({"ping": {}}));
     a.until("pong");

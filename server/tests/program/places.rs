@@ -1,0 +1,36 @@
+//! Where the parts of a server are: in one process, or each in its own.
+
+use crate::process::Tidegate;
+use crate::stand::{Cluster, until_ready};
+
+/// The API, and two places where sockets are opened.
+pub struct Places<'a> {
+    pub api: &'a Tidegate,
+    pub near: &'a Tidegate,
+    pub far: &'a Tidegate,
+}
+
+impl Places<'_> {
+    pub fn url(&self, path: &str) -> String {
+        self.api.url(&format!("/api/v1{path}"))
+    }
+}
+
+/// All of it is one process.
+pub fn in_one_process(settings: &[(&str, &str)], test: impl FnOnce(&Places<'_>)) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Tidegate::start_with(folder.path(), settings);
+    test(&Places { api: &server, near: &server, far: &server });
+}
+
+/// Two gateways, which have the settings, a router and an API; skipped where the services are not.
+pub fn in_a_cluster(settings: &[(&'static str, &'static str)], test: impl FnOnce(&Places<'_>)) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(cluster) = Cluster::prepared(folder.path()) else { return };
+    let router = cluster.start("router", "router");
+    let api = cluster.start("api", "api");
+    let near = cluster.start_with("gateway-1", "gateway", settings);
+    let far = cluster.start_with("gateway-2", "gateway", settings);
+    until_ready([&router, &api, &near, &far]);
+    test(&Places { api: &api, near: &near, far: &far });
+}
