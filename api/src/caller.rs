@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use auth::Identity;
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, MatchedPath};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use proto::command::Source;
@@ -11,13 +11,14 @@ use proto::{Code, UserId};
 
 use crate::App;
 use crate::problem::Problem;
+use crate::scopes::Access;
 
 /// The address of the client. Whoever accepts connections puts it into the request's extensions; without it, no
 /// limit per address holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
 
-/// The verified caller of a request.
+/// The verified caller of a request: a user, or a service that has the scope for what it asks.
 pub(crate) struct Caller(pub(crate) Identity);
 
 /// The caller, if the request carries a token; a bad token is refused all the same.
@@ -39,9 +40,14 @@ impl Caller {
         Asker { user: self.0.user.clone(), source: Source::Client }
     }
 
+    /// Whether a service asks, whose scope allows it.
+    pub(crate) fn is_service(&self) -> bool {
+        self.0.is_service()
+    }
+
     /// Commands of the caller: as a user, or as the trusted service that it is.
     pub(crate) fn operator(&self) -> Asker {
-        let source = if self.0.is_server() { Source::ServerApi } else { Source::Client };
+        let source = if self.is_service() { Source::ServerApi } else { Source::Client };
         Asker { user: self.0.user.clone(), source }
     }
 }
@@ -51,7 +57,11 @@ impl FromRequestParts<App> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         match OptionalCaller::from_request_parts(parts, app).await? {
-            OptionalCaller(Some(identity)) => Ok(Self(identity)),
+            OptionalCaller(Some(identity)) => {
+                let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+                Access::to(&parts.method, path).check(&identity)?;
+                Ok(Self(identity))
+            }
             OptionalCaller(None) => {
                 Err(Problem::new(Code::Unauthenticated, "send `Authorization: Bearer <access token>`"))
             }

@@ -36,6 +36,7 @@ mod openapi;
 mod problem;
 mod profile;
 mod routes;
+mod scopes;
 mod tickets;
 
 pub use caller::ClientAddress;

@@ -1,16 +1,19 @@
 //! The OpenAPI document, made from the handlers, and the page that shows it.
 
+use auth::Scope;
 use axum::Router;
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::get;
 use bytes::Bytes;
-use http::HeaderValue;
 use http::header::CONTENT_TYPE;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use http::{HeaderValue, Method};
+use utoipa::openapi::PathItem;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::App;
+use crate::scopes::Access;
 
 /// What the handlers do not say themselves.
 #[derive(OpenApi)]
@@ -28,27 +31,62 @@ use crate::App;
         (name = "groups", description = "Groups and their members."),
         (name = "conversations", description = "The list, history, read marks."),
         (name = "messages", description = "Sending, for other services and simple clients."),
-        (name = "services", description = "For other services, whose tokens have the scope `server`."),
+        (name = "services", description = "For other services alone, whose tokens have scopes."),
         (name = "sockets", description = "Tickets that open a WebSocket.")
     ),
     security(("token" = [])),
-    modifiers(&Token)
+    modifiers(&Tokens)
 )]
 pub(crate) struct Document;
 
-struct Token;
+struct Tokens;
 
-impl Modify for Token {
+impl Modify for Tokens {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
         let components = openapi.components.get_or_insert_default();
         components.add_security_scheme("token", SecurityScheme::Http(scheme));
+        let scopes: Vec<String> =
+            Scope::ALL.iter().map(|scope| format!("`{scope}`: {}", scope.meaning())).collect();
+        let words = format!("A token of a service, by its scopes.\n\n{}", scopes.join("\n\n"));
+        let scheme =
+            HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").description(Some(words));
+        components.add_security_scheme("service", SecurityScheme::Http(scheme.build()));
     }
 }
 
 pub(crate) fn document() -> String {
-    let document = crate::routes::described().into_openapi();
+    let mut document = crate::routes::described().into_openapi();
+    for (path, item) in &mut document.paths.paths {
+        say_scopes(path, item);
+    }
     document.to_json().unwrap_or_else(|_| unreachable!("texts, lists and maps are JSON"))
+}
+
+/// Says at each operation what a service needs for it.
+fn say_scopes(path: &str, item: &mut PathItem) {
+    let operations = [
+        (Method::GET, &mut item.get),
+        (Method::POST, &mut item.post),
+        (Method::PUT, &mut item.put),
+        (Method::PATCH, &mut item.patch),
+        (Method::DELETE, &mut item.delete),
+    ];
+    for (method, operation) in operations {
+        let Some(operation) = operation else { continue };
+        let by_service = |scope: Scope| SecurityRequirement::new("service", [scope.name()]);
+        let (scope, ways) = match Access::to(&method, path) {
+            Access::Users => continue,
+            Access::Both(scope) => {
+                (scope, vec![SecurityRequirement::new("token", [""; 0]), by_service(scope)])
+            }
+            Access::Services(scope) => (scope, vec![by_service(scope)]),
+        };
+        operation.security = Some(ways);
+        let words = operation.description.take().unwrap_or_default();
+        operation.description =
+            Some(format!("{words}\n\nA service needs the scope `{scope}`.").trim().to_owned());
+    }
 }
 
 /// `/openapi.json`, the page at `/docs`, and the path where such pages are looked for.

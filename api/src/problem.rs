@@ -104,6 +104,19 @@ impl Problem {
         self
     }
 
+    /// As it is written.
+    pub(crate) fn body(&self) -> ProblemBody<'_> {
+        ProblemBody {
+            kind: format!("urn:tidegate:problem:{}", self.code.name()),
+            title: self.code.meaning(),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            code: self.code.number(),
+            name: self.code.name(),
+            retry_after_ms: self.retry_after_ms,
+        }
+    }
+
     /// Its code.
     pub fn code(&self) -> Code {
         self.code
@@ -132,18 +145,16 @@ impl From<StoreError> for Problem {
     }
 }
 
+/// As a part of an answer that has several.
+impl Serialize for Problem {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.body().serialize(serializer)
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = ProblemBody {
-            kind: format!("urn:tidegate:problem:{}", self.code.name()),
-            title: self.code.meaning(),
-            status: self.status.as_u16(),
-            detail: &self.detail,
-            code: self.code.number(),
-            name: self.code.name(),
-            retry_after_ms: self.retry_after_ms,
-        };
-        let mut response = (self.status, axum::Json(body)).into_response();
+        let mut response = (self.status, axum::Json(self.body())).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if self.status == StatusCode::UNAUTHORIZED {

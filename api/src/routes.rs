@@ -9,6 +9,7 @@ mod history;
 mod invitations;
 mod join_requests;
 mod login;
+mod many_messages;
 mod member_changes;
 mod members;
 mod messages;
@@ -46,7 +47,9 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(sessions::sessions, sessions::end_other_sessions))
         .routes(routes!(sessions::end_session))
         .routes(routes!(sessions::change_password))
+        .routes(routes!(service::create_user))
         .routes(routes!(service::change_account))
+        .routes(routes!(service::end_user_sessions))
         .routes(routes!(friends::apply))
         .routes(routes!(friends::list_friends))
         .routes(routes!(friends::list_requests))

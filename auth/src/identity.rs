@@ -3,8 +3,7 @@
 use proto::{LoginId, UserId};
 use thiserror::Error;
 
-/// The scope of a trusted service: it may act for users and write notices.
-pub const SERVER_SCOPE: &str = "server";
+use crate::Scope;
 
 /// Who holds a token, once it is verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,9 +29,19 @@ impl Scopes {
         Self(text.into())
     }
 
-    /// Whether one of them is `scope`.
-    pub fn contains(&self, scope: &str) -> bool {
-        self.0.split(' ').any(|one| one == scope)
+    /// The claim that gives these.
+    pub fn of(scopes: &[Scope]) -> Self {
+        Self::new(&scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(" "))
+    }
+
+    /// Whether one of its words is `word`.
+    pub fn contains(&self, word: &str) -> bool {
+        self.0.split(' ').any(|one| one == word)
+    }
+
+    /// Those of its words that mean something here.
+    pub fn known(&self) -> impl Iterator<Item = Scope> {
+        self.0.split(' ').filter_map(Scope::named)
     }
 
     /// As the claim has them.
@@ -42,9 +51,19 @@ impl Scopes {
 }
 
 impl Identity {
-    /// Whether it is a trusted service.
-    pub fn is_server(&self) -> bool {
-        self.scopes.contains(SERVER_SCOPE)
+    /// Whether it is a trusted service: it may do what its scopes say, and what users do only with [`Scope::Server`].
+    pub fn is_service(&self) -> bool {
+        self.scopes.known().next().is_some()
+    }
+
+    /// Whether it is a service that may do this.
+    pub fn may(&self, scope: Scope) -> bool {
+        self.scopes.known().any(|held| held == scope || held == Scope::Server)
+    }
+
+    /// Whether it may do what users do, as its user: users may, and services with [`Scope::Server`].
+    pub fn is_user(&self) -> bool {
+        !self.is_service() || self.may(Scope::Server)
     }
 }
 

@@ -22,15 +22,17 @@ mod jwks;
 mod link;
 pub mod passwords;
 mod refresh;
+mod scope;
 mod shared;
 mod signing_key;
 mod verifier;
 mod verifying_key;
 
-pub use identity::{Identity, SERVER_SCOPE, Scopes, TokenError};
+pub use identity::{Identity, Scopes, TokenError};
 pub use issuer::Issuer;
 pub use link::LinkToken;
 pub use refresh::RefreshToken;
+pub use scope::Scope;
 pub use shared::SharedVerifier;
 pub use signing_key::{KeyError, SECRET_BYTES_MIN, SigningKey};
 pub use verifier::{ScopeRule, Trust, Verifier};

@@ -26,7 +26,7 @@ pub struct Trust {
 /// Whether an issuer's `scope` claim counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScopeRule {
-    /// It may say `server` and thereby make trusted services.
+    /// It may have the words of [`crate::Scope`] and thereby make trusted services.
     Honoured,
     /// Identity providers fill `scope` with words of their own: none of them means anything here.
     Ignored,

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use auth::{
-    Identity, Issuer, SERVER_SCOPE, ScopeRule, Scopes, SharedVerifier, SigningKey, TokenError, Trust,
-    Verifier, VerifyingKey,
+    Identity, Issuer, Scope, ScopeRule, Scopes, SharedVerifier, SigningKey, TokenError, Trust, Verifier,
+    VerifyingKey,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -199,12 +199,12 @@ fn own_tokens_carry_user_login_and_scopes() {
     let token = issuer.issue(&user, Some(&login), &Scopes::new("read server"), NOW, 900);
     let identity = verifier.verify(&token, NOW).unwrap();
     assert_eq!((&identity.user, identity.login.as_ref(), identity.expires), (&user, Some(&login), NOW + 900));
-    assert!(identity.is_server() && identity.scopes.contains("read"));
+    assert!(identity.is_service() && identity.scopes.contains("read"));
 
     let plain = issuer.issue(&user, None, &Scopes::default(), NOW, 900);
     let identity = verifier.verify(&plain, NOW).unwrap();
     assert_eq!(identity.login, None);
-    assert!(!identity.is_server());
+    assert!(!identity.is_service());
 
     let stranger = Issuer::new(SigningKey::generate(), "tidegate", "tidegate");
     let forged = stranger.issue(&user, None, &Scopes::default(), NOW, 900);
@@ -212,14 +212,35 @@ fn own_tokens_carry_user_login_and_scopes() {
 }
 
 #[test]
+fn a_service_may_what_its_scopes_say_and_what_users_do_only_with_all() {
+    let holds = |words: &str| Identity {
+        user: UserId::parse("crm").unwrap(),
+        login: None,
+        expires: NOW,
+        scopes: Scopes::new(words),
+    };
+    let user = holds("openid users:admin serverx");
+    assert!(user.is_user() && !user.is_service() && Scope::ALL.iter().all(|scope| !user.may(*scope)));
+    let all = holds("openid server");
+    assert!(all.is_user() && all.is_service() && Scope::ALL.iter().all(|scope| all.may(*scope)));
+    for scope in Scope::ALL.into_iter().filter(|scope| *scope != Scope::Server) {
+        assert_eq!(Scope::named(scope.name()), Some(scope));
+        let one = holds(&format!("openid {scope}"));
+        let may: Vec<Scope> = Scope::ALL.into_iter().filter(|other| one.may(*other)).collect();
+        assert_eq!((may, one.is_service(), one.is_user()), (vec![scope], true, false));
+        assert_eq!(Scopes::of(&[scope, Scope::Server]).as_str(), format!("{scope} server"));
+    }
+}
+
+#[test]
 fn scopes_count_only_where_the_issuer_may_give_them() {
     let mut claims = claims();
-    claims.insert("scope", json!(["openid", SERVER_SCOPE]));
+    claims.insert("scope", json!(["openid", "server"]));
     let token = rs256(&claims);
-    assert!(!verifier().verify(&token, NOW).unwrap().is_server());
+    assert!(!verifier().verify(&token, NOW).unwrap().is_service());
     let key = VerifyingKey::rs256_pem(RSA_PUBLIC).unwrap();
     let honouring = Verifier::new(5).trusting(outside(ScopeRule::Honoured), vec![key]);
-    assert!(honouring.verify(&token, NOW).unwrap().is_server());
+    assert!(honouring.verify(&token, NOW).unwrap().is_service());
 }
 
 #[test]

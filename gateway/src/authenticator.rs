@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use auth::{Identity, SharedVerifier, TokenError};
+use auth::{Identity, Scope, SharedVerifier, TokenError};
 use thiserror::Error;
 
 /// Whose ticket it was, on its way: tickets may be known to another machine.
@@ -50,6 +50,8 @@ pub(crate) enum Refusal {
     Ticket(TicketRefusal),
     #[error("the proof is for another user than the one asked for")]
     OtherUser,
+    #[error("the token is a service's; one that opens sockets needs the scope `{}`", Scope::Server)]
+    Service,
 }
 
 impl Refusal {
@@ -57,15 +59,16 @@ impl Refusal {
     pub(crate) fn words(&self) -> String {
         match self {
             Self::Token(cause) => format!("{self}: {cause}"),
-            Self::Ticket(_) | Self::OtherUser => self.to_string(),
+            Self::Ticket(_) | Self::OtherUser | Self::Service => self.to_string(),
         }
     }
 }
 
 impl Authenticator {
-    /// Whose token it is.
+    /// Whose token it is. Sockets are for users, and for services that may do what users do.
     pub(crate) fn identify(&self, token: &str) -> Result<Identity, Refusal> {
         let now = lifecycle::wall_clock_ms() / 1_000;
-        self.verifier.verify(token, now).map_err(Refusal::Token)
+        let identity = self.verifier.verify(token, now).map_err(Refusal::Token)?;
+        if identity.is_user() { Ok(identity) } else { Err(Refusal::Service) }
     }
 }

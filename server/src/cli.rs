@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use auth::Scope;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use proto::UserId;
 
@@ -61,6 +63,7 @@ pub(crate) enum Subject {
     /// lost. Tells progress and result; exit code 1 when the server goes on as it was
     Upgrade,
     /// Prints an access token, signed with this server's key
+    #[command(after_long_help = TOKEN_EXAMPLES)]
     Token {
         /// Whose: the `sub` claim. The user needs no account
         #[arg(long, value_name = "ID")]
@@ -68,10 +71,18 @@ pub(crate) enum Subject {
         /// How long it is valid: 90s, 15m, 1h, 30d
         #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = parse_ttl)]
         ttl: Duration,
-        /// What it allows besides being its user; `server` makes a trusted service. May be given several times
-        #[arg(long, value_name = "WORD")]
-        scope: Vec<String>,
+        /// What it lets a service do; several with commas, or given several times. Without one it is a user's token; with one, it
+        /// does what its scopes say and nothing else
+        #[arg(long, value_name = "SCOPE", value_delimiter = ',', value_parser = scopes())]
+        scope: Vec<Scope>,
     },
+}
+
+/// Each scope, with what it means.
+fn scopes() -> impl TypedValueParser<Value = Scope> {
+    let values = Scope::ALL.map(|scope| PossibleValue::new(scope.name()).help(scope.meaning()));
+    PossibleValuesParser::new(values)
+        .map(|word| Scope::named(&word).unwrap_or_else(|| unreachable!("only names of scopes pass")))
 }
 
 fn parse_ttl(text: &str) -> Result<Duration, String> {
@@ -80,6 +91,16 @@ fn parse_ttl(text: &str) -> Result<Duration, String> {
         _ => Err("write a duration of at least a second, such as 15m or 1h".into()),
     }
 }
+
+const TOKEN_EXAMPLES: &str = "\
+Examples:
+  tidegate token --user alice                       a user's token, valid for an hour; no account needed
+  tidegate token --user crm --scope messages:send --ttl 30d
+                                                    a service that sends in the name of any user, as `crm` if it names nobody
+  tidegate token --user admin --scope users:write,sessions:end,groups:manage --ttl 12h
+
+A token cannot be taken back before its time is over, so give it no more scopes and no more time than the service needs, and \
+replace it before it ends. docs/SERVICES.md says which call needs which scope.";
 
 const LONG_ABOUT: &str = "\
 A chat server: sockets, groups, history, accounts, in one program.

@@ -1,8 +1,8 @@
-//! `tidegate token`: an access token without asking the server, for trying things and for other services.
+//! `tidegate token`: an access token without asking the server, for trying things and for other services, whose scopes it names.
 
 use std::time::Duration;
 
-use auth::{Issuer, Scopes};
+use auth::{Issuer, Scope, Scopes};
 use proto::UserId;
 
 use crate::config::Config;
@@ -13,10 +13,10 @@ pub(crate) fn issue(
     config: &Config,
     user: &UserId,
     ttl: Duration,
-    scopes: &[String],
+    scopes: &[Scope],
 ) -> anyhow::Result<String> {
     let key = keys::for_signing(config)?;
     let issuer = Issuer::new(key, &config.auth.issuer, &config.auth.audience);
     let now = lifecycle::wall_clock_ms() / 1_000;
-    Ok(issuer.issue(user, None, &Scopes::new(&scopes.join(" ")), now, ttl.as_secs()))
+    Ok(issuer.issue(user, None, &Scopes::of(scopes), now, ttl.as_secs()))
 }

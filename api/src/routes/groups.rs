@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use auth::SERVER_SCOPE;
+use auth::Scope;
 use axum::Json;
 use axum::extract::State;
 use base64::Engine as _;
@@ -23,6 +23,7 @@ use crate::extract::{JsonBody, PathOf, QueryOf};
 use crate::group_shape::{EditGroup, Group, Settings};
 use crate::numbers::IdText;
 use crate::problem::{Problem, ProblemBody};
+use crate::scopes::missing;
 use crate::{App, Shared};
 
 /// Groups that are read from the store at the same time.
@@ -74,6 +75,8 @@ pub(crate) struct ListGroups {
     /// 1 to 1000; all of them, up to 1000, if absent.
     #[param(example = 100)]
     limit: Option<usize>,
+    /// Whose, where a service asks; the caller's if absent.
+    user_id: Option<String>,
 }
 
 /// A group that was made.
@@ -157,7 +160,12 @@ pub(crate) async fn list_groups(
     let after = query.after.as_deref().map(GroupId::parse).transpose();
     let after = after.map_err(|error| Problem::field("after", error))?;
     let limit = query.limit.unwrap_or(GROUPS_MAX).clamp(1, GROUPS_MAX);
-    let mut ids = app.store.groups_of(&caller.0.user).await?;
+    let user =
+        query.user_id.as_deref().map_or_else(|| Ok(caller.0.user.clone()), |id| user_id("user_id", id))?;
+    if user != caller.0.user && !caller.is_service() {
+        return Err(missing(Scope::GroupsManage));
+    }
+    let mut ids = app.store.groups_of(&user).await?;
     ids.retain(|id| after.as_ref().is_none_or(|after| id.as_str() > after.as_str()));
     let more = ids.len() > limit;
     ids.truncate(limit);
@@ -264,7 +272,7 @@ fn owner(caller: &Caller, named: Option<&IdText>) -> Result<Asker, Problem> {
     if user == asker.user || asker.source == Source::ServerApi {
         return Ok(Asker { user, ..asker });
     }
-    Err(Problem::new(Code::Forbidden, format!("this needs a token with the scope `{SERVER_SCOPE}`")))
+    Err(missing(Scope::GroupsManage))
 }
 
 /// Ids of users; a wrong one is named by its place.
@@ -312,7 +320,7 @@ impl Shared {
 
     /// A group, if the caller is a member or a service.
     pub(super) async fn group_seen_by(&self, caller: &Caller, group: &GroupId) -> Result<GroupInfo, Problem> {
-        let is_seen = caller.0.is_server() || self.store.member(group, &caller.0.user).await?.is_some();
+        let is_seen = caller.is_service() || self.store.member(group, &caller.0.user).await?.is_some();
         let info = if is_seen { self.store.group(group).await? } else { None };
         info.ok_or_else(|| Problem::new(Code::NotFound, "there is no such group that you are a member of"))
     }
@@ -325,7 +333,7 @@ impl Shared {
     ) -> Result<GroupInfo, Problem> {
         let info = self.group_seen_by(caller, group).await?;
         let member = self.store.member(group, &caller.0.user).await?;
-        if caller.0.is_server() || member.is_some_and(|member| member.role > Role::Member) {
+        if caller.is_service() || member.is_some_and(|member| member.role > Role::Member) {
             return Ok(info);
         }
         Err(Problem::new(Code::Forbidden, "only the owner and admins may see this"))

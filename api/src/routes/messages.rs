@@ -1,8 +1,9 @@
 //! Sending over HTTP: for other services, and for clients too simple for a socket.
 
-use auth::SERVER_SCOPE;
+use auth::Scope;
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use proto::client_frame::{AckMode, Send};
 use proto::command::Source;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::many_messages::{self, SentToMany};
 use crate::App;
 use crate::answers::MessageBody;
 use crate::caller::{Asker, Caller};
@@ -22,6 +24,7 @@ use crate::edge::IDEMPOTENCY_KEY;
 use crate::extract::JsonBody;
 use crate::numbers::{IdText, Wide};
 use crate::problem::{Problem, ProblemBody};
+use crate::scopes::missing;
 
 /// How old a key of the client's own may be to be known still, unless the client says how old it is.
 pub(super) const KEY_KNOWN_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -35,6 +38,10 @@ pub(crate) struct SendMessage {
     #[serde(alias = "toUser")]
     #[schema(value_type = Option<String>, example = "bob")]
     to_user: Option<IdText>,
+    /// … or several, at most 100, each of whom gets a message of their own; only a service may say so.
+    #[serde(alias = "toUsers")]
+    #[schema(value_type = Option<Vec<String>>)]
+    to_users: Option<Vec<IdText>>,
     /// What it says.
     #[schema(value_type = MessageBody)]
     body: Value,
@@ -74,12 +81,14 @@ pub(crate) struct SentMessage {
     client_message_id: String,
 }
 
-/// Send a message. Answered once it is durable.
+/// Send a message. Answered once it is durable. A service sends in any user's name, or in that of its token; to groups without
+/// being a member; and notices.
 #[utoipa::path(
     post, path = "/api/v1/messages", tag = "messages", request_body = SendMessage,
     params(("Idempotency-Key" = Option<String>, Header, description = "A UUID; the same as `client_message_id`.")),
     responses(
         (status = 201, description = "It is durable, and on its way.", body = SentMessage),
+        (status = 207, description = "What came of each of `to_users`.", body = SentToMany),
         (status = "default", body = ProblemBody, content_type = "application/problem+json",
             description = "403 `FORBIDDEN`: not a member, or not a trusted service. 503: send it again, same key.")
     )
@@ -88,20 +97,40 @@ pub(crate) async fn send_message(
     State(app): State<App>,
     caller: Caller,
     headers: HeaderMap,
-    JsonBody(message): JsonBody<SendMessage>,
-) -> Result<(StatusCode, Json<SentMessage>), Problem> {
+    JsonBody(mut message): JsonBody<SendMessage>,
+) -> Result<Response, Problem> {
     let asker = asker(&caller, message.sender.as_ref())?;
-    let mut send = match notice(&message.body) {
-        Some(text) if asker.source == Source::ServerApi => notice_send(&message, text?)?,
-        Some(_) => return Err(only_services()),
-        None => parsed(&message, &message.body)?,
+    let Some(users) = message.to_users.take() else {
+        let send = read(&asker, &message, &headers)?;
+        return store(&app, &asker, send).await.map(IntoResponse::into_response);
     };
-    if let Some(key) = key(message.client_message_id.as_deref(), &headers)? {
+    if !caller.is_service() {
+        return Err(missing(Scope::MessagesSend));
+    }
+    let recipients = {
+        let conversation = message.conversation.as_ref().map(|_| "conversation");
+        let user = message.to_user.as_ref().map(|_| "to_user");
+        many_messages::recipients(&users, [conversation, user])?
+    };
+    message.to_user = recipients.first().map(|user| IdText(user.to_string()));
+    let send = read(&asker, &message, &headers)?;
+    let sent = many_messages::send_to_each(&app, &asker, send, recipients).await;
+    Ok((StatusCode::MULTI_STATUS, Json(sent)).into_response())
+}
+
+/// What is to be sent, with its idempotency key.
+fn read(asker: &Asker, message: &SendMessage, headers: &HeaderMap) -> Result<Send, Problem> {
+    let mut send = match notice(&message.body) {
+        Some(text) if asker.source == Source::ServerApi => notice_send(message, text?)?,
+        Some(_) => return Err(missing(Scope::MessagesSend)),
+        None => parsed(message, &message.body)?,
+    };
+    if let Some(key) = key(message.client_message_id.as_deref(), headers)? {
         send.client_message_id = key;
         send.attempt = message.attempt.unwrap_or(1);
         send.age_ms = message.age_ms.map_or(if send.attempt == 0 { 0 } else { KEY_KNOWN_MS }, |age| age.0);
     }
-    store(&app, &asker, send).await
+    Ok(send)
 }
 
 /// Has it appended, and waits until it is durable.
@@ -125,14 +154,10 @@ pub(super) fn asker(caller: &Caller, sender: Option<&IdText>) -> Result<Asker, P
     let user = sender.map(|id| UserId::parse(&id.0)).transpose();
     let user = user.map_err(|error| Problem::field("sender", error))?;
     let user = user.unwrap_or_else(|| caller.0.user.clone());
-    if caller.0.is_server() {
+    if caller.is_service() {
         return Ok(Asker { user, source: Source::ServerApi });
     }
-    if user == caller.0.user { Ok(caller.asker()) } else { Err(only_services()) }
-}
-
-pub(super) fn only_services() -> Problem {
-    Problem::new(Code::Forbidden, format!("this needs a token with the scope `{SERVER_SCOPE}`"))
+    if user == caller.0.user { Ok(caller.asker()) } else { Err(missing(Scope::MessagesSend)) }
 }
 
 /// The idempotency key: of the body, or the header's.

@@ -124,7 +124,7 @@ impl Shared {
     /// Presence as the caller may see it: who blocks the caller, or lets others see nothing, was never there.
     async fn presence_seen_by(&self, caller: &Caller, users: &[UserId]) -> Result<Vec<Presence>, Problem> {
         let found = self.ephemeral.presence(users).await;
-        if caller.0.is_server() {
+        if caller.is_service() {
             return Ok(found);
         }
         let relations = self.store.relations_with(&caller.0.user, users).await?;

@@ -39,6 +39,17 @@ pub(crate) struct Register {
     device: Option<String>,
 }
 
+/// An account to be made, as it was asked for.
+pub(super) struct NewAccount {
+    /// Under this id; one is made up if absent.
+    pub(super) user: Option<UserId>,
+    pub(super) username: String,
+    /// Nobody can log in with a password if absent.
+    pub(super) password: Option<String>,
+    pub(super) nickname: Option<String>,
+    pub(super) email: Option<String>,
+}
+
 /// Make an account and log in.
 #[utoipa::path(
     post, path = "/api/v1/auth/register", tag = "accounts", request_body = Register, security(()),
@@ -56,33 +67,10 @@ pub(crate) async fn register(
     if app.config.registration == Registration::Closed {
         return Err(Problem::new(Code::Forbidden, "accounts are not made here"));
     }
-    let username = profile::username(&body.username)?;
-    let nickname = match body.nickname.as_deref().filter(|text| !text.is_empty()) {
-        Some(text) => profile::nickname(text)?,
-        None => body.username.clone(),
-    };
-    let email = body.email.as_deref().filter(|text| !text.is_empty()).map(profile::email).transpose()?;
-    check_password("password", &body.password, app.config.password_chars_min)?;
-    if app.store.account_by_username(&username).await?.is_some() {
-        return Err(taken());
-    }
-    let password = body.password;
-    let password_hash = app.hashes.run(move || passwords::hash(&password)).await?.map_err(|error| {
-        tracing::error!(%error, "hashing a password failed");
-        Problem::new(Code::Internal, "the password could not be hashed")
-    })?;
-    let account = Account {
-        user: fresh_user_id(),
-        username,
-        nickname,
-        email,
-        password_hash,
-        status: AccountStatus::Active,
-        created: now(),
-        details: store::AccountDetails::default(),
-    };
-    let user = app.create(account).await?;
-    let tokens = app.begin_login(&user, body.device.as_deref(), address).await?;
+    let Register { username, password, nickname, email, device } = body;
+    let new = NewAccount { user: None, username, password: Some(password), nickname, email };
+    let account = Box::pin(app.make_account(new)).await?;
+    let tokens = app.begin_login(&account.user, device.as_deref(), address).await?;
     Ok((StatusCode::CREATED, Json(tokens)))
 }
 
@@ -101,13 +89,50 @@ pub(super) fn check_password(field: &str, password: &str, chars_min: usize) -> R
 }
 
 impl Shared {
-    /// Stores an account, if need be under another user id.
-    async fn create(&self, mut account: Account) -> Result<UserId, Problem> {
+    /// Makes an account of what was asked for.
+    pub(super) async fn make_account(&self, new: NewAccount) -> Result<Account, Problem> {
+        let username = profile::username(&new.username)?;
+        let nickname = match new.nickname.as_deref().filter(|text| !text.is_empty()) {
+            Some(text) => profile::nickname(text)?,
+            None => new.username,
+        };
+        let email = new.email.as_deref().filter(|text| !text.is_empty()).map(profile::email).transpose()?;
+        if let Some(password) = &new.password {
+            check_password("password", password, self.config.password_chars_min)?;
+        }
+        if self.store.account_by_username(&username).await?.is_some() {
+            return Err(taken());
+        }
+        // Of a word that nobody knows: a login without a password is refused after the same work as any other.
+        let password = new.password.unwrap_or_else(|| format!("{:032x}", rand::random::<u128>()));
+        let hashed = self.hashes.run(move || passwords::hash(&password)).await?;
+        let password_hash = hashed.map_err(|error| {
+            tracing::error!(%error, "hashing a password failed");
+            Problem::new(Code::Internal, "the password could not be hashed")
+        })?;
+        let account = Account {
+            user: new.user.clone().unwrap_or_else(fresh_user_id),
+            username,
+            nickname,
+            email,
+            password_hash,
+            status: AccountStatus::Active,
+            created: now(),
+            details: store::AccountDetails::default(),
+        };
+        self.create(account, new.user.as_ref()).await
+    }
+
+    /// Stores an account, if need be under another user id, unless that was chosen.
+    async fn create(&self, mut account: Account, chosen: Option<&UserId>) -> Result<Account, Problem> {
         for _ in 0..ID_TRIES {
             match self.store.create_account(account.clone()).await? {
-                Creation::Created => return Ok(account.user),
+                Creation::Created => return Ok(account),
                 Creation::NameTaken if self.store.account_by_username(&account.username).await?.is_some() => {
                     return Err(taken());
+                }
+                Creation::NameTaken if chosen.is_some() => {
+                    return Err(Problem::new(Code::Conflict, "user_id: taken"));
                 }
                 Creation::NameTaken => account.user = fresh_user_id(),
             }

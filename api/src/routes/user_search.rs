@@ -55,7 +55,7 @@ pub(crate) async fn search_users(
     if prefix.chars().count() < SEARCH_CHARS_MIN {
         return Err(too_short());
     }
-    if !caller.0.is_server() {
+    if !caller.is_service() {
         app.backoff.admit_search(&caller.0.user).await?;
     }
     let limit = query.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX);

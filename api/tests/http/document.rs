@@ -29,7 +29,7 @@ async fn document_is_served_and_is_openapi_3_1() {
 }
 
 /// What the contract of this crate names.
-const PROMISED: [&str; 70] = [
+const PROMISED: [&str; 72] = [
     "POST /api/v1/auth/register",
     "POST /api/v1/auth/login",
     "POST /api/v1/auth/refresh",
@@ -45,7 +45,9 @@ const PROMISED: [&str; 70] = [
     "DELETE /api/v1/users/me/sessions",
     "DELETE /api/v1/users/me/sessions/{session_id}",
     "POST /api/v1/users/me/password",
+    "POST /api/v1/server/users",
     "PATCH /api/v1/server/users/{user_id}",
+    "DELETE /api/v1/server/users/{user_id}/sessions",
     "POST /api/v1/friends/apply",
     "GET /api/v1/friends",
     "GET /api/v1/friends/requests",

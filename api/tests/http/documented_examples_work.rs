@@ -162,6 +162,24 @@ async fn what_one_keeps_for_oneself(reader: &mut Reader<'_>, token: &str) {
     reader.try_it("badge", token, &[]).await;
 }
 
+async fn two_become_contacts(reader: &mut Reader<'_>) {
+    let bob = reader.server.token("bob", "");
+    reader.try_it("apply", &bob, &[("user_id", "alice")]).await;
+    let alices = reader.server.token("alice", "");
+    reader.try_it("reject", &alices, &[]).await;
+    reader.try_it("apply", &bob, &[("user_id", "alice")]).await;
+    let asked = reader.try_it("list_requests", &alices, &[("cursor", "a")]).await;
+    assert_eq!(asked["contacts"][0]["incoming"]["note"], Value::from("we met at the lake"));
+    reader.try_it("accept", &alices, &[]).await;
+    reader.try_it("change_friend", &alices, &[]).await;
+    let friends = reader.try_it("list_friends", &alices, &[("cursor", "a")]).await;
+    assert_eq!(friends["contacts"][0]["remark"], Value::from("Bobby"));
+    reader.try_it("remove_friend", &alices, &[]).await;
+    reader.try_it("block", &alices, &[]).await;
+    reader.try_it("list_blocks", &alices, &[("cursor", "a")]).await;
+    reader.try_it("unblock", &alices, &[]).await;
+}
+
 #[tokio::test]
 async fn documented_examples_work_in_the_order_of_a_first_visit() {
     let server = Server::start().await;
@@ -190,23 +208,11 @@ async fn documented_examples_work_in_the_order_of_a_first_visit() {
     reader.try_it("end_other_sessions", &laptop.access, &[]).await;
     let service = server.token("billing", "server");
     reader.try_it("change_account", &service, &[("user_id", &alice.id), ("status", "active")]).await;
+    let dora = reader.try_it("create_user", &service, &[]).await;
+    assert_eq!(dora["user_id"], Value::from("user-4711"));
+    reader.try_it("end_user_sessions", &service, &[("user_id", "user-4711")]).await;
 
-    let bob = server.token("bob", "");
-    reader.try_it("apply", &bob, &[("user_id", "alice")]).await;
-    let alices = server.token("alice", "");
-    reader.try_it("reject", &alices, &[]).await;
-    reader.try_it("apply", &bob, &[("user_id", "alice")]).await;
-    let asked = reader.try_it("list_requests", &alices, &[("cursor", "a")]).await;
-    assert_eq!(asked["contacts"][0]["incoming"]["note"], Value::from("we met at the lake"));
-    reader.try_it("accept", &alices, &[]).await;
-    reader.try_it("change_friend", &alices, &[]).await;
-    let friends = reader.try_it("list_friends", &alices, &[("cursor", "a")]).await;
-    assert_eq!(friends["contacts"][0]["remark"], Value::from("Bobby"));
-    reader.try_it("remove_friend", &alices, &[]).await;
-    reader.try_it("block", &alices, &[]).await;
-    reader.try_it("list_blocks", &alices, &[("cursor", "a")]).await;
-    reader.try_it("unblock", &alices, &[]).await;
-
+    two_become_contacts(&mut reader).await;
     reader.try_it("user_presence", &laptop.access, &[("user_id", &alice.id)]).await;
     reader.try_it("presence", &laptop.access, &[]).await;
 

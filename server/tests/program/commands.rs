@@ -70,6 +70,21 @@ fn a_token_that_makes_no_sense_is_refused() {
 }
 
 #[test]
+fn scopes_are_taught_and_wrong_ones_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, help, _) = run(folder.path(), &["token", "--help"]);
+    assert_eq!(code, Some(0));
+    for taught in
+        ["messages:send", "in the name of any user", "--scope users:write,sessions:end", "docs/SERVICES.md"]
+    {
+        assert!(help.contains(taught), "{taught} in {help}");
+    }
+    let (code, _, refusal) = run(folder.path(), &["token", "--user", "crm", "--scope", "messages:sent"]);
+    assert_eq!(code, Some(2));
+    assert!(refusal.contains("messages:send") && refusal.contains("presence:read"), "{refusal}");
+}
+
+#[test]
 fn help_teaches_and_lists_the_exit_codes() {
     let folder = tempfile::tempdir().unwrap();
     let (code, help, _) = run(folder.path(), &["--help"]);

@@ -18,6 +18,7 @@ mod python_backend;
 mod refuses_with_advice;
 mod secrets_stay_out_of_logs;
 mod services;
+mod services_act;
 mod socket;
 mod stand;
 mod starts_without_arguments;

@@ -94,7 +94,16 @@ impl Tidegate {
 
     /// A token of a user who needs no account.
     pub fn token_of(&self, user: &str) -> String {
-        let output = command(&self.folder).args(["token", "--user", user]).output().expect("it runs");
+        self.token_by(&["token", "--user", user])
+    }
+
+    /// A token of a service with these scopes, commas between them.
+    pub fn token_with(&self, service: &str, scopes: &str) -> String {
+        self.token_by(&["token", "--user", service, "--scope", scopes])
+    }
+
+    fn token_by(&self, arguments: &[&str]) -> String {
+        let output = command(&self.folder).args(arguments).output().expect("it runs");
         String::from_utf8(output.stdout).expect("text").trim().to_owned()
     }
 

@@ -49,11 +49,11 @@ impl Services {
         ]
     }
 
-    /// Runs `tidegate <word>` and gives what it said.
-    pub fn run(&self, folder: &Path, word: &str) -> String {
-        let output = command(folder).envs(self.settings("api")).arg(word).output().expect("it runs");
+    /// Runs `tidegate <words>` and gives what it said.
+    pub fn run(&self, folder: &Path, words: &[&str]) -> String {
+        let output = command(folder).envs(self.settings("api")).args(words).output().expect("it runs");
         let said = String::from_utf8(output.stdout).expect("text");
-        assert!(output.status.success(), "{word}: {said}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{words:?}: {said}{}", String::from_utf8_lossy(&output.stderr));
         said
     }
 }

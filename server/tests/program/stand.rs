@@ -22,12 +22,12 @@ impl Cluster {
     /// With key and tables. `None`, with a word why, where the services are not.
     pub fn prepared(folder: &Path) -> Option<Self> {
         let services = Services::find(folder)?;
-        let key = services.run(folder, "key");
+        let key = services.run(folder, &["key"]);
         assert!(key.contains("generated just now"), "{key}");
-        assert!(services.run(folder, "key").contains("was there already"));
-        let made = services.run(folder, "migrate");
+        assert!(services.run(folder, &["key"]).contains("was there already"));
+        let made = services.run(folder, &["migrate"]);
         assert!(made.contains("is there now"), "{made}");
-        let again = services.run(folder, "migrate");
+        let again = services.run(folder, &["migrate"]);
         assert!(again.contains("was there already"), "{again}");
         Some(Self { services, folder: folder.to_owned() })
     }
@@ -42,6 +42,11 @@ impl Cluster {
             redis: front(Kind::Redis, redis),
         };
         Some((cluster, fronts))
+    }
+
+    /// What `tidegate <words>` says with the settings of an API process.
+    pub fn run(&self, words: &[&str]) -> String {
+        self.services.run(&self.folder, words).trim().to_owned()
     }
 
     pub fn start(&self, name: &str, role: &str) -> Tidegate {
