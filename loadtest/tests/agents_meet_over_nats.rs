@@ -120,7 +120,11 @@ async fn an_agent_that_falls_silent_ends_the_run_and_its_name_is_told() {
     let long = ["--seconds", "60s", "--lateness-max", "20s"];
     let soon = ["--silence-max", "5s"];
     let arguments = [&BUSY[..], &soon, &GROUP, &long].concat();
-    let ((output, _), ()) = tokio::join!(agents.coordinate(&peer, &arguments), silencing);
+    let mut run = std::pin::pin!(agents.coordinate(&peer, &arguments));
+    let (output, _) = tokio::select! {
+        ended_early = &mut run => ended_early,
+        () = silencing => run.await,
+    };
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     let told = format!("process {id}) has said nothing for 5 s");
     assert!(text(&output).contains(&told), "{}", text(&output));

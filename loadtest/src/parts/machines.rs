@@ -102,6 +102,28 @@ impl Gathering {
     }
 }
 
+/// The agents of a run: the first that answered.
+#[derive(Debug)]
+struct Roll {
+    agents: Vec<u64>,
+    wanted: usize,
+}
+
+impl Roll {
+    /// Which part said that; `None` for what nobody needs to hear.
+    fn who(&mut self, from: u64, kind: u8) -> Option<usize> {
+        match (self.agents.iter().position(|agent| *agent == from), kind) {
+            (None, HERE) if self.agents.len() < self.wanted => {
+                self.agents.push(from);
+                Some(self.agents.len() - 1)
+            }
+            // It answers every call until it has work; once is enough.
+            (Some(_), HERE) | (None, _) => None,
+            (known, _) => known,
+        }
+    }
+}
+
 /// An agent and the way to it.
 #[derive(Debug)]
 struct Machine {
@@ -141,21 +163,16 @@ impl Team {
         let lead: u64 = rand::random();
         publisher.subscribe(&format!("loadtest.{}.lead.{lead:016x}", settings.team), 1)?;
         let (sender, calls) = sync_channel(HEARD_MAX);
-        let agents = Arc::new(Mutex::new(Vec::<u64>::new()));
-        let (wanted, chosen) = (usize::from(settings.agents), agents.clone());
+        let wanted = usize::from(settings.agents);
+        let roll = Arc::new(Mutex::new(Roll { agents: Vec::new(), wanted }));
+        let own = roll.clone();
         let read = move || {
             let mut gathering = Gathering::default();
             while let Ok(Some(message)) = reader.read() {
                 let at = machine();
                 let Some((from, kind, message)) = gathering.take(&message.payload) else { continue };
-                let mut chosen = chosen.lock().unwrap_or_else(PoisonError::into_inner);
-                let mut known = chosen.iter().position(|agent| *agent == from);
-                if known.is_none() && kind == HERE && chosen.len() < wanted {
-                    known = Some(chosen.len());
-                    chosen.push(from);
-                }
-                drop(chosen);
-                let Some(who) = known else { continue };
+                let who = own.lock().unwrap_or_else(PoisonError::into_inner).who(from, kind);
+                let Some(who) = who else { continue };
                 if sender.send(Heard::Said { who, at, message }).is_err() {
                     return;
                 }
@@ -165,7 +182,7 @@ impl Team {
         };
         Tasks::default().thread("agents", read).context("a thread")?;
         let hosts = call(settings, &publisher, lead, (&calls, clock))?;
-        let agents = agents.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let agents = roll.lock().unwrap_or_else(PoisonError::into_inner).agents.clone();
         let machine = |(number, (agent, host)): (usize, (u64, String))| {
             let subject = format!("loadtest.{}.part.{agent:016x}", settings.team);
             let pieces = Pieces { publisher: publisher.clone(), subject, from: lead };
@@ -335,6 +352,14 @@ fn host() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_agents_that_answer_are_heard_and_their_answer_once() {
+        let mut roll = Roll { agents: Vec::new(), wanted: 2 };
+        assert_eq!((roll.who(7, LAST), roll.who(7, HERE), roll.who(7, HERE)), (None, Some(0), None));
+        assert_eq!((roll.who(8, HERE), roll.who(7, HERE), roll.who(9, HERE)), (Some(1), None, None));
+        assert_eq!((roll.who(7, MORE), roll.who(8, LAST), roll.who(9, LAST)), (Some(0), Some(1), None));
+    }
 
     #[test]
     fn pieces_of_several_become_their_messages() {
