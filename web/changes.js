@@ -14,6 +14,13 @@ export function changeOf({ body }) {
 /** Whether an entry is a message: neither a change of one nor of the group. */
 export const isMessage = (entry) => !entry.body.system && !changeOf(entry);
 
+/** When a message expires, Unix milliseconds; nothing of one that does not. An own one that was just sent knows only for how long. */
+export const endOf = ({ body, time }) =>
+  body.expiry && (Number(body.expiry.time ?? 0) || time + Number(body.expiry.after_seconds ?? 0) * 1000);
+
+/** Whether a message has expired: as the server says, or by the clock here. */
+export const isExpired = (entry, now = Date.now()) => Boolean(entry.body.expiry?.expired) || endOf(entry) <= now;
+
 /** What became of a message that nothing changed. */
 export const unchanged = () => ({ changedSeq: 0, recalled: null, isEdited: false, reactions: [], pinned: null });
 

@@ -5,7 +5,7 @@
 // views ─► open, say, read … ─► frames ─► socket
 // ```
 
-import { changeOf } from "./changes.js";
+import { changeOf, endOf } from "./changes.js";
 import { Conversation, TYPING_SHOWN_MS } from "./conversation.js";
 import { newMessageId } from "./ids.js";
 import { readEntry, readPage } from "./log.js";
@@ -24,6 +24,7 @@ const NAMES_DELAY_MAX_MS = 30_000;
 const TYPING_EVERY_MS = 3_000;
 const OPEN_MAX = 200;
 const KEPT_ENTRIES = 200;
+const END_PLANNED_MS = 86_400_000;
 
 export class Chat {
   /** By id; conversations without an id yet are in `#drafts`, by peer. */
@@ -243,7 +244,9 @@ export class Chat {
     if (!conversation) return;
     this.#fetched(conversation);
     const before = conversation.log.last;
-    conversation.takePage(readPage(content, this.me), this.me);
+    const page = readPage(content, this.me);
+    conversation.takePage(page, this.me);
+    for (const entry of page.entries) this.#planEnd(entry);
     // A page that brought nothing is not asked for again at once; the next `head` does.
     if (conversation.log.last > before) this.#fillHole(conversation);
     this.#changed();
@@ -323,8 +326,15 @@ export class Chat {
     }
     if (conversation !== this.current) conversation.log.trim(KEPT_ENTRIES);
     else if (["pin", "recall", "edit"].includes(changeOf(entry)?.kind)) this.#lookUps.pins(conversation);
+    this.#planEnd(entry);
     this.#planDelivered();
     this.#changed();
+  }
+
+  /** Shows a message as expired when it is; one that has long to go is shown so whenever something else happens. */
+  #planEnd(entry) {
+    const rest = endOf(entry) - Date.now();
+    if (rest > 0 && rest <= END_PLANNED_MS) setTimeout(this.#changed, rest + 50);
   }
 
   /** Fetches what lies between what is held and the head. */

@@ -1,6 +1,6 @@
 // Times, initials and entries as people read them.
 
-import { changeOf } from "./changes.js";
+import { changeOf, isExpired } from "./changes.js";
 import { notice } from "./notices.js";
 
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
@@ -35,6 +35,7 @@ export function hue(id) {
 export function words(entry, name) {
   const { body, sender, state } = entry;
   if (state?.recalled) return recalledWords(entry, name);
+  if (isExpired(entry)) return `A message of ${name(sender)} has expired`;
   if (body.system) return notice(body.system, sender, name);
   const change = changeOf(entry);
   return change ? `${name(sender)} ${CHANGES[change.kind](change)}` : said(body, name);

@@ -33,6 +33,8 @@ const NOTICES = {
   uninvited: (_, __, users) => `${users} is no longer invited`,
   link_made: (who) => `${who} made a link to join`,
   link_ended: (who) => `${who} ended a link to join`,
+  retention_set: (who, { seconds }) => Number(seconds ?? 0)
+    ? `${who} lets messages stay for ${span(Number(seconds))}` : `${who} lets messages stay as long as the server keeps them`,
   notice: (_, { text }) => text ?? "",
 };
 
@@ -56,3 +58,11 @@ function edits({ name, announcement, description, avatar, attributes, join, hist
 
 const isOver = (until) => !Number(until ?? 0);
 const end = (until) => Number(until) > FOREVER_MS ? "" : ` until ${UNTIL.format(Number(until))}`;
+
+const SPANS = [[86_400, "day"], [3_600, "hour"], [60, "minute"], [1, "second"]];
+
+/** So many seconds in the largest unit that fits them. */
+function span(seconds) {
+  const [of, unit] = SPANS.find(([of]) => seconds % of === 0);
+  return `${seconds / of} ${unit}${seconds === of ? "" : "s"}`;
+}

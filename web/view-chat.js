@@ -1,6 +1,6 @@
 // The open conversation: its messages with their ticks, between its head and the composer.
 
-import { changeOf, unchanged } from "./changes.js";
+import { changeOf, isExpired, unchanged } from "./changes.js";
 import { byId, element, reconcile, setText } from "./dom.js";
 import { day, hue, initials, isSameDay, words } from "./format.js";
 import { Composer } from "./view-composer.js";
@@ -117,7 +117,7 @@ export class ChatView {
 
   #entryItem(conversation, entry, before) {
     const { seq, sender, time, body, state } = entry;
-    if (body.system || state.recalled) {
+    if (body.system || state.recalled || isExpired(entry)) {
       const text = words(entry, (user) => this.#names.of(user));
       return { key: `seq ${seq}`, version: text, seq: String(seq), line: text };
     }

@@ -1,6 +1,6 @@
 // The list of conversations.
 
-import { isMessage } from "./changes.js";
+import { isExpired, isMessage } from "./changes.js";
 import { byId, element, reconcile } from "./dom.js";
 import { hue, initials, shortTime, words } from "./format.js";
 
@@ -53,7 +53,7 @@ export class List {
     const waiting = outbox.messages.findLast(({ text }) => text !== "");
     if (waiting) return waiting.text;
     if (!last) return "";
-    const isSaid = isMessage(last) && !last.state.recalled;
+    const isSaid = isMessage(last) && !last.state.recalled && !isExpired(last);
     const text = words(last, (user) => (user === this.#chat.me && !last.body.system ? "You" : this.#names.of(user)));
     if (!isSaid) return text;
     if (last.sender === this.#chat.me) return `You: ${text}`;

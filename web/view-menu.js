@@ -1,5 +1,6 @@
 // What can be done with a message, and what is pinned.
 
+import { isExpired } from "./changes.js";
 import { byId, element, setText } from "./dom.js";
 import { words } from "./format.js";
 
@@ -71,7 +72,7 @@ export class Menu {
 
   #offer() {
     const message = this.#message;
-    if (!this.#chat.current || message.state.recalled) {
+    if (!this.#chat.current || message.state.recalled || isExpired(message)) {
       this.#dialog.close();
       return;
     }

@@ -1,5 +1,6 @@
 // One message on the screen: what it says, what it answers, what became of it.
 
+import { isExpired } from "./changes.js";
 import { element, setText } from "./dom.js";
 import { clock, hue, words } from "./format.js";
 import { pieces } from "./links.js";
@@ -36,7 +37,7 @@ function quote(chat, conversation, seq, name) {
   const message = chat.message(conversation, seq);
   if (!message) return { seq, who: "", text: "An earlier message" };
   const text = words(message, name);
-  return { seq, who: message.state.recalled ? "" : name(message.sender), text: [...text].slice(0, QUOTE_MAX).join("") };
+  return { seq, who: message.state.recalled || isExpired(message) ? "" : name(message.sender), text: [...text].slice(0, QUOTE_MAX).join("") };
 }
 
 export function makeMessage({ own, name, sender, seq, time, shown: it }) {

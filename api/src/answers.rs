@@ -95,6 +95,10 @@ pub(crate) struct MessageBody {
     /// Beside a kind: the root of its thread.
     #[schema(value_type = Option<Object>)]
     thread: Option<serde_json::Value>,
+    /// Beside a kind: `after_seconds` after which it expires. Answers have the `time` of that, and once it is over, `expired` in
+    /// place of the kind.
+    #[schema(value_type = Option<Object>)]
+    expiry: Option<serde_json::Value>,
 }
 
 /// Whatever an application defines for itself.

@@ -1,5 +1,5 @@
 //! Failed logins make the next ones wait: per account, so that nobody guesses a password, and per address, so that
-//! nobody guesses everybody's. Searches for users make the next ones wait in the same way. Counted for all API processes together where they share something.
+//! nobody guesses everybody's. Searches for users and look-ups of them make the next ones wait in the same way. Counted for all API processes together where they share something.
 //!
 //! **Guarantees.** An attempt on an account counts before the password is checked, so many at once do not slip
 //! through; it is forgiven when the password was right. What is remembered is bounded.
@@ -9,9 +9,10 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-use proto::{Code, UserId};
+use proto::Code;
 use store::{Attempt, AttemptRule, Counted, Ephemeral};
 
+use crate::caller::Caller;
 use crate::problem::Problem;
 
 /// The longest wait.
@@ -35,6 +36,14 @@ const PER_SEARCHER: AttemptRule = AttemptRule {
     remember: Duration::from_secs(60),
 };
 
+/// A page that opens a large group asks who they all are, once for each.
+const PER_READER: AttemptRule = AttemptRule {
+    free: 500,
+    first: Duration::from_millis(250),
+    max: Duration::from_secs(1),
+    remember: Duration::from_secs(60),
+};
+
 const FAILED: &str = "too many failed logins";
 
 /// Who has to wait.
@@ -55,12 +64,29 @@ impl Backoff {
         refuse(self.0.attempt(Attempt::Account(account), &PER_ACCOUNT, Counted::Yes).await, FAILED)
     }
 
-    /// Whether a user may search for others now. Each search counts.
-    pub(crate) async fn admit_search(&self, user: &UserId) -> Result<(), Problem> {
+    /// Whether a caller may search for others now, by a name or its beginning. Each search counts; services may.
+    pub(crate) async fn admit_search(&self, caller: &Caller) -> Result<(), Problem> {
+        self.admit_reading("search", caller, &PER_SEARCHER, "too many searches").await
+    }
+
+    /// Whether a caller may look others up now, by their ids. Each look counts; services may.
+    pub(crate) async fn admit_look_up(&self, caller: &Caller) -> Result<(), Problem> {
+        self.admit_reading("look-up", caller, &PER_READER, "too many users looked up").await
+    }
+
+    async fn admit_reading(
+        &self,
+        what: &str,
+        caller: &Caller,
+        rule: &AttemptRule,
+        why: &str,
+    ) -> Result<(), Problem> {
+        if caller.is_service() {
+            return Ok(());
+        }
         // No username has a space.
-        let name = format!("search {user}");
-        let wait = self.0.attempt(Attempt::Account(&name), &PER_SEARCHER, Counted::Yes).await;
-        refuse(wait, "too many searches")
+        let name = format!("{what} {}", caller.0.user);
+        refuse(self.0.attempt(Attempt::Account(&name), rule, Counted::Yes).await, why)
     }
 
     /// The password was wrong.

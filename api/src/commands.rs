@@ -135,6 +135,14 @@ impl Commands {
         self.bus.publish(&mut vec![delivery]);
     }
 
+    /// Tells the gateways that the user shows their presence to others than before.
+    pub(crate) fn presence_rules(&self, user: &UserId) {
+        let payload = Payload::Control(Control::PresenceRules);
+        let delivery =
+            Delivery { target: Target::Presence(user.clone()), payload, trace: TraceId::default() };
+        self.bus.publish(&mut vec![delivery]);
+    }
+
     fn pending(&self) -> Result<Pending<'_>, Problem> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, reply) = oneshot::channel();

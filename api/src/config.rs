@@ -32,8 +32,19 @@ pub struct ApiConfig {
     /// Groups that one user is in; who has as many is refused another with `TOO_MANY`. Counted from lists that may be a
     /// second behind.
     pub groups_per_user_max: usize,
+    /// Who makes live rooms.
+    pub rooms_made_by: RoomMakers,
     /// Origins whose pages may use the API from a browser; empty allows only the page's own.
     pub cors_origins: Vec<String>,
+}
+
+/// Who makes live rooms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoomMakers {
+    /// Services with the scope for it.
+    Services,
+    /// Users, too.
+    Users,
 }
 
 /// Whether anybody may make an account.

@@ -37,7 +37,7 @@ pub(crate) struct Places {
 }
 
 impl Place {
-    fn new(time: Timestamp, conversation: ConversationId) -> Self {
+    pub(crate) fn new(time: Timestamp, conversation: ConversationId) -> Self {
         Self { time: Reverse(time), conversation }
     }
 

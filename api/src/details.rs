@@ -59,6 +59,11 @@ pub(crate) struct ChangeDetails {
 }
 
 impl ChangeDetails {
+    /// Whether it says who sees whether one is there.
+    pub(crate) fn says_audience(&self) -> bool {
+        self.presence.is_some()
+    }
+
     /// Changes them, or none.
     pub(crate) fn apply(&self, details: &mut AccountDetails) -> Result<(), Problem> {
         if let Some(avatar) = &self.avatar {

@@ -151,6 +151,8 @@ impl From<Settings> for GroupEdit {
             }),
             read_only: settings.read_only,
             members_max: settings.members_max,
+            // Rooms are made elsewhere.
+            room: None,
         }
     }
 }

@@ -40,7 +40,7 @@ mod scopes;
 mod tickets;
 
 pub use caller::ClientAddress;
-pub use config::{ApiConfig, Registration};
+pub use config::{ApiConfig, Registration, RoomMakers};
 pub use problem::Problem;
 pub use tickets::Tickets;
 

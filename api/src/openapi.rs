@@ -29,6 +29,7 @@ use crate::scopes::Access;
         (name = "users", description = "Oneself and others."),
         (name = "contacts", description = "Friends, requests, blocks."),
         (name = "groups", description = "Groups and their members."),
+        (name = "rooms", description = "Live rooms, which sockets join."),
         (name = "conversations", description = "The list, history, read marks."),
         (name = "messages", description = "Sending, for other services and simple clients."),
         (name = "services", description = "For other services alone, whose tokens have scopes."),

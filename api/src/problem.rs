@@ -68,7 +68,7 @@ fn status_of(code: Code) -> StatusCode {
             StatusCode::CONFLICT
         }
         Code::RecallTooLate | Code::EditTooLate => StatusCode::FORBIDDEN,
-        Code::Dismissed | Code::Recalled => StatusCode::GONE,
+        Code::Dismissed | Code::Recalled | Code::Expired => StatusCode::GONE,
         Code::Rate => StatusCode::TOO_MANY_REQUESTS,
         Code::Busy | Code::Unavailable | Code::Late => StatusCode::SERVICE_UNAVAILABLE,
         Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,

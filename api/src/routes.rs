@@ -13,11 +13,14 @@ mod many_messages;
 mod member_changes;
 mod members;
 mod messages;
+mod my_invitations;
 mod presence;
 mod readers;
 mod receipts;
 mod refresh;
 mod register;
+mod retention;
+mod rooms;
 mod service;
 mod sessions;
 mod settings;
@@ -76,6 +79,11 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(invitations::uninvite))
         .routes(routes!(invitations::make_link, invitations::list_links))
         .routes(routes!(invitations::end_link))
+        .routes(routes!(my_invitations::list_my_invitations))
+        .routes(routes!(my_invitations::accept_invitation))
+        .routes(routes!(my_invitations::decline_invitation))
+        .routes(routes!(rooms::make_room))
+        .routes(routes!(rooms::room, rooms::change_room, rooms::end_room))
         .routes(routes!(conversations::list_conversations))
         .routes(routes!(conversations::badge))
         .routes(routes!(conversations::read_conversation))
@@ -83,6 +91,7 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(settings::conversation_settings))
         .routes(routes!(settings::clear_conversation))
         .routes(routes!(settings::delete_messages))
+        .routes(routes!(retention::set_retention))
         .routes(routes!(receipts::receipts))
         .routes(routes!(readers::readers))
         .routes(routes!(history::history))

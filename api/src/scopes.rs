@@ -32,6 +32,7 @@ impl Access {
             "/api/v1/presence" | "/api/v1/users/{user_id}/presence" => Self::Both(Scope::PresenceRead),
             // By what they begin with, so that what is added to them is for the same services.
             path if is_below(path, "/api/v1/groups") => Self::Both(Scope::GroupsManage),
+            path if is_below(path, "/api/v1/rooms") => Self::Both(Scope::RoomsManage),
             path if is_below(path, "/api/v1/messages") => Self::Both(Scope::MessagesSend),
             _ => Self::Users,
         }

@@ -17,11 +17,13 @@ pub enum Scope {
     GroupsManage,
     /// See who is online, whomever the user shows it.
     PresenceRead,
+    /// Make live rooms for any user, change and end every one.
+    RoomsManage,
 }
 
 impl Scope {
     /// Each of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Server,
         Self::UsersRead,
         Self::UsersWrite,
@@ -29,6 +31,7 @@ impl Scope {
         Self::MessagesSend,
         Self::GroupsManage,
         Self::PresenceRead,
+        Self::RoomsManage,
     ];
 
     /// The word of the `scope` claim.
@@ -41,6 +44,7 @@ impl Scope {
             Self::MessagesSend => "messages:send",
             Self::GroupsManage => "groups:manage",
             Self::PresenceRead => "presence:read",
+            Self::RoomsManage => "rooms:manage",
         }
     }
 
@@ -56,6 +60,7 @@ impl Scope {
             }
             Self::GroupsManage => "make groups for any user, see and change every group",
             Self::PresenceRead => "see who is online, whomever the users show it",
+            Self::RoomsManage => "make live rooms for any user, change and end every one",
         }
     }
 

@@ -123,6 +123,30 @@ impl NodeInbox {
         }
     }
 
+    /// Receives what is published to those who watch the user's presence, once in force: see [`Self::flush`].
+    pub fn subscribe_presence(&self, user: &UserId) {
+        match &self.0 {
+            Kind::Local(inbox) => inbox.local.interest.add_presence(user, inbox.index),
+            Kind::Nats(inbox) => inbox.subscribe_presence(user),
+        }
+    }
+
+    /// No longer receives it. Over NATS what is on its way still comes.
+    pub fn unsubscribe_presence(&self, user: &UserId) {
+        match &self.0 {
+            Kind::Local(inbox) => inbox.local.interest.remove_presence(user, inbox.index),
+            Kind::Nats(inbox) => inbox.unsubscribe_presence(user),
+        }
+    }
+
+    /// Receives what is published to everyone, once in force: see [`Self::flush`]. For as long as the inbox lives.
+    pub fn subscribe_everyone(&self) {
+        match &self.0 {
+            Kind::Local(inbox) => inbox.local.interest.add_everyone(inbox.index),
+            Kind::Nats(inbox) => inbox.subscribe_everyone(),
+        }
+    }
+
     /// Waits until every subscription made so far is in force, the inbox's own among them. In one process that is at
     /// once; over NATS it is a round trip, or as long as the server stays away. Cancel-safe.
     pub async fn flush(&self) {

@@ -1,6 +1,7 @@
-//! Who wants what: users and groups to sets of nodes of this process.
+//! Who wants what: users, groups and what is for everyone to sets of nodes of this process.
 
 use std::hash::{BuildHasher, Hash};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use hashbrown::{DefaultHashBuilder, HashMap};
@@ -94,6 +95,8 @@ impl<K: Hash + Eq + Clone> Table<K> {
 pub(crate) struct Interest {
     users: Table<UserId>,
     groups: Table<GroupId>,
+    presence: Table<UserId>,
+    everyone: AtomicU64,
 }
 
 impl Interest {
@@ -103,6 +106,18 @@ impl Interest {
 
     pub(crate) fn of_group(&self, group: &GroupId) -> NodeSet {
         self.groups.get(group)
+    }
+
+    pub(crate) fn of_presence(&self, user: &UserId) -> NodeSet {
+        self.presence.get(user)
+    }
+
+    pub(crate) fn of_everyone(&self) -> NodeSet {
+        NodeSet(self.everyone.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn add_everyone(&self, index: usize) {
+        self.everyone.fetch_or(1 << index, Ordering::AcqRel);
     }
 
     pub(crate) fn add_user(&self, user: &UserId, index: usize) {
@@ -121,7 +136,17 @@ impl Interest {
         self.groups.remove(group, index);
     }
 
+    pub(crate) fn add_presence(&self, user: &UserId, index: usize) {
+        self.presence.add(user, index);
+    }
+
+    pub(crate) fn remove_presence(&self, user: &UserId, index: usize) {
+        self.presence.remove(user, index);
+    }
+
     pub(crate) fn forget_node(&self, index: usize) {
+        self.presence.forget(index);
+        self.everyone.fetch_and(!(1 << index), Ordering::AcqRel);
         self.users.forget(index);
         self.groups.forget(index);
     }

@@ -35,7 +35,7 @@ pub use queue::CommandQueue;
 
 use std::sync::Arc;
 
-use proto::{Command, Delivery, Epoch, Heartbeat, NodeId, Partition};
+use proto::{Command, Delivery, Epoch, Heartbeat, NodeId, Partition, UserId};
 
 use lifecycle::Tasks;
 use local::Local;
@@ -137,6 +137,16 @@ impl Bus {
             Self::Nats(nats) => nats.publish(deliveries),
             #[cfg(feature = "sim")]
             Self::Faulty(endpoint) => endpoint.publish(deliveries),
+        }
+    }
+
+    /// Whether somebody may watch the presence of the user; over NATS that is not known, and anybody may.
+    pub fn may_be_watched(&self, user: &UserId) -> bool {
+        match self {
+            Self::Local(local) => local.is_watched(user),
+            Self::Nats(_) => true,
+            #[cfg(feature = "sim")]
+            Self::Faulty(_) => true,
         }
     }
 

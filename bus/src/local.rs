@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use hashbrown::HashMap;
 use proto::id::PARTITIONS;
-use proto::{Command, Delivery, Heartbeat, NodeId, Partition, Target};
+use proto::{Command, Delivery, Heartbeat, NodeId, Partition, Target, UserId};
 
 use crate::heartbeat::Listeners;
 use crate::inbox::InboxQueue;
@@ -129,6 +129,10 @@ impl Local {
         self.interest.forget_node(index);
     }
 
+    pub(crate) fn is_watched(&self, user: &UserId) -> bool {
+        self.interest.of_presence(user) != NodeSet::EMPTY
+    }
+
     pub(crate) fn beat(&self, heartbeat: Heartbeat) {
         self.hear(Arc::new(heartbeat));
     }
@@ -149,6 +153,8 @@ impl Local {
                 }
                 Target::User(user) => self.interest.of_user(user),
                 Target::Group(group) => self.interest.of_group(group),
+                Target::Presence(user) => self.interest.of_presence(user),
+                Target::Everyone => self.interest.of_everyone(),
             };
             // The last node takes the delivery itself, the others a clone.
             while let Some(index) = targets.pop() {

@@ -5,7 +5,7 @@
 //! | `cmd.<partition>.group.<id>` | commands about a group |
 //! | `cmd.<partition>.user.<id>` | all other commands of that user |
 //! | `cmd.any` | commands whose partition nobody owns, for any router |
-//! | `user.<id>` `group.<id>` `node.<id>` | deliveries |
+//! | `user.<id>` `group.<id>` `presence.<id>` `node.<id>` `everyone` | deliveries |
 //! | `router.heartbeat` | who owns what |
 //! | `unserved.<bus>.<number>` | a server's answer that nobody listens to a command |
 //!
@@ -19,6 +19,9 @@ mod tests;
 use std::borrow::Cow;
 
 use proto::{Command, ConversationKind, GroupId, NodeId, Partition, Target, UserId};
+
+/// What every gateway shard listens to.
+const EVERYONE: &str = "everyone";
 
 /// Why a prefix cannot stand in front of subjects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,11 +55,10 @@ impl Subjects {
     /// The partition of a command, and where it goes.
     pub fn command(&self, command: &Command) -> (Partition, String) {
         let (prefix, user) = (&self.prefix, &command.origin.user);
+        let partition = command.partition();
         let Some(conversation) = command.conversation() else {
-            let partition = Partition::of_user(user);
             return (partition, format!("{prefix}cmd.{partition}.user.{}", token(user.as_str())));
         };
-        let partition = Partition::of(&conversation);
         let subject = match conversation.kind() {
             ConversationKind::Group(group) => {
                 format!("{prefix}cmd.{partition}.group.{}", token(group.as_str()))
@@ -84,7 +86,9 @@ impl Subjects {
         match target {
             Target::User(user) => format!("{prefix}user.{}", token(user.as_str())),
             Target::Group(group) => format!("{prefix}group.{}", token(group.as_str())),
+            Target::Presence(user) => format!("{prefix}presence.{}", token(user.as_str())),
             Target::Node(node) => format!("{prefix}node.{node}"),
+            Target::Everyone => format!("{prefix}{EVERYONE}"),
         }
     }
 
@@ -100,13 +104,18 @@ impl Subjects {
 
     /// Whom a delivery is for that was received on `subject`; `None` for what [`Self::delivery`] does not spell.
     pub fn target(&self, subject: &str) -> Option<Target> {
-        let (kind, rest) = subject.strip_prefix(&self.prefix)?.split_once('.')?;
+        let subject = subject.strip_prefix(&self.prefix)?;
+        if subject == EVERYONE {
+            return Some(Target::Everyone);
+        }
+        let (kind, rest) = subject.split_once('.')?;
         if rest.contains('.') {
             return None;
         }
         match kind {
             "user" => UserId::parse(&id(rest)).ok().map(Target::User),
             "group" => GroupId::parse(&id(rest)).ok().map(Target::Group),
+            "presence" => UserId::parse(&id(rest)).ok().map(Target::Presence),
             "node" => node(rest).map(Target::Node),
             _ => None,
         }

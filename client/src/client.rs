@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use lifecycle::Tasks;
+use proto::broadcast::Broadcast;
 use proto::client_frame::{AckMode, Fetch, Position, Recipient};
+use proto::presence::{PresenceAsk, UserPresence};
 use proto::server_frame::{
-    Ack, ConversationSettings, ConversationState, Event, Overlay, Page, Receipt, Typing, Welcome,
+    Ack, ConversationSettings, ConversationState, Event, Invitation, Overlay, Page, Receipt, Room, Typing,
+    Welcome,
 };
 use proto::{Body, ClientMessageId, Contact, ConversationId};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -36,8 +39,18 @@ pub enum Notice {
     Conversation(Box<ConversationState>),
     /// What another user is now. May come twice; the one with the highest version holds.
     Contact(Box<Contact>),
+    /// The user may join a group, or no longer.
+    Invitation(Box<Invitation>),
     /// What the user keeps for themselves in a conversation changed, on another device.
     Settings(Box<ConversationSettings>),
+    /// Whether users are online. May be missed.
+    Presence(Vec<UserPresence>),
+    /// Whether the socket is in a live room.
+    Room(Room),
+    /// A message of a live room that keeps nothing. May be missed, or come twice.
+    Live(Event),
+    /// What a service tells everybody who is connected.
+    Broadcast(Box<Broadcast>),
 }
 
 /// What a client receives. Dropping it makes the client send only.
@@ -140,6 +153,12 @@ impl Client {
     /// Is typing. Not repeated when the socket fails.
     pub async fn typing(&self, to: Recipient) -> Result<(), Refused> {
         self.ask(Ask::Typing(to)).await
+    }
+
+    /// Asks to be told of others' presence, or no longer, or says whether somebody uses this client. Holds for later sockets, too;
+    /// what is told is a [`Notice::Presence`].
+    pub async fn presence(&self, ask: PresenceAsk) -> Result<(), Refused> {
+        self.ask(Ask::Presence(ask)).await
     }
 
     async fn ask(&self, ask: Ask) -> Result<(), Refused> {

@@ -29,6 +29,7 @@ mod session;
 mod socket;
 pub mod tls;
 mod url;
+mod watched;
 
 pub use backoff::Backoff;
 pub use client::{Client, Notice, Notices, State};

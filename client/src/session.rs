@@ -11,6 +11,7 @@
 use std::collections::VecDeque;
 
 use proto::client_frame::{Fetch, Position, Recipient, Sync};
+use proto::presence::PresenceAsk;
 use proto::server_frame::{ConversationState, Delta, Nack, Page, Welcome};
 use proto::{ClientFrame, ServerFrame, UserId};
 use rand::rngs::StdRng;
@@ -19,6 +20,7 @@ use tokio::time::Instant;
 
 use crate::order::Order;
 use crate::outbox::{Outbox, Outgoing};
+use crate::watched::Watched;
 use crate::{ClientConfig, Notice, Refused, StartAt};
 
 /// Something that the application asks of its client.
@@ -30,6 +32,7 @@ pub enum Ask {
     Read(Position),
     Delivered(Position),
     Typing(Recipient),
+    Presence(PresenceAsk),
 }
 
 /// What the driver must do after a frame.
@@ -60,6 +63,7 @@ pub struct Session {
     config: ClientConfig,
     outbox: Outbox,
     order: Order,
+    watched: Watched,
     random: StdRng,
     user: Option<UserId>,
     out: VecDeque<ClientFrame>,
@@ -86,6 +90,7 @@ impl Session {
         Self {
             outbox: Outbox::new(config.backoff, config.answer_timeout),
             order: Order::new(config.gap_wait, config.held_max),
+            watched: Watched::default(),
             random,
             user: None,
             out: VecDeque::new(),
@@ -123,6 +128,10 @@ impl Session {
             Ask::Read(position) => self.out.push_back(ClientFrame::Read(position)),
             Ask::Delivered(position) => self.out.push_back(ClientFrame::Delivered(position)),
             Ask::Typing(recipient) => self.out.push_back(ClientFrame::Typing(recipient)),
+            Ask::Presence(ask) => {
+                self.watched.note(&ask);
+                self.out.push_back(ClientFrame::Presence(ask));
+            }
         }
     }
 
@@ -135,6 +144,7 @@ impl Session {
         self.ping_every = std::time::Duration::from_millis(u64::from(welcome.ping_ms.max(1000)));
         (self.last_in, self.last_out) = (now, now);
         (self.sync_at, self.sync_deadline) = (Some(now), None);
+        self.out.extend(self.watched.again());
     }
 
     /// The socket is gone. What was asked stays asked.
@@ -173,11 +183,19 @@ impl Session {
             ServerFrame::Receipt(receipt) => self.notice(Notice::Receipt(receipt)),
             ServerFrame::Typing(typing) => self.notice(Notice::Typing(typing)),
             ServerFrame::Contact(contact) => self.notice(Notice::Contact(contact)),
+            ServerFrame::Invitation(of) => self.notice(Notice::Invitation(of)),
             ServerFrame::AuthExpiring(_) => return Reaction::RefreshToken,
             ServerFrame::Goaway(after_ms) => return Reaction::Reconnect { after_ms },
             // Asked for by nobody here.
             ServerFrame::Settings(of) => self.notice(Notice::Settings(of)),
-            ServerFrame::Welcome(_) | ServerFrame::Pins(_) | ServerFrame::Versions(_) => {}
+            ServerFrame::Presence(users) => self.notice(Notice::Presence(users)),
+            ServerFrame::Room(room) => self.notice(Notice::Room(room)),
+            ServerFrame::Live(event) => self.notice(Notice::Live(event)),
+            ServerFrame::Broadcast(broadcast) => self.notice(Notice::Broadcast(broadcast)),
+            ServerFrame::Welcome(_)
+            | ServerFrame::Pins(_)
+            | ServerFrame::Versions(_)
+            | ServerFrame::Readers(_) => {}
         }
         Reaction::None
     }

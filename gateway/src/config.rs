@@ -143,6 +143,10 @@ pub struct SessionLimits {
     pub bad_frames_max: u8,
     /// `sync`s that wait for interest. Above: `nack BUSY`.
     pub waiting_syncs_max: usize,
+    /// Users whose presence one session may watch. Above: `nack TOO_MANY`.
+    pub presence_watched_max: usize,
+    /// Live rooms that it is in, or asks for. Above: `nack TOO_MANY`.
+    pub rooms_max: usize,
     /// The advice in `nack BUSY`, and in `nack UNAVAILABLE` when the bus is away.
     pub busy_retry_ms: u32,
 }
@@ -188,8 +192,12 @@ pub struct Timeouts {
     pub interest_linger_max: Duration,
     /// Without any answer for this long, unanswered commands count as lost.
     pub unanswered: Duration,
-    /// `Connected` is sent again after this.
+    /// `Connected` is sent again after this, and what else waits for an answer of a router.
     pub connected_retry: Duration,
+    /// Between two states of one user that are told to those who watch.
+    pub presence_interval: Duration,
+    /// After this a router is asked again about all that a session watches: what the bus lost, and who left without a word.
+    pub presence_renewal: Duration,
 }
 
 /// How the gateway goes away.

@@ -4,6 +4,7 @@
 //! begins, and nothing of it is pinned by a waker. What is left of an idle connection is this future of 32 bytes.
 
 mod http;
+mod opening;
 
 pub(crate) use http::{Http, Upgraded};
 

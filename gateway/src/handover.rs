@@ -27,7 +27,7 @@ mod wire;
 pub(crate) use carried::{Carried, CarriedMailbox, Stage};
 pub use control::{Handed, Handover, Outside};
 pub(crate) use control::{Order, Orders, Settled};
-pub(crate) use pieces::{Estate, OfShard, OfUser};
+pub(crate) use pieces::{Estate, OfPresence, OfShard, OfUser};
 pub use pieces::{Inherited, Piece};
 pub(crate) use wire::{In, Out};
 
@@ -36,7 +36,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 /// The layout of the pieces. Another number is another layout.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// How long a freeze waits for answers to commands, and for requests under way.
 pub const FREEZE_PATIENCE: Duration = Duration::from_secs(2);

@@ -4,6 +4,7 @@
 //! ```text
 //! session of a user ──► user.<id>          while the user has a session here, and lingers after the last one
 //! groups of the user ──► group.<id>        while a user here is a member; fan-out walks its sorted slots
+//! rooms of the session ─► group.<id>        while a session here is in it
 //! ```
 //!
 //! **Guarantees.** Subscriptions on the bus are exactly the users and groups in the tables. A join or leave that was
@@ -14,6 +15,7 @@
 //! **Limits.** 40 bytes a user with one session and no group, 4 bytes a session and group; [`Lingering`] has its own.
 
 mod lingering;
+mod rooms;
 mod user;
 
 use hashbrown::HashMap;
@@ -23,6 +25,7 @@ use proto::{ConversationId, GroupId, Seq, UserId};
 use crate::handover::OfUser;
 use crate::wheel::Tick;
 pub(crate) use lingering::Lingering;
+use rooms::Rooms;
 use user::User;
 
 /// Where subscriptions are made; the bus's inbox, or a list in tests.
@@ -42,13 +45,14 @@ pub(crate) struct Interest {
     lingering: usize,
     /// Users in groups, each in each.
     memberships: usize,
+    rooms: Rooms,
 }
 
 #[derive(Default)]
 struct Group {
     /// Sorted, so that membership is a binary search and a fan-out walks the slab in order.
     slots: Vec<u32>,
-    /// Users of this shard who are members, those without a session at the moment included.
+    /// Users of this shard who are members, those without a session at the moment included; of a live room: sessions.
     users: u32,
     /// The newest event seen; zero before the first.
     head: Seq,
@@ -99,7 +103,7 @@ impl Interest {
 
     /// Bytes of the tables, free places included; a member of a group counts there and with the user.
     pub(crate) fn bytes(&self) -> usize {
-        let tables = self.users.allocation_size() + self.groups.allocation_size();
+        let tables = self.users.allocation_size() + self.groups.allocation_size() + self.rooms.bytes();
         tables + self.memberships * (size_of::<u32>() + size_of::<GroupId>())
     }
 
@@ -204,7 +208,7 @@ impl Interest {
         let Some(known) = self.users.get(user) else { return Vec::new() };
         let groups = known.groups().iter().filter_map(|id| {
             let head = self.groups.get(id).map(|group| group.head).filter(|head| *head > Seq::ZERO)?;
-            Some(Head { conversation: ConversationId::group(id), last: head })
+            Some(Head::of(ConversationId::group(id), head))
         });
         known.heads().chain(groups).take(HEADS_MAX).collect()
     }

@@ -18,6 +18,7 @@
 //! - A command carries the identity of its session, never anything the client wrote about itself.
 //! - A `sync` is carried out after the session's interest is in force, so nothing falls between the two.
 //! - Every session's begin is told to the presence sink, and later its end.
+//! - Nobody is told of a user's presence whom the router did not say may see it.
 //! - Every socket ends with a close frame that says why, as far as the peer takes one.
 //!
 //! **Does not** decide, store or order anything, know other shards, or look at bodies.
@@ -47,6 +48,7 @@ mod session;
 mod shard;
 mod socket;
 pub mod tls;
+mod watches;
 pub mod websocket;
 mod wheel;
 

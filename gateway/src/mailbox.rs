@@ -8,11 +8,12 @@
 //!
 //! **Guarantees.** Messages leave whole and in order; only a signal takes the place of an earlier one about the same
 //! thing. Signals are the first to go. No event is dropped without a `head` of its conversation, or one `resync` for
-//! all of them, being owed; the debt is paid when the queue has drained, or the socket is closed.
+//! all of them, being owed; the debt is paid when the queue has drained, or the socket is closed. Messages that are kept
+//! nowhere, those of live rooms, may be dropped, and how many were is told.
 //!
 //! **Does not** know sockets, sessions or clocks.
 //!
-//! **Limits.** [`MailboxLimits`]. Signals may fill half of a mailbox. Replies, which answer a bounded number of commands,
+//! **Limits.** [`MailboxLimits`]. Signals, and messages that are kept nowhere, may fill half of a mailbox. Replies, which answer a bounded number of commands,
 //! may take [`REPLY_SHARE`] times the bytes of pushed frames; one that still does not fit is dropped, its client asks
 //! again, and `resync` is owed. When all mailboxes of a shard together hold what they may, nothing more waits for a client
 //! that does not read; who reads does not notice. An empty mailbox is one word.
@@ -23,7 +24,7 @@ mod pool;
 mod queue;
 mod signal;
 
-pub(crate) use lag::Lag;
+pub(crate) use lag::{Lag, Missed};
 pub(crate) use pool::Pool;
 pub(crate) use signal::{SignalKey, SignalKeys};
 
@@ -53,6 +54,8 @@ pub(crate) enum Pushed {
     Replaced,
     /// It did not fit and need not be told.
     Dropped,
+    /// It did not fit and is nowhere else; how many there were like it is owed.
+    Missed,
     /// It did not fit; what it said is owed. `began` when the mailbox was not lagging before.
     Owed { began: bool },
 }
@@ -117,6 +120,7 @@ impl Mailbox {
         let queue = self.0.get_or_insert_with(|| pool.take());
         let before = queue.bytes;
         let pushed = match message.class {
+            Class::Live => publish_live(queue, pool, limits, now, message),
             Class::Signal => publish_signal(queue, pool, limits, now, message),
             Class::Event | Class::Receipt => publish_lasting(queue, pool, limits, now, message),
         };
@@ -189,9 +193,12 @@ impl Mailbox {
         let drained = queue.take_written(now, written);
         pool.recount(before, queue.bytes);
         if !drained {
-            return None;
+            return queue.missed.worth_telling().then(|| Lag::missing(now, &mut queue.missed));
         }
-        let lag = queue.lag.take();
+        let mut lag = queue.lag.take();
+        if !queue.missed.is_empty() {
+            lag.get_or_insert_with(|| Box::new(Lag::begin(now))).missed = queue.missed.take();
+        }
         self.clear(pool);
         lag
     }
@@ -255,6 +262,25 @@ fn publish_signal(
         Pushed::Queued
     } else {
         Pushed::Dropped
+    }
+}
+
+/// A message that is kept nowhere: half of the mailbox at most, and counted where there is no room.
+fn publish_live(
+    queue: &mut Queue,
+    pool: &Pool,
+    limits: &MailboxLimits,
+    now: Tick,
+    message: &Published<'_>,
+) -> Pushed {
+    let fits = queue.fits(message.frame, limits.bytes_max / 2, limits.frames_max / 2)
+        && (queue.frames.is_empty() || pool.has_room(message.taking));
+    if queue.lag.is_none() && fits {
+        queue.push(now, message.frame.clone());
+        Pushed::Queued
+    } else {
+        queue.missed.note(message.conversation);
+        Pushed::Missed
     }
 }
 

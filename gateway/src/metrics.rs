@@ -13,6 +13,12 @@ pub const INVENTORY: &[(&str, &str, &str)] = &[
         "gauge",
         "users without a session whose subscriptions are kept for their return",
     ),
+    ("gateway_presence_watches", "gauge", "users whose presence sessions watch, each for each session"),
+    (
+        "gateway_presence_told_total",
+        "counter",
+        "states of presence told to sessions that watch, one for each",
+    ),
     ("gateway_connections", "gauge", "open connections of any kind, over all shards"),
     ("gateway_names_remembered", "gauge", "addresses and users whose places or rates are counted"),
     ("gateway_limited_total", "counter", "commands refused by a rate, by whose limit"),
@@ -46,6 +52,7 @@ pub const INVENTORY: &[(&str, &str, &str)] = &[
         "counter",
         "signals that took the place of an earlier one about the same thing",
     ),
+    ("gateway_live_missed_total", "counter", "messages of live rooms that a mailbox had no room for"),
     ("gateway_mailbox_bytes", "gauge", "bytes that wait in the mailboxes of all sessions"),
     ("gateway_mailbox_owed_total", "counter", "frames that a lagging mailbox turned into heads or a resync"),
     ("gateway_commands_total", "counter", "commands sent to the bus"),
@@ -119,6 +126,7 @@ tally! {
     signals_dropped = "gateway_mailbox_signals_dropped_total",
     signals_replaced = "gateway_mailbox_signals_replaced_total",
     owed = "gateway_mailbox_owed_total",
+    live_missed = "gateway_live_missed_total",
     commands = "gateway_commands_total",
     commands_busy = "gateway_commands_busy_total",
     reading_paused = "gateway_reading_paused_total",
@@ -126,6 +134,7 @@ tally! {
     deliveries = "gateway_deliveries_total",
     gaps = "gateway_gaps_total",
     pings = "gateway_pings_total",
+    presence_told = "gateway_presence_told_total",
     drain_told = "gateway_drain_told_total",
     drain_closed = "gateway_drain_closed_total",
     drain_abandoned = "gateway_drain_abandoned_total",
@@ -136,6 +145,7 @@ pub(crate) struct Metrics {
     counters: Counters,
     sessions: Level,
     lingering: Level,
+    watches: Level,
     mailbox_bytes: Level,
     connections: metrics::Gauge,
     names_remembered: metrics::Gauge,
@@ -149,6 +159,8 @@ pub(crate) struct Levels {
     pub(crate) sessions: u64,
     /// Users without a session whose subscriptions are kept.
     pub(crate) lingering: u64,
+    /// Users whose presence sessions watch.
+    pub(crate) watches: u64,
     pub(crate) budget: Budget,
 }
 
@@ -179,6 +191,7 @@ impl Metrics {
             counters: Counters::register(),
             sessions: Level::of(metrics::gauge!("gateway_sessions")),
             lingering: Level::of(metrics::gauge!("gateway_users_lingering")),
+            watches: Level::of(metrics::gauge!("gateway_presence_watches")),
             mailbox_bytes: Level::of(metrics::gauge!("gateway_mailbox_bytes")),
             connections: metrics::gauge!("gateway_connections"),
             names_remembered: metrics::gauge!("gateway_names_remembered"),
@@ -195,6 +208,7 @@ impl Metrics {
         self.counters.add(tally);
         self.sessions.tell(levels.sessions);
         self.lingering.tell(levels.lingering);
+        self.watches.tell(levels.watches);
         self.mailbox_bytes.tell(levels.budget.queued);
         for (level, bytes) in self.memory.iter_mut().zip(levels.budget.bytes()) {
             level.tell(bytes);

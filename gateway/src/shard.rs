@@ -23,21 +23,24 @@ mod interested;
 mod leave;
 mod read;
 mod reply;
+mod rooms;
 mod run;
 mod sync;
 mod timers;
+mod watch;
 mod write;
 
 pub use drain::DrainReport;
 pub(crate) use run::{Context, Door, Start, run};
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use bus::{Bus, NodeInbox};
 use bytes::Bytes;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use proto::{NodeId, SessionRef, UserId};
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
@@ -54,11 +57,13 @@ use crate::metrics::{Metrics, Tally};
 use crate::presence::PresenceSink;
 use crate::rate::{Rate, RateMeter};
 use crate::session::{Flags, Pending, Phase, Session, SessionKey, Sessions};
+use crate::watches::Watches;
 use crate::websocket::{Decoder, Limits};
 use crate::wheel::{Tick, Wheel};
 use clock::Clock;
 use compression::Codecs;
 use interested::Leaving;
+use rooms::Entering;
 
 /// The shard as its tasks hold it.
 pub(crate) type SharedShard = Rc<RefCell<Shard>>;
@@ -93,6 +98,14 @@ pub(crate) struct Shard {
     /// Sessions whose interest must be in force before the next step.
     connecting: Vec<SessionKey>,
     answered: Vec<SessionKey>,
+    /// Sessions whose subscriptions of presence must be in force before they are asked about.
+    watching: Vec<SessionKey>,
+    watches: Watches,
+    /// Users of whom something is to be told then, one place for each that is watched at most.
+    quiet: VecDeque<(Tick, UserId)>,
+    /// Sessions of clients that nobody uses.
+    away: HashSet<SessionKey>,
+    entering: Vec<Entering>,
     /// What sessions say against others of their users; only where users may not have many.
     claims: HashMap<SessionKey, Claimed>,
     interest_changed: Rc<Notify>,
@@ -160,6 +173,11 @@ impl Shard {
             metrics: Metrics::register(),
             connecting: Vec::new(),
             answered: Vec::new(),
+            watching: Vec::new(),
+            watches: Watches::default(),
+            quiet: VecDeque::new(),
+            away: HashSet::new(),
+            entering: Vec::new(),
             claims: HashMap::new(),
             interest_changed: Rc::default(),
             lingering: Lingering::new(),
@@ -169,7 +187,7 @@ impl Shard {
 
     /// Takes over a socket whose handshake is done, and says `welcome` if the handshake proved who it is.
     pub(crate) fn open(&mut self, upgraded: Upgraded) -> SessionKey {
-        let Upgraded { stream, leftover, opening, admitted } = upgraded;
+        let Upgraded { stream, answer, leftover, opening, admitted } = upgraded;
         let now = self.clock.tick();
         let limits = Limits {
             message_bytes_max: self.config.session.message_bytes_max,
@@ -207,11 +225,16 @@ impl Shard {
             encoding: opening.encoding,
             flags,
         });
+        if let Some(answer) = answer {
+            self.tell_plainly(key, answer);
+        }
         match opening.identity {
             // Its socket was counted before the answer to the handshake.
             Some(identity) => self.welcome(key, identity),
             None => self.arm(key, hello_until),
         }
+        // Nothing may come before the answer, not even a close frame that replaces all that waits.
+        self.flush_if_dirty(key);
         key
     }
 
@@ -229,13 +252,19 @@ impl Shard {
 
     /// Queues a frame for one session alone.
     fn tell(&mut self, key: SessionKey, frame: Bytes) {
-        let now = self.clock.tick();
         let Some(session) = self.sessions.get_mut(key) else { return };
         if session.is_closing() {
             return;
         }
-        let taking = session.taking();
         let frame = compression::for_one(&mut self.codecs, &mut self.tally, session, frame);
+        self.tell_plainly(key, frame);
+    }
+
+    /// Queues bytes as they are.
+    fn tell_plainly(&mut self, key: SessionKey, frame: Bytes) {
+        let now = self.clock.tick();
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        let taking = session.taking();
         let pushed = session.mailbox.reply(&mut self.pool, &self.config.mailbox, now, taking, frame);
         self.after_push(key, pushed);
     }

@@ -2,6 +2,7 @@
 
 mod change;
 mod check;
+mod lifetime;
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -32,6 +33,11 @@ impl Body {
     pub fn system(change: wire::system::Change) -> Self {
         let system = wire::System { change: Some(change) };
         Self::of_kind(wire::body::Kind::System(system))
+    }
+
+    /// Sets for how many seconds entries of the conversation are kept; 0: as configured.
+    pub fn retention(seconds: u32) -> Self {
+        Self::system(wire::system::Change::RetentionSet(wire::RetentionSet { seconds }))
     }
 
     /// A body of one kind, with nothing beside it.

@@ -1,8 +1,9 @@
 //! What a client may say.
 
 use crate::body::{Change, MessageTarget};
+use crate::presence::PresenceAsk;
 use crate::settings::PrivateChange;
-use crate::{Body, ClientMessageId, ConversationId, DeviceId, Seq, UserId};
+use crate::{Body, ClientMessageId, ConversationId, DeviceId, GroupId, Seq, UserId};
 
 /// One frame from a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,7 +11,7 @@ pub enum ClientFrame {
     /// Proves who it is, or proves it again.
     Hello(Hello),
     /// Says something in a conversation, or changes what was said: with a body that is a change, this is the frame
-    /// `recall`, `edit`, `react` or `pin`.
+    /// `recall`, `edit`, `react` or `pin`; with one that sets for how long entries are kept, `set_retention`.
     Send(Send),
     /// Asks for a part of a log.
     Fetch(Fetch),
@@ -28,8 +29,17 @@ pub enum ClientFrame {
     Pins(ConversationId),
     /// Asks for everything that a message ever said.
     Versions(Position),
+    /// Asks who has received and read a message.
+    Readers(ReadersOf),
     /// Changes something for themselves: the frames `conversation_set`, `clear` and `delete_for_me`.
     Private(PrivateChange),
+    /// Asks or says something about presence: the frames `presence_subscribe`, `presence_unsubscribe` and
+    /// `presence_report`.
+    Presence(PresenceAsk),
+    /// Comes into a live room.
+    JoinRoom(GroupId),
+    /// Is in it no longer.
+    LeaveRoom(GroupId),
 }
 
 /// See `Hello` in `client.proto`.
@@ -82,6 +92,8 @@ pub enum AckMode {
     None,
     /// `ack` once durable, `receipt` when a device of the peer has it.
     Received,
+    /// `ack` once it was published: where messages are kept, once it is durable.
+    Published,
 }
 
 /// A message on its way in.
@@ -122,9 +134,26 @@ impl Send {
         }
     }
 
+    /// Sets for how many seconds entries of a conversation are kept, to be sent once; 0: as configured.
+    pub fn retention(client_message_id: ClientMessageId, conversation: ConversationId, seconds: u32) -> Self {
+        Self {
+            client_message_id,
+            to: Recipient::Conversation(conversation),
+            body: Body::retention(seconds),
+            ack: AckMode::Persisted,
+            attempt: 0,
+            age_ms: 0,
+            after: None,
+        }
+    }
+
     /// The member name of its frame: `send`, or that of the change.
     pub fn name(&self) -> &'static str {
-        self.body.as_change().map_or("send", |(_, change)| change.name())
+        match self.body.as_change() {
+            Some((_, change)) => change.name(),
+            None if self.body.as_retention().is_some() => "set_retention",
+            None => "send",
+        }
     }
 }
 
@@ -159,4 +188,17 @@ pub struct Position {
     pub conversation: ConversationId,
     /// The place.
     pub seq: Seq,
+}
+
+/// Who has received and read a message, page by page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadersOf {
+    /// Whose log.
+    pub conversation: ConversationId,
+    /// Which message.
+    pub seq: Seq,
+    /// Only those after this user, in order of user ids.
+    pub after: Option<UserId>,
+    /// Members to look at; zero means the default.
+    pub limit: u32,
 }

@@ -17,9 +17,15 @@ mod client_json;
 mod client_wire;
 mod contact;
 mod group_json;
+mod invitation;
 mod message;
 mod overlay_json;
 mod overlay_wire;
+pub(crate) mod presence;
+mod presence_json;
+pub(crate) mod readers;
+mod retention;
+mod room;
 mod server_from_wire;
 mod server_json_read;
 mod server_json_write;
@@ -39,8 +45,8 @@ pub(crate) mod client {
 /// What envelopes share with server frames.
 pub(crate) mod server {
     pub(crate) use super::message::payload;
-    pub(crate) use super::server_from_wire::event;
-    pub(crate) use super::server_wire::event_to_wire;
+    pub(crate) use super::server_from_wire::{event, nack};
+    pub(crate) use super::server_wire::{event_to_wire, nack_to_wire};
 }
 
 use bytes::Bytes;

@@ -1,7 +1,9 @@
 //! Commands: what a user asks, on its way from a node to the router that owns the partition.
 
-use crate::client_frame::{Fetch, Position, Recipient, Send, Sync};
+use crate::broadcast::BroadcastRequest;
+use crate::client_frame::{Fetch, Position, ReadersOf, Recipient, Send, Sync};
 use crate::group::{GroupEdit, NewLink, Role, TokenHash};
+use crate::presence::PresenceWatch;
 use crate::settings::PrivateChange;
 use crate::{
     ContactRequest, ConversationId, DeviceId, Epoch, GroupId, LinkId, Partition, SessionRef, Timestamp,
@@ -46,6 +48,15 @@ pub enum Source {
     ServerApi,
     /// This program itself.
     System,
+    /// As [`Self::Client`], of a session that has joined the live room that the command is about.
+    Room,
+}
+
+impl Source {
+    /// Whether it may act for others, and beyond what users may.
+    pub fn is_service(self) -> bool {
+        matches!(self, Self::ServerApi | Self::System)
+    }
 }
 
 /// What is asked.
@@ -75,6 +86,8 @@ pub enum Request {
     Pins(ConversationId),
     /// Read everything that a message ever said.
     Versions(Position),
+    /// Read who has received and read a message.
+    Readers(ReadersOf),
     /// The session is the only one that its user may have, or of its kind: tell the others of the user.
     Claim {
         /// When it began.
@@ -86,6 +99,14 @@ pub enum Request {
     Contact(UserId, ContactRequest),
     /// Change what the user keeps for themselves.
     Private(PrivateChange),
+    /// Whom of others the user may see, and how present they are.
+    WatchPresence(PresenceWatch),
+    /// Devices of the user came, left or changed: those who watch the user are told.
+    PresenceChanged,
+    /// Come into a live room.
+    JoinRoom(GroupId),
+    /// Tell everybody who is connected, or see to that.
+    Broadcast(BroadcastRequest),
 }
 
 /// A change of a group.
@@ -153,12 +174,19 @@ impl Request {
                 Some(position.conversation.clone())
             }
             Self::Pins(conversation) => Some(conversation.clone()),
+            Self::Readers(of) => Some(of.conversation.clone()),
             Self::Private(change) => Some(change.conversation.clone()),
             Self::Typing(to) => Some(to.conversation(sender)),
             Self::Heads(conversations) => conversations.first().cloned(),
-            Self::Group(group, _) => Some(ConversationId::group(group)),
+            Self::Group(group, _) | Self::JoinRoom(group) => Some(ConversationId::group(group)),
             Self::Contact(user, _) => Some(ConversationId::pair(sender, user)),
-            Self::Sync(_) | Self::Connected | Self::Disconnected | Self::Claim { .. } => None,
+            Self::Sync(_)
+            | Self::Connected
+            | Self::Disconnected
+            | Self::Claim { .. }
+            | Self::WatchPresence(_)
+            | Self::PresenceChanged
+            | Self::Broadcast(_) => None,
         }
     }
 
@@ -177,9 +205,14 @@ impl Request {
             Self::Group(..) => "group",
             Self::Pins(_) => "pins",
             Self::Versions(_) => "versions",
+            Self::Readers(_) => "readers",
             Self::Claim { .. } => "claim",
             Self::Contact(..) => "contact",
             Self::Private(change) => change.name(),
+            Self::WatchPresence(_) => "presence_subscribe",
+            Self::PresenceChanged => "presence_changed",
+            Self::JoinRoom(_) => "join_room",
+            Self::Broadcast(_) => "broadcast",
         }
     }
 }
@@ -192,6 +225,10 @@ impl Command {
 
     /// The partition whose owner decides it.
     pub fn partition(&self) -> Partition {
-        self.conversation().map_or_else(|| Partition::of_user(&self.origin.user), |id| Partition::of(&id))
+        match (&self.request, self.conversation()) {
+            (Request::Broadcast(_), _) => Partition::OF_BROADCASTS,
+            (_, Some(id)) => Partition::of(&id),
+            (_, None) => Partition::of_user(&self.origin.user),
+        }
     }
 }

@@ -1,9 +1,12 @@
 //! Deliveries: events, replies and signals on their way from a router to the nodes.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
+use crate::broadcast::BroadcastState;
+use crate::presence::{PresenceSeen, UserPresence};
+use crate::server_frame::Nack;
 use crate::{
     ConversationId, DeviceId, Encoding, Entry, GroupId, LoginId, NodeId, Seq, ServerFrame, SessionRef,
     Timestamp, TraceId, UserId,
@@ -27,8 +30,12 @@ pub enum Target {
     User(UserId),
     /// Every node with a session of a member.
     Group(GroupId),
+    /// Every node with a session that wants to know whether the user is online.
+    Presence(UserId),
     /// One node.
     Node(NodeId),
+    /// Every gateway shard.
+    Everyone,
 }
 
 /// What a delivery carries.
@@ -40,13 +47,15 @@ pub enum Payload {
     Reply(u64, Reply),
     /// For the nodes themselves.
     Control(Control),
+    /// For every session there is, a few at a time: a [`ServerFrame::Broadcast`].
+    Broadcast(Arc<SharedFrame>),
 }
 
 /// A frame for many sessions.
 #[derive(Clone, Debug)]
 pub struct Fanout {
     /// The frame, encoded at most once per encoding however many sessions get it.
-    pub frame: std::sync::Arc<SharedFrame>,
+    pub frame: Arc<SharedFrame>,
     /// What may happen to it where a session is slow.
     pub class: Class,
     /// The conversation it is about, so that a slow session can be told just that it moved.
@@ -66,6 +75,8 @@ pub enum Class {
     Receipt,
     /// Typing and the like: the first to be dropped.
     Signal,
+    /// A message that is kept nowhere: where there is no room for it, a session is told how many it missed.
+    Live,
 }
 
 /// The answer to one command.
@@ -81,6 +92,30 @@ pub enum Reply {
     Heads(Vec<HeadState>),
     /// Answers [`crate::Request::Group`]: the group as it is now.
     GroupDone(GroupDone),
+    /// Answers [`crate::Request::WatchPresence`].
+    Presence(Box<PresenceSeen>),
+    /// Answers [`crate::Request::JoinRoom`].
+    Room(RoomAnswer),
+    /// Answers [`crate::Request::Broadcast`], but for reports.
+    Broadcast(BroadcastState),
+}
+
+/// Whether a session is in a live room from now on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomAnswer {
+    /// Which.
+    pub room: GroupId,
+    /// As the room is, or why not.
+    pub answer: Result<RoomOpen, Nack>,
+}
+
+/// A live room to which somebody comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoomOpen {
+    /// It keeps what is said.
+    pub history: bool,
+    /// Its newest seq.
+    pub head: Seq,
 }
 
 /// A conversation as its owner sees it.
@@ -98,6 +133,8 @@ pub struct HeadState {
     pub member: bool,
     /// The lowest seq that the asking user may read.
     pub floor: Seq,
+    /// For how long its entries are kept, in seconds, as it was set here; 0: as configured.
+    pub retention_seconds: u32,
 }
 
 /// A group after a change.
@@ -124,6 +161,14 @@ pub enum Control {
     Revoke(Option<LoginId>),
     /// On a user's subject: a session that its server allows no other beside ends those that began before it.
     Claim(SessionClaim),
+    /// On the subject of a user's presence: how present the user is.
+    Presence(Box<UserPresence>),
+    /// On the subject of a user's presence: whom the user shows it to has changed. Nobody is told anything before asking again.
+    PresenceRules,
+    /// On a user's subject: whether this user may see the other has changed. As before.
+    PresenceOf(UserId),
+    /// On a group's subject: the live room has ended, nobody is in it any more.
+    RoomEnded(GroupId),
 }
 
 /// A session, against others of its user.

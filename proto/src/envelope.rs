@@ -3,6 +3,7 @@
 //! Envelopes come from our own processes, or from a backend that the operator trusts: ids are checked, because no
 //! invalid id may exist as a value, but a body may be of any kind.
 
+mod broadcast;
 mod command;
 mod command_request;
 mod contact_request;

@@ -37,6 +37,16 @@ pub enum History {
     FromJoining = 1,
 }
 
+/// Of a live room, whose members are nobody and whose visitors are stored nowhere: what it keeps of what is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Room {
+    /// A log, as every group.
+    WithHistory = 0,
+    /// Nothing.
+    WithoutHistory = 1,
+}
+
 /// What shall change of a group; what is `None` stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GroupEdit {
@@ -58,6 +68,8 @@ pub struct GroupEdit {
     pub read_only: Option<bool>,
     /// The most members; 0 for what is configured.
     pub members_max: Option<u32>,
+    /// It is a live room. Only of a new one.
+    pub room: Option<Room>,
 }
 
 /// A link to be made.
@@ -144,6 +156,7 @@ impl GroupEdit {
             history: self.history.map(|history| wire::group_edited::History::from(history).into()),
             read_only: self.read_only,
             members_max: self.members_max,
+            room: self.room.map(|room| wire::group_edited::Room::from(room).into()),
         }
     }
 
@@ -151,6 +164,7 @@ impl GroupEdit {
     pub fn from_wire(wire: wire::GroupEdited) -> Self {
         let join = wire.join.and_then(|join| wire::group_edited::Join::try_from(join).ok());
         let history = wire.history.and_then(|history| wire::group_edited::History::try_from(history).ok());
+        let room = wire.room.and_then(|room| wire::group_edited::Room::try_from(room).ok());
         Self {
             name: wire.name,
             description: wire.description,
@@ -161,6 +175,7 @@ impl GroupEdit {
             history: history.map(History::from),
             read_only: wire.read_only,
             members_max: wire.members_max,
+            room: room.map(Room::from),
         }
     }
 }
@@ -207,6 +222,7 @@ macro_rules! same_names {
 same_names!(Role, wire::role_set::Role, Member, Admin, Owner);
 same_names!(JoinPolicy, wire::group_edited::Join, Open, Request, Invitation);
 same_names!(History, wire::group_edited::History, Whole, FromJoining);
+same_names!(Room, wire::group_edited::Room, WithHistory, WithoutHistory);
 
 #[cfg(test)]
 mod tests {

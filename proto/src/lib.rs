@@ -15,6 +15,7 @@
 //! **Limits.** [`limits`]; those on one frame are kept by decoding it.
 
 pub mod body;
+pub mod broadcast;
 pub mod client_frame;
 pub mod code;
 mod codec;
@@ -29,6 +30,7 @@ pub mod heartbeat;
 pub mod id;
 mod json;
 pub mod limits;
+pub mod presence;
 pub mod server_frame;
 pub mod settings;
 pub mod time;

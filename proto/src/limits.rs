@@ -24,6 +24,10 @@ pub const CURSOR_BYTES_MAX: usize = 1024;
 pub const DELTA_CONVERSATIONS_MAX: usize = 100;
 /// Contacts in one `delta`.
 pub const DELTA_CONTACTS_MAX: usize = 100;
+/// Members looked at for one page of those who have read a message.
+pub const READERS_MAX: usize = 500;
+/// And when nobody says how many.
+pub const READERS_DEFAULT: usize = 100;
 /// Characters of one's own name for a friend.
 pub const REMARK_CHARS_MAX: usize = 50;
 /// Characters of the note of a request to become friends.
@@ -82,6 +86,10 @@ pub const FILE_ID_BYTES_MAX: usize = 128;
 pub const PIXELS_MAX: u32 = 100_000;
 /// Bytes of a reaction.
 pub const REACTION_BYTES_MAX: usize = 32;
+/// Seconds after which a message may expire: a year.
+pub const EXPIRY_SECONDS_MAX: u32 = 366 * 24 * 60 * 60;
+/// Seconds for which a conversation may keep its entries: ten years.
+pub const RETENTION_SECONDS_MAX: u32 = 10 * EXPIRY_SECONDS_MAX;
 /// Different reactions to one message.
 pub const REACTION_KINDS_MAX: usize = 20;
 /// Reactions of all users to one message.
@@ -100,6 +108,8 @@ pub const DELETE_SEQS_MAX: usize = 100;
 pub const DELETED_SEQS_MAX: usize = 1_000;
 /// Unread mentions that are counted in one conversation.
 pub const MENTION_UNREAD_MAX: usize = 100;
+/// Users named in one frame about presence.
+pub const PRESENCE_USERS_MAX: usize = 200;
 
 const _: () = assert!(BODY_BYTES_MAX < FRAME_BYTES_MAX, "a body fits a frame with its envelope");
 const _: () = assert!(BODY_BYTES_MAX < APPEND_BYTES_MAX, "one message fits an append");

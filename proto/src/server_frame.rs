@@ -1,5 +1,7 @@
 //! What a client is told.
 
+use crate::broadcast::Broadcast;
+use crate::presence::UserPresence;
 use crate::settings::Settings;
 use crate::{
     ClientMessageId, Code, Contact, ConversationId, Entry, GroupId, MessageId, Seq, SessionRef, Timestamp,
@@ -41,10 +43,22 @@ pub enum ServerFrame {
     Pins(Pins),
     /// Everything that a message ever said.
     Versions(Versions),
+    /// Who has received and read a message.
+    Readers(Readers),
+    /// The reader may join a group, or no longer.
+    Invitation(Box<Invitation>),
     /// What another user is to the reader now.
     Contact(Box<Contact>),
     /// What the user keeps for themselves.
     Settings(Box<ConversationSettings>),
+    /// Whether users are online.
+    Presence(Vec<UserPresence>),
+    /// Whether this socket is in a live room.
+    Room(Room),
+    /// A message of a live room that keeps nothing: an event without a seq.
+    Live(Event),
+    /// What a service tells everybody.
+    Broadcast(Box<Broadcast>),
 }
 
 /// See `Welcome` in `client.proto`.
@@ -178,6 +192,43 @@ pub struct Versions {
     pub entries: Vec<Entry>,
 }
 
+/// Who has received and read a message: a part of the members who were there when it was sent, but its sender.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Readers {
+    /// Of which conversation.
+    pub conversation: ConversationId,
+    /// Which message.
+    pub seq: Seq,
+    /// In order of user ids.
+    pub readers: Vec<Reader>,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<UserId>,
+}
+
+/// One who received, or not, and read, or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reader {
+    /// Who.
+    pub user: UserId,
+    /// A device of theirs has it.
+    pub delivered: bool,
+    /// They have read it.
+    pub read: bool,
+}
+
+/// The reader may join a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invitation {
+    /// Which.
+    pub group: GroupId,
+    /// Its name.
+    pub name: String,
+    /// Who said so.
+    pub by: UserId,
+    /// Until when; zero says that the invitation was declined or withdrawn.
+    pub expires: Timestamp,
+}
+
 /// What changed since a cursor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delta {
@@ -216,6 +267,10 @@ pub struct ConversationState {
     pub settings: Option<Box<Settings>>,
     /// Those of `unread` that mention the reader, [`crate::limits::MENTION_UNREAD_MAX`] at most.
     pub mention_unread: u32,
+    /// For how long its entries are kept, in seconds, as it was set here; 0: as configured.
+    pub retention_seconds: u32,
+    /// The reader, who is no member, may join until then.
+    pub invitation: Option<Box<Invitation>>,
 }
 
 /// What a user keeps for themselves in a conversation.
@@ -267,6 +322,21 @@ pub struct Head {
     pub conversation: ConversationId,
     /// Its newest told seq.
     pub last: Seq,
+    /// Messages of a room that keeps none which did not reach this socket since the last such word.
+    pub missed: u64,
+}
+
+/// Whether this socket is in a live room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Which.
+    pub room: GroupId,
+    /// It is.
+    pub joined: bool,
+    /// The room keeps what is said.
+    pub history: bool,
+    /// Its newest seq.
+    pub head: Seq,
 }
 
 /// The answer to `ping`.
@@ -276,6 +346,13 @@ pub struct Pong {
     pub heads: Vec<Head>,
     /// The server's clock.
     pub server_time: Timestamp,
+}
+
+impl Head {
+    /// The newest seq of a conversation, of which nothing was missed that is nowhere else.
+    pub fn of(conversation: ConversationId, last: Seq) -> Self {
+        Self { conversation, last, missed: 0 }
+    }
 }
 
 impl Nack {

@@ -74,7 +74,8 @@ fn ack_modes_come_by_name_in_any_case_or_by_number() {
     }
     assert_eq!(send(&with(r#""none""#)).ack, AckMode::None);
     assert_eq!(send(&with("null")).ack, AckMode::Persisted);
-    for ack in [r#""later""#, "3", "99999999999", "true"] {
+    assert_eq!(send(&with(r#""published""#)).ack, AckMode::Published);
+    for ack in [r#""later""#, "4", "99999999999", "true"] {
         let error = refusal(&with(ack));
         assert_eq!(error.client_message_id(), ClientMessageId::parse(ID).ok(), "{ack}");
     }

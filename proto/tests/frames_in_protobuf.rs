@@ -40,7 +40,7 @@ fn refused_sends_say_which_and_why() {
     let system = Body::system(wire::system::Change::Notice(wire::Notice::default()));
     let large = Body::text("x".repeat(limits::BODY_BYTES_MAX));
     for (send, code, text) in [
-        (wire::Send { ack: 3, ..send() }, Code::BadField, "send.ack: one of persisted (0)"),
+        (wire::Send { ack: 4, ..send() }, Code::BadField, "send.ack: one of persisted (0)"),
         (wire::Send { to_user: String::new(), ..send() }, Code::BadField, "send.conversation: one of"),
         (wire::Send { conversation: "g.a".into(), ..send() }, Code::BadField, "send.to_user: only one of"),
         (wire::Send { body: bytes::Bytes::new(), ..send() }, Code::BadField, "send.body: one of text, image"),
@@ -65,8 +65,8 @@ fn refused_sends_say_which_and_why() {
 
 #[test]
 fn frames_of_a_newer_protocol_are_unknown_and_broken_ones_malformed() {
-    // Field 60, length-delimited, empty.
-    for bytes in [&[][..], &[0xe2, 0x03, 0x00]] {
+    // Field 1000, length-delimited, empty.
+    for bytes in [&[][..], &[0xc2, 0x3e, 0x00]] {
         let error = ClientFrame::decode(Encoding::Proto, bytes).expect_err("must be refused");
         assert!(matches!(error, FrameError::Unknown { .. }), "{error:?}");
     }

@@ -103,7 +103,7 @@ fn small_frames_keep_to_proto3_json() {
     assert_eq!(json(ServerFrame::Goaway(0)), r#"{"goaway":{"reconnect_after_ms":0}}"#);
     assert_eq!(
         json(ServerFrame::Pong(Pong {
-            heads: vec![Head { conversation: conversation.clone(), last: Seq(u64::MAX) }],
+            heads: vec![Head::of(conversation.clone(), Seq(u64::MAX))],
             server_time: Timestamp(5),
         })),
         r#"{"pong":{"heads":[{"conversation":"g.team","last_seq":"18446744073709551615"}],"server_time":"5"}}"#

@@ -114,6 +114,8 @@ fn the_table_of_limits_is_that_of_the_program() {
         ("entries in one `page`", limits::PAGE_ENTRIES_MAX),
         ("entries in a `page` when `limit` is 0", limits::PAGE_ENTRIES_DEFAULT),
         ("bytes of the entries of one `page`", limits::PAGE_BYTES_MAX),
+        ("members looked at for one `readers`", limits::READERS_MAX),
+        ("members looked at for one `readers` when `limit` is 0", limits::READERS_DEFAULT),
         ("users in `mentions`", limits::MENTIONS_MAX),
         ("messages in one `merged`", limits::MERGED_MESSAGES_MAX),
         ("bytes of a `reaction`", limits::REACTION_BYTES_MAX),
@@ -122,9 +124,12 @@ fn the_table_of_limits_is_that_of_the_program() {
         ("users named of one reaction", limits::REACTION_USERS_SHOWN_MAX),
         ("edits of one message", limits::EDITS_MAX),
         ("pinned messages of a conversation", limits::PINS_MAX),
+        ("seconds after which a message may expire", limits::EXPIRY_SECONDS_MAX as usize),
+        ("seconds for which entries are kept", limits::RETENTION_SECONDS_MAX as usize),
         ("bytes of a `draft`", limits::DRAFT_BYTES_MAX),
         ("messages in one `delete_for_me`", limits::DELETE_SEQS_MAX),
         ("messages of a conversation deleted for oneself, since the last `clear`", limits::DELETED_SEQS_MAX),
+        ("users in one frame about presence", limits::PRESENCE_USERS_MAX),
         ("unread mentions that are counted in one conversation", limits::MENTION_UNREAD_MAX),
     ] {
         writeln!(rows, "| {what} | {limit} |").unwrap();

@@ -229,6 +229,9 @@ fn same_payload(read: &Payload, written: &Payload) -> Result<(), TestCaseError> 
             same_reply(read, written)?;
         }
         (Payload::Control(read), Payload::Control(written)) => prop_assert_eq!(read, written),
+        (Payload::Broadcast(read), Payload::Broadcast(written)) => {
+            prop_assert_eq!(read.frame(), written.frame());
+        }
         _ => prop_assert!(false, "another payload: {:?} for {:?}", read, written),
     }
     Ok(())
@@ -241,6 +244,9 @@ fn same_reply(read: &Reply, written: &Reply) -> Result<(), TestCaseError> {
         (Reply::Groups(read), Reply::Groups(written)) => prop_assert_eq!(read, written),
         (Reply::Heads(read), Reply::Heads(written)) => prop_assert_eq!(read, written),
         (Reply::GroupDone(read), Reply::GroupDone(written)) => prop_assert_eq!(read, written),
+        (Reply::Presence(read), Reply::Presence(written)) => prop_assert_eq!(read, written),
+        (Reply::Room(read), Reply::Room(written)) => prop_assert_eq!(read, written),
+        (Reply::Broadcast(read), Reply::Broadcast(written)) => prop_assert_eq!(read, written),
         _ => prop_assert!(false, "another reply: {:?} for {:?}", read, written),
     }
     Ok(())

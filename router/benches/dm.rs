@@ -69,7 +69,9 @@ async fn measure(name: &str, store: Store, seconds: u64, workers: usize) {
     let tasks = Tasks::default();
     let inbox = bus.node(NODE);
     let begin = Instant::now();
-    Router::start(config(workers), bus.clone(), store, tasks.clone()).await.unwrap();
+    Router::start(config(workers), bus.clone(), store, router::Sight::default(), tasks.clone())
+        .await
+        .unwrap();
     let claimed = begin.elapsed();
     let user = |side: &str, n: usize| UserId::parse(&format!("user-{side}-{n}")).unwrap();
     let pairs: Vec<_> = (0..CONVERSATIONS).map(|n| (user("a", n), user("b", n))).collect();

@@ -27,6 +27,8 @@ pub fn config(workers: usize) -> RouterConfig {
         group: GroupRules { members_max: 500, history: History::Whole },
         recall_window: Duration::from_secs(120),
         edit_window: Duration::from_secs(86_400),
+        retention: Duration::ZERO,
+        retention_sweep: Duration::ZERO,
         contacts: router::ContactRules::OPEN,
         bucket_entries_max: 100_000,
         bucket_bytes_max: 50 << 20,

@@ -44,7 +44,15 @@ impl Stage {
             restart_pause: Duration::from_secs(3_600),
             ..config(WORKERS)
         };
-        Router::start(config, stage.bus.clone(), store.clone(), stage.tasks.clone()).await.unwrap();
+        Router::start(
+            config,
+            stage.bus.clone(),
+            store.clone(),
+            router::Sight::default(),
+            stage.tasks.clone(),
+        )
+        .await
+        .unwrap();
         stage
     }
 

@@ -44,6 +44,8 @@ fn config(random: &mut StdRng) -> RouterConfig {
         group: GroupRules { members_max: 100, history: History::Whole },
         recall_window: Duration::from_secs(120),
         edit_window: Duration::from_secs(86_400),
+        retention: Duration::ZERO,
+        retention_sweep: Duration::ZERO,
         contacts: crate::ContactRules::OPEN,
         bucket_entries_max: random.random_range(3..40),
         bucket_bytes_max: 1 << 20,

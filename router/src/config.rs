@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use proto::UserId;
+use store::{Ephemeral, Presence};
+
 use crate::peers::PeerRules;
 use crate::rules::contacts::ContactRules;
 use crate::rules::membership::GroupRules;
@@ -34,6 +37,10 @@ pub struct RouterConfig {
     pub edit_window: Duration,
     /// Contacts: whether messages need a friendship, and how long requests last.
     pub contacts: ContactRules,
+    /// How long entries are kept where their conversation does not say; zero: for ever.
+    pub retention: Duration,
+    /// Between two looks at all conversations for old parts of logs to drop; zero: nothing is dropped.
+    pub retention_sweep: Duration,
     /// Entries after which a bucket of a log is left. Small values are for tests.
     pub bucket_entries_max: u64,
     /// Bytes of bodies after which a bucket is left.
@@ -65,6 +72,25 @@ pub struct RouterConfig {
     pub drain_timeout: Duration,
 }
 
+/// How a router knows who is online.
+#[derive(Clone, Default)]
+pub struct Sight {
+    /// Who says so; without, nobody knows.
+    pub ephemeral: Option<Ephemeral>,
+    /// Who left so short a time ago is told as if still there.
+    pub grace: Duration,
+}
+
+impl Sight {
+    /// Who is online, in the order asked.
+    pub(crate) async fn presence(&self, users: &[UserId]) -> Vec<Presence> {
+        match &self.ephemeral {
+            Some(ephemeral) => ephemeral.presence(users).await,
+            None => vec![Presence::Unknown; users.len()],
+        }
+    }
+}
+
 impl RouterConfig {
     /// For the view of others.
     pub(crate) fn peer_rules(&self) -> PeerRules {
@@ -83,6 +109,7 @@ impl RouterConfig {
             group: self.group,
             changes: ChangeRules { recall_ms: millis(self.recall_window), edit_ms: millis(self.edit_window) },
             contacts: self.contacts,
+            retention_ms: millis(self.retention),
             bucket_entries_max: self.bucket_entries_max,
             bucket_bytes_max: self.bucket_bytes_max,
             queue_max: self.conversation_queue_max,

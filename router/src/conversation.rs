@@ -23,6 +23,7 @@ mod change;
 mod decide;
 mod fresh;
 mod held;
+mod live;
 mod load;
 mod log;
 mod owed;
@@ -49,6 +50,7 @@ use crate::rules::membership::Group;
 use crate::told::Told;
 use crate::turn::{Outcome, Turn};
 use append::InFlight;
+use live::Recent;
 use load::Load;
 use log::Log;
 use owed::Owed;
@@ -82,6 +84,10 @@ pub struct Conversation {
     /// Grows when what the store said of messages may be outdated.
     generation: u64,
     plain: Plain,
+    /// For how many seconds entries are kept, as the log says; 0: as configured.
+    retention_seconds: u32,
+    /// Of a live room that keeps nothing.
+    recent: Recent,
 }
 
 /// Whose conversation it is.
@@ -126,6 +132,8 @@ impl Conversation {
             used_ms: 0,
             generation: 0,
             plain: Plain::default(),
+            retention_seconds: 0,
+            recent: Recent::default(),
         }
     }
 

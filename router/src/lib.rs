@@ -31,7 +31,7 @@ mod told;
 mod turn;
 mod worker;
 
-pub use config::RouterConfig;
+pub use config::{RouterConfig, Sight};
 pub use router::{Router, StartError};
 pub use rules::contacts::ContactRules;
 pub use rules::membership::{GroupRules, History};

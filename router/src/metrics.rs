@@ -8,6 +8,7 @@ use proto::{Code, Request};
 pub const INVENTORY: &[(&str, &str, &str)] = &[
     ("router_commands_total", "counter", "Commands taken from the bus, by kind"),
     ("router_nacks_total", "counter", "Commands refused, by code"),
+    ("router_live_messages_total", "counter", "Messages of live rooms that were told and not kept"),
     ("router_messages_total", "counter", "Entries appended, verified and told"),
     ("router_batch_entries", "histogram", "Entries of one append"),
     ("router_ack_seconds", "histogram", "From the arrival of a command to its answer"),
@@ -39,11 +40,13 @@ pub const INVENTORY: &[(&str, &str, &str)] = &[
         "Changes that users make for themselves and that wait for an earlier one of the same user",
     ),
     ("router_commands_forwarded_total", "counter", "Commands sent on to whoever serves their partition"),
+    ("router_buckets_dropped_total", "counter", "Parts of logs dropped because they are no longer kept"),
     ("router_incarnations_total", "counter", "Lives begun by workers; more than workers means take-overs"),
 ];
 
 /// Handles kept by a worker, so that no name is looked up on the path of a message.
 pub(crate) struct Metrics {
+    pub live_messages: Counter,
     pub messages: Counter,
     pub batch_entries: Histogram,
     pub ack_seconds: Histogram,
@@ -72,12 +75,13 @@ pub(crate) struct Metrics {
     pub kept: Gauge,
     pub private_waiting: Gauge,
     pub forwarded: Counter,
+    pub buckets_dropped: Counter,
     nacks: HashMap<Code, Counter>,
     commands: [Counter; KINDS.len()],
 }
 
 /// The kinds of commands, in the order of [`kind_of`].
-const KINDS: [&str; 15] = [
+const KINDS: [&str; 19] = [
     "send",
     "fetch",
     "sync",
@@ -93,6 +97,10 @@ const KINDS: [&str; 15] = [
     "contact",
     "claim",
     "private",
+    "presence",
+    "join_room",
+    "broadcast",
+    "readers",
 ];
 
 fn kind_of(request: &Request) -> usize {
@@ -112,6 +120,10 @@ fn kind_of(request: &Request) -> usize {
         Request::Contact(..) => 12,
         Request::Claim { .. } => 13,
         Request::Private(_) => 14,
+        Request::WatchPresence(_) | Request::PresenceChanged => 15,
+        Request::JoinRoom(_) => 16,
+        Request::Broadcast(_) => 17,
+        Request::Readers(_) => 18,
     }
 }
 
@@ -122,6 +134,7 @@ impl Metrics {
         let gauge = |name: &'static str| metrics::gauge!(name, "worker" => worker.clone());
         let nack = |code: &Code| (*code, metrics::counter!("router_nacks_total", "code" => code.name()));
         Self {
+            live_messages: metrics::counter!("router_live_messages_total"),
             messages: metrics::counter!("router_messages_total"),
             batch_entries: metrics::histogram!("router_batch_entries"),
             ack_seconds: metrics::histogram!("router_ack_seconds"),
@@ -150,6 +163,7 @@ impl Metrics {
             kept: gauge("router_commands_kept"),
             private_waiting: gauge("router_private_changes_waiting"),
             forwarded: metrics::counter!("router_commands_forwarded_total"),
+            buckets_dropped: metrics::counter!("router_buckets_dropped_total"),
             nacks: Code::ALL.iter().map(nack).collect(),
             commands: KINDS.map(|kind| metrics::counter!("router_commands_total", "kind" => kind)),
         }

@@ -9,26 +9,31 @@ mod heads;
 mod overlays;
 pub mod page;
 mod position;
+pub mod presence;
 mod private;
+mod readers;
+mod rooms;
 mod sync;
 mod typing;
 
-use proto::client_frame::Position;
+use proto::client_frame::{Position, ReadersOf};
 use proto::command::Source;
-use proto::delivery::{Control, SessionClaim};
+use proto::delivery::{Control, RoomAnswer, SessionClaim};
 use proto::server_frame::Nack;
 use proto::settings::Settings;
 use proto::{
     Code, Command, ConversationId, ConversationKind, Delivery, DeviceId, Payload, Reply, Request, Seq,
     ServerFrame, Target, Timestamp,
 };
-use store::{Store, StoreError};
+use store::{Cursor, Store, StoreError};
 
 use crate::conversation::{Fresh, View};
+use crate::rules::lifetime::Moment;
 
 pub use heads::all_heads;
 pub use position::delivered_receipt;
 pub use private::settings;
+pub use rooms::{is_private, of_visitor, room_answer};
 pub use typing::typing;
 
 /// What the owner of a conversation brings along to a read of it.
@@ -66,8 +71,8 @@ impl From<StoreError> for Refused {
 const UNAVAILABLE_RETRY_MS: u32 = 1_000;
 
 /// Answers one command. `view` is what its owner knows, if the conversation is in memory.
-pub async fn answer(store: Store, command: Command, view: Option<Seen>, now: Timestamp) -> Vec<Delivery> {
-    match Box::pin(answered(&store, &command, view, now)).await {
+pub async fn answer(store: Store, command: Command, view: Option<Seen>, moment: Moment) -> Vec<Delivery> {
+    match Box::pin(answered(&store, &command, view, moment)).await {
         Ok(deliveries) => deliveries,
         Err(refused) => vec![refuse(&command, refused)],
     }
@@ -92,7 +97,15 @@ pub fn refuse(command: &Command, refused: Refused) -> Delivery {
         Refused::Store(_) => Nack::of(name, Code::Unavailable, "the store does not answer")
             .retry_after_ms(UNAVAILABLE_RETRY_MS),
     };
-    reply(command, Reply::Frame(ServerFrame::Nack(nack)))
+    reply(command, refusal(command, nack))
+}
+
+/// What refuses a command: a room that is refused says which.
+pub fn refusal(command: &Command, nack: Nack) -> Reply {
+    match &command.request {
+        Request::JoinRoom(room) => Reply::Room(RoomAnswer { room: room.clone(), answer: Err(nack) }),
+        _ => Reply::Frame(ServerFrame::Nack(nack)),
+    }
 }
 
 /// A session claims its place: all gateways of its user hear of it, its own too.
@@ -107,15 +120,16 @@ async fn answered(
     store: &Store,
     command: &Command,
     known: Option<Seen>,
-    now: Timestamp,
+    moment: Moment,
 ) -> Result<Vec<Delivery>, Refused> {
     let Seen { view, fresh, own } = known.unwrap_or_default();
+    let now = moment.now;
     let user = &command.origin.user;
     match &command.request {
         Request::Fetch(fetch) => {
             let view = seen(store, command, &fetch.conversation, view).await?;
             let own = own_of(store, command, own).await?;
-            let page = page::read(store, fetch, view, &fresh, (user, &own)).await?;
+            let page = page::read(store, fetch, view, &fresh, (user, &own), moment).await?;
             Ok(vec![reply(command, Reply::Frame(ServerFrame::Page(page)))])
         }
         Request::Pins(conversation) => {
@@ -124,6 +138,7 @@ async fn answered(
             let mut pins =
                 overlays::pins(store, conversation, private::narrowed(view, &own), &fresh, user).await?;
             private::leave_out(&own, &mut pins.entries, &mut pins.overlays);
+            overlays::leave_out_old(&mut pins, moment.oldest(view.retention_seconds));
             Ok(vec![reply(command, Reply::Frame(ServerFrame::Pins(pins)))])
         }
         Request::Versions(position) => {
@@ -132,16 +147,20 @@ async fn answered(
             if own.hides(position.seq) {
                 return Err(Refused::Rule(Code::NotFound, "there is no such message"));
             }
-            let versions = overlays::versions(store, position, view, &fresh).await?;
+            let versions = overlays::versions(store, position, view, &fresh, moment).await?;
             Ok(vec![reply(command, Reply::Frame(ServerFrame::Versions(versions)))])
         }
+        Request::Readers(of) => read_by(store, command, of, view, own).await,
         Request::Read(position) | Request::Delivered(position) => match view {
             Some(view) => moved(store, command, position, view, now).await,
-            None => moved_unloaded(store, command, position, now).await,
+            None => Box::pin(moved_unloaded(store, command, position, now)).await,
         },
         Request::Private(change) => {
             let view = seen(store, command, &change.conversation, view).await?;
-            private::change(store, command, change, view, now).await
+            match view.is_room {
+                true => Ok(vec![of_visitor(command)]),
+                false => private::change(store, command, change, view, now).await,
+            }
         }
         Request::Typing(to) => {
             let conversation = to.conversation(&command.origin.user);
@@ -152,22 +171,38 @@ async fn answered(
             Ok(typing(command, &conversation))
         }
         Request::Heads(conversations) => {
-            let known = vec![None; conversations.len()];
-            Ok(vec![all_heads(store, command, known).await])
+            Ok(vec![all_heads(store, command, vec![None; conversations.len()]).await])
         }
         Request::Sync(sync) => {
             let frame = sync::delta(store, &command.origin.user, &sync.cursor, now).await?;
             Ok(vec![reply(command, Reply::Frame(frame))])
         }
-        Request::Connected => {
-            let groups = store.groups_of(&command.origin.user).await?;
-            Ok(vec![reply(command, Reply::Groups(groups))])
-        }
+        Request::Connected => Ok(vec![reply(command, Reply::Groups(store.groups_of(user).await?))]),
         Request::Claim { began, kind } => Ok(claimed(command, *began, kind.clone())),
-        Request::Disconnected | Request::Send(_) | Request::Group(..) | Request::Contact(..) => {
-            Ok(vec![reply(command, Reply::Settled)])
-        }
+        Request::JoinRoom(room) => rooms::enter(store, command, room).await,
+        Request::Broadcast(_) => Err(Refused::Rule(Code::Unavailable, "this router tells no broadcasts")),
+        // These need more than the store.
+        Request::WatchPresence(_)
+        | Request::PresenceChanged
+        | Request::Disconnected
+        | Request::Send(_)
+        | Request::Group(..)
+        | Request::Contact(..) => Ok(vec![reply(command, Reply::Settled)]),
     }
+}
+
+/// Who has received and read a message.
+async fn read_by(
+    store: &Store,
+    command: &Command,
+    of: &ReadersOf,
+    view: Option<View>,
+    own: Option<Settings>,
+) -> Result<Vec<Delivery>, Refused> {
+    let view = seen(store, command, &of.conversation, view).await?;
+    let own = own_of(store, command, own).await?;
+    let readers = readers::of(store, of, view, &own).await?;
+    Ok(vec![reply(command, Reply::Frame(ServerFrame::Readers(readers)))])
 }
 
 /// A user received or read up to somewhere.
@@ -193,6 +228,9 @@ async fn moved_unloaded(
 ) -> Result<Vec<Delivery>, Refused> {
     let id = &position.conversation;
     let view = seen(store, command, id, None).await?;
+    if view.is_room {
+        return Ok(vec![of_visitor(command)]);
+    }
     let before = authors::before(store, command, id).await?;
     let mut deliveries = moved(store, command, position, view, now).await?;
     if let Some(before) = before {
@@ -229,7 +267,8 @@ async fn seen(
     if let Some(view) = view {
         return Ok(view);
     }
-    let user = &command.origin.user;
+    let (user, source) = (&command.origin.user, command.origin.source);
+    let mut is_room = false;
     let floor = match conversation.kind() {
         ConversationKind::Direct(one, other) if *user == one || *user == other => Seq(1),
         ConversationKind::Direct(..) => {
@@ -238,17 +277,34 @@ async fn seen(
         ConversationKind::Pair(..) => return Err(Refused::Rule(Code::Forbidden, "nobody may read this")),
         ConversationKind::Group(group) => match store.member(&group, user).await? {
             Some(member) => member.floor,
-            None if store.group(&group).await?.is_none() => {
-                return Err(Refused::Rule(Code::NotFound, "there is no such group"));
+            None => {
+                let missing = Refused::Rule(Code::NotFound, "there is no such group");
+                let info = store.group(&group).await?.ok_or(missing)?;
+                is_room = info.settings.room.is_some();
+                let visits = is_room && (source == Source::Room || info.owner == *user);
+                if !source.is_service() && !visits {
+                    return Err(Refused::Rule(Code::Forbidden, "only members may read"));
+                }
+                Seq(1)
             }
-            None if command.origin.source != Source::Client => Seq(1),
-            None => return Err(Refused::Rule(Code::Forbidden, "only members may read")),
         },
     };
     let row = store.heads(std::slice::from_ref(conversation)).await?.pop().flatten();
+    let sent = Cursor::default();
     Ok(match row {
-        Some(row) => View { head: row.seq, counted: row.counted, floor, last: row.last.time },
-        None => View { head: Seq::ZERO, counted: 0, floor, last: Timestamp(0) },
+        Some(row) => View {
+            head: row.seq,
+            counted: row.counted,
+            floor,
+            last: row.last.time,
+            retention_seconds: row.retention_seconds,
+            sent,
+            is_room,
+        },
+        None => {
+            let (head, last) = (Seq::ZERO, Timestamp(0));
+            View { head, counted: 0, floor, last, retention_seconds: 0, sent, is_room }
+        }
     })
 }
 

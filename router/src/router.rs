@@ -6,8 +6,8 @@ use store::Store;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use crate::RouterConfig;
 use crate::worker::Worker;
+use crate::{RouterConfig, Sight};
 
 /// A running router. It ends with the drain of its tasks, whether or not this is kept.
 #[derive(Debug)]
@@ -35,6 +35,7 @@ impl Router {
         config: RouterConfig,
         bus: Bus,
         store: Store,
+        sight: Sight,
         tasks: Tasks,
     ) -> Result<Self, StartError> {
         if !(1..=64).contains(&config.workers) {
@@ -46,7 +47,8 @@ impl Router {
             let (ready, is_ready) = oneshot::channel();
             waiting.push(is_ready);
             let worker =
-                Worker::new(number, router, config.clone(), bus.clone(), store.clone(), tasks.clone());
+                Worker::new(number, router, config.clone(), bus.clone(), store.clone(), tasks.clone())
+                    .seeing(sight.clone());
             let run = move || async move { worker.run(ready).await };
             tasks.thread_with_runtime(&format!("router-{number}"), run).map_err(StartError::Thread)?;
         }

@@ -4,6 +4,7 @@ pub mod backoff;
 pub mod body;
 pub mod contacts;
 pub mod cursor;
+pub mod lifetime;
 pub mod lost;
 pub mod membership;
 pub mod overlay;

@@ -11,6 +11,7 @@ use store::{
 use crate::conversation::Target;
 use crate::metrics::Metrics;
 use crate::rules::contacts::{ContactRules, Regard};
+use crate::rules::lifetime::Moment;
 use crate::rules::membership::GroupRules;
 use crate::rules::overlay::{Pins, State};
 
@@ -32,6 +33,8 @@ pub struct Rules {
     pub changes: ChangeRules,
     /// What contacts may be.
     pub contacts: ContactRules,
+    /// Milliseconds for which entries are kept where their conversation does not say; 0: for ever.
+    pub retention_ms: u64,
     /// Entries after which a bucket is left.
     pub bucket_entries_max: u64,
     /// Bytes of bodies after which a bucket is left.
@@ -79,6 +82,13 @@ pub struct Turn<'a> {
     pub work: &'a mut Vec<Work>,
     /// Effect: the incarnation must end (FENCE O3).
     pub death: &'a mut Option<Death>,
+}
+
+impl Turn<'_> {
+    /// For what is gone by itself.
+    pub fn moment(&self) -> Moment {
+        Moment { now: self.now.wall, retention_ms: self.rules.retention_ms }
+    }
 }
 
 /// Why an incarnation must end and tell nothing more.

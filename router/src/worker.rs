@@ -14,6 +14,7 @@ pub mod ops;
 pub mod overlays;
 mod pairs;
 mod private;
+mod retention;
 mod table;
 mod wheel;
 
@@ -28,6 +29,7 @@ use store::{IncarnationId, Store};
 use tokio::sync::oneshot;
 
 use crate::RouterConfig;
+use crate::config::Sight;
 use crate::metrics::Metrics;
 use incarnation::{End, Incarnation};
 
@@ -39,6 +41,8 @@ pub struct Worker {
     config: RouterConfig,
     bus: Bus,
     store: Store,
+    /// Nobody is known to be online without it.
+    sight: Sight,
     tasks: Tasks,
     partitions: Vec<Partition>,
     metrics: Metrics,
@@ -64,12 +68,20 @@ impl Worker {
             config,
             bus,
             store,
+            sight: Sight::default(),
             tasks,
             partitions: Partition::all().collect(),
             metrics: Metrics::new(number),
             random: RefCell::new(StdRng::from_seed(rand::random())),
             ahead_ms: 0,
         }
+    }
+
+    /// Knows who is online.
+    #[must_use]
+    pub fn seeing(mut self, sight: Sight) -> Self {
+        self.sight = sight;
+        self
     }
 
     fn wall_clock(&self) -> Timestamp {

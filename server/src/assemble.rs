@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::Context;
 use auth::Issuer;
 use lifecycle::{LogFormat, MetricsPage, Phase, Phases};
-use router::Router;
+use router::{Router, Sight};
 
 use crate::addresses::Addresses;
 use crate::admin::Admin;
@@ -51,19 +51,22 @@ pub(crate) async fn assemble(
     if let Some(store) = &store {
         health.watch_store(store.clone());
     }
+    let ephemeral = connect::ephemeral(config, &stages)?;
     if let Some(store) = store.as_ref().filter(|_| config.roles.router) {
         let mut router = config.router.clone();
         if !bus.is_shared() {
             // Nobody else can be there to listen for.
             router.listen = Duration::ZERO;
         }
-        Router::start(router, bus.clone(), store.clone(), stages.core.clone())
+        let sight = Sight { ephemeral: Some(ephemeral.clone()), grace: config.presence_grace };
+        Router::start(router, bus.clone(), store.clone(), sight, stages.core.clone())
             .await
             .context("the router cannot start")?;
     }
     let issuer =
         key.as_ref().map(|key| Issuer::new(key.key.clone(), &config.auth.issuer, &config.auth.audience));
-    let opened = front::open(config, Front { bus, store, issuer }, &mut inheritance, &stages).await?;
+    let opened =
+        front::open(config, Front { bus, store, ephemeral, issuer }, &mut inheritance, &stages).await?;
     let public = opened.ports;
 
     let addresses = Addresses::write(&config.data_dir, public, admin, &program.path)

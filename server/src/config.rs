@@ -62,6 +62,8 @@ pub(crate) struct Config {
     pub(crate) cluster: CqlConfig,
     pub(crate) local: LocalConfig,
     pub(crate) redis: Option<RedisConfig>,
+    /// Who leaves is told to have left after this.
+    pub(crate) presence_grace: Duration,
     pub(crate) api: ApiConfig,
     /// Connections of the public port where no gateway holds it.
     pub(crate) api_connections_max: usize,
@@ -112,6 +114,7 @@ impl Config {
             cluster,
             local: redis::local(reader, others),
             redis: redis::read(reader),
+            presence_grace: reader.duration("presence.grace", milliseconds(0)..=seconds(3_600)),
             api: api::read(reader),
             api_connections_max: reader.whole("api.connections_max", 1..=1_000_000),
             admin_listen: reader.address("admin.listen"),

@@ -83,7 +83,6 @@ pub(crate) fn store_words(config: &Config) -> String {
 /// Where what may be lost is kept.
 pub(crate) fn ephemeral_words(config: &Config) -> String {
     match &config.redis {
-        _ if !config.roles.has_front() => "none".to_owned(),
         None => "in this process".to_owned(),
         Some(redis) => without_credentials(&redis.url),
     }

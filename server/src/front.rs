@@ -15,8 +15,7 @@ use api::{Api, Foundation, Tickets};
 use auth::{Issuer, SharedVerifier};
 use bus::Bus;
 use gateway::{
-    Attendance, Authenticator, Gateway, Handover, HttpFallback, PresenceSink, Running, TicketRedeemer,
-    TicketRefusal,
+    Authenticator, Gateway, Handover, HttpFallback, PresenceSink, Running, TicketRedeemer, TicketRefusal,
 };
 use store::{Away, Ephemeral, Store};
 use tokio::runtime::Handle;
@@ -26,13 +25,14 @@ use crate::http_port::HttpPort;
 use crate::issuers::Issuers;
 use crate::stop::Stages;
 use crate::upgrade::Inheritance;
-use crate::{connect, open_files, public, tls};
+use crate::{open_files, presence, public, tls};
 
 /// What it stands on.
 pub(crate) struct Front {
     pub(crate) bus: Bus,
     /// There is one for the role api.
     pub(crate) store: Option<Store>,
+    pub(crate) ephemeral: Ephemeral,
     /// There is one for the role api; a gateway may do without.
     pub(crate) issuer: Option<Issuer>,
 }
@@ -65,9 +65,8 @@ pub(crate) async fn open(
         inheritance.take_over().await?;
         return Ok(Opened::default());
     }
-    let Front { bus, store, issuer } = front;
+    let Front { bus, store, ephemeral, issuer } = front;
     let verifier = trusted(config, issuer.clone(), stages).await;
-    let ephemeral = connect::ephemeral(config, stages)?;
     let tickets = Tickets::new(ephemeral.clone(), config.api.tickets_max, config.api.ticket_ttl);
     let api = match (store, issuer) {
         (Some(store), Some(issuer)) if config.roles.api => {
@@ -97,7 +96,14 @@ pub(crate) async fn open(
         return Ok(Opened { ports: Some(ports), http: Some(again), gateway: None });
     }
     let door = Door { authenticator: Authenticator { verifier, tickets: redeemer(tickets) }, fallback };
-    open_gateway(config, &bus, &door, &sink(ephemeral), inheritance, stages).await
+    let sink = presence::sink(ephemeral.clone());
+    let teller = presence::TellerLimits {
+        grace: config.presence_grace,
+        users_per_second: config.local.presence.writes_per_second,
+        users_max: config.local.presence.devices_max,
+    };
+    presence::tell(bus.clone(), ephemeral, teller, &stages.front);
+    open_gateway(config, &bus, &door, &sink, inheritance, stages).await
 }
 
 /// A listener as the runtime wants it.
@@ -124,15 +130,6 @@ fn redeemer(tickets: Tickets) -> TicketRedeemer {
                 Err(Away) => Err(TicketRefusal::Away),
             }
         })
-    })
-}
-
-/// And so does presence leave it.
-fn sink(ephemeral: Ephemeral) -> PresenceSink {
-    Arc::new(move |user, attendance| match attendance {
-        Attendance::Came(device) => ephemeral.came(user, device),
-        Attendance::Renamed { from, to } => ephemeral.renamed(user, from, to),
-        Attendance::Left(device) => ephemeral.left(user, device),
     })
 }
 

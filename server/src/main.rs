@@ -6,6 +6,7 @@
 
 mod addresses;
 mod admin;
+mod allocator;
 mod assemble;
 mod cli;
 mod config;
@@ -22,6 +23,7 @@ mod metrics;
 mod migrate;
 mod open_files;
 mod page;
+mod presence;
 mod public;
 mod roles;
 mod service_manager;
@@ -51,6 +53,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const RUNTIME_SHUTDOWN: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
+    allocator::set_up();
     let arguments = Arguments::parse();
     let layers = config::layers(&arguments.config, config::environment());
     if matches!(arguments.command, Some(Subject::PrintConfig)) {

@@ -2,6 +2,11 @@
 
 /// Every metric of this crate: name, kind, help.
 pub(crate) const INVENTORY: &[(&str, &str, &str)] = &[
+    (
+        "server_presence_untold_total",
+        "counter",
+        "Users of whom those who watch are not told that they came or left because too many wait.",
+    ),
     ("server_admin_connections", "gauge", "Connections of the admin port"),
     ("server_http_connections", "gauge", "Connections of the public port where no gateway holds it"),
     ("server_key_sets_fetched_total", "counter", "Key sets of other issuers fetched"),

@@ -35,7 +35,7 @@ impl Record {
                     state.last.iter().for_each(|entry| self.entry(&state.conversation, entry));
                 }
             }
-            Payload::Reply(..) | Payload::Control(_) => {}
+            Payload::Reply(..) | Payload::Control(_) | Payload::Broadcast(_) => {}
         }
     }
 

@@ -319,6 +319,8 @@ fn router_config(plan: &Plan) -> RouterConfig {
         group: GroupRules { members_max: 100, history: History::Whole },
         recall_window: Duration::from_secs(120),
         edit_window: Duration::from_secs(86_400),
+        retention: Duration::ZERO,
+        retention_sweep: Duration::ZERO,
         contacts: router::ContactRules::OPEN,
         bucket_entries_max: plan.bucket_entries,
         bucket_bytes_max: 1 << 20,

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! **Guarantees.** What is kept never changes, so it is never stale: an entry at or below a told head is settled for
-//! ever (FENCE D1), and only such entries are kept. A page is never past the head it was asked with. Of several callers
+//! ever (FENCE D1), and only such entries are kept, until their bucket is dropped. A page is never past the head it was asked with. Of several callers
 //! who miss the same entries, one read serves all.
 //!
 //! **Does not** keep what nobody reads: an append only follows what a reader brought in. Does not answer very long
@@ -20,6 +20,7 @@ mod blocks;
 mod tests;
 
 use std::future::Future;
+use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -153,6 +154,11 @@ impl Cache {
     /// Whoever appended is fenced: what waits for a check was never told.
     pub(crate) fn fenced(&self) {
         self.lock().pending.clear();
+    }
+
+    /// What is kept of these entries is of a dropped bucket.
+    pub(crate) fn forget(&self, conversation: &ConversationId, seqs: RangeInclusive<Seq>) {
+        self.lock().blocks.forget(conversation, seqs);
     }
 
     /// Joins a read of the same entries, or begins one.

@@ -33,6 +33,7 @@ mod log;
 mod logins;
 mod members;
 mod mentions;
+mod old_buckets;
 mod overlays;
 mod ownership;
 mod pages;

@@ -19,6 +19,7 @@ mod data_dir;
 mod fences;
 mod format;
 mod group;
+mod here;
 mod memtables;
 mod readers;
 mod tables;
@@ -163,7 +164,21 @@ impl Embedded {
         &self,
         read: impl FnOnce(&dyn View) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.readers.read(read).await
+        match here::tables() {
+            Some(tables) => read(&tables),
+            None => self.readers.read(read).await,
+        }
+    }
+
+    /// Runs reads that follow from each other on one thread.
+    pub(crate) async fn read_together<T: Send + 'static>(
+        &self,
+        reads: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        match here::tables() {
+            Some(_) => reads.await,
+            None => self.readers.read_together(reads).await,
+        }
     }
 
     /// Nothing to wait for: an incarnation is known to this process alone.

@@ -22,6 +22,7 @@
 //! **Limits.** [`PresenceConfig`], [`RedisConfig`]. One Redis server (or what looks like one), no Redis Cluster.
 
 mod attempts;
+mod changes;
 mod config;
 mod generations;
 mod local;
@@ -32,6 +33,7 @@ mod roster;
 mod tickets;
 
 pub use attempts::{Attempt, AttemptRule, Counted};
+pub use changes::PresenceChanges;
 pub use config::{LocalConfig, Others, PresenceConfig, RedisConfig, RedisUrlError};
 pub use presence::{DevicePresence, DeviceState, Presence};
 
@@ -39,6 +41,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lifecycle::Tasks;
+use proto::presence::Activity;
 use proto::{DeviceId, UserId};
 use thiserror::Error;
 
@@ -78,15 +81,23 @@ impl Ephemeral {
         }
     }
 
-    /// A session of the device ended in this process.
-    pub fn left(&self, user: &UserId, device: &DeviceId) {
+    /// A session of the device ended in this process, with the activity that it had last.
+    pub fn left(&self, user: &UserId, device: &DeviceId, activity: Activity) {
         match self {
-            Self::Local(local) => local.left(user, device),
-            Self::Redis(redis) => redis.roster.left(user, device),
+            Self::Local(local) => local.left(user, device, activity),
+            Self::Redis(redis) => redis.roster.left(user, device, activity),
         }
     }
 
-    /// A session that came as one device turned out to be another: the client named it late.
+    /// A session of the device is of this activity now, and was of the other before. Sessions begin active.
+    pub fn turned(&self, user: &UserId, device: &DeviceId, activity: Activity) {
+        match self {
+            Self::Local(local) => local.turned(user, device, activity),
+            Self::Redis(redis) => redis.roster.turned(user, device, activity),
+        }
+    }
+
+    /// An active session that came as one device turned out to be another: the client named it late.
     pub fn renamed(&self, user: &UserId, from: &DeviceId, to: &DeviceId) {
         match self {
             Self::Local(local) => local.renamed(user, from, to),
@@ -99,6 +110,15 @@ impl Ephemeral {
         match self {
             Self::Local(local) => users.iter().map(|user| local.presence(user)).collect(),
             Self::Redis(redis) => redis.presence(users).await,
+        }
+    }
+
+    /// Waits until devices with sessions in this process changed for everybody to see, and tells whose. One task alone may
+    /// wait for it at a time; what changed before the first time is not told.
+    pub async fn changes(&self) -> PresenceChanges {
+        match self {
+            Self::Local(local) => local.changes.next().await,
+            Self::Redis(redis) => redis.changes.next().await,
         }
     }
 

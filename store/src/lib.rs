@@ -13,6 +13,7 @@
 //!   condition held at that moment; `Unknown` allows no conclusion.
 //! - A page has rising, contiguous seqs, never one past the head it was given, and of several rows of one seq the one
 //!   with the highest epoch.
+//! - Old buckets are dropped whole and only when all of them is old, settled and projected; what is left reads as before.
 //! - Cursors, heads, inbox rows, overlays, groups and relations never move backwards, in whatever order their writes
 //!   arrive.
 //! - A username has at most one account; a refresh token is exchanged at most once; a worker number has one holder.
@@ -54,7 +55,7 @@ pub use directory::{
 pub use embedded::{Embedded, EmbeddedConfig, OpenError};
 pub use ephemeral::{
     Attempt, AttemptRule, Away, Counted, DevicePresence, DeviceState, Ephemeral, LocalConfig, Others,
-    Presence, PresenceConfig, RedisConfig, RedisUrlError,
+    Presence, PresenceChanges, PresenceConfig, RedisConfig, RedisUrlError,
 };
 pub use error::{StoreError, VerifyError};
 pub use fault::{Fault, Gate, Rates, Rule};

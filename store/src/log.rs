@@ -9,6 +9,7 @@ mod batch;
 mod bucket;
 mod dedupe;
 mod entry_row;
+mod old_buckets;
 mod ownership;
 mod page;
 mod proof;

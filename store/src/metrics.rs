@@ -3,7 +3,7 @@
 use metrics::{Counter, Gauge, Histogram};
 
 use crate::StoreError;
-use crate::ephemeral::meters::{PresenceMetrics, RedisMetrics};
+use crate::ephemeral::meters::{self, PresenceMetrics, RedisMetrics};
 
 /// Every metric of this crate: name, kind, meaning.
 pub const INVENTORY: &[(&str, &str, &str)] = &[
@@ -41,6 +41,11 @@ pub const INVENTORY: &[(&str, &str, &str)] = &[
         "counter",
         "Devices that do not show as online because there are too many.",
     ),
+    (
+        "store_presence_untold_total",
+        "counter",
+        "Changes of presence that those who watch are not told of because there are too many.",
+    ),
     ("store_redis_connected", "gauge", "1 while Redis is connected."),
     ("store_redis_requests", "gauge", "Requests to Redis under way."),
     ("store_redis_seconds", "histogram", "Time of one request to Redis, answered or given up."),
@@ -50,8 +55,8 @@ pub const INVENTORY: &[(&str, &str, &str)] = &[
 
 /// Registers all of them with the recorder that is installed now, whatever engine is in use.
 pub fn register() {
-    let _ =
-        (Metrics::new(), PageMetrics::new(), CqlMetrics::new(), PresenceMetrics::new(), RedisMetrics::new());
+    let _ = (Metrics::new(), PageMetrics::new(), CqlMetrics::new());
+    let _ = (PresenceMetrics::new(), meters::untold(), RedisMetrics::new());
 }
 
 /// Handles, kept because looking one up costs more than using it.

@@ -62,6 +62,18 @@ impl Store {
         }
     }
 
+    /// Runs reads of this store that follow from each other. Where each would be handed to a thread, one thread runs them
+    /// all; the future must not write, nor wait for anything else.
+    pub async fn read_together<T: Send + 'static>(
+        &self,
+        reads: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        match self {
+            Self::Embedded(embedded) => embedded.read_together(reads).await,
+            _ => reads.await,
+        }
+    }
+
     /// How many conversations to write the projections of in one call. Many where a call is one write; one where each row
     /// is a request of its own, so that these do not come in bursts between which appends wait.
     pub fn projections_per_call(&self) -> usize {

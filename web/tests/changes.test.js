@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { isExpired } from "../changes.js";
 import { Conversation } from "../conversation.js";
 import { words } from "../format.js";
 import { readEntry, readPage } from "../log.js";
@@ -109,4 +110,16 @@ test("what is said of a body that has no text", () => {
   assert.equal(said({ merged: { title: "Then", messages: [{ sender: "carol", body: { text: "hi" } }] } }), "[Messages] Then\ncarol: hi");
   assert.equal(said({ custom: { type: "poll", json: "{}" } }), "[poll]");
   assert.equal(said({ hologram: {} }), "[a message that this page cannot show]");
+});
+
+test("an expired message is told by the server, or by the clock", () => {
+  const read = (body) => readEntry({ seq: "1", sender: "bob", time: "5000", body });
+  const expired = read({ expiry: { after_seconds: 60, time: "65000", expired: true } });
+  assert.ok(isExpired(expired, 0));
+  assert.equal(words(expired, (user) => user), "A message of bob has expired");
+  const told = read({ text: "secret", expiry: { after_seconds: 60, time: "9000" } });
+  assert.deepEqual([8_999, 9_000].map((now) => isExpired(told, now)), [false, true]);
+  const own = read({ text: "secret", expiry: { after_seconds: 60 } });
+  assert.deepEqual([64_999, 65_000].map((now) => isExpired(own, now)), [false, true]);
+  assert.equal(isExpired(read({ text: "plain" }), 1e15), false);
 });

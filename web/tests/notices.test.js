@@ -34,6 +34,10 @@ test("each change says who did what to whom", () => {
     [{ link_made: { link: "l" } }, "OLGA made a link to join"],
     [{ link_ended: { link: "l" } }, "OLGA ended a link to join"],
     [{ dismissed: {} }, "OLGA dismissed the group"],
+    [{ retention_set: { seconds: 604800 } }, "OLGA lets messages stay for 7 days"],
+    [{ retention_set: { seconds: 3600 } }, "OLGA lets messages stay for 1 hour"],
+    [{ retention_set: { seconds: 90 } }, "OLGA lets messages stay for 90 seconds"],
+    [{ retention_set: { seconds: 0 } }, "OLGA lets messages stay as long as the server keeps them"],
     [{ notice: { text: "hello" } }, "hello"],
     [{ of_tomorrow: {} }, "The group was changed"],
   ];

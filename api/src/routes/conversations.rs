@@ -73,6 +73,9 @@ pub(crate) struct Conversation {
     /// Those of them that mention one, 100 at most.
     #[schema(example = 0)]
     mention_unread: usize,
+    /// For how many seconds its entries are kept, as it was set here; 0: as the server is configured.
+    #[schema(example = 0)]
+    retention_seconds: u32,
     /// What one keeps for oneself; `null` where one never changed anything.
     settings: Option<ConversationSettings>,
     /// The newest entry, unless it is gone for oneself.
@@ -153,6 +156,7 @@ fn line(
         unread: Wide(unread),
         read_seq: Wide(cursor.read.0),
         mention_unread,
+        retention_seconds: head.retention_seconds,
         settings: (settings.changed > Timestamp(0)).then(|| ConversationSettings::of(id, settings)),
         last: last.map(|entry| answers::message(id, entry)).transpose()?,
         time: Wide(time.0),
@@ -272,6 +276,7 @@ mod tests {
             last: None,
             member: true,
             floor: Seq(floor),
+            retention_seconds: 0,
         };
         let cursor = |read, read_counted| Cursor { read: Seq(read), read_counted, delivered: Seq(0) };
         assert_eq!(unread(&head(10, 8, 1), &cursor(4, 3)), 5);

@@ -81,7 +81,7 @@ pub(crate) struct SentMessage {
     client_message_id: String,
 }
 
-/// Send a message. Answered once it is durable. A service sends in any user's name, or in that of its token; to groups without
+/// Send a message. Answered once it is durable; in a live room that keeps nothing, once it was told there, with `seq` 0. A service sends in any user's name, or in that of its token; to groups without
 /// being a member; and notices.
 #[utoipa::path(
     post, path = "/api/v1/messages", tag = "messages", request_body = SendMessage,
@@ -202,7 +202,7 @@ fn parsed(message: &SendMessage, body: &Value) -> Result<Send, Problem> {
 /// Reads a frame that appends something.
 pub(super) fn read_frame(frame: &Value) -> Result<Send, Problem> {
     match ClientFrame::decode(Encoding::Json, frame.to_string().as_bytes()) {
-        Ok(ClientFrame::Send(send)) => Ok(Send { ack: AckMode::Persisted, ..send }),
+        Ok(ClientFrame::Send(send)) => Ok(Send { ack: AckMode::Published, ..send }),
         Ok(_) => Err(Problem::new(Code::BadFrame, "not a message")),
         Err(FrameError::Field { field, problem, .. }) => Err(Problem::field(field, problem)),
         Err(FrameError::TooLarge { field, bytes, max, .. }) => {

@@ -2,9 +2,10 @@
 
 use axum::Json;
 use axum::extract::State;
+use proto::presence::PresenceState;
 use proto::{Code, UserId};
 use serde::{Deserialize, Serialize};
-use store::{DevicePresence, DeviceState, Presence, PresenceAudience, Relation};
+use store::{DevicePresence, DeviceState, Presence};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::caller::Caller;
@@ -20,8 +21,10 @@ const USERS_MAX: usize = 100;
 #[derive(Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Status {
-    /// With a session now.
+    /// With a session that is used.
     Online,
+    /// With sessions, none of which is used.
+    Away,
     /// Without.
     Offline,
     /// Nobody knows at the moment.
@@ -36,7 +39,8 @@ pub(crate) struct UserPresence {
     user: String,
     /// Of the devices together.
     status: Status,
-    /// When the last device left, in Unix milliseconds; `null` while online, and where it is not known.
+    /// When the user was last active, in Unix milliseconds: when the last device left or went away; `null` while online, and where
+    /// it is not known.
     #[schema(example = "1790000000000")]
     last_seen: Option<Wide>,
     /// The devices of which something is known.
@@ -51,10 +55,10 @@ pub(crate) struct Device {
     device: String,
     /// Never `unknown`.
     status: Status,
-    /// When it came, in Unix milliseconds; `null` while it is offline.
+    /// Since when it is used, in Unix milliseconds; `null` while it is away or offline.
     #[schema(example = "1790000000000")]
     online_since: Option<Wide>,
-    /// When it left, in Unix milliseconds; `null` while it is online.
+    /// When it left or went away, in Unix milliseconds; `null` while it is online.
     #[schema(example = "1790000000000")]
     last_seen: Option<Wide>,
 }
@@ -136,21 +140,21 @@ impl Shared {
                 // Users of another issuer have no account here, and hide nothing.
                 let audience = account.map(|account| account.details.presence).unwrap_or_default();
                 let is_own = *user == caller.0.user;
-                if is_own || is_shown(row.as_ref(), audience) { found } else { Presence::Known(Vec::new()) }
+                if is_own || audience.shows(row.as_ref()) { found } else { Presence::Known(Vec::new()) }
             })
             .collect())
     }
 }
 
-/// Whether a user is shown to another, to whom this is what the user is.
-fn is_shown(row: Option<&Relation>, audience: PresenceAudience) -> bool {
-    let is_friend = row.is_some_and(|row| row.contact.friend_since.is_some());
-    !row.is_some_and(|row| row.blocked_by)
-        && match audience {
-            PresenceAudience::Everyone => true,
-            PresenceAudience::Contacts => is_friend,
-            PresenceAudience::Nobody => false,
+impl Status {
+    fn of(state: PresenceState) -> Self {
+        match state {
+            PresenceState::Unknown => Self::Unknown,
+            PresenceState::Offline => Self::Offline,
+            PresenceState::Away => Self::Away,
+            PresenceState::Online => Self::Online,
         }
+    }
 }
 
 impl UserPresence {
@@ -159,27 +163,23 @@ impl UserPresence {
         let Presence::Known(found) = found else {
             return Self { user, status: Status::Unknown, last_seen: None, devices: Vec::new() };
         };
-        let is_online = |device: &DevicePresence| matches!(device.state, DeviceState::Online(_));
-        let status = if found.iter().any(is_online) { Status::Online } else { Status::Offline };
-        let left = found.iter().filter_map(|device| match device.state {
-            DeviceState::Offline(when) if matches!(status, Status::Offline) => Some(when.0),
-            DeviceState::Offline(_) | DeviceState::Online(_) => None,
-        });
-        Self {
-            user,
-            status,
-            last_seen: left.max().map(Wide),
-            devices: found.into_iter().map(Device::of).collect(),
-        }
+        let state = |device: &DevicePresence| device.state.word();
+        let most = found.iter().map(state).max().unwrap_or(PresenceState::Offline);
+        let last = found.iter().filter(|device| state(device) == most).map(|device| device.state.since().0);
+        let last = last.max().filter(|_| most != PresenceState::Online);
+        let status = Status::of(most);
+        Self { user, status, last_seen: last.map(Wide), devices: found.into_iter().map(Device::of).collect() }
     }
 }
 
 impl Device {
     fn of(found: DevicePresence) -> Self {
-        let (status, online_since, last_seen) = match found.state {
-            DeviceState::Online(since) => (Status::Online, Some(Wide(since.0)), None),
-            DeviceState::Offline(when) => (Status::Offline, None, Some(Wide(when.0))),
+        let since = Some(Wide(found.state.since().0));
+        let (online_since, last_seen) = match found.state {
+            DeviceState::Online(_) => (since, None),
+            DeviceState::Away(_) | DeviceState::Offline(_) => (None, since),
         };
+        let status = Status::of(found.state.word());
         Self { device: found.device.to_string(), status, online_since, last_seen }
     }
 }

@@ -55,9 +55,7 @@ pub(crate) async fn search_users(
     if prefix.chars().count() < SEARCH_CHARS_MIN {
         return Err(too_short());
     }
-    if !caller.is_service() {
-        app.backoff.admit_search(&caller.0.user).await?;
-    }
+    app.backoff.admit_search(&caller).await?;
     let limit = query.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX);
     let found = app.store.accounts_by_prefix(&prefix, limit).await?.into_iter();
     let active = found.filter(|account| account.status == AccountStatus::Active);

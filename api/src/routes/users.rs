@@ -87,6 +87,9 @@ pub(crate) async fn change_me(
         body.details.apply(&mut account.details)
     };
     let account = app.change_account(user, change).await?.ok_or_else(none)?;
+    if body.details.says_audience() {
+        app.commands.presence_rules(user);
+    }
     Ok(Json(Me::of(user, Some(account))))
 }
 
@@ -96,16 +99,18 @@ pub(crate) async fn change_me(
     params(("user_id" = String, Path, description = "Whom.", example = "231894619234304")),
     responses(
         (status = 200, description = "What others may see.", body = Profile),
-        (status = "default", description = "404 `NOT_FOUND`: no account here.", body = ProblemBody,
+        (status = "default", description = "404 `NOT_FOUND`: no account here. 429 `RATE`: too many looked up, with `retry_after_ms`.",
+            body = ProblemBody,
             content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn user(
     State(app): State<App>,
-    _: Caller,
+    caller: Caller,
     PathOf(user): PathOf<String>,
 ) -> Result<Json<Profile>, Problem> {
     let user = UserId::parse(&user).map_err(|error| Problem::field("user_id", error))?;
+    app.backoff.admit_look_up(&caller).await?;
     let account = app.store.account(&user).await?;
     account
         .map(|account| Json(account.into()))
@@ -117,15 +122,16 @@ pub(crate) async fn user(
     get, path = "/api/v1/users", tag = "users", params(FindUsers),
     responses(
         (status = 200, description = "The user with exactly this username, if there is one.", body = FoundUsers),
-        (status = "default", description = "A problem.", body = ProblemBody,
+        (status = "default", description = "429 `RATE`: too many searches, with `retry_after_ms`.", body = ProblemBody,
             content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn find_users(
     State(app): State<App>,
-    _: Caller,
+    caller: Caller,
     QueryOf(query): QueryOf<FindUsers>,
 ) -> Result<Json<FoundUsers>, Problem> {
+    app.backoff.admit_search(&caller).await?;
     let users = app.find(&query.username).await?.into_iter().collect();
     Ok(Json(FoundUsers { users }))
 }

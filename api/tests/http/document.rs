@@ -29,7 +29,7 @@ async fn document_is_served_and_is_openapi_3_1() {
 }
 
 /// What the contract of this crate names.
-const PROMISED: [&str; 72] = [
+const PROMISED: [&str; 80] = [
     "POST /api/v1/auth/register",
     "POST /api/v1/auth/login",
     "POST /api/v1/auth/refresh",
@@ -84,12 +84,20 @@ const PROMISED: [&str; 72] = [
     "POST /api/v1/groups/{group_id}/links",
     "GET /api/v1/groups/{group_id}/links",
     "DELETE /api/v1/groups/{group_id}/links/{link_id}",
+    "GET /api/v1/invitations",
+    "POST /api/v1/invitations/{group_id}/accept",
+    "POST /api/v1/invitations/{group_id}/decline",
+    "POST /api/v1/rooms",
+    "GET /api/v1/rooms/{room_id}",
+    "PATCH /api/v1/rooms/{room_id}",
+    "DELETE /api/v1/rooms/{room_id}",
     "GET /api/v1/conversations",
     "GET /api/v1/conversations/badge",
     "PATCH /api/v1/conversations/{conversation}",
     "GET /api/v1/conversations/{conversation}/settings",
     "POST /api/v1/conversations/{conversation}/clear",
     "POST /api/v1/conversations/{conversation}/delete",
+    "PUT /api/v1/conversations/{conversation}/retention",
     "GET /api/v1/conversations/{conversation}/messages",
     "POST /api/v1/conversations/{conversation}/read",
     "GET /api/v1/conversations/{conversation}/receipts",

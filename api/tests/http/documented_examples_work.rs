@@ -146,11 +146,29 @@ async fn groups_are_kept_in_order(reader: &mut Reader<'_>, token: &str) {
     let invited = reader.try_it("list_invitations", token, &[]).await;
     assert_eq!(invited["invitations"][0]["user_id"], Value::from("grace"));
     reader.try_it("uninvite", token, &[]).await;
+    let grace = reader.server.token("grace", "");
+    for answer in ["decline_invitation", "accept_invitation"] {
+        reader.try_it("invite", token, &[]).await;
+        // Lists follow within a second.
+        while reader.try_it("list_my_invitations", &grace, &[]).await["invitations"]
+            == Value::Array(Vec::new())
+        {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        reader.try_it(answer, &grace, &[]).await;
+    }
     let made = reader.try_it("make_link", token, &[]).await;
     reader.try_it("list_links", token, &[]).await;
     reader.try_it("end_link", token, &[("link_id", made["link_id"].as_str().unwrap())]).await;
     reader.try_it("set_role", token, &[]).await;
     reader.try_it("transfer_group", token, &[]).await;
+}
+
+async fn a_room_is_made_and_ended(reader: &mut Reader<'_>, service: &str) {
+    let made = reader.try_it("make_room", service, &[]).await;
+    assert_eq!(reader.try_it("room", service, &[]).await, made);
+    reader.try_it("change_room", service, &[]).await;
+    reader.try_it("end_room", service, &[]).await;
 }
 
 async fn what_one_keeps_for_oneself(reader: &mut Reader<'_>, token: &str) {
@@ -241,8 +259,10 @@ async fn documented_examples_work_in_the_order_of_a_first_visit() {
     let readers = reader.try_it("readers", &token, &[]).await;
     assert_eq!(readers["readers"][0]["user"], Value::from("bob"));
     what_one_keeps_for_oneself(&mut reader, &token).await;
+    reader.try_it("set_retention", &token, &[]).await;
     reader.try_it("issue_ticket", &token, &[]).await;
     reader.try_it("dismiss_group", &reader.server.token("bob", ""), &[]).await;
+    a_room_is_made_and_ended(&mut reader, &service).await;
     reader.try_it("logout", &laptop.access, &[]).await;
     assert_eq!(reader.tried, all, "every operation was tried");
 }

@@ -66,6 +66,57 @@ async fn who_is_invited_joins_or_declines() {
     assert_eq!(server.get(&invitations, &olga).await.expect(200)["invitations"], json!([]));
 }
 
+/// What lists show follows within a second.
+async fn invited(server: &Server, token: &str, groups: &[&str]) -> Value {
+    for _ in 0..3_000 {
+        let listed = server.get("/api/v1/invitations", token).await.expect(200);
+        let all = listed["invitations"].as_array().unwrap();
+        if all.iter().map(|one| one["group_id"].as_str().unwrap()).eq(groups.iter().copied()) {
+            return listed;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("never invited to {groups:?}")
+}
+
+#[tokio::test]
+async fn who_is_invited_lists_accepts_and_declines_without_knowing_of_whom() {
+    let server = Server::start().await;
+    let olga = joined_by(&server, "invitation").await;
+    let body = json!({"group_id": "choir", "name": "Choir", "join": "invitation"});
+    server.post("/api/v1/groups", &olga, body).await.expect(201);
+    let bob = server.token("bob", "");
+    invited(&server, &bob, &[]).await;
+    for group in ["team", "choir"] {
+        let path = format!("/api/v1/groups/{group}/invitations");
+        server.post(&path, &olga, json!({"user_ids": ["bob"]})).await.expect(200);
+        if group == "team" {
+            invited(&server, &bob, &["team"]).await;
+        }
+    }
+    let listed = invited(&server, &bob, &["choir", "team"]).await;
+    let first = &listed["invitations"][0];
+    assert_eq!(
+        (&first["name"], &first["invited_by"], &first["members"]),
+        (&json!("Choir"), &json!("olga"), &json!(1))
+    );
+    let page = server.get("/api/v1/invitations?limit=1", &bob).await.expect(200);
+    assert_eq!(page["invitations"], json!([first]));
+    let next = page["next"].as_str().unwrap();
+    let rest = server.get(&format!("/api/v1/invitations?limit=9&cursor={next}"), &bob).await.expect(200);
+    assert_eq!((&rest["invitations"][0]["group_id"], &rest["next"]), (&json!("team"), &Value::Null));
+    server.get("/api/v1/invitations?cursor=x", &bob).await.problem(400, "BAD_FIELD");
+
+    server.post_nothing("/api/v1/invitations/team/decline", &bob).await.expect(200);
+    invited(&server, &bob, &["choir"]).await;
+    server.post_nothing("/api/v1/invitations/team/accept", &bob).await.problem(403, "JOIN_CLOSED");
+    let accepted = server.post_nothing("/api/v1/invitations/choir/accept", &bob).await.expect(200);
+    assert_eq!(accepted["members"], json!(2));
+    invited(&server, &bob, &[]).await;
+    server.post_nothing("/api/v1/invitations/choir/accept", &bob).await.expect(200);
+    server.post_nothing("/api/v1/invitations/nowhere/decline", &bob).await.problem(404, "NOT_FOUND");
+}
+
 #[tokio::test]
 async fn a_link_lets_in_who_shows_its_token() {
     let server = Server::start().await;

@@ -1,5 +1,6 @@
 //! Who is online, over HTTP.
 
+use proto::presence::Activity;
 use proto::{DeviceId, UserId};
 use serde_json::{Value, json};
 
@@ -22,7 +23,7 @@ async fn devices_come_and_leave() {
     let ((alice, phone), (_, web)) = (names("alice", "phone"), names("alice", "web"));
     server.ephemeral.came(&alice, &phone);
     server.ephemeral.came(&alice, &web);
-    server.ephemeral.left(&alice, &phone);
+    server.ephemeral.left(&alice, &phone, Activity::Active);
     let now = presence(&server, "alice").await;
     assert_eq!((&now["status"], &now["last_seen"]), (&json!("online"), &Value::Null));
     let devices = now["devices"].as_array().unwrap();
@@ -31,7 +32,7 @@ async fn devices_come_and_leave() {
     assert_eq!((&devices[1]["device"], &devices[1]["status"]), (&json!("web"), &json!("online")));
     assert!(devices[1]["last_seen"].is_null() && devices[1]["online_since"].is_string(), "{now}");
 
-    server.ephemeral.left(&alice, &web);
+    server.ephemeral.left(&alice, &web, Activity::Active);
     let later = presence(&server, "alice").await;
     assert_eq!(later["status"], "offline");
     assert_eq!(later["last_seen"], later["devices"][1]["last_seen"]);

@@ -142,6 +142,29 @@ async fn users_are_found_by_how_their_names_begin_and_not_without_end() {
         }
     }
     assert_eq!(refused, 40 - 28, "31 in all, three of them before");
+    let exact = server.get("/api/v1/users?username=bob", &alice.access).await;
+    exact.problem(429, "RATE");
     tokio::time::advance(std::time::Duration::from_secs(1)).await;
     search("prefix=ali").await.expect(200);
+}
+
+/// A page may ask who the members of a large group are; nobody reads the list of all.
+#[tokio::test(start_paused = true)]
+async fn users_are_looked_up_by_their_ids_and_not_without_end() {
+    let server = Server::without_router(super::server::config());
+    let (alice, bob) = (server.register("alice").await, server.register("bob").await);
+    let path = format!("/api/v1/users/{}", bob.id);
+    for _ in 0..=500 {
+        server.get(&path, &alice.access).await.expect(200);
+    }
+    let refused = server.get(&path, &alice.access).await;
+    assert_eq!(refused.json["retry_after_ms"], json!(250));
+    refused.problem(429, "RATE");
+    server.get(&path, &bob.access).await.expect(200);
+    let service = server.token("helpdesk", "users:read");
+    for _ in 0..600 {
+        server.get(&path, &service).await.expect(200);
+    }
+    tokio::time::advance(std::time::Duration::from_millis(250)).await;
+    server.get(&path, &alice.access).await.expect(200);
 }

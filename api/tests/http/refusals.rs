@@ -103,6 +103,10 @@ async fn other_origins_are_allowed_only_by_name() {
     let answer = open.send(preflight("https://app.example.org")).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.headers["access-control-allow-origin"], "https://app.example.org");
+    let methods = answer.headers["access-control-allow-methods"].to_str().unwrap();
+    for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+        assert!(methods.contains(method), "{method} is used here and not in {methods}");
+    }
     let answer = open.send(preflight("https://evil.example.org")).await;
     assert!(!answer.headers.contains_key("access-control-allow-origin"));
 }

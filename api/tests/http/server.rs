@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use api::{Api, ApiConfig, ClientAddress, Foundation, Registration, Tickets};
+use api::{Api, ApiConfig, ClientAddress, Foundation, Registration, RoomMakers, Tickets};
 use auth::{Issuer, Scopes, SharedVerifier, SigningKey, Verifier};
 use axum::body::Body;
 use bus::{Bus, Limits};
@@ -53,6 +53,7 @@ pub fn config() -> ApiConfig {
         access_ttl: Duration::from_secs(900),
         refresh_ttl: Duration::from_secs(3_600),
         registration: Registration::Open,
+        rooms_made_by: RoomMakers::Services,
         password_chars_min: 6,
         body_bytes_max: 1 << 20,
         request_timeout: Duration::from_secs(20),
@@ -91,6 +92,8 @@ fn router_config() -> RouterConfig {
         group: GroupRules { members_max: 2_000, history: History::FromJoining },
         recall_window: Duration::from_secs(120),
         edit_window: Duration::from_secs(86_400),
+        retention: Duration::ZERO,
+        retention_sweep: Duration::ZERO,
         contacts: router::ContactRules::OPEN,
         bucket_entries_max: 50,
         bucket_bytes_max: 50 << 20,
@@ -117,7 +120,7 @@ impl Server {
     pub async fn with(config: ApiConfig) -> Self {
         let server = Self::without_router(config);
         let (bus, store, tasks) = (server.bus.clone(), server.store.clone(), server.tasks.clone());
-        Router::start(router_config(), bus, store, tasks).await.unwrap();
+        Router::start(router_config(), bus, store, router::Sight::default(), tasks).await.unwrap();
         server
     }
 

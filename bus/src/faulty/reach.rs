@@ -27,6 +27,8 @@ impl Local {
         match target {
             Target::User(user) => self.interest.of_user(user) != NodeSet::EMPTY,
             Target::Group(group) => self.interest.of_group(group) != NodeSet::EMPTY,
+            Target::Presence(user) => self.interest.of_presence(user) != NodeSet::EMPTY,
+            Target::Everyone => self.interest.of_everyone() != NodeSet::EMPTY,
             Target::Node(node) => {
                 self.nodes.read().unwrap_or_else(PoisonError::into_inner).index.contains_key(node)
             }

@@ -51,6 +51,19 @@ impl NatsInbox {
         self.multiplex.unsubscribe_group(group);
     }
 
+    /// There are few beside users: they are kept as they are spelled.
+    pub(crate) fn subscribe_presence(&self, user: &UserId) {
+        self.multiplex.subscribe(&self.subjects.delivery(&Target::Presence(user.clone())));
+    }
+
+    pub(crate) fn unsubscribe_presence(&self, user: &UserId) {
+        self.multiplex.unsubscribe(&self.subjects.delivery(&Target::Presence(user.clone())));
+    }
+
+    pub(crate) fn subscribe_everyone(&self) {
+        self.multiplex.subscribe(&self.subjects.delivery(&Target::Everyone));
+    }
+
     pub(crate) async fn flush(&self) {
         self.multiplex.flush().await;
     }

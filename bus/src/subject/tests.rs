@@ -44,8 +44,10 @@ fn every_target_is_found_again_in_its_subject() {
             Target::User(user("a")),
             Target::User(user("auth0|x.y_z-1:2+3=4~5")),
             Target::Group(GroupId::parse("..").unwrap()),
+            Target::Presence(user("auth0|x.y")),
             Target::Node(NodeId(0)),
             Target::Node(NodeId(u64::MAX)),
+            Target::Everyone,
         ] {
             let subject = subjects.delivery(&target);
             assert!(subject.starts_with(prefix));
@@ -92,7 +94,10 @@ fn foreign_subjects_are_not_taken_for_ours() {
         "chat.node.00000000000000001",
         "chat.node.000000000000000G",
         "chat.node.000000000000000A",
-        "chat.presence.bob",
+        "chat.presence",
+        "chat.presence.",
+        "chat.presence.b.c",
+        "chat.away.bob",
         "chatuser.bob",
     ] {
         assert_eq!(subjects.target(subject), None, "{subject}");
@@ -135,6 +140,8 @@ fn the_backend_document_spells_them_the_same() {
         subjects.any_command(),
         subjects.delivery(&Target::User(user("bob"))),
         subjects.delivery(&Target::Group(group)),
+        subjects.delivery(&Target::Presence(user("bob"))),
+        subjects.delivery(&Target::Everyone),
         subjects.delivery(&Target::Node(NodeId(1))),
         subjects.heartbeat(),
         format!("{}7", subjects.unserved(1)),

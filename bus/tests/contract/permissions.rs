@@ -38,6 +38,7 @@ async fn each_role_may_do_its_part() {
     let (shard, requests) = (gateway.node(NodeId(1)), api.node(NodeId(2)));
     shard.subscribe_user(&user("alice"));
     shard.subscribe_group(&GroupId::parse("team").unwrap());
+    shard.subscribe_presence(&user("bob"));
     shard.flush().await;
     requests.flush().await;
     let alice = Partition::of_user(&user("alice"));
@@ -54,6 +55,11 @@ async fn each_role_may_do_its_part() {
     assert_eq!(receive(&shard).await, (Received::Deliveries, vec![2]));
     router.publish(&mut vec![delivery(Target::Group(GroupId::parse("team").unwrap()), 3)]);
     assert_eq!(receive(&shard).await, (Received::Deliveries, vec![3]));
+    let watched = |mark| delivery(Target::Presence(user("bob")), mark);
+    router.publish(&mut vec![watched(5)]);
+    assert_eq!(receive(&shard).await, (Received::Deliveries, vec![5]));
+    api.publish(&mut vec![watched(6)]);
+    assert_eq!(receive(&shard).await, (Received::Deliveries, vec![6]));
     // A revocation.
     api.publish(&mut vec![delivery(Target::User(user("alice")), 4)]);
     assert_eq!(receive(&shard).await, (Received::Deliveries, vec![4]));

@@ -64,6 +64,8 @@ fn state(peer: &str, head: u64) -> ConversationState {
         left: false,
         settings: None,
         mention_unread: 0,
+        retention_seconds: 0,
+        invitation: None,
     }
 }
 
@@ -209,7 +211,7 @@ async fn heads_in_pongs_reveal_a_lost_tail_and_pings_leave_in_silence() {
     assert_eq!(session.next_due(), now + Duration::from_secs(20));
     let later = now + Duration::from_secs(20);
     assert_eq!(frames(&mut session, later), [ClientFrame::Ping]);
-    let heads = vec![Head { conversation: dm("bob"), last: Seq(3) }];
+    let heads = vec![Head::of(dm("bob"), Seq(3))];
     session.frame(ServerFrame::Pong(Pong { heads, server_time: Timestamp(1) }), later);
     assert_eq!(fetched(&frames(&mut session, later + Duration::from_millis(500))), [(3, 0)]);
     assert!(!session.is_dead(later + Duration::from_secs(49)));
@@ -244,4 +246,26 @@ async fn the_server_can_ask_for_a_token_and_for_a_pause() {
     let (mut session, now) = session(StartAt::Head);
     assert_eq!(session.frame(ServerFrame::AuthExpiring(1), now), Reaction::RefreshToken);
     assert_eq!(session.frame(ServerFrame::Goaway(70), now), Reaction::Reconnect { after_ms: 70 });
+}
+
+#[test]
+fn what_was_asked_about_presence_is_asked_again_on_the_next_socket() {
+    use proto::presence::{Activity, PresenceAsk};
+    let (mut session, now) = session(StartAt::Head);
+    frames(&mut session, now);
+    let asks = [
+        PresenceAsk::Subscribe(vec![user("bob"), user("carol")]),
+        PresenceAsk::Unsubscribe(vec![user("bob")]),
+        PresenceAsk::Report(Activity::Away),
+    ];
+    for ask in asks {
+        session.ask(Ask::Presence(ask.clone()));
+        assert_eq!(frames(&mut session, now), [ClientFrame::Presence(ask)]);
+    }
+    session.disconnected(now);
+    session.connected(&welcome(), now);
+    let again = frames(&mut session, now);
+    let about = again.into_iter().filter(|frame| matches!(frame, ClientFrame::Presence(_)));
+    let expected = [PresenceAsk::Subscribe(vec![user("carol")]), PresenceAsk::Report(Activity::Away)];
+    assert_eq!(about.collect::<Vec<_>>(), expected.map(ClientFrame::Presence));
 }

@@ -240,6 +240,8 @@ impl State {
             left: false,
             settings: None,
             mention_unread: 0,
+            invitation: None,
+            retention_seconds: 0,
         });
         ServerFrame::Delta(Delta {
             conversations: conversations.collect(),
@@ -295,8 +297,7 @@ impl State {
         match self.fault {
             Some(Fault::Lose(at)) if at == number => frames.clear(),
             Some(Fault::KeepBack(at)) if at == number => {
-                frames =
-                    vec![ServerFrame::Head(Head { conversation: conversation.clone(), last: entry.seq })];
+                frames = vec![ServerFrame::Head(Head::of(conversation.clone(), entry.seq))];
             }
             Some(Fault::Double(at)) if at == number => frames.push(ServerFrame::Event(event.clone())),
             Some(Fault::Echo(at)) if at == number => to_sender = true,

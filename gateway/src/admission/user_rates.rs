@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use proto::ClientFrame;
+use proto::presence::PresenceAsk;
 
 use crate::config::{RateLimit, UserRateLimits};
 
@@ -26,8 +27,13 @@ impl CommandClass {
             ClientFrame::Fetch(_)
             | ClientFrame::Sync(_)
             | ClientFrame::Pins(_)
-            | ClientFrame::Versions(_) => Some(Self::Read),
-            ClientFrame::Typing(_) | ClientFrame::Read(_) | ClientFrame::Delivered(_) => Some(Self::Signal),
+            | ClientFrame::Versions(_)
+            | ClientFrame::Readers(_) => Some(Self::Read),
+            ClientFrame::Presence(PresenceAsk::Subscribe(_)) => Some(Self::Read),
+            ClientFrame::Typing(_)
+            | ClientFrame::Read(_)
+            | ClientFrame::Delivered(_)
+            | ClientFrame::Presence(_) => Some(Self::Signal),
             // What is not known to be harmless is counted with what is not.
             _ => Some(Self::Write),
         }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -18,8 +19,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::timeout;
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
+use super::opening::{poll_head, written};
 use crate::admission::{Admitted, Crowded};
 use crate::fallback::{Peer, ResponseBody};
 use crate::handshake::{Decision, Opening, SOCKET_PATHS, decide, redeemed, too_many};
@@ -50,6 +52,8 @@ pub(crate) struct Http {
 /// A socket whose handshake is done.
 pub(crate) struct Upgraded {
     pub(crate) stream: Socket,
+    /// What answers the handshake, if it was not sent yet: it leaves together with the first message.
+    pub(crate) answer: Option<Bytes>,
     /// What the client sent behind the handshake without waiting for its answer.
     pub(crate) leftover: Bytes,
     pub(crate) opening: Opening,
@@ -68,6 +72,8 @@ struct State {
     handshake: Option<OwnedSemaphorePermit>,
     admitted: Option<Admitted>,
     opened: Option<Opening>,
+    /// What was decided about the first request before hyper read it.
+    decided: Option<Decision>,
     /// The ticket of a request is being looked at, and may open a socket.
     redeeming: bool,
 }
@@ -128,63 +134,30 @@ impl Http {
     pub(crate) async fn serve(self) -> Option<Upgraded> {
         let _counted = Counted::new(&self.context);
         let Self { context, door, stream, peer, admitted, handshake, crowded } = self.hear_proxy().await?;
-        let stream = match door {
-            Door::Plain => Socket::Plain(stream),
-            Door::Tls => encrypt(&context, stream, crowded).await?,
-        };
-        let tasks = context.tasks.clone();
         let head_timeout = context.config.timeouts.handshake;
-        let state =
-            State { handshake: Some(handshake), admitted: Some(admitted), opened: None, redeeming: false };
-        let exchange = Rc::new(Exchange { context, peer, crowded, state: RefCell::new(state) });
-        let service = {
-            let exchange = Rc::clone(&exchange);
-            service_fn(move |request| Exchange::answer(&exchange, request))
+        let state = State {
+            handshake: Some(handshake),
+            admitted: Some(admitted),
+            opened: None,
+            decided: None,
+            redeeming: false,
         };
-        let mut connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(head_timeout)
-            .max_buf_size(HEAD_BYTES_MAX)
-            .serve_connection(TokioIo::new(stream), service);
-        let mut draining = pin!(tasks.draining());
-        let mut freezing = pin!(exchange.context.freezing());
-        let mut waited = pin!(async {
-            exchange.context.freezing().await;
-            tokio::time::sleep(FROZEN_HEAD_PATIENCE).await;
-        });
-        let (mut told, mut frozen) = (false, false);
-        let served = std::future::poll_fn(|cx| {
-            loop {
-                let (asked, redeeming) = exchange.state.borrow().under_way();
-                frozen = frozen || freezing.as_mut().poll(cx).is_ready();
-                let mut cut = || draining.as_mut().poll(cx).is_ready() || waited.as_mut().poll(cx).is_ready();
-                // An answer that opens a socket must not say that the connection closes.
-                if !told && !redeeming && (asked && frozen || cut()) {
-                    told = true;
-                    // Who has not asked anything yet (browsers connect in advance) need not be waited for.
-                    if !asked {
-                        return Poll::Ready(Ok(()));
-                    }
-                    Pin::new(&mut connection).graceful_shutdown();
+        let exchange = Rc::new(Exchange { context, peer, crowded, state: RefCell::new(state) });
+        let mut head_deadline = pin!(sleep_until(Instant::now() + head_timeout));
+        let stream = match door {
+            Door::Plain => {
+                if let Some(answer) = exchange.open_at_once(&stream, head_deadline.as_mut()).await {
+                    return exchange.upgraded(Socket::Plain(stream), Some(answer), Bytes::new());
                 }
-                let served = connection.poll_without_shutdown(cx);
-                if served.is_ready() || !redeeming || exchange.state.borrow().redeeming {
-                    return served;
-                }
+                Socket::Plain(stream)
             }
-        })
-        .await;
-        if let Err(error) = served {
-            if exchange.state.borrow().handshake.is_some() {
-                count_handshake(head_failure(&error));
+            Door::Tls => {
+                let stream = encrypt(&exchange.context, stream, crowded).await?;
+                head_deadline.as_mut().reset(Instant::now() + head_timeout);
+                stream
             }
-            tracing::debug!(%error, "http connection ended");
-            return None;
-        }
-        let parts = connection.into_parts();
-        let mut state = exchange.state.borrow_mut();
-        let (opening, admitted) = (state.opened.take()?, state.admitted.take()?);
-        Some(Upgraded { stream: parts.io.into_inner(), leftover: parts.read_buf, opening, admitted })
+        };
+        exchange.talk(stream, head_timeout, head_deadline).await
     }
 }
 
@@ -206,6 +179,101 @@ async fn encrypt(context: &Context, stream: TcpStream, crowded: Option<Crowded>)
 }
 
 impl Exchange {
+    /// Waits for the first bytes. Opens the socket that they ask for and gives the answer; what asks for anything else, or must
+    /// be refused, is hyper's.
+    async fn open_at_once(&self, stream: &TcpStream, deadline: Pin<&mut Sleep>) -> Option<Bytes> {
+        let Context { config, authenticator, tasks, .. } = &*self.context;
+        if self.crowded.is_some() || config.proxies.speak_in_headers(self.peer.ip()) {
+            return None;
+        }
+        let head = tokio::select! {
+            head = poll_fn(|cx| poll_head(stream, cx)) => head?,
+            () = deadline => return None,
+            () = tasks.draining() => return None,
+            () = self.context.freezing() => return None,
+        };
+        // For hyper nothing was asked yet: a shard that freezes now still waits for the answer, a ticket's among them.
+        let refusal = match decide(&head.request, config, authenticator) {
+            Decision::Open(response, opening) => match self.admit(*opening) {
+                None => return head.consume(stream).ok().map(|()| written(&response)),
+                Some(refusal) => refusal,
+            },
+            other => other,
+        };
+        self.state.borrow_mut().decided = Some(refusal);
+        None
+    }
+
+    /// Answers by hyper, until a request opens a socket. The first must be there by the deadline.
+    async fn talk(
+        self: &Rc<Self>,
+        stream: Socket,
+        head_timeout: Duration,
+        mut head_deadline: Pin<&mut Sleep>,
+    ) -> Option<Upgraded> {
+        let service = {
+            let exchange = Rc::clone(self);
+            service_fn(move |request| Exchange::answer(&exchange, request))
+        };
+        let mut connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(head_timeout)
+            .max_buf_size(HEAD_BYTES_MAX)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut draining = pin!(self.context.tasks.draining());
+        let mut freezing = pin!(self.context.freezing());
+        let mut waited = pin!(async {
+            self.context.freezing().await;
+            tokio::time::sleep(FROZEN_HEAD_PATIENCE).await;
+        });
+        let (mut told, mut frozen, mut late) = (false, false, false);
+        let served = poll_fn(|cx| {
+            loop {
+                let (asked, redeeming) = self.state.borrow().under_way();
+                late = !asked && head_deadline.as_mut().poll(cx).is_ready();
+                if late {
+                    return Poll::Ready(Ok(()));
+                }
+                frozen = frozen || freezing.as_mut().poll(cx).is_ready();
+                let mut cut = || draining.as_mut().poll(cx).is_ready() || waited.as_mut().poll(cx).is_ready();
+                // An answer that opens a socket must not say that the connection closes.
+                if !told && !redeeming && (asked && frozen || cut()) {
+                    told = true;
+                    // Who has not asked anything yet (browsers connect in advance) need not be waited for.
+                    if !asked {
+                        return Poll::Ready(Ok(()));
+                    }
+                    Pin::new(&mut connection).graceful_shutdown();
+                }
+                let served = connection.poll_without_shutdown(cx);
+                if served.is_ready() || !redeeming || self.state.borrow().redeeming {
+                    return served;
+                }
+            }
+        })
+        .await;
+        if late {
+            count_handshake("head_timeout");
+            return None;
+        }
+        if let Err(error) = served {
+            if self.state.borrow().handshake.is_some() {
+                count_handshake(head_failure(&error));
+            }
+            tracing::debug!(%error, "http connection ended");
+            return None;
+        }
+        let parts = connection.into_parts();
+        self.upgraded(parts.io.into_inner(), None, parts.read_buf)
+    }
+
+    /// The socket that was opened, if one was.
+    fn upgraded(&self, stream: Socket, answer: Option<Bytes>, leftover: Bytes) -> Option<Upgraded> {
+        let mut state = self.state.borrow_mut();
+        let (opening, admitted) = (state.opened.take()?, state.admitted.take()?);
+        Some(Upgraded { stream, answer, leftover, opening, admitted })
+    }
+
     fn answer(self: &Rc<Self>, mut request: Request<Incoming>) -> AnswerFuture {
         self.state.borrow_mut().handshake = None;
         let config = &self.context.config;
@@ -214,7 +282,8 @@ impl Exchange {
             let (response, words) = too_many(full);
             return now(refused(response, words));
         }
-        match decide(&request, config, &self.context.authenticator) {
+        let decided = self.state.borrow_mut().decided.take();
+        match decided.unwrap_or_else(|| decide(&request, config, &self.context.authenticator)) {
             Decision::Elsewhere => {
                 let client = client.unwrap_or_else(|| self.peer.ip());
                 request.extensions_mut().insert(Peer(SocketAddr::new(client, self.peer.port())));
@@ -250,23 +319,29 @@ impl Exchange {
     fn switch(&self, decision: Decision) -> Response<ResponseBody> {
         match decision {
             Decision::Refuse(response, words) => refused(response, words),
-            Decision::Open(..) if self.context.tasks.is_draining() => restarting(),
-            Decision::Open(response, opening) => self.open(response, *opening),
+            Decision::Open(response, opening) => match self.admit(*opening) {
+                None => response.map(|()| Empty::new().map_err(|never| match never {}).boxed_unsync()),
+                Some(refusal) => self.switch(refusal),
+            },
             Decision::Elsewhere | Decision::Redeem(..) => unreachable!("these are answered before"),
         }
     }
 
-    fn open(&self, response: Response<()>, opening: Opening) -> Response<ResponseBody> {
+    /// Lets a socket be opened. Gives the refusal if its user has too many, or the process ends.
+    fn admit(&self, opening: Opening) -> Option<Decision> {
+        if self.context.tasks.is_draining() {
+            return Some(restarting());
+        }
         let mut state = self.state.borrow_mut();
         if let (Some(admitted), Some(identity)) = (&mut state.admitted, &opening.identity)
             && let Err(full) = admitted.count_user(&identity.user)
         {
             let (response, words) = too_many(full);
-            return refused(response, words);
+            return Some(Decision::Refuse(response, words));
         }
         count_handshake("opened");
         state.opened = Some(opening);
-        response.map(|()| Empty::new().map_err(|never| match never {}).boxed_unsync())
+        None
     }
 }
 
@@ -289,10 +364,10 @@ fn refused(mut response: Response<()>, words: String) -> Response<ResponseBody> 
     response.map(|()| Full::new(Bytes::from(words)).map_err(|never| match never {}).boxed_unsync())
 }
 
-fn restarting() -> Response<ResponseBody> {
+fn restarting() -> Decision {
     count_handshake("draining");
     let mut response = Response::new(());
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    refused(response, "the server restarts".to_owned())
+    Decision::Refuse(response, "the server restarts".to_owned())
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use proto::client_frame::Sync;
-use proto::{ClientFrame, ConversationId, DeviceId, Encoding, LoginId, Seq, UserId};
+use proto::{ClientFrame, ConversationId, DeviceId, Encoding, GroupId, LoginId, Seq, UserId};
 
 use super::{In, Malformed, Out};
 use crate::session::SessionKey;
@@ -28,6 +28,8 @@ pub(crate) struct Carried {
     pub(crate) decoder: Decoder,
     /// Read and not looked at.
     pub(crate) unread: Vec<u8>,
+    /// Live rooms that it is in.
+    pub(crate) rooms: Vec<GroupId>,
     pub(crate) mailbox: CarriedMailbox,
 }
 
@@ -64,6 +66,8 @@ pub(crate) struct CarriedMailbox {
     pub(crate) dirty: Vec<(ConversationId, Seq)>,
     /// It lags: `resync` is owed.
     pub(crate) resync: bool,
+    /// Messages of live rooms that were dropped.
+    pub(crate) missed: Vec<(ConversationId, u64)>,
 }
 
 impl Carried {
@@ -82,6 +86,8 @@ impl Carried {
         out.u8(self.bad_frames);
         self.decoder.carry(out);
         out.bytes(&self.unread);
+        out.size(self.rooms.len());
+        self.rooms.iter().for_each(|room| out.text(room));
         self.mailbox.write(out);
     }
 
@@ -109,6 +115,7 @@ impl Carried {
             bad_frames: input.u8()?,
             decoder: Decoder::carried(deflate, input)?,
             unread: input.bytes()?.to_vec(),
+            rooms: read_rooms(input)?,
             mailbox: CarriedMailbox::read(input)?,
         })
     }
@@ -154,6 +161,11 @@ impl Stage {
     }
 }
 
+fn read_rooms(input: &mut In<'_>) -> Result<Vec<GroupId>, Malformed> {
+    let count = input.size()?;
+    (0..count).map(|_| input.text(|text| GroupId::parse(text).ok())).collect()
+}
+
 fn read_waiting(input: &mut In<'_>) -> Result<Option<Vec<Sync>>, Malformed> {
     let waits = input.flag()?;
     let mut syncs = Vec::new();
@@ -177,6 +189,11 @@ impl CarriedMailbox {
             out.u64(seq.0);
         }
         out.flag(self.resync);
+        out.size(self.missed.len());
+        for (conversation, missed) in &self.missed {
+            out.text(conversation);
+            out.u64(*missed);
+        }
     }
 
     fn read(input: &mut In<'_>) -> Result<Self, Malformed> {
@@ -189,6 +206,10 @@ impl CarriedMailbox {
             mailbox.dirty.push((conversation, Seq(input.u64()?)));
         }
         mailbox.resync = input.flag()?;
+        for _ in 0..input.size()? {
+            let conversation = input.text(|text| ConversationId::parse(text).ok())?;
+            mailbox.missed.push((conversation, input.u64()?));
+        }
         Ok(mailbox)
     }
 }
@@ -226,11 +247,13 @@ pub(crate) mod tests {
             bad_frames: 1,
             decoder: Decoder::with_deflate(Limits { message_bytes_max: 0, frames_per_message_max: 0 }),
             unread: b"unread".to_vec(),
+            rooms: vec![GroupId::parse("stream").unwrap()],
             mailbox: CarriedMailbox {
                 begun: true,
                 messages: vec![Bytes::from_static(b"rest"), Bytes::from_static(b"whole")],
-                dirty: vec![(conversation, Seq(12))],
+                dirty: vec![(conversation.clone(), Seq(12))],
                 resync: true,
+                missed: vec![(conversation, 3)],
             },
         }
     }

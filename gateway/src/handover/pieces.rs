@@ -8,6 +8,7 @@ use proto::{GroupId, NodeId, UserId};
 
 use super::{Carried, In, Malformed, Out};
 use crate::config::Compression;
+use crate::session::SessionKey;
 
 /// One of them, to be brought to the next process as it is, in the order given.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ pub(crate) struct InheritedShard {
 pub(crate) struct Estate {
     pub(crate) of: OfShard,
     pub(crate) users: Vec<OfUser>,
+    pub(crate) presence: Vec<OfPresence>,
     pub(crate) sessions: Vec<(TcpStream, Carried)>,
 }
 
@@ -59,9 +61,20 @@ pub(crate) struct OfUser {
     pub(crate) groups: Vec<GroupId>,
 }
 
+/// What a session does about presence; a piece of its own because few do anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OfPresence {
+    pub(crate) key: SessionKey,
+    /// Nobody uses its client.
+    pub(crate) away: bool,
+    /// Whom it watches.
+    pub(crate) watches: Vec<UserId>,
+}
+
 const SHARD: u8 = 1;
 const USER: u8 = 2;
 const SESSION: u8 = 3;
+const PRESENCE: u8 = 4;
 
 impl Piece {
     pub(crate) fn shard(of: &OfShard, listener: TcpListener) -> Self {
@@ -85,6 +98,16 @@ impl Piece {
         out.text(&of.user);
         out.size(of.groups.len());
         of.groups.iter().for_each(|group| out.text(group));
+        Self { bytes: out.into_bytes(), descriptor: None }
+    }
+
+    pub(crate) fn presence(of: &OfPresence) -> Self {
+        let mut out = Out::default();
+        out.u8(PRESENCE);
+        out.u64(of.key.to_number());
+        out.flag(of.away);
+        out.size(of.watches.len());
+        of.watches.iter().for_each(|user| out.text(user));
         Self { bytes: out.into_bytes(), descriptor: None }
     }
 
@@ -112,9 +135,15 @@ impl Inherited {
             match input.u8()? {
                 SHARD => shards.push(InheritedShard {
                     listener: with(descriptor)?.into(),
-                    estate: Estate { of: read_shard(&mut input)?, users: Vec::new(), sessions: Vec::new() },
+                    estate: Estate {
+                        of: read_shard(&mut input)?,
+                        users: Vec::new(),
+                        presence: Vec::new(),
+                        sessions: Vec::new(),
+                    },
                 }),
                 USER => estate?.users.push(read_user(&mut input)?),
+                PRESENCE => estate?.presence.push(read_presence(&mut input)?),
                 SESSION => {
                     estate?.sessions.push((with(descriptor)?.into(), Carried::read(&mut input)?));
                 }
@@ -162,6 +191,13 @@ fn read_user(input: &mut In<'_>) -> Result<OfUser, Malformed> {
     Ok(OfUser { user, groups: groups.collect::<Result<_, _>>()? })
 }
 
+fn read_presence(input: &mut In<'_>) -> Result<OfPresence, Malformed> {
+    let (key, away) = (SessionKey::from_number(input.u64()?), input.flag()?);
+    let count = input.size()?;
+    let watches = (0..count).map(|_| input.text(|text| UserId::parse(text).ok()));
+    Ok(OfPresence { key, away, watches: watches.collect::<Result<_, _>>()? })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,12 +220,18 @@ mod tests {
         let local = stream.local_addr().unwrap();
         let groups = ["g1", "g2"].map(|group| GroupId::parse(group).unwrap()).to_vec();
         let user = OfUser { user: UserId::parse("alice").unwrap(), groups };
-        let pieces =
-            [Piece::shard(&shard(), listener), Piece::user(&user), Piece::session(stream, &carried())];
+        let presence = OfPresence { key: carried().key, away: true, watches: vec![user.user.clone()] };
+        let pieces = [
+            Piece::shard(&shard(), listener),
+            Piece::user(&user),
+            Piece::presence(&presence),
+            Piece::session(stream, &carried()),
+        ];
         let inherited = Inherited::of(pieces).unwrap();
         assert_eq!((inherited.address().unwrap(), inherited.sockets()), (address, 1));
         let [InheritedShard { estate, .. }] = &inherited.shards[..] else { panic!("one shard") };
         assert_eq!((estate.of, &estate.users[..]), (shard(), &[user][..]));
+        assert_eq!(estate.presence, [presence]);
         let (stream, session) = &estate.sessions[0];
         assert_eq!(stream.local_addr().unwrap(), local);
         assert_eq!(format!("{session:?}"), format!("{:?}", carried()));

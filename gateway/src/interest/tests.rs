@@ -140,13 +140,7 @@ fn heads_are_the_newest_that_passed_by() {
     interest.note_user_head(&alice, &direct, Seq(3));
     interest.note_group_head(&group("g"), Seq(9));
     let heads = interest.heads_of(&alice);
-    assert_eq!(
-        heads,
-        [
-            Head { conversation: direct, last: Seq(4) },
-            Head { conversation: ConversationId::group(&group("g")), last: Seq(9) }
-        ]
-    );
+    assert_eq!(heads, [Head::of(direct, Seq(4)), Head::of(ConversationId::group(&group("g")), Seq(9))]);
 }
 
 #[test]

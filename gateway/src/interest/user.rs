@@ -172,6 +172,6 @@ impl User {
         self.more
             .iter()
             .flat_map(|more| &more.heads)
-            .map(|(conversation, seq)| Head { conversation: conversation.clone(), last: *seq })
+            .map(|(conversation, seq)| Head::of(conversation.clone(), *seq))
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::{Buf as _, Bytes};
 
-use super::lag::Lag;
+use super::lag::{Lag, Missed};
 use super::signal::SignalKey;
 use crate::wheel::Tick;
 
@@ -20,6 +20,8 @@ pub(crate) struct Queue {
     /// The first message is partly written: its rest must come before anything else.
     pub(super) begun: bool,
     pub(super) lag: Option<Box<Lag>>,
+    /// What found no room and is nowhere else.
+    pub(super) missed: Missed,
     /// When bytes were last taken off, or the first message came.
     pub(super) moved: Tick,
     /// Messages taken off the front: the first one is number `popped`.
@@ -128,6 +130,7 @@ impl Queue {
         self.popped = 0;
         self.begun = false;
         self.lag = None;
+        self.missed = Missed::default();
     }
 
     fn forget_signals_that_left(&mut self) {

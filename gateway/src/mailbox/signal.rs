@@ -19,6 +19,10 @@ impl SignalKeys {
     pub(crate) fn of(&self, frame: &ServerFrame) -> Option<SignalKey> {
         match frame {
             ServerFrame::Typing(typing) => self.key(("typing", &typing.conversation, &typing.user)),
+            ServerFrame::Presence(users) => match &users[..] {
+                [presence] => self.key(("presence", &presence.user)),
+                _ => None,
+            },
             _ => None,
         }
     }

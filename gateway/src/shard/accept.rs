@@ -11,7 +11,6 @@ use super::SharedShard;
 use super::run::{Context, Door, Listeners};
 use crate::admission::Admitted;
 use crate::connection::{self, Connection};
-use crate::listener;
 
 /// After a failed accept: the usual cause is that the process has no descriptor left, which takes a while to pass.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
@@ -53,13 +52,6 @@ fn begin(
     handshake: OwnedSemaphorePermit,
 ) {
     shard.borrow_mut().tally.connections += 1;
-    let (timeouts, mailbox) = (&context.config.timeouts, &context.config.mailbox);
-    // Not before the gateway itself has had the time to say that the client is too slow.
-    let unacknowledged = (timeouts.ping_after + timeouts.pong).max(mailbox.lagging_timeout + timeouts.close);
-    if let Err(error) = listener::prepare(&stream, unacknowledged, mailbox.unsent_bytes_max) {
-        tracing::debug!(%error, "connection ended before it began");
-        return;
-    }
     // What a trusted proxy has to say about the client is not here yet.
     let counts = !context.config.proxies.trust(peer.ip());
     let crowded = if counts { admitted.count_address(peer.ip()).err() } else { None };

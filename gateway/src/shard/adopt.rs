@@ -3,13 +3,14 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use proto::SessionRef;
+use proto::presence::Activity;
+use proto::{SessionRef, UserId};
 use tokio::net::TcpStream;
 
 use super::run::Context;
 use super::{Shard, SharedShard};
 use crate::connection::Connection;
-use crate::handover::{Carried, Estate, OfUser, Stage};
+use crate::handover::{Carried, Estate, OfPresence, OfUser, Stage};
 use crate::interest::Awaited;
 use crate::mailbox::Mailbox;
 use crate::metrics::count_inherited;
@@ -18,6 +19,7 @@ use crate::rate::RateMeter;
 use crate::session::{Flags, Pending, Phase, Session, SessionKey, Sessions};
 use crate::shard::compression::Codecs;
 use crate::socket::Socket;
+use crate::watches::TooMany;
 use crate::websocket::Limits;
 use crate::wheel::Tick;
 
@@ -52,9 +54,11 @@ impl Shard {
         }
         let mut sessions = Vec::with_capacity(estate.sessions.len());
         let mut places = Vec::with_capacity(estate.sessions.len());
+        let mut rooms = Vec::new();
         for (stream, carried) in estate.sessions {
             let key = carried.key;
             places.push((key, (carried.began_ms, carried.claimed)));
+            rooms.extend(carried.rooms.iter().map(|room| (key, room.clone())));
             match TcpStream::from_std(stream) {
                 Ok(stream) => {
                     let address = stream.peer_addr().ok().map(|peer| peer.ip());
@@ -74,10 +78,33 @@ impl Shard {
         for (key, place) in places {
             self.restore_place(key, place);
         }
+        for (key, room) in rooms {
+            if self.sessions.get(key).is_some() {
+                self.interest.ask_room(key.slot, &room, usize::MAX);
+                self.interest.enter_room(&*self.inbox, key.slot, &room);
+            }
+        }
         for OfUser { user, groups } in estate.users {
             self.interest.groups_answered(&*self.inbox, &user, groups, Awaited::Nothing);
         }
+        for OfPresence { key, away, watches } in estate.presence {
+            self.restore_presence(key, away, &watches);
+        }
         keys
+    }
+
+    /// What it watches is asked about again, and told again: nobody knows what it missed.
+    fn restore_presence(&mut self, key: SessionKey, away: bool, watches: &[UserId]) {
+        if self.sessions.get(key).is_none_or(|session| session.user.is_none()) {
+            return;
+        }
+        if away {
+            self.turn(key, Activity::Away);
+        }
+        if !watches.is_empty() {
+            // It may have been allowed more than it would be now.
+            let _: Result<(), TooMany> = self.watch(key, watches, usize::MAX);
+        }
     }
 
     /// A session as it was, heard just now.

@@ -152,26 +152,8 @@ impl Shard {
     fn kind_for(&self, session: &Session) -> Option<Option<DeviceId>> {
         match self.config.login_policy {
             LoginPolicy::Many => None,
-            LoginPolicy::OnePerKind => Some(Some(kind_of(&session.device))),
+            LoginPolicy::OnePerKind => Some(Some(session.device.kind())),
             LoginPolicy::Exclusive => Some(None),
-        }
-    }
-}
-
-/// `phone` of `phone-3f2a`.
-fn kind_of(device: &DeviceId) -> DeviceId {
-    let kind = device.as_str().split('-').next().unwrap_or_default();
-    DeviceId::parse(kind).unwrap_or_else(|_| device.clone())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_kind_is_what_comes_before_the_first_dash() {
-        for (device, kind) in [("phone-3f2a", "phone"), ("web", "web"), ("tv-a-b", "tv"), ("-x", "-x")] {
-            assert_eq!(kind_of(&DeviceId::parse(device).unwrap()).as_str(), kind);
         }
     }
 }

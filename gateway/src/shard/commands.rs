@@ -73,7 +73,11 @@ impl Shard {
             ClientFrame::Typing(to) => Request::Typing(to),
             ClientFrame::Pins(conversation) => Request::Pins(conversation),
             ClientFrame::Versions(position) => Request::Versions(position),
+            ClientFrame::Readers(of) => Request::Readers(of),
             ClientFrame::Private(change) => Request::Private(change),
+            ClientFrame::Presence(ask) => return self.on_presence_ask(key, ask),
+            ClientFrame::JoinRoom(room) => return self.on_join_room(key, room),
+            ClientFrame::LeaveRoom(room) => return self.on_leave_room(key, room),
         };
         let send = match &request {
             Request::Send(send) => Some(send.client_message_id),
@@ -146,6 +150,7 @@ impl Shard {
     fn on_ping(&mut self, key: SessionKey) {
         let Some(session) = self.sessions.get(key) else { return };
         let heads = session.user.as_ref().map_or_else(Vec::new, |user| self.interest.heads_of(user));
+        let heads = heads.into_iter().chain(self.interest.room_heads(key.slot)).collect();
         let pong = Pong { heads, server_time: self.clock.wall() };
         let frame = ServerFrame::Pong(pong).encode_message(session.encoding);
         self.tell(key, frame);
@@ -184,6 +189,10 @@ fn name_of(frame: &ClientFrame) -> (&'static str, Option<ClientMessageId>) {
         ClientFrame::Ping => ("ping", None),
         ClientFrame::Pins(_) => ("pins", None),
         ClientFrame::Versions(_) => ("versions", None),
+        ClientFrame::Readers(_) => ("readers", None),
         ClientFrame::Private(change) => (change.name(), None),
+        ClientFrame::Presence(ask) => (ask.name(), None),
+        ClientFrame::JoinRoom(_) => ("join_room", None),
+        ClientFrame::LeaveRoom(_) => ("leave_room", None),
     }
 }

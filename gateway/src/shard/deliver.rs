@@ -1,6 +1,6 @@
 //! From the bus to mailboxes.
 
-use proto::delivery::{Class, Fanout};
+use proto::delivery::{Class, Control, Fanout};
 use proto::{Delivery, Payload, ServerFrame, Target};
 
 use super::Shard;
@@ -44,8 +44,12 @@ impl Shard {
             (Payload::Reply(session, reply), _) => self.on_reply(session, reply),
             (Payload::Fanout(fanout), target) => return self.fan_out(&fanout, &target),
             (Payload::Control(control), Target::User(user)) => self.on_control(&user, &control),
-            // Controls are about users; nothing else publishes them.
-            (Payload::Control(_), Target::Group(_) | Target::Node(_)) => {}
+            (Payload::Control(control), Target::Presence(user)) => {
+                return (self.on_presence_control(&user, control), Fill::Room);
+            }
+            (Payload::Control(Control::RoomEnded(room)), Target::Group(_)) => self.on_room_ended(&room),
+            // All others are about users; nothing else publishes them.
+            (Payload::Control(_) | Payload::Broadcast(_), _) => {}
         }
         (1, Fill::Room)
     }
@@ -61,17 +65,17 @@ impl Shard {
             match target {
                 Target::User(user) => self.interest.note_user_head(user, &fanout.conversation, fanout.seq),
                 Target::Group(group) => self.interest.note_group_head(group, fanout.seq),
-                Target::Node(_) => {}
+                Target::Presence(_) | Target::Node(_) | Target::Everyone => {}
             }
         }
         let slots = match target {
             Target::User(user) => self.interest.of_user(user),
             Target::Group(group) => self.interest.of_group(group),
-            Target::Node(_) => &[],
+            Target::Presence(_) | Target::Node(_) | Target::Everyone => &[],
         };
         let signal = match class {
             Class::Signal => self.signal_keys.of(fanout.frame.frame()),
-            Class::Event | Class::Receipt => None,
+            Class::Event | Class::Receipt | Class::Live => None,
         };
         let except = fanout.except.filter(|except| except.node == self.inbox.node());
         let (now, limits) = (self.clock.tick(), &self.config.mailbox);

@@ -2,6 +2,7 @@
 
 use auth::Identity;
 use proto::client_frame::Hello;
+use proto::presence::Activity;
 use proto::server_frame::{Limits, Nack, Welcome};
 use proto::{CloseCode, Code, ServerFrame, limits};
 
@@ -48,6 +49,8 @@ impl Shard {
     }
 
     fn rename(&mut self, key: SessionKey, device: proto::DeviceId) {
+        // Who says something is there.
+        self.turn(key, Activity::Active);
         let Some(session) = self.sessions.get_mut(key) else { return };
         let before = std::mem::replace(&mut session.device, device);
         if let Some(user) = session.user.as_ref().filter(|_| before != session.device) {

@@ -8,6 +8,7 @@ use proto::delivery::Control;
 use proto::{Command, DeviceId, GroupId, LoginId, Request, UserId};
 
 use super::Shard;
+use super::rooms::Entering;
 use super::write::resync;
 use crate::interest::Awaited;
 use crate::presence::Attendance;
@@ -35,6 +36,15 @@ impl Leaving {
 pub(super) struct InterestWork {
     connecting: Vec<SessionKey>,
     answered: Vec<SessionKey>,
+    watching: Vec<SessionKey>,
+    entering: Vec<Entering>,
+}
+
+impl InterestWork {
+    /// More than one session waited.
+    pub(super) fn is_of_several(&self) -> bool {
+        self.connecting.len() + self.answered.len() > 1
+    }
 }
 
 impl Shard {
@@ -42,6 +52,8 @@ impl Shard {
         InterestWork {
             connecting: std::mem::take(&mut self.connecting),
             answered: std::mem::take(&mut self.answered),
+            watching: std::mem::take(&mut self.watching),
+            entering: std::mem::take(&mut self.entering),
         }
     }
 
@@ -53,6 +65,12 @@ impl Shard {
         }
         for key in work.answered {
             self.become_interested(key);
+        }
+        for key in work.watching {
+            self.ask_presence(key);
+        }
+        for entering in work.entering {
+            self.entered(entering);
         }
     }
 
@@ -115,6 +133,9 @@ impl Shard {
             });
             let encoding = session.encoding;
             self.connecting.push(*key);
+            if self.watches.doubt_all(*key) {
+                self.watching.push(*key);
+            }
             self.tell(*key, resync(encoding));
         }
         self.interest_changed.notify_one();
@@ -127,6 +148,11 @@ impl Shard {
             Control::LeftGroup(group) => self.interest.left(&*self.inbox, user, group),
             Control::Revoke(login) => self.revoke(user, login.as_ref()),
             Control::Claim(claim) => self.on_claim(user, claim),
+            Control::PresenceOf(other) => self.doubt_of(user, other),
+            // About others; on subjects of their own.
+            Control::Presence(_) | Control::PresenceRules => {}
+            // A matter of the room's subject.
+            Control::RoomEnded(_) => {}
         }
     }
 
@@ -146,8 +172,11 @@ impl Shard {
     pub(super) fn lose_interest(&mut self, key: SessionKey, left: Leaving) {
         let Some(user) = left.user else { return };
         self.claims.remove(&key);
+        self.interest.leave_rooms(&*self.inbox, key.slot);
         self.authenticated -= 1;
-        (self.presence)(&user, Attendance::Left(&left.device));
+        self.unwatch(key);
+        let activity = self.last_activity(key);
+        (self.presence)(&user, Attendance::Left(&left.device, activity));
         let (now, timeouts) = (self.clock.tick(), &self.config.timeouts);
         let (least, most) = (timeouts.interest_linger_min, timeouts.interest_linger_max);
         let until = self.lingering.until(now, least, most, &mut self.random);
@@ -181,9 +210,10 @@ impl Shard {
         device: DeviceId,
         request: Request,
     ) -> Command {
-        use proto::command::{Origin, Source};
+        use proto::command::Origin;
         use rand::RngExt as _;
-        let origin = Origin { user, device, session: self.session_ref(key), source: Source::Client };
+        let source = self.source_of(key, &user, &request);
+        let origin = Origin { user, device, session: self.session_ref(key), source };
         let mut command = Command {
             origin,
             deadline: self.clock.wall().plus_ms(proto::limits::COMMAND_DEADLINE_MS),

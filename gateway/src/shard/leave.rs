@@ -14,7 +14,9 @@ use tokio::time::{Instant, sleep};
 use super::drain::send_away;
 use super::run::{Context, Listeners, UnderWay};
 use super::{Shard, SharedShard};
-use crate::handover::{Carried, FREEZE_PATIENCE, OfShard, Order, Orders, Outside, Piece, Settled, Stage};
+use crate::handover::{
+    Carried, FREEZE_PATIENCE, OfPresence, OfShard, Order, Orders, Outside, Piece, Settled, Stage,
+};
 use crate::session::{Flags, Phase, Session, SessionKey};
 
 /// Between two looks at whether everything is answered.
@@ -168,6 +170,7 @@ impl Shard {
         let mut pieces = Vec::with_capacity(1 + keys.len());
         pieces.push(Piece::shard(&of, listener));
         pieces.extend(self.interest.carry().iter().map(Piece::user));
+        pieces.extend(keys.iter().filter_map(|key| self.presence_of(*key)).map(|of| Piece::presence(&of)));
         for key in keys {
             let Some(session) = self.sessions.remove(key) else { continue };
             // One that closes has said all it had to say.
@@ -176,6 +179,12 @@ impl Shard {
             }
         }
         pieces
+    }
+
+    /// What the session does about presence, if anything.
+    fn presence_of(&self, key: SessionKey) -> Option<OfPresence> {
+        let (away, watches) = (self.away.contains(&key), self.watches.of(key));
+        (away || !watches.is_empty()).then_some(OfPresence { key, away, watches })
     }
 
     fn carry(&mut self, key: SessionKey, mut session: Session) -> Option<Piece> {
@@ -189,6 +198,7 @@ impl Shard {
             began_ms,
             claimed,
             unanswered: session.unanswered,
+            rooms: self.interest.rooms_of(key.slot),
             bad_frames: session.bad_frames,
             decoder: session.decoder,
             unread: session.unread.map(|unread| *unread).unwrap_or_default(),

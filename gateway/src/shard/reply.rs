@@ -18,7 +18,10 @@ impl Shard {
         }
         let encoding = session.encoding;
         match reply {
-            Reply::Settled | Reply::GroupDone(_) => {}
+            // Nothing here asks for groups' changes or for broadcasts.
+            Reply::Settled | Reply::GroupDone(_) | Reply::Broadcast(_) => {}
+            Reply::Presence(seen) => self.on_presence_seen(key, *seen),
+            Reply::Room(answer) => self.on_room(key, answer),
             Reply::Frame(frame) => self.tell(key, frame.encode_message(encoding)),
             Reply::Groups(groups) => self.on_groups(key, groups),
             Reply::Heads(heads) => self.on_heads(key, heads),

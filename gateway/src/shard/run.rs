@@ -22,6 +22,7 @@ use crate::authenticator::Authenticator;
 use crate::config::{GatewayConfig, TlsPort};
 use crate::fallback::HttpFallback;
 use crate::handover::{Estate, Orders, Outside, Piece};
+use crate::listener;
 use crate::presence::PresenceSink;
 use crate::tls::Pace;
 use crate::wheel::TICK;
@@ -104,6 +105,8 @@ enum End {
 
 /// Sessions whose mailboxes are written before others get their turn.
 const FLUSHED_PER_TURN: usize = 512;
+/// Between two steps of a crowd of sessions that begin.
+const INTEREST_PACE: Duration = Duration::from_millis(5);
 /// Between two slices of sessions that are told to resync.
 const RESYNC_PACE: Duration = Duration::from_millis(10);
 /// Sessions in such a slice.
@@ -119,6 +122,13 @@ impl Listeners {
             Some(TlsPort { listen: None, .. }) => Door::Tls,
             _ => Door::Plain,
         };
+        let (timeouts, mailbox) = (&config.timeouts, &config.mailbox);
+        // Not before the gateway itself has had the time to say that the client is too slow.
+        let unacknowledged =
+            (timeouts.ping_after + timeouts.pong).max(mailbox.lagging_timeout + timeouts.close);
+        for listener in tls.iter().chain([&public]) {
+            listener::prepare(listener, unacknowledged, mailbox.unsent_bytes_max)?;
+        }
         let tls = tls.map(TcpListener::from_std).transpose()?;
         Ok(Self { public: (door, TcpListener::from_std(public)?), tls })
     }
@@ -215,15 +225,22 @@ async fn deliver(shard: &SharedShard, inbox: &NodeInbox, gap: &Notify, under_way
     }
 }
 
-/// Takes the next step for sessions whose subscriptions are in force; one flush serves all that wait.
+/// Takes the next step for sessions whose subscriptions are in force; one flush serves all that wait. In a crowd many wait
+/// for each step, so that the router wakes once for all of them; who comes alone does not wait.
 async fn keep_interest(shard: &SharedShard, inbox: &NodeInbox, changed: &Notify) -> Infallible {
     loop {
         changed.notified().await;
         let work = shard.borrow_mut().take_interest_work();
+        let crowded = work.is_of_several();
         inbox.flush().await;
-        let mut shard = shard.borrow_mut();
-        shard.do_interest_work(work);
-        shard.flush_dirty();
+        {
+            let mut shard = shard.borrow_mut();
+            shard.do_interest_work(work);
+            shard.flush_dirty();
+        }
+        if crowded {
+            sleep(INTEREST_PACE).await;
+        }
     }
 }
 

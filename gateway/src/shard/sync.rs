@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use proto::client_frame::Sync;
+use proto::client_frame::{Position, Sync};
 use proto::delivery::HeadState;
 use proto::server_frame::Head;
 use proto::{Partition, Request, ServerFrame};
@@ -32,6 +32,12 @@ impl Shard {
     }
 
     fn send_sync(&mut self, key: SessionKey, mut sync: Sync) -> Result<(), Busy> {
+        // Those of rooms are asked in the name of somebody who is in them.
+        let in_room = |position: &mut Position| self.interest.is_in_room(key.slot, &position.conversation);
+        let rooms: Vec<_> = sync.open.extract_if(.., in_room).collect();
+        for room in rooms {
+            self.send_command(key, Request::Heads(vec![room.conversation]))?;
+        }
         let mut by_partition: BTreeMap<Partition, Vec<_>> = BTreeMap::new();
         for position in sync.open.drain(..) {
             by_partition
@@ -50,7 +56,7 @@ impl Shard {
         let Some(session) = self.sessions.get(key) else { return };
         let encoding = session.encoding;
         for state in heads.into_iter().filter(|state| state.member) {
-            let head = Head { conversation: state.conversation, last: state.seq };
+            let head = Head::of(state.conversation, state.seq);
             self.tell(key, ServerFrame::Head(head).encode_message(encoding));
         }
     }

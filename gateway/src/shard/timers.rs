@@ -71,9 +71,9 @@ impl Shard {
     }
 
     pub(super) fn arm_next(&mut self, key: SessionKey) {
-        let claim_due = self.claim_due(key);
+        let others_due = self.claim_due(key).min(self.watches.due(key));
         if let Some(session) = self.sessions.get_mut(key) {
-            let due = next_due(session, &self.config).min(claim_due);
+            let due = next_due(session, &self.config).min(others_due);
             arm(&mut self.wheel, session, key, due);
         }
     }
@@ -94,10 +94,12 @@ impl Shard {
             self.arm_next(key);
         }
         self.end_lingering();
+        self.end_quiet();
         self.tally.signals_dropped += self.pool.take_signals_dropped();
         let levels = Levels {
             sessions: self.authenticated as u64,
             lingering: self.interest.lingering() as u64,
+            watches: self.watches.len() as u64,
             budget: self.budget(),
         };
         self.metrics.hand_over(&mut self.tally, &levels);
@@ -136,6 +138,7 @@ impl Shard {
                 self.check_unanswered(key, now);
                 self.check_connected(key, now);
                 self.check_claim(key, now);
+                self.check_presence(key, now);
                 self.check_silence(key, now);
             }
             Phase::AwaitingHello(_) | Phase::Closing(_) => {}
@@ -180,6 +183,7 @@ impl Shard {
             self.tally.unanswered_lost += u64::from(session.unanswered);
             session.unanswered = 0;
             session.wake();
+            self.interest.forget_asked_rooms(key.slot);
         }
     }
 

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, IoSlice};
 
 use bytes::Bytes;
 use proto::server_frame::Head;
-use proto::{Encoding, ServerFrame};
+use proto::{Encoding, Seq, ServerFrame};
 
 use super::Shard;
 use super::timers::arm;
@@ -31,6 +31,7 @@ pub(super) fn count_push(tally: &mut Tally, pushed: Pushed) {
         Pushed::Queued => tally.frames_queued += 1,
         Pushed::Replaced => tally.signals_replaced += 1,
         Pushed::Dropped => tally.signals_dropped += 1,
+        Pushed::Missed => tally.live_missed += 1,
         Pushed::Owed { began } => {
             tally.owed += 1;
             tally.lagging += u64::from(began);
@@ -117,11 +118,15 @@ impl Shard {
         }
     }
 
-    /// The mailbox has drained: tells what was left out.
+    /// The mailbox has drained, or much was lost: tells what was left out.
     fn pay(&mut self, key: SessionKey, lag: &Lag) {
         let Some(encoding) = self.sessions.get(key).map(|session| session.encoding) else { return };
         for (conversation, seq) in &lag.dirty {
-            let head = Head { conversation: conversation.clone(), last: *seq };
+            let head = Head::of(conversation.clone(), *seq);
+            self.tell(key, ServerFrame::Head(head).encode_message(encoding));
+        }
+        for (conversation, missed) in &lag.missed.0 {
+            let head = Head { missed: *missed, ..Head::of(conversation.clone(), Seq::ZERO) };
             self.tell(key, ServerFrame::Head(head).encode_message(encoding));
         }
         if lag.resync {

@@ -156,7 +156,7 @@ fn answer(bench: &Bench, commands: usize) {
 fn answer_one(bench: &Bench, command: proto::Command) {
     let conversation = conversation();
     let frame = match &command.request {
-        Request::Sync(_) => ServerFrame::Head(Head { conversation, last: Seq(0) }),
+        Request::Sync(_) => ServerFrame::Head(Head::of(conversation, Seq(0))),
         Request::Fetch(fetch) => {
             let to = Seq(fetch.to.0.min(fetch.from.0 + 199));
             let entry = |seq| match event_frame(&conversation, seq, &text()) {
@@ -266,7 +266,7 @@ fn slow_readers_cost_a_bounded_mailbox_and_end_complete() {
 /// As [`answer_one`], when everything is published: a `sync` hears of the last event.
 fn answer_late(bench: &Bench, command: proto::Command) {
     if matches!(command.request, Request::Sync(_)) {
-        let head = Head { conversation: conversation(), last: Seq(EVENTS) };
+        let head = Head::of(conversation(), Seq(EVENTS));
         return bench.reply(&command, Reply::Frame(ServerFrame::Head(head)));
     }
     answer_one(bench, command);

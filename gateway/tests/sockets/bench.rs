@@ -23,6 +23,7 @@ use gateway::{
 use http_body_util::{BodyExt as _, Full};
 use lifecycle::{Tasks, wall_clock_ms};
 use proto::delivery::{Class, Control, Fanout, SessionClaim};
+use proto::presence::Activity;
 use proto::server_frame::{Event, Head};
 use proto::{
     Body, ClientMessageId, Command, ConversationId, Delivery, Entry, GroupId, LoginId, MessageId, Partition,
@@ -84,7 +85,10 @@ fn attendance() -> (PresenceSink, Receiver<String>) {
         let line = match attendance {
             Attendance::Came(device) => format!("{user} came as {device}"),
             Attendance::Renamed { from, to } => format!("{user} is not {from} but {to}"),
-            Attendance::Left(device) => format!("{user} left as {device}"),
+            Attendance::Turned(device, Activity::Away) => format!("{user} is away from {device}"),
+            Attendance::Turned(device, Activity::Active) => format!("{user} is back at {device}"),
+            Attendance::Left(device, Activity::Active) => format!("{user} left as {device}"),
+            Attendance::Left(device, Activity::Away) => format!("{user} left as {device}, away"),
         };
         // Tests that do not listen have more than a thousand sockets.
         let _ = told.try_send(line);
@@ -125,6 +129,8 @@ fn config() -> GatewayConfig {
             unanswered_max: 64,
             bad_frames_max: 8,
             waiting_syncs_max: 4,
+            presence_watched_max: 3,
+            rooms_max: 2,
             busy_retry_ms: 250,
         },
         mailbox: MailboxLimits {
@@ -147,6 +153,8 @@ fn config() -> GatewayConfig {
             interest_linger_max: Duration::ZERO,
             unanswered: 10 * second,
             connected_retry: second,
+            presence_interval: Duration::from_millis(300),
+            presence_renewal: Duration::from_secs(600),
         },
         drain: DrainPlan {
             reconnect_window: 5 * second,
@@ -441,7 +449,7 @@ async fn backend(
                 }
                 Request::Sync(_) if next_seq > 0 => {
                     let (conversation, last) = (direct("alice", "bob"), Seq(next_seq - 1));
-                    Reply::Frame(ServerFrame::Head(Head { conversation, last }))
+                    Reply::Frame(ServerFrame::Head(Head::of(conversation, last)))
                 }
                 Request::Claim { .. } if lose_one(&heads.claims_lost) => continue,
                 Request::Claim { began, kind } => {

@@ -16,6 +16,8 @@ mod origins_are_checked;
 mod other_requests_reach_the_fallback;
 mod places_move_too;
 mod presence_is_told;
+mod presence_is_watched;
+mod rooms;
 mod session_limits;
 mod sessions_move_whole;
 mod slow_client_does_not_slow_others;

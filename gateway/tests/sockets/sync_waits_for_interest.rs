@@ -25,6 +25,7 @@ fn open_conversations_are_asked_from_their_owners_before_the_sync() {
             last: None,
             member: *conversation == seen,
             floor: Seq(1),
+            retention_seconds: 0,
         });
         asked.extend(conversations.iter().cloned());
         bench.reply(&command, Reply::Heads(heads.collect()));

@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn other_frames_are_decoded_whole() {
-        let head = ServerFrame::Head(Head { conversation: conversation(), last: Seq(4) });
+        let head = ServerFrame::Head(Head::of(conversation(), Seq(4)));
         for heard in heard(&head) {
             assert_eq!(heard, Heard::Other(Box::new(head.clone())));
         }

@@ -4,8 +4,8 @@ use wire::body::Kind;
 
 use crate::json::Reader;
 use crate::limits::{
-    FILE_ID_BYTES_MAX, FILE_NAME_CHARS_MAX, MENTIONS_MAX, MERGED_MESSAGES_MAX, PIXELS_MAX, TITLE_CHARS_MAX,
-    URL_BYTES_MAX,
+    EXPIRY_SECONDS_MAX, FILE_ID_BYTES_MAX, FILE_NAME_CHARS_MAX, MENTIONS_MAX, MERGED_MESSAGES_MAX,
+    PIXELS_MAX, TITLE_CHARS_MAX, URL_BYTES_MAX,
 };
 use crate::{Body, ConversationId, UserId, wire};
 
@@ -222,9 +222,19 @@ fn beside(body: &wire::Body) -> Checked {
             return Err(format!("{name}.seq: the place of a message is required"));
         }
     }
-    match &body.forward {
-        Some(from) => from_elsewhere(from).map_err(|problem| format!("forward.{problem}")),
-        None => Ok(()),
+    if let Some(from) = &body.forward {
+        from_elsewhere(from).map_err(|problem| format!("forward.{problem}"))?;
+    }
+    body.expiry.map_or(Ok(()), |expiry| expires(&expiry).map_err(|problem| format!("expiry.{problem}")))
+}
+
+fn expires(expiry: &wire::Expiry) -> Checked {
+    if !(1..=EXPIRY_SECONDS_MAX).contains(&expiry.after_seconds) {
+        return Err(format!("after_seconds: from 1 to {EXPIRY_SECONDS_MAX} are allowed"));
+    }
+    match expiry.expired {
+        true => Err("expired: only the server says so".to_owned()),
+        false => Ok(()),
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{Body, wire};
 /// The members of a body: the kinds, then what stands beside them.
 const MEMBERS: &[&str] = &[
     "text", "custom", "system", "image", "file", "voice", "video", "location", "contact", "merged", "edit",
-    "recall", "react", "pin", "mentions", "reply_to", "forward", "thread",
+    "recall", "react", "pin", "mentions", "reply_to", "forward", "thread", "expiry",
 ];
 
 /// How deep bodies may be in each other: a message in a merged forward in an edit.
@@ -46,6 +46,7 @@ fn read_nested(reader: &mut Reader<'_>, depth: u8) -> Read<Bytes> {
             "reply_to" => body.reply_to = Some(beside::read_ref(reader)?),
             "forward" => body.forward = Some(beside::read_forward(reader)?),
             "thread" => body.thread = Some(beside::read_ref(reader)?),
+            "expiry" => body.expiry = Some(beside::read_expiry(reader)?),
             _ if text.is_some() || body.kind.is_some() => {
                 return Fault::wrong("only one kind is allowed, such as text or image");
             }
@@ -54,10 +55,8 @@ fn read_nested(reader: &mut Reader<'_>, depth: u8) -> Read<Bytes> {
         }
         Ok(())
     })?;
-    let is_alone =
-        (&body.mentions, &body.reply_to, &body.forward, &body.thread) == (&None, &None, &None, &None);
     match text {
-        Some(text) if is_alone => return Ok(encode_text(&text)),
+        Some(text) if body == wire::Body::default() => return Ok(encode_text(&text)),
         Some(text) => body.kind = Some(Kind::Text(text.into_owned())),
         None => {}
     }
@@ -170,11 +169,13 @@ fn read_system(reader: &mut Reader<'_>) -> Read<wire::System> {
         "link_made",
         "link_ended",
         "joined_by_link",
+        "retention_set",
     ];
     let mut change = None;
     reader.fields(CHANGES, |reader, name| {
         change = match name {
             "notice" => Some(Change::Notice(read_notice(reader)?)),
+            "retention_set" => Some(Change::RetentionSet(read_retention(reader)?)),
             _ => group_json::read(reader, name)?,
         };
         Ok(())
@@ -191,6 +192,15 @@ fn read_notice(reader: &mut Reader<'_>) -> Read<wire::Notice> {
     Ok(notice)
 }
 
+fn read_retention(reader: &mut Reader<'_>) -> Read<wire::RetentionSet> {
+    let mut set = wire::RetentionSet::default();
+    reader.fields(&["seconds"], |reader, _| {
+        set.seconds = reader.unsigned32()?;
+        Ok(())
+    })?;
+    Ok(set)
+}
+
 pub(super) fn read_texts(reader: &mut Reader<'_>, texts: &mut Vec<String>) -> Read<()> {
     reader.elements(|reader| {
         texts.push(reader.string()?.into_owned());
@@ -204,6 +214,11 @@ fn write_system(writer: &mut Writer<'_>, system: &wire::System) {
         Some(Change::Notice(notice)) => {
             writer.open_member("notice");
             writer.text_if_any("text", &notice.text);
+            writer.close_object();
+        }
+        Some(Change::RetentionSet(set)) => {
+            writer.open_member("retention_set");
+            writer.narrow("seconds", set.seconds);
             writer.close_object();
         }
         // No client is given the log of a pair.

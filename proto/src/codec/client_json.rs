@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::change::{self, ChangeDraft};
 use super::check::{self, SendDraft};
 use super::client_wire::{ACK_ALLOWED, KNOWN};
-use super::{body_json, client_wire, settings_json};
+use super::{body_json, client_wire, presence, presence_json, readers, retention, room, settings_json};
 use crate::client_frame::{AckMode, Fetch, Position, Recipient, Send, Sync};
 use crate::json::{Fault, Read, Reader, Writer};
 use crate::{ClientFrame, ClientMessageId, FrameError, Seq, limits, wire};
@@ -28,12 +28,19 @@ const FRAMES: &[&str] = &[
     "conversation_set",
     "clear",
     "delete_for_me",
+    "set_retention",
+    "presence_subscribe",
+    "presence_unsubscribe",
+    "presence_report",
+    "join_room",
+    "leave_room",
+    "readers",
 ];
 
 pub(super) fn read(bytes: &[u8]) -> Result<ClientFrame, FrameError> {
     match read_frame(bytes) {
         Err(FrameError::Field { frame, field, problem, send: None })
-            if frame == "send" || change::NAMES.contains(&frame) =>
+            if frame == "send" || frame == retention::NAME || change::NAMES.contains(&frame) =>
         {
             let send = find_send_id(bytes);
             Err(FrameError::Field { frame, field, problem, send })
@@ -56,6 +63,11 @@ enum Draft<'a> {
     Pins(Cow<'a, str>),
     Versions(Cow<'a, str>, u64),
     Private(Box<settings_json::Draft>),
+    Retention(wire::SetRetention),
+    Presence(presence::Wire),
+    JoinRoom(Cow<'a, str>),
+    LeaveRoom(Cow<'a, str>),
+    Readers(wire::ReadersOf),
 }
 
 fn read_frame(bytes: &[u8]) -> Result<ClientFrame, FrameError> {
@@ -86,6 +98,11 @@ fn read_frame(bytes: &[u8]) -> Result<ClientFrame, FrameError> {
         Draft::Ping => Ok(ClientFrame::Ping),
         Draft::Change(draft) => draft.check().map(ClientFrame::Send),
         Draft::Private(draft) => draft.check().map(ClientFrame::Private),
+        Draft::Retention(set) => retention::check(&set).map(ClientFrame::Send),
+        Draft::Presence(draft) => draft.check().map(ClientFrame::Presence),
+        Draft::JoinRoom(text) => room::room_of(name, &text).map(ClientFrame::JoinRoom),
+        Draft::LeaveRoom(text) => room::room_of(name, &text).map(ClientFrame::LeaveRoom),
+        Draft::Readers(wire) => readers::asked(&wire).map(ClientFrame::Readers),
         Draft::Pins(text) => check::conversation(name, "conversation", &text).map(ClientFrame::Pins),
         Draft::Versions(text, seq) => {
             check::position(name, "conversation", &text, seq).map(ClientFrame::Versions)
@@ -132,8 +149,15 @@ fn read_draft<'a>(reader: &mut Reader<'a>, frame: &'static str) -> Read<Draft<'a
         "ping" => reader.fields(&[], |_, _| Ok(())).map(|()| Draft::Ping),
         "pins" => read_position(reader).map(|(text, _)| Draft::Pins(text)),
         "versions" => read_position(reader).map(|(text, seq)| Draft::Versions(text, seq)),
+        "join_room" => room::read_of(reader).map(Draft::JoinRoom),
+        "leave_room" => room::read_of(reader).map(Draft::LeaveRoom),
+        "readers" => readers::read_asked(reader).map(Draft::Readers),
         name if settings_json::NAMES.contains(&name) => {
             settings_json::read_change(reader, name).map(Box::new).map(Draft::Private)
+        }
+        retention::NAME => retention::read_json(reader).map(Draft::Retention),
+        name if presence_json::NAMES.contains(&name) => {
+            presence_json::read_ask(reader, name).map(Draft::Presence)
         }
         change => change::read_json(reader, change).map(Box::new).map(Draft::Change),
     }
@@ -166,6 +190,7 @@ fn read_ack(reader: &mut Reader<'_>) -> Read<AckMode> {
             name if name.eq_ignore_ascii_case("persisted") => Ok(AckMode::Persisted),
             name if name.eq_ignore_ascii_case("none") => Ok(AckMode::None),
             name if name.eq_ignore_ascii_case("received") => Ok(AckMode::Received),
+            name if name.eq_ignore_ascii_case("published") => Ok(AckMode::Published),
             _ => Fault::wrong(ACK_ALLOWED),
         };
     }
@@ -237,15 +262,18 @@ fn read_position<'a>(reader: &mut Reader<'a>) -> Read<(Cow<'a, str>, u64)> {
 /// A send that is wrong may be wrong before its id was read: looks for the id in the whole text.
 fn find_send_id(bytes: &[u8]) -> Option<ClientMessageId> {
     let mut id = None;
-    let read = Reader::new(bytes).fields(&["send", "recall", "edit", "react", "pin"], |reader, _| {
-        reader.fields(&["client_message_id"], |reader, _| {
-            if reader.is_string() {
-                id = ClientMessageId::parse(&reader.string()?).ok();
-                return Ok(());
-            }
-            reader.skip()
-        })
-    });
+    let read = Reader::new(bytes).fields(
+        &["send", "recall", "edit", "react", "pin", retention::NAME],
+        |reader, _| {
+            reader.fields(&["client_message_id"], |reader, _| {
+                if reader.is_string() {
+                    id = ClientMessageId::parse(&reader.string()?).ok();
+                    return Ok(());
+                }
+                reader.skip()
+            })
+        },
+    );
     read.ok().and(id)
 }
 
@@ -265,7 +293,10 @@ pub(super) fn write(frame: &ClientFrame) -> Vec<u8> {
         }
         ClientFrame::Send(send) => match change::parts(send) {
             Some((target, change)) => change::write_json(&mut writer, send, target, &change),
-            None => write_send(&mut writer, send),
+            None => match retention::seconds(send) {
+                Some(seconds) => retention::write_json(&mut writer, send, seconds),
+                None => write_send(&mut writer, send),
+            },
         },
         ClientFrame::Fetch(fetch) => write_fetch(&mut writer, fetch),
         ClientFrame::Sync(sync) => write_sync(&mut writer, "sync", sync),
@@ -286,7 +317,11 @@ pub(super) fn write(frame: &ClientFrame) -> Vec<u8> {
             writer.close_object();
         }
         ClientFrame::Versions(position) => write_position(&mut writer, "versions", position),
+        ClientFrame::Readers(of) => readers::write_asked(&mut writer, of),
         ClientFrame::Private(change) => settings_json::write_change(&mut writer, change),
+        ClientFrame::Presence(ask) => presence_json::write_ask(&mut writer, ask),
+        ClientFrame::JoinRoom(room) => room::write_of(&mut writer, "join_room", room),
+        ClientFrame::LeaveRoom(room) => room::write_of(&mut writer, "leave_room", room),
     }
     writer.close_object();
     out
@@ -301,6 +336,7 @@ fn write_send(writer: &mut Writer<'_>, send: &Send) {
         AckMode::Persisted => {}
         AckMode::None => writer.plain_text("ack", "none"),
         AckMode::Received => writer.plain_text("ack", "received"),
+        AckMode::Published => writer.plain_text("ack", "published"),
     }
     writer.narrow_if_any("attempt", send.attempt);
     writer.wide_if_any("age_ms", send.age_ms);

@@ -6,13 +6,15 @@ use prost::Message as _;
 use wire::client_frame::Frame;
 
 use super::check::{self, SendDraft};
-use super::{change, settings};
+use super::{change, presence, readers, retention, room, settings};
 use crate::client_frame::{AckMode, Fetch, Hello, Position, Recipient, Send, Sync};
 use crate::{ClientFrame, FrameError, Seq, wire};
 
 /// The names of the frames, for the error that says none was recognised.
 pub(super) const KNOWN: &str = "hello, send, fetch, sync, read, delivered, typing, ping, recall, edit, react, pin, \
-                                pins, versions, conversation_set, clear, delete_for_me";
+                                pins, versions, conversation_set, clear, delete_for_me, set_retention, \
+                                presence_subscribe, \
+                                presence_unsubscribe, presence_report, join_room, leave_room, readers";
 
 pub(super) fn decode(bytes: &[u8]) -> Result<ClientFrame, FrameError> {
     let frame = wire::ClientFrame::decode(bytes).map_err(|error| FrameError::Malformed(error.to_string()))?;
@@ -39,9 +41,18 @@ pub(super) fn decode(bytes: &[u8]) -> Result<ClientFrame, FrameError> {
         Frame::Versions(wire) => {
             position_from_wire("versions", &wire.conversation, wire.seq).map(ClientFrame::Versions)
         }
+        Frame::Readers(wire) => readers::asked(&wire).map(ClientFrame::Readers),
         Frame::ConversationSet(wire) => settings::set(wire).map(ClientFrame::Private),
         Frame::Clear(wire) => settings::clear(&wire).map(ClientFrame::Private),
         Frame::DeleteForMe(wire) => settings::delete(wire).map(ClientFrame::Private),
+        Frame::SetRetention(wire) => retention::check(&wire).map(ClientFrame::Send),
+        Frame::PresenceSubscribe(wire) => presence::Wire::Subscribe(wire).check().map(ClientFrame::Presence),
+        Frame::PresenceUnsubscribe(wire) => {
+            presence::Wire::Unsubscribe(wire).check().map(ClientFrame::Presence)
+        }
+        Frame::PresenceReport(wire) => presence::Wire::Report(wire).check().map(ClientFrame::Presence),
+        Frame::JoinRoom(wire) => room::room_of("join_room", &wire.room).map(ClientFrame::JoinRoom),
+        Frame::LeaveRoom(wire) => room::room_of("leave_room", &wire.room).map(ClientFrame::LeaveRoom),
     }
 }
 
@@ -54,7 +65,10 @@ pub(super) fn encode(frame: &ClientFrame) -> Vec<u8> {
         }),
         ClientFrame::Send(send) => match change::parts(send) {
             Some((target, change)) => change::to_wire(send, target, change),
-            None => Frame::Send(send_to_wire(send)),
+            None => match retention::seconds(send) {
+                Some(seconds) => Frame::SetRetention(retention::to_wire(send, seconds)),
+                None => Frame::Send(send_to_wire(send)),
+            },
         },
         ClientFrame::Fetch(fetch) => Frame::Fetch(fetch_to_wire(fetch)),
         ClientFrame::Sync(sync) => Frame::Sync(sync_to_wire(sync)),
@@ -75,11 +89,15 @@ pub(super) fn encode(frame: &ClientFrame) -> Vec<u8> {
         ClientFrame::Versions(at) => {
             Frame::Versions(wire::VersionsOf { conversation: at.conversation.to_string(), seq: at.seq.0 })
         }
+        ClientFrame::Readers(of) => Frame::Readers(readers::asked_to_wire(of)),
         ClientFrame::Private(change) => match settings::to_wire(change) {
             settings::Wire::Set(wire) => Frame::ConversationSet(wire),
             settings::Wire::Clear(wire) => Frame::Clear(wire),
             settings::Wire::Delete(wire) => Frame::DeleteForMe(wire),
         },
+        ClientFrame::Presence(ask) => presence::Wire::frame(ask),
+        ClientFrame::JoinRoom(room) => Frame::JoinRoom(room::of_to_wire(room)),
+        ClientFrame::LeaveRoom(room) => Frame::LeaveRoom(room::of_to_wire(room)),
     };
     wire::ClientFrame { frame: Some(frame) }.encode_to_vec()
 }
@@ -118,13 +136,14 @@ fn draft(wire: wire::Send) -> SendDraft<'static> {
 }
 
 /// What `send.ack` may be.
-pub(super) const ACK_ALLOWED: &str = "one of persisted (0), none (1), received (2) is allowed";
+pub(super) const ACK_ALLOWED: &str = "one of persisted (0), none (1), received (2), published (3) is allowed";
 
 pub(super) fn ack_from_wire(ack: wire::AckMode) -> AckMode {
     match ack {
         wire::AckMode::Persisted => AckMode::Persisted,
         wire::AckMode::None => AckMode::None,
         wire::AckMode::Received => AckMode::Received,
+        wire::AckMode::Published => AckMode::Published,
     }
 }
 
@@ -134,6 +153,7 @@ pub(crate) fn send_to_wire(send: &Send) -> wire::Send {
         AckMode::Persisted => wire::AckMode::Persisted,
         AckMode::None => wire::AckMode::None,
         AckMode::Received => wire::AckMode::Received,
+        AckMode::Published => wire::AckMode::Published,
     };
     wire::Send {
         client_message_id: send.client_message_id.to_string(),

@@ -5,12 +5,14 @@ use wire::system::Change;
 use super::body_json::{read_texts, write_texts};
 use crate::json::{Fault, Read, Reader, Writer};
 use crate::wire;
-use crate::wire::group_edited::{History, Join};
+use crate::wire::group_edited::{History, Join, Room};
 use crate::wire::role_set::Role;
 
 const JOINS: &[(&str, Join)] =
     &[("open", Join::Open), ("request", Join::Request), ("invitation", Join::Invitation)];
 const HISTORIES: &[(&str, History)] = &[("whole", History::Whole), ("from_joining", History::FromJoining)];
+const ROOMS: &[(&str, Room)] =
+    &[("with_history", Room::WithHistory), ("without_history", Room::WithoutHistory)];
 const ROLES: &[(&str, Role)] = &[("member", Role::Member), ("admin", Role::Admin), ("owner", Role::Owner)];
 
 /// Reads the change with this name; `None` for a name that is not of groups.
@@ -183,6 +185,9 @@ fn write_edited(writer: &mut Writer<'_>, name: &'static str, edited: &wire::Grou
         }
         edited.read_only.inspect(|read_only| writer.flag("read_only", *read_only));
         edited.members_max.inspect(|max| writer.narrow("members_max", *max));
+        if let Some(room) = edited.room.and_then(|room| Room::try_from(room).ok()) {
+            writer.plain_text("room", name_of(ROOMS, room));
+        }
     });
 }
 
@@ -211,6 +216,7 @@ fn read_edited(reader: &mut Reader<'_>) -> Read<wire::GroupEdited> {
         "history",
         "read_only",
         "members_max",
+        "room",
     ];
     let mut edited = wire::GroupEdited::default();
     reader.fields(FIELDS, |reader, name| {
@@ -229,6 +235,9 @@ fn read_edited(reader: &mut Reader<'_>) -> Read<wire::GroupEdited> {
                 edited.history = Some(read_name(reader, HISTORIES, "expected whole or from_joining")?);
             }
             "read_only" => edited.read_only = Some(reader.flag()?),
+            "room" => {
+                edited.room = Some(read_name(reader, ROOMS, "expected with_history or without_history")?);
+            }
             _ => edited.members_max = Some(reader.unsigned32()?),
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use wire::server_frame::Frame;
 
-use super::{contact, overlay_wire, settings};
+use super::{contact, invitation, overlay_wire, presence, readers, room, settings};
 use crate::server_frame::{
     Ack, ConversationState, Delta, Event, Head, Limits, Nack, Page, Pong, Receipt, Typing, Welcome,
 };
@@ -13,7 +13,8 @@ use crate::{
 
 /// The names of the frames, for the error that says none was recognised.
 pub(super) const KNOWN: &str = "welcome, ack, nack, page, delta, too_long, event, receipt, typing, head, pong, \
-                                auth_expiring, goaway, resync, pins, versions, contact, settings";
+                                auth_expiring, goaway, resync, pins, versions, contact, settings, \
+                                presence, room, live, broadcast, readers, invitation";
 
 pub(super) fn frame(frame: wire::ServerFrame) -> Result<ServerFrame, FrameError> {
     Ok(match frame.frame.ok_or(FrameError::Unknown { known: KNOWN })? {
@@ -42,8 +43,22 @@ pub(super) fn frame(frame: wire::ServerFrame) -> Result<ServerFrame, FrameError>
         Frame::Resync(wire::Resync {}) => ServerFrame::Resync,
         Frame::Pins(wire) => ServerFrame::Pins(overlay_wire::pins(wire)?),
         Frame::Versions(wire) => ServerFrame::Versions(overlay_wire::versions(wire)?),
+        Frame::Readers(wire) => ServerFrame::Readers(readers::from_wire(wire)?),
+        Frame::Invitation(wire) => {
+            ServerFrame::Invitation(Box::new(invitation::from_wire("invitation", wire)?))
+        }
         Frame::Contact(wire) => ServerFrame::Contact(Box::new(contact::from_wire("contact", wire)?)),
         Frame::Settings(wire) => ServerFrame::Settings(Box::new(settings::settings("settings", wire)?)),
+        Frame::Presence(wire) => {
+            let user = |wire| presence::from_wire("presence", wire);
+            ServerFrame::Presence(wire.users.into_iter().map(user).collect::<Result<_, _>>()?)
+        }
+        Frame::Room(wire) => ServerFrame::Room(room::from_wire(&wire)?),
+        Frame::Live(wire) => {
+            let (conversation, entry) = event("live", wire)?;
+            ServerFrame::Live(Event { conversation, entry })
+        }
+        Frame::Broadcast(wire) => ServerFrame::Broadcast(Box::new(room::broadcast(wire)?)),
     })
 }
 
@@ -91,7 +106,7 @@ fn ack(wire: &wire::Ack) -> Result<Ack, FrameError> {
 }
 
 /// A code of a newer table is taken as `INTERNAL`: temporary, with nothing to fix.
-fn nack(wire: wire::Nack) -> Result<Nack, FrameError> {
+pub(crate) fn nack(wire: wire::Nack) -> Result<Nack, FrameError> {
     let id = match wire.client_message_id.as_str() {
         "" => None,
         text => Some(client_message_id("nack", text)?),
@@ -107,7 +122,7 @@ fn nack(wire: wire::Nack) -> Result<Nack, FrameError> {
 
 /// `nack.frame` as one of the names that are refused; empty when it is another.
 fn refused_frame(name: &str) -> &'static str {
-    const NAMES: [&str; 23] = [
+    const NAMES: [&str; 30] = [
         "hello",
         "send",
         "fetch",
@@ -131,6 +146,13 @@ fn refused_frame(name: &str) -> &'static str {
         "conversation_set",
         "clear",
         "delete_for_me",
+        "presence_subscribe",
+        "presence_unsubscribe",
+        "presence_report",
+        "join_room",
+        "leave_room",
+        "broadcast",
+        "readers",
     ];
     NAMES.into_iter().find(|known| *known == name).unwrap_or_default()
 }
@@ -182,6 +204,11 @@ fn state(wire: wire::ConversationState) -> Result<ConversationState, FrameError>
             None => None,
         },
         mention_unread: wire.mention_unread,
+        retention_seconds: wire.retention_seconds,
+        invitation: match wire.invitation {
+            Some(wire) => Some(Box::new(invitation::from_wire("delta", wire)?)),
+            None => None,
+        },
     })
 }
 
@@ -196,7 +223,8 @@ fn receipt(wire: &wire::Receipt) -> Result<Receipt, FrameError> {
 }
 
 fn head(frame: &'static str, wire: &wire::Head) -> Result<Head, FrameError> {
-    Ok(Head { conversation: conversation(frame, &wire.conversation)?, last: Seq(wire.last_seq) })
+    let conversation = conversation(frame, &wire.conversation)?;
+    Ok(Head { conversation, last: Seq(wire.last_seq), missed: wire.missed })
 }
 
 pub(super) fn conversation(frame: &'static str, text: &str) -> Result<ConversationId, FrameError> {
@@ -207,7 +235,7 @@ pub(super) fn user(frame: &'static str, name: &'static str, text: &str) -> Resul
     field(frame, name, UserId::parse(text))
 }
 
-fn client_message_id(frame: &'static str, text: &str) -> Result<ClientMessageId, FrameError> {
+pub(super) fn client_message_id(frame: &'static str, text: &str) -> Result<ClientMessageId, FrameError> {
     field(frame, "client_message_id", ClientMessageId::parse(text))
 }
 

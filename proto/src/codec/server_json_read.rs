@@ -3,7 +3,10 @@
 use wire::server_frame::Frame;
 
 use super::client_json::{TWO_FRAMES, fault_to_error};
-use super::{body_json, contact, overlay_json, server_from_wire, settings_json};
+use super::{
+    body_json, contact, invitation, overlay_json, presence_json, readers, room, server_from_wire,
+    settings_json,
+};
 use crate::json::{Fault, Read, Reader};
 use crate::{FrameError, ServerFrame, wire};
 
@@ -26,6 +29,12 @@ const FRAMES: &[&str] = &[
     "versions",
     "contact",
     "settings",
+    "presence",
+    "room",
+    "live",
+    "broadcast",
+    "readers",
+    "invitation",
 ];
 
 pub(super) fn read(bytes: &[u8]) -> Result<ServerFrame, FrameError> {
@@ -70,8 +79,14 @@ fn read_frame(reader: &mut Reader<'_>, name: &'static str) -> Read<Frame> {
         "resync" => read_empty(reader).map(|()| Frame::Resync(wire::Resync {}))?,
         "pins" => Frame::Pins(overlay_json::read_pins(reader)?),
         "contact" => Frame::Contact(contact::read(reader)?),
+        "readers" => Frame::Readers(readers::read(reader)?),
+        "invitation" => Frame::Invitation(invitation::read(reader)?),
         "versions" => Frame::Versions(overlay_json::read_versions(reader)?),
-        _ => Frame::Settings(settings_json::read_settings(reader)?),
+        "settings" => Frame::Settings(settings_json::read_settings(reader)?),
+        "presence" => Frame::Presence(presence_json::read(reader)?),
+        "room" => Frame::Room(room::read(reader)?),
+        "live" => Frame::Live(read_event(reader)?),
+        _ => Frame::Broadcast(room::read_broadcast(reader)?),
     })
 }
 
@@ -199,6 +214,8 @@ fn read_state(reader: &mut Reader<'_>) -> Read<wire::ConversationState> {
         "left",
         "settings",
         "mention_unread",
+        "retention_seconds",
+        "invitation",
     ];
     let mut state = wire::ConversationState::default();
     reader.fields(FIELDS, |reader, name| {
@@ -213,7 +230,9 @@ fn read_state(reader: &mut Reader<'_>) -> Read<wire::ConversationState> {
             "time" => state.time = reader.unsigned()?,
             "left" => state.left = reader.flag()?,
             "settings" => state.settings = Some(settings_json::read_settings(reader)?),
-            _ => state.mention_unread = reader.unsigned32()?,
+            "mention_unread" => state.mention_unread = reader.unsigned32()?,
+            "retention_seconds" => state.retention_seconds = reader.unsigned32()?,
+            _ => state.invitation = Some(invitation::read(reader)?),
         }
         Ok(())
     })?;
@@ -266,9 +285,10 @@ fn read_typing(reader: &mut Reader<'_>) -> Read<wire::Typing> {
 
 fn read_head(reader: &mut Reader<'_>) -> Read<wire::Head> {
     let mut head = wire::Head::default();
-    reader.fields(&["conversation", "last_seq"], |reader, name| {
+    reader.fields(&["conversation", "last_seq", "missed"], |reader, name| {
         match name {
             "conversation" => head.conversation = read_text(reader)?,
+            "missed" => head.missed = reader.unsigned()?,
             _ => head.last_seq = reader.unsigned()?,
         }
         Ok(())

@@ -3,12 +3,12 @@
 //! As proto3 JSON has it, what is empty or zero is left out; but the members of `event`, `ack`, `head` and `goaway`
 //! are always there, because a client acts on each of them.
 
-use super::{body_json, contact, overlay_json, settings_json};
+use super::{body_json, contact, invitation, overlay_json, presence_json, readers, room, settings_json};
 use crate::json::Writer;
 use crate::server_frame::{
     Ack, ConversationState, Delta, Head, Limits, Nack, Page, Pong, Receipt, Typing, Welcome,
 };
-use crate::{ConversationId, Entry, ServerFrame};
+use crate::{ConversationId, Entry, Seq, ServerFrame};
 
 pub(super) fn write(frame: &ServerFrame, out: &mut Vec<u8>) {
     let mut writer = Writer::new(out);
@@ -47,12 +47,22 @@ pub(super) fn write(frame: &ServerFrame, out: &mut Vec<u8>) {
         ServerFrame::Resync => write_empty(writer, "resync"),
         ServerFrame::Pins(pins) => overlay_json::write_pins(writer, pins),
         ServerFrame::Versions(versions) => overlay_json::write_versions(writer, versions),
+        ServerFrame::Readers(of) => readers::write(writer, of),
+        ServerFrame::Invitation(of) => invitation::write(writer, of),
         ServerFrame::Contact(contact) => {
             writer.open_member("contact");
             contact::write(writer, contact);
             writer.close_object();
         }
         ServerFrame::Settings(of) => settings_json::write_settings(writer, &of.conversation, &of.settings),
+        ServerFrame::Presence(users) => presence_json::write(writer, users),
+        ServerFrame::Room(room) => room::write(writer, room),
+        ServerFrame::Live(event) => {
+            writer.open_member("live");
+            write_entry(writer, &event.conversation, &event.entry);
+            writer.close_object();
+        }
+        ServerFrame::Broadcast(broadcast) => room::write_broadcast(writer, broadcast),
     }
     writer.close_object();
 }
@@ -65,7 +75,9 @@ fn write_empty(writer: &mut Writer<'_>, name: &'static str) {
 /// The members of an `event`, which are also those of an entry in a `page` and of `last` in a `delta`.
 pub(super) fn write_entry(writer: &mut Writer<'_>, conversation: &ConversationId, entry: &Entry) {
     writer.plain_text("conversation", conversation.as_str());
-    writer.wide("seq", entry.seq.0);
+    if entry.seq > Seq::ZERO {
+        writer.wide("seq", entry.seq.0);
+    }
     writer.wide("message_id", entry.message_id.0);
     writer.plain_text("sender", entry.sender.as_str());
     writer.wide("time", entry.time.0);
@@ -173,6 +185,10 @@ fn write_state(writer: &mut Writer<'_>, state: &ConversationState) {
         settings_json::write_settings(writer, &state.conversation, settings);
     }
     writer.narrow_if_any("mention_unread", state.mention_unread);
+    writer.narrow_if_any("retention_seconds", state.retention_seconds);
+    if let Some(of) = &state.invitation {
+        invitation::write(writer, of);
+    }
 }
 
 fn write_receipt(writer: &mut Writer<'_>, receipt: &Receipt) {
@@ -201,6 +217,7 @@ fn write_typing(writer: &mut Writer<'_>, typing: &Typing) {
 fn write_head(writer: &mut Writer<'_>, head: &Head) {
     writer.plain_text("conversation", head.conversation.as_str());
     writer.wide("last_seq", head.last.0);
+    writer.wide_if_any("missed", head.missed);
 }
 
 fn write_pong(writer: &mut Writer<'_>, pong: &Pong) {

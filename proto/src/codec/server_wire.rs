@@ -4,7 +4,7 @@ use bytes::Buf;
 use prost::Message as _;
 use wire::server_frame::Frame;
 
-use super::{contact, overlay_wire, server_from_wire, settings};
+use super::{contact, invitation, overlay_wire, presence, readers, room, server_from_wire, settings};
 use crate::server_frame::{Ack, ConversationState, Delta, Head, Nack, Page, Pong, Receipt, Welcome};
 use crate::{ConversationId, Entry, FrameError, Seq, ServerFrame, wire};
 
@@ -41,10 +41,18 @@ fn to_wire(frame: &ServerFrame) -> Frame {
         ServerFrame::Resync => Frame::Resync(wire::Resync {}),
         ServerFrame::Pins(pins) => Frame::Pins(overlay_wire::pins_to_wire(pins)),
         ServerFrame::Versions(versions) => Frame::Versions(overlay_wire::versions_to_wire(versions)),
+        ServerFrame::Readers(of) => Frame::Readers(readers::to_wire(of)),
+        ServerFrame::Invitation(of) => Frame::Invitation(invitation::to_wire(of)),
         ServerFrame::Contact(contact) => Frame::Contact(contact::to_wire(contact)),
         ServerFrame::Settings(of) => {
             Frame::Settings(settings::settings_to_wire(&of.conversation, &of.settings))
         }
+        ServerFrame::Presence(users) => {
+            Frame::Presence(wire::Presence { users: users.iter().map(presence::to_wire).collect() })
+        }
+        ServerFrame::Room(room) => Frame::Room(room::to_wire(room)),
+        ServerFrame::Live(event) => Frame::Live(event_to_wire(&event.conversation, &event.entry)),
+        ServerFrame::Broadcast(broadcast) => Frame::Broadcast(room::broadcast_to_wire(broadcast)),
     }
 }
 
@@ -76,7 +84,7 @@ fn ack_to_wire(ack: &Ack) -> wire::Ack {
     }
 }
 
-fn nack_to_wire(nack: &Nack) -> wire::Nack {
+pub(crate) fn nack_to_wire(nack: &Nack) -> wire::Nack {
     wire::Nack {
         client_message_id: nack.client_message_id.map(|id| id.to_string()).unwrap_or_default(),
         code: u32::from(nack.code.number()),
@@ -119,6 +127,8 @@ fn state_to_wire(state: &ConversationState) -> wire::ConversationState {
         left: state.left,
         settings: state.settings.as_ref().map(|of| settings::settings_to_wire(&state.conversation, of)),
         mention_unread: state.mention_unread,
+        retention_seconds: state.retention_seconds,
+        invitation: state.invitation.as_ref().map(|of| invitation::to_wire(of)),
     }
 }
 
@@ -146,7 +156,7 @@ fn receipt_to_wire(receipt: &Receipt) -> wire::Receipt {
 }
 
 fn head_to_wire(head: &Head) -> wire::Head {
-    wire::Head { conversation: head.conversation.to_string(), last_seq: head.last.0 }
+    wire::Head { conversation: head.conversation.to_string(), last_seq: head.last.0, missed: head.missed }
 }
 
 fn pong_to_wire(pong: &Pong) -> wire::Pong {

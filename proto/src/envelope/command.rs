@@ -14,6 +14,7 @@ impl Command {
             Source::Client => wire::command_envelope::Source::Client,
             Source::ServerApi => wire::command_envelope::Source::ServerApi,
             Source::System => wire::command_envelope::Source::System,
+            Source::Room => wire::command_envelope::Source::Room,
         };
         wire::CommandEnvelope {
             user: self.origin.user.to_string(),
@@ -36,12 +37,15 @@ impl Command {
                              join_group, leave_group, add_members, remove_members, dismiss_group, edit_group, set_role, \
                              transfer_group, mute_members, mute_group, set_nickname, ask_to_join, answer_joins, \
                              invite_members, uninvite, make_link, end_link, join_by_link, pins, \
-                             versions, change_contact, session_began";
+                             versions, change_contact, session_began, watch_presence, presence_changed, join_room, \
+                              begin_broadcast, broadcast_report, \
+                             broadcast_state, readers";
         let wire = wire::CommandEnvelope::decode(bytes).map_err(malformed)?;
         let source = match wire.source() {
             wire::command_envelope::Source::Client => Source::Client,
             wire::command_envelope::Source::ServerApi => Source::ServerApi,
             wire::command_envelope::Source::System => Source::System,
+            wire::command_envelope::Source::Room => Source::Room,
         };
         Ok(Self {
             origin: Origin {

@@ -2,9 +2,9 @@
 
 use wire::command_envelope::Request as Wire;
 
-use super::{contact_request, group_request, id, texts};
-use crate::codec::{client, settings};
-use crate::{ConversationId, DeviceId, FrameError, Request, Timestamp, wire};
+use super::{broadcast, contact_request, group_request, id, texts};
+use crate::codec::{client, presence, readers, settings};
+use crate::{ConversationId, DeviceId, FrameError, GroupId, Request, Timestamp, wire};
 
 pub(super) fn to_wire(request: &Request) -> Wire {
     match request {
@@ -31,6 +31,7 @@ pub(super) fn to_wire(request: &Request) -> Wire {
         Request::Versions(at) => {
             Wire::Versions(wire::VersionsOf { conversation: at.conversation.to_string(), seq: at.seq.0 })
         }
+        Request::Readers(of) => Wire::Readers(readers::asked_to_wire(of)),
         Request::Claim { began, kind } => Wire::SessionBegan(wire::SessionBegan {
             began: began.0,
             kind: kind.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -41,6 +42,10 @@ pub(super) fn to_wire(request: &Request) -> Wire {
             settings::Wire::Clear(wire) => Wire::Clear(wire),
             settings::Wire::Delete(wire) => Wire::DeleteForMe(wire),
         },
+        Request::WatchPresence(watch) => Wire::WatchPresence(presence::watch_to_wire(watch)),
+        Request::PresenceChanged => Wire::PresenceChanged(wire::PresenceChanged {}),
+        Request::JoinRoom(room) => Wire::JoinRoom(wire::RoomOf { room: room.to_string() }),
+        Request::Broadcast(request) => broadcast::request_to_wire(request),
     }
 }
 
@@ -68,6 +73,7 @@ pub(super) fn from_wire(wire: Wire) -> Result<Request, FrameError> {
         Wire::Versions(wire) => {
             Request::Versions(client::position("versions", &wire.conversation, wire.seq)?)
         }
+        Wire::Readers(wire) => Request::Readers(readers::asked(&wire)?),
         Wire::SessionBegan(wire) => Request::Claim {
             began: Timestamp(wire.began),
             kind: match wire.kind.as_str() {
@@ -79,6 +85,12 @@ pub(super) fn from_wire(wire: Wire) -> Result<Request, FrameError> {
         Wire::ConversationSet(wire) => Request::Private(settings::set(wire)?),
         Wire::Clear(wire) => Request::Private(settings::clear(&wire)?),
         Wire::DeleteForMe(wire) => Request::Private(settings::delete(wire)?),
+        Wire::WatchPresence(wire) => Request::WatchPresence(presence::watch(&wire)?),
+        Wire::PresenceChanged(wire::PresenceChanged {}) => Request::PresenceChanged,
+        Wire::JoinRoom(wire) => Request::JoinRoom(id("join_room", "room", GroupId::parse(&wire.room))?),
+        Wire::BeginBroadcast(wire) => broadcast::begin(wire)?,
+        Wire::BroadcastReport(wire) => broadcast::report(&wire)?,
+        Wire::BroadcastState(wire) => broadcast::ask(&wire)?,
         wire => return group_request::from_wire(wire),
     })
 }

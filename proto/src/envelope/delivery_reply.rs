@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 use wire::reply_envelope::Reply as Wire;
+use wire::room_answer::Answer;
 
-use super::{group, id, texts};
-use crate::codec::server;
-use crate::delivery::{GroupDone, HeadState};
+use super::{broadcast, group, id, texts};
+use crate::codec::{presence, server};
+use crate::delivery::{GroupDone, HeadState, RoomAnswer, RoomOpen};
 use crate::{ConversationId, Encoding, Entry, FrameError, GroupId, Reply, Seq, ServerFrame, wire};
 
 pub(super) fn to_wire(session: u64, reply: &Reply) -> wire::ReplyEnvelope {
@@ -24,12 +25,15 @@ pub(super) fn to_wire(session: u64, reply: &Reply) -> wire::ReplyEnvelope {
             members: done.members,
             pending: done.pending,
         }),
+        Reply::Presence(seen) => Wire::PresenceSeen(presence::seen_to_wire(seen)),
+        Reply::Room(answer) => Wire::Room(room_to_wire(answer)),
+        Reply::Broadcast(state) => Wire::Broadcast(broadcast::state_to_wire(state)),
     };
     wire::ReplyEnvelope { session, reply: Some(reply) }
 }
 
 pub(super) fn from_wire(reply: Option<Wire>) -> Result<Reply, FrameError> {
-    const KNOWN: &str = "settled, frame, groups, heads, group_done";
+    const KNOWN: &str = "settled, frame, groups, heads, group_done, presence_seen, room, broadcast";
     Ok(match reply.ok_or(FrameError::Unknown { known: KNOWN })? {
         Wire::Settled(wire::Settled {}) => Reply::Settled,
         Wire::Frame(bytes) => Reply::Frame(ServerFrame::decode_shared(bytes)?),
@@ -44,7 +48,27 @@ pub(super) fn from_wire(reply: Option<Wire>) -> Result<Reply, FrameError> {
             members: wire.members,
             pending: wire.pending,
         }),
+        Wire::PresenceSeen(wire) => Reply::Presence(Box::new(presence::seen(wire)?)),
+        Wire::Room(wire) => Reply::Room(room(wire)?),
+        Wire::Broadcast(wire) => Reply::Broadcast(broadcast::state(&wire)?),
     })
+}
+
+fn room_to_wire(answer: &RoomAnswer) -> wire::RoomAnswer {
+    let room = answer.room.to_string();
+    let answer = match &answer.answer {
+        Ok(RoomOpen { history, head }) => Answer::Open(wire::RoomOpen { history: *history, head: head.0 }),
+        Err(nack) => Answer::Refused(server::nack_to_wire(nack)),
+    };
+    wire::RoomAnswer { room, answer: Some(answer) }
+}
+
+fn room(wire: wire::RoomAnswer) -> Result<RoomAnswer, FrameError> {
+    let answer = match wire.answer.ok_or(FrameError::Unknown { known: "open, refused" })? {
+        Answer::Open(wire) => Ok(RoomOpen { history: wire.history, head: Seq(wire.head) }),
+        Answer::Refused(wire) => Err(server::nack(wire)?),
+    };
+    Ok(RoomAnswer { room: group("reply", &wire.room)?, answer })
 }
 
 fn head_to_wire(head: &HeadState) -> wire::HeadState {
@@ -55,6 +79,7 @@ fn head_to_wire(head: &HeadState) -> wire::HeadState {
         last: head.last.as_ref().map(|last| server::event_to_wire(&head.conversation, last)),
         member: head.member,
         floor: head.floor.0,
+        retention_seconds: head.retention_seconds,
     }
 }
 
@@ -68,5 +93,6 @@ fn head(wire: wire::HeadState) -> Result<HeadState, FrameError> {
         last: last.map(|(_, last)| Entry { counted: wire.counted, ..last }),
         member: wire.member,
         floor: Seq(wire.floor),
+        retention_seconds: wire.retention_seconds,
     })
 }

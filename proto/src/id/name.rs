@@ -89,4 +89,10 @@ impl DeviceId {
     pub fn unnamed() -> Self {
         Self(EcoString::inline("default"))
     }
+
+    /// What kind of device it is: `phone` of `phone-3f2a`.
+    pub fn kind(&self) -> Self {
+        let kind = self.0.split('-').next().unwrap_or_default();
+        Self::parse(kind).unwrap_or_else(|_| self.clone())
+    }
 }

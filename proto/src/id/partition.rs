@@ -13,6 +13,9 @@ pub const PARTITIONS: u16 = 1024;
 pub struct Partition(u16);
 
 impl Partition {
+    /// Its owner sees to broadcasts.
+    pub const OF_BROADCASTS: Self = Self(0);
+
     /// Of a conversation. What two users are to each other belongs to the partition of their direct conversation.
     pub fn of(conversation: &ConversationId) -> Self {
         if let Some(users) = conversation.as_str().strip_prefix("p.") {

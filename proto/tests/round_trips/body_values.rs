@@ -5,7 +5,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proto::body::{Change, MessageTarget};
 use proto::wire::body::Kind;
-use proto::{Body, Seq, wire};
+use proto::{Body, Seq, limits, wire};
 
 use super::frame_values::text;
 use super::id_values::{conversation_id, message_id, user_id};
@@ -15,11 +15,20 @@ use super::system_values::system;
 pub fn client_body() -> BoxedStrategy<Body> {
     let beside =
         (option::of(mentions()), option::of(reference()), option::of(forward()), option::of(reference()));
-    let decorated = (kind(), beside).prop_map(|(kind, (mentions, reply_to, forward, thread))| {
-        Body::from_wire(&wire::Body { kind: Some(kind), mentions, reply_to, forward, thread })
+    let decorated = (kind(), beside, option::of(expiry()));
+    let decorated = decorated.prop_map(|(kind, (mentions, reply_to, forward, thread), expiry)| {
+        Body::from_wire(&wire::Body { kind: Some(kind), mentions, reply_to, forward, thread, expiry })
     });
     prop_oneof![2 => text(1..60).prop_map(Body::text), 1 => kind().prop_map(Body::of_kind), 1 => decorated]
         .boxed()
+}
+
+fn expiry() -> impl Strategy<Value = wire::Expiry> {
+    (1..=limits::EXPIRY_SECONDS_MAX, any::<u64>()).prop_map(|(after_seconds, time)| wire::Expiry {
+        after_seconds,
+        time,
+        expired: false,
+    })
 }
 
 /// One kind that may be in a merged forward, or a merged forward of such.

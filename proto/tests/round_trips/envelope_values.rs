@@ -5,9 +5,11 @@ use std::sync::Arc;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use proto::broadcast::{BroadcastReport, BroadcastRequest, BroadcastState};
 use proto::command::{GroupRequest, Source};
-use proto::delivery::{Class, Control, Fanout, GroupDone, HeadState, SessionClaim};
+use proto::delivery::{Class, Control, Fanout, GroupDone, HeadState, RoomAnswer, RoomOpen, SessionClaim};
 use proto::group::{NewLink, Role, TokenHash};
+use proto::presence::{PresenceSeen, PresenceWatch};
 use proto::{
     Command, ContactRequest, Delivery, Entry, Epoch, Heartbeat, LinkId, NodeId, Origin, Partition, Payload,
     Reply, Request, SharedFrame, Target,
@@ -15,14 +17,16 @@ use proto::{
 
 use super::body_values::body;
 use super::frame_values::{
-    entry, fetch, group_edit, position, private_change, recipient, send_with, server_frame, sync, text,
+    entry, fetch, group_edit, nack, position, private_change, readers_of, recipient, send_with, server_frame,
+    sync, text, user_presence,
 };
 use super::id_values::{
-    conversation_id, device_id, group_id, login_id, seq, session_ref, time, trace, user_id,
+    client_message_id, conversation_id, device_id, group_id, login_id, seq, session_ref, time, trace, user_id,
 };
 
 pub fn command() -> impl Strategy<Value = Command> {
-    let source = prop_oneof![Just(Source::Client), Just(Source::ServerApi), Just(Source::System)];
+    let source =
+        prop_oneof![Just(Source::Client), Just(Source::ServerApi), Just(Source::System), Just(Source::Room)];
     let origin = (user_id(), device_id(), session_ref(), source)
         .prop_map(|(user, device, session, source)| Origin { user, device, session, source });
     (origin, time(), any::<u64>().prop_map(Epoch), trace(), request()).prop_map(
@@ -54,11 +58,26 @@ fn request() -> impl Strategy<Value = Request> {
         1 => recipient().prop_map(Request::Typing),
         1 => vec(conversation_id(), 0..4).prop_map(Request::Heads),
         2 => private_change().boxed().prop_map(Request::Private),
-        1 => Just(Request::Connected),
+        1 => prop_oneof![Just(Request::Connected), Just(Request::PresenceChanged)],
+        1 => group_id().prop_map(Request::JoinRoom),
+        2 => broadcast_request().boxed().prop_map(Request::Broadcast),
+        1 => readers_of().prop_map(Request::Readers),
         1 => Just(Request::Disconnected),
         3 => (group_id(), group_request().boxed()).prop_map(|(group, request)| Request::Group(group, request)),
         1 => (time(), option::of(device_id())).prop_map(|(began, kind)| Request::Claim { began, kind }),
         3 => (user_id(), contact_request()).prop_map(|(user, request)| Request::Contact(user, request)),
+        1 => (any::<u32>(), vec(user_id(), 0..4))
+            .prop_map(|(round, users)| Request::WatchPresence(PresenceWatch { round, users })),
+    ]
+}
+
+fn broadcast_request() -> impl Strategy<Value = BroadcastRequest> {
+    let report = (client_message_id(), any::<u64>(), any::<u64>(), any::<u64>())
+        .prop_map(|(id, told, missed, left)| BroadcastReport { id, told, missed, left });
+    prop_oneof![
+        (client_message_id(), body()).prop_map(|(id, body)| BroadcastRequest::Begin { id, body }),
+        report.prop_map(BroadcastRequest::Report),
+        client_message_id().prop_map(BroadcastRequest::State),
     ]
 }
 
@@ -121,18 +140,21 @@ pub fn delivery() -> impl Strategy<Value = Delivery> {
     let target = prop_oneof![
         user_id().prop_map(Target::User),
         group_id().prop_map(Target::Group),
+        user_id().prop_map(Target::Presence),
         any::<u64>().prop_map(|node| Target::Node(NodeId(node))),
+        Just(Target::Everyone),
     ];
     let payload = prop_oneof![
         2 => fanout().prop_map(Payload::Fanout),
         2 => (any::<u64>(), reply()).prop_map(|(session, reply)| Payload::Reply(session, reply)),
         1 => control().prop_map(Payload::Control),
+        1 => server_frame().prop_map(|frame| Payload::Broadcast(Arc::new(SharedFrame::new(frame)))),
     ];
     (target, payload, trace()).prop_map(|(target, payload, trace)| Delivery { target, payload, trace })
 }
 
 fn fanout() -> impl Strategy<Value = Fanout> {
-    let class = prop_oneof![Just(Class::Event), Just(Class::Receipt), Just(Class::Signal)];
+    let class = prop_oneof![Just(Class::Event), Just(Class::Receipt), Just(Class::Signal), Just(Class::Live)];
     (server_frame(), class, conversation_id(), seq(), option::of(session_ref())).prop_map(
         |(frame, class, conversation, seq, except)| Fanout {
             frame: Arc::new(SharedFrame::new(frame)),
@@ -154,18 +176,38 @@ fn reply() -> impl Strategy<Value = Reply> {
         vec(group_id(), 0..4).prop_map(Reply::Groups),
         vec(head_state(), 0..3).prop_map(Reply::Heads),
         done,
+        (any::<u32>(), vec(user_presence(), 0..3), vec(user_id(), 0..3)).prop_map(
+            |(round, shown, hidden)| { Reply::Presence(Box::new(PresenceSeen { round, shown, hidden })) }
+        ),
+        room_answer().prop_map(Reply::Room),
+        broadcast_state().prop_map(Reply::Broadcast),
     ]
 }
 
+fn room_answer() -> impl Strategy<Value = RoomAnswer> {
+    let open = (any::<bool>(), seq()).prop_map(|(history, head)| RoomOpen { history, head });
+    let answer = prop_oneof![open.prop_map(Ok), nack().prop_map(Err)];
+    (group_id(), answer).prop_map(|(room, answer)| RoomAnswer { room, answer })
+}
+
+fn broadcast_state() -> impl Strategy<Value = BroadcastState> {
+    let counts = (any::<u32>(), any::<u64>(), any::<u64>(), any::<u64>(), any::<bool>());
+    (client_message_id(), time(), counts).prop_map(|(id, begun, (shards, told, missed, left, done))| {
+        BroadcastState { id, begun, shards, told, missed, left, done }
+    })
+}
+
 fn head_state() -> impl Strategy<Value = HeadState> {
-    (conversation_id(), seq(), any::<u64>(), option::of(entry()), any::<bool>(), seq()).prop_map(
-        |(conversation, seq, counted, last, member, floor)| HeadState {
+    let of_reader = (any::<bool>(), seq(), any::<u32>());
+    (conversation_id(), seq(), any::<u64>(), option::of(entry()), of_reader).prop_map(
+        |(conversation, seq, counted, last, (member, floor, retention_seconds))| HeadState {
             conversation,
             seq,
             counted,
             last: last.map(|last| Entry { counted, ..last }),
             member,
             floor,
+            retention_seconds,
         },
     )
 }
@@ -174,8 +216,12 @@ fn control() -> impl Strategy<Value = Control> {
     prop_oneof![
         group_id().prop_map(Control::JoinedGroup),
         group_id().prop_map(Control::LeftGroup),
+        group_id().prop_map(Control::RoomEnded),
         option::of(login_id()).prop_map(Control::Revoke),
         (session_ref(), time(), option::of(device_id()))
             .prop_map(|(session, began, kind)| Control::Claim(SessionClaim { session, began, kind })),
+        user_presence().prop_map(|presence| Control::Presence(Box::new(presence))),
+        Just(Control::PresenceRules),
+        user_id().prop_map(Control::PresenceOf),
     ]
 }

@@ -3,18 +3,20 @@
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use proto::client_frame::{AckMode, Fetch, Hello, Position, Recipient, Send, Sync};
-use proto::group::{GroupEdit, History, JoinPolicy};
+use proto::broadcast::Broadcast;
+use proto::client_frame::{AckMode, Fetch, Hello, Position, ReadersOf, Recipient, Send, Sync};
+use proto::group::{GroupEdit, History, JoinPolicy, Room as RoomLog};
+use proto::presence::{Activity, KindPresence, PresenceAsk, PresenceState, UserPresence};
 use proto::server_frame::{
-    Ack, ConversationSettings, ConversationState, Delta, Event, Head, Limits, Nack, Overlay, Page, Pins,
-    Pong, Reaction, Receipt, Typing, Versions, Welcome,
+    Ack, ConversationSettings, ConversationState, Delta, Event, Head, Invitation, Limits, Nack, Overlay,
+    Page, Pins, Pong, Reaction, Reader, Readers, Receipt, Room, Typing, Versions, Welcome,
 };
 use proto::settings::{Preferences, Private, PrivateChange, Settings};
-use proto::{Body, ClientFrame, Code, Contact, Entry, FriendRequest, Seq, ServerFrame, Timestamp};
+use proto::{Body, ClientFrame, Code, Contact, Entry, FriendRequest, Seq, ServerFrame, Timestamp, limits};
 
 use super::body_values::{body, change, client_body};
 use super::id_values::{
-    client_message_id, conversation_id, device_id, message_id, seq, session_ref, time, user_id,
+    client_message_id, conversation_id, device_id, group_id, message_id, seq, session_ref, time, user_id,
 };
 
 pub fn text(characters: impl Into<prop::collection::SizeRange>) -> impl Strategy<Value = String> {
@@ -27,10 +29,15 @@ pub fn group_edit() -> impl Strategy<Value = GroupEdit> {
     let some = || option::of(text(0..9));
     let join = prop_oneof![Just(JoinPolicy::Open), Just(JoinPolicy::Request), Just(JoinPolicy::Invitation)];
     let history = prop_oneof![Just(History::Whole), Just(History::FromJoining)];
+    let room = option::of(prop_oneof![Just(RoomLog::WithHistory), Just(RoomLog::WithoutHistory)]);
     let texts = (some(), some(), some(), some(), vec((text(1..5), text(0..5)), 0..3));
     let rules = (option::of(join), option::of(history), option::of(any::<bool>()), option::of(any::<u32>()));
-    (texts, rules).prop_map(
-        |((name, description, announcement, avatar, attributes), (join, history, read_only, members_max))| {
+    (texts, rules, room).prop_map(
+        |(
+            (name, description, announcement, avatar, attributes),
+            (join, history, read_only, members_max),
+            room,
+        )| {
             GroupEdit {
                 name,
                 description,
@@ -41,13 +48,19 @@ pub fn group_edit() -> impl Strategy<Value = GroupEdit> {
                 history,
                 read_only,
                 members_max,
+                room,
             }
         },
     )
 }
 
 pub fn send_with(body: impl Strategy<Value = Body>) -> impl Strategy<Value = Send> {
-    let ack = prop_oneof![Just(AckMode::Persisted), Just(AckMode::None), Just(AckMode::Received)];
+    let ack = prop_oneof![
+        Just(AckMode::Persisted),
+        Just(AckMode::None),
+        Just(AckMode::Received),
+        Just(AckMode::Published)
+    ];
     let after = option::of(client_message_id());
     (client_message_id(), recipient(), body, ack, any::<u32>(), any::<u64>(), after).prop_map(
         |(client_message_id, to, body, ack, attempt, age_ms, after)| Send {
@@ -83,6 +96,18 @@ pub fn fetch() -> impl Strategy<Value = Fetch> {
     )
 }
 
+/// The frame `set_retention`.
+fn retaining_send() -> impl Strategy<Value = Send> {
+    let seconds = 0..=limits::RETENTION_SECONDS_MAX;
+    (client_message_id(), conversation_id(), seconds, any::<u32>(), any::<u64>()).prop_map(
+        |(id, conversation, seconds, attempt, age_ms)| Send {
+            attempt,
+            age_ms,
+            ..Send::retention(id, conversation, seconds)
+        },
+    )
+}
+
 pub fn sync() -> impl Strategy<Value = Sync> {
     (text(0..40), vec(position(), 0..5)).prop_map(|(cursor, open)| Sync { cursor, open })
 }
@@ -97,9 +122,12 @@ pub fn client_frame() -> impl Strategy<Value = ClientFrame> {
     prop_oneof![
         4 => send_with(client_body()).prop_map(ClientFrame::Send),
         2 => changing_send().prop_map(ClientFrame::Send),
+        1 => retaining_send().prop_map(ClientFrame::Send),
         1 => conversation_id().prop_map(ClientFrame::Pins),
         1 => position().prop_map(ClientFrame::Versions),
+        1 => readers_of().prop_map(ClientFrame::Readers),
         2 => private_change().prop_map(ClientFrame::Private),
+        2 => presence_ask().prop_map(ClientFrame::Presence),
         1 => hello.prop_map(ClientFrame::Hello),
         1 => fetch().prop_map(ClientFrame::Fetch),
         1 => sync().prop_map(ClientFrame::Sync),
@@ -107,6 +135,8 @@ pub fn client_frame() -> impl Strategy<Value = ClientFrame> {
         1 => position().prop_map(ClientFrame::Delivered),
         1 => recipient().prop_map(ClientFrame::Typing),
         1 => Just(ClientFrame::Ping),
+        1 => group_id().prop_map(ClientFrame::JoinRoom),
+        1 => group_id().prop_map(ClientFrame::LeaveRoom),
     ]
 }
 
@@ -126,11 +156,16 @@ pub fn entry() -> impl Strategy<Value = Entry> {
 }
 
 pub fn server_frame() -> impl Strategy<Value = ServerFrame> {
-    let event = (conversation_id(), entry()).prop_map(|(conversation, entry)| Event { conversation, entry });
+    let event =
+        (conversation_id(), entry()).prop_map(|(conversation, entry)| Event { conversation, entry }).boxed();
     let typing =
         (conversation_id(), user_id()).prop_map(|(conversation, user)| Typing { conversation, user });
     let pong = (vec(head(), 0..3), time()).prop_map(|(heads, server_time)| Pong { heads, server_time });
+    let live = event.clone().prop_map(ServerFrame::Live);
     prop_oneof![
+        1 => live,
+        1 => room().prop_map(ServerFrame::Room),
+        1 => broadcast().prop_map(|broadcast| ServerFrame::Broadcast(Box::new(broadcast))),
         4 => event.prop_map(ServerFrame::Event),
         2 => ack().prop_map(ServerFrame::Ack),
         1 => welcome().prop_map(|welcome| ServerFrame::Welcome(Box::new(welcome))),
@@ -138,10 +173,13 @@ pub fn server_frame() -> impl Strategy<Value = ServerFrame> {
         1 => page().prop_map(ServerFrame::Page),
         1 => pins().prop_map(ServerFrame::Pins),
         1 => versions().prop_map(ServerFrame::Versions),
+        1 => readers().prop_map(ServerFrame::Readers),
+        1 => invitation().prop_map(|of| ServerFrame::Invitation(Box::new(of))),
         1 => (conversation_id(), settings()).prop_map(|(conversation, settings)| {
             ServerFrame::Settings(Box::new(ConversationSettings { conversation, settings }))
         }),
         1 => delta().prop_map(ServerFrame::Delta),
+        1 => vec(user_presence(), 0..4).prop_map(ServerFrame::Presence),
         1 => receipt().prop_map(ServerFrame::Receipt),
         1 => typing.prop_map(ServerFrame::Typing),
         1 => head().prop_map(ServerFrame::Head),
@@ -152,6 +190,24 @@ pub fn server_frame() -> impl Strategy<Value = ServerFrame> {
         1 => contact().prop_map(|contact| ServerFrame::Contact(Box::new(contact))),
         1 => Just(ServerFrame::TooLong),
     ]
+}
+
+fn room() -> impl Strategy<Value = Room> {
+    (group_id(), any::<bool>(), any::<bool>(), seq()).prop_map(|(room, joined, history, head)| Room {
+        room,
+        joined,
+        history,
+        head,
+    })
+}
+
+fn broadcast() -> impl Strategy<Value = Broadcast> {
+    (client_message_id(), user_id(), time(), body()).prop_map(|(id, sender, time, body)| Broadcast {
+        id,
+        sender,
+        time,
+        body,
+    })
 }
 
 fn welcome() -> impl Strategy<Value = Welcome> {
@@ -188,7 +244,7 @@ fn ack() -> impl Strategy<Value = Ack> {
     )
 }
 
-fn nack() -> impl Strategy<Value = Nack> {
+pub fn nack() -> impl Strategy<Value = Nack> {
     let frame = prop::sample::select(vec!["", "send", "fetch", "sync", "read", "typing", "hello", "group"]);
     let code = prop::sample::select(Code::ALL);
     (option::of(client_message_id()), code, any::<u32>(), text(0..40), frame).prop_map(
@@ -267,6 +323,30 @@ fn versions() -> impl Strategy<Value = Versions> {
     })
 }
 
+pub fn readers_of() -> impl Strategy<Value = ReadersOf> {
+    (conversation_id(), seq(), option::of(user_id()), any::<u32>())
+        .prop_map(|(conversation, seq, after, limit)| ReadersOf { conversation, seq, after, limit })
+}
+
+fn readers() -> impl Strategy<Value = Readers> {
+    let reader = (user_id(), any::<bool>(), any::<bool>()).prop_map(|(user, delivered, read)| Reader {
+        user,
+        delivered,
+        read,
+    });
+    (conversation_id(), seq(), vec(reader, 0..3), option::of(user_id()))
+        .prop_map(|(conversation, seq, readers, next)| Readers { conversation, seq, readers, next })
+}
+
+fn invitation() -> impl Strategy<Value = Invitation> {
+    (group_id(), text(0..9), user_id(), time()).prop_map(|(group, name, by, expires)| Invitation {
+        group,
+        name,
+        by,
+        expires,
+    })
+}
+
 fn overlay() -> impl Strategy<Value = Overlay> {
     let reaction = (text(0..9), any::<u32>(), vec(user_id(), 0..3), any::<bool>())
         .prop_map(|(reaction, count, users, mine)| Reaction { reaction, count, users, mine });
@@ -312,7 +392,8 @@ fn contact() -> impl Strategy<Value = Contact> {
 fn state() -> impl Strategy<Value = ConversationState> {
     let numbers = (seq(), any::<u64>(), seq(), time());
     let names = (option::of(text(1..10)), option::of(user_id()), any::<bool>());
-    let own = (option::of(settings().prop_map(Box::new)), any::<u32>());
+    let invitation = option::of(invitation().prop_map(Box::new));
+    let own = (option::of(settings().prop_map(Box::new)), any::<u32>(), any::<u32>(), invitation);
     (conversation_id(), numbers, option::of(entry()), names, own).prop_map(
         |(conversation, (head, unread, read_seq, time), last, (name, peer, left), own)| ConversationState {
             conversation,
@@ -326,6 +407,8 @@ fn state() -> impl Strategy<Value = ConversationState> {
             left,
             settings: own.0,
             mention_unread: own.1,
+            retention_seconds: own.2,
+            invitation: own.3,
         },
     )
 }
@@ -338,5 +421,32 @@ fn receipt() -> impl Strategy<Value = Receipt> {
 }
 
 fn head() -> impl Strategy<Value = Head> {
-    (conversation_id(), seq()).prop_map(|(conversation, last)| Head { conversation, last })
+    (conversation_id(), seq(), any::<u64>()).prop_map(|(conversation, last, missed)| Head {
+        conversation,
+        last,
+        missed,
+    })
+}
+
+fn presence_ask() -> impl Strategy<Value = PresenceAsk> {
+    prop_oneof![
+        vec(user_id(), 1..4).prop_map(PresenceAsk::Subscribe),
+        vec(user_id(), 0..4).prop_map(PresenceAsk::Unsubscribe),
+        prop_oneof![Just(Activity::Active), Just(Activity::Away)].prop_map(PresenceAsk::Report),
+    ]
+}
+
+pub fn user_presence() -> impl Strategy<Value = UserPresence> {
+    let state = || {
+        use PresenceState::{Away, Offline, Online, Unknown};
+        prop::sample::select(vec![Unknown, Offline, Away, Online])
+    };
+    let kind = (device_id(), state()).prop_map(|(kind, state)| KindPresence { kind, state });
+    let seen = option::of((1..=u64::MAX).prop_map(Timestamp));
+    (user_id(), state(), seen, vec(kind, 0..3)).prop_map(|(user, state, last_seen, devices)| UserPresence {
+        user,
+        state,
+        last_seen,
+        devices,
+    })
 }

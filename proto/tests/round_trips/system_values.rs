@@ -27,6 +27,7 @@ pub fn system() -> BoxedStrategy<Change> {
         members().prop_map(Change::Removed),
         Just(Change::Dismissed(wire::GroupDismissed {})),
         text(0..40).prop_map(|text| Change::Notice(wire::Notice { text })),
+        any::<u32>().prop_map(|seconds| Change::RetentionSet(wire::RetentionSet { seconds })),
     ]
     .boxed()
 }

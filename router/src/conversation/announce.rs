@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use proto::client_frame::AckMode;
+use proto::client_frame::{AckMode, Send};
 use proto::command::Origin;
 use proto::delivery::{Class, Control, Fanout, GroupDone};
 use proto::server_frame::{Ack, Event, Head, Nack};
@@ -55,17 +55,20 @@ pub fn contact(side: &store::Relation, trace: TraceId, turn: &mut Turn<'_>) {
 pub fn nack(command: &Command, code: Code, message: &str, retry_after_ms: u32, turn: &mut Turn<'_>) {
     turn.metrics.nack(code);
     let nack = refusal(command, code, message).retry_after_ms(retry_after_ms);
-    reply(&command.origin, command.trace, Reply::Frame(ServerFrame::Nack(nack)), turn);
+    reply(&command.origin, command.trace, crate::reader::refusal(command, nack), turn);
 }
 
 /// The frame that refuses a command.
 pub fn refusal(command: &Command, code: Code, message: &str) -> Nack {
     match &command.request {
-        Request::Send(send) => {
-            Nack { frame: send.name(), ..Nack::of_send(send.client_message_id, code, message) }
-        }
+        Request::Send(send) => refusal_of_send(send, code, message),
         other => Nack::of(other.name(), code, message),
     }
+}
+
+/// The frame that refuses a send.
+pub fn refusal_of_send(send: &Send, code: Code, message: &str) -> Nack {
+    Nack { frame: send.name(), ..Nack::of_send(send.client_message_id, code, message) }
 }
 
 /// Refuses a command that finds a queue full.
@@ -95,13 +98,15 @@ impl Conversation {
     pub(super) fn ack(&self, asker: &Asker, mode: AckMode, entry: &Entry, turn: &mut Turn<'_>) {
         let answer = match mode {
             AckMode::None => Reply::Settled,
-            AckMode::Persisted | AckMode::Received => Reply::Frame(ServerFrame::Ack(Ack {
-                client_message_id: entry.client_message_id,
-                conversation: self.id.clone(),
-                seq: entry.seq,
-                message_id: entry.message_id,
-                time: entry.time,
-            })),
+            AckMode::Persisted | AckMode::Received | AckMode::Published => {
+                Reply::Frame(ServerFrame::Ack(Ack {
+                    client_message_id: entry.client_message_id,
+                    conversation: self.id.clone(),
+                    seq: entry.seq,
+                    message_id: entry.message_id,
+                    time: entry.time,
+                }))
+            }
         };
         reply(&asker.origin, asker.trace, answer, turn);
     }
@@ -125,6 +130,7 @@ impl Conversation {
         turn: &mut Turn<'_>,
     ) {
         let seq = entry.seq;
+        self.tell_invited(&entry, changed, trace, turn);
         let frame = ServerFrame::Event(Event { conversation: self.id.clone(), entry });
         let fanout = Fanout {
             frame: Arc::new(SharedFrame::new(frame)),
@@ -149,9 +155,27 @@ impl Conversation {
         }
     }
 
+    /// Tells those who are no members what became of their invitation: they hear nothing else of the group.
+    fn tell_invited(&self, entry: &Entry, changed: Option<&Changed>, trace: TraceId, turn: &mut Turn<'_>) {
+        let (Some(changed), Kind::Group(id, group)) = (changed, &self.kind) else { return };
+        for user in &changed.invited {
+            let invitation = group.invitation_told(id, user, entry);
+            let fanout = Fanout {
+                conversation: self.id.clone(),
+                frame: Arc::new(SharedFrame::new(ServerFrame::Invitation(Box::new(invitation)))),
+                // Where it is lost, the `sync` that follows has it.
+                class: Class::Receipt,
+                seq: Seq::ZERO,
+                except: None,
+            };
+            let (target, payload) = (Target::User(user.clone()), Payload::Fanout(fanout));
+            turn.deliveries.push(Delivery { target, payload, trace });
+        }
+    }
+
     /// Publishes the head: the beacon after a load, and the probes that reveal a lost tail.
     pub(super) fn publish_head(&self, turn: &mut Turn<'_>) {
-        let head = Head { conversation: self.id.clone(), last: self.log.head };
+        let head = Head::of(self.id.clone(), self.log.head);
         let fanout = Fanout {
             frame: Arc::new(SharedFrame::new(ServerFrame::Head(head))),
             class: Class::Receipt,
@@ -163,7 +187,15 @@ impl Conversation {
         self.fan_out(fanout, TraceId::default(), turn);
     }
 
-    fn fan_out(&self, fanout: Fanout, trace: TraceId, turn: &mut Turn<'_>) {
+    /// A live room has ended: nobody is in it any more.
+    pub(super) fn publish_end(&self, trace: TraceId, turn: &mut Turn<'_>) {
+        if let Kind::Group(group, _) = &self.kind {
+            let payload = Payload::Control(Control::RoomEnded(group.clone()));
+            turn.deliveries.push(Delivery { target: Target::Group(group.clone()), payload, trace });
+        }
+    }
+
+    pub(super) fn fan_out(&self, fanout: Fanout, trace: TraceId, turn: &mut Turn<'_>) {
         let mut push = |target, fanout| {
             turn.deliveries.push(Delivery { target, payload: Payload::Fanout(fanout), trace });
         };
@@ -183,8 +215,9 @@ impl Conversation {
     /// event may be what was lost.
     pub(super) fn repeat(&mut self, asker: Asker, mode: AckMode, entry: Entry, turn: &mut Turn<'_>) {
         turn.metrics.dedupe_hits.increment(1);
-        if self.is_changed_after(&entry) {
-            // It may say what was taken back since: who lacks it fetches it as it is now.
+        let is_old = entry.time < turn.moment().oldest(self.retention_seconds);
+        if is_old || self.is_changed_after(&entry) || entry.body.left_at(turn.now.wall).is_some() {
+            // It may say what was taken back since, or is gone by itself: who lacks it fetches it as it is now.
             self.publish_head(turn);
         } else {
             self.publish(entry.clone(), Some(asker.origin.session), None, asker.trace, turn);

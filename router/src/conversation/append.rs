@@ -129,7 +129,7 @@ impl Conversation {
                         time: turn.now.wall,
                         counted: counted_after(last.1, &body),
                         client_message_id: id,
-                        body,
+                        body: body.sent_at(turn.now.wall),
                     };
                     self.log.ring.push(id, seconds(turn.now));
                     let item = Self::item(pending, &entry, target.as_deref());
@@ -177,6 +177,7 @@ impl Conversation {
                     Self::not_yours(&asker, send.client_message_id, turn);
                 }
             }
+            (Decision::Live, Request::Send(send)) => self.tell_live(&asker, send, turn),
             (Decision::Refuse(code, text), _) => announce::nack(&pending.command, code, text, 0, turn),
             (Decision::Muted(until), _) => announce::muted(&pending.command, until, turn),
             (Decision::Unavailable, _) => announce::unavailable(&pending.command, turn),
@@ -274,8 +275,12 @@ impl Conversation {
             turn.metrics.ack_seconds.record(waited_ms as f64 / 1_000.0);
             match told_as {
                 ToldAs::Message(mode) => {
-                    self.owed.owe_read(&entry);
-                    self.owe_mentions(&entry);
+                    self.fold_retention(&entry);
+                    // Nothing is kept for the visitors of a live room.
+                    if !self.is_room() {
+                        self.owed.owe_read(&entry);
+                        self.owe_mentions(&entry);
+                    }
                     if let Some(laid) = laid {
                         self.owed.fresh.lay(laid.1);
                     }
@@ -298,6 +303,10 @@ impl Conversation {
         let changed = group.apply(entry, turn.rules.group);
         let (info, members) = (group.info(id), group.size());
         self.publish(entry.clone(), None, Some(&changed), asker.trace, turn);
+        let ended = info.as_ref().is_some_and(|info| info.dismissed && info.settings.room.is_some());
+        if ended {
+            self.publish_end(asker.trace, turn);
+        }
         self.group_done(asker, entry.seq, members, turn);
         self.owed.owe_change(entry, changed, info);
     }

@@ -2,7 +2,7 @@
 
 use proto::body::{Change, MessageTarget};
 use proto::client_frame::Send;
-use proto::command::{Origin, Source};
+use proto::command::Origin;
 use proto::{Body, Code, Entry, Seq, limits};
 use store::StoreError;
 
@@ -112,13 +112,20 @@ impl Conversation {
         }
         let Some(target) = self.target(pending, target, &change) else { return Decision::Ask };
         let origin = &pending.command.origin;
-        let visible = |target: &Target| target.entry.seq >= self.floor_of(origin);
+        let oldest = turn.moment().oldest(self.retention_seconds);
+        let visible =
+            |target: &Target| target.entry.seq >= self.floor_of(origin) && target.entry.time >= oldest;
         let Some(target) = target.filter(visible) else {
             return Decision::Refuse(Code::NotFound, "there is no such message");
         };
         if let Err((code, text)) = self.may_change(origin, &target, &change, turn) {
             return Decision::Refuse(code, text);
         }
+        let change = match change {
+            // It ends when the message would have.
+            Change::Edit(Some(body)) => Change::Edit(Some(body.with_expiry(target.entry.body.expiry()))),
+            change => change,
+        };
         let of = MessageTarget { seq: target.entry.seq, message_id: Some(target.entry.message_id) };
         Decision::Append {
             id: send.client_message_id,
@@ -140,6 +147,11 @@ impl Conversation {
         }
         if state.shown.recalled.is_some() {
             return Err((Code::Recalled, "the message was recalled"));
+        }
+        if entry.body.is_expired_at(turn.now.wall)
+            && !matches!(change, Change::Recall | Change::Pin { remove: true })
+        {
+            return Err((Code::Expired, "the message has expired"));
         }
         let (is_own, age_ms) = (entry.sender == origin.user, turn.now.wall.0.saturating_sub(entry.time.0));
         let ChangeRules { recall_ms, edit_ms } = turn.rules.changes;
@@ -200,7 +212,7 @@ impl Conversation {
             Kind::Direct(..) | Kind::Pair(_) => false,
             Kind::Group(_, group) => group.manages(&origin.user),
         };
-        in_group || origin.source != Source::Client
+        in_group || origin.source.is_service()
     }
 
     /// The lowest seq that the sender of a command may see.

@@ -28,6 +28,8 @@ pub enum Decision {
     AskPair,
     /// Append this.
     Append { id: ClientMessageId, body: Body, target: Option<Box<Target>> },
+    /// Tell it, and keep nothing.
+    Live,
     /// It is in the log, at this told place.
     Stored(Stored),
     /// Nothing has to change.
@@ -55,7 +57,7 @@ impl Conversation {
     pub(super) fn question(&self, pending: &Pending) -> Option<Question> {
         let Request::Send(send) = &pending.command.request else { return None };
         let id = send.client_message_id;
-        if self.log.ring.get(id).is_some() {
+        if self.log.ring.get(id).is_some() || self.keeps_nothing() {
             return None;
         }
         if !self.is_answered(&pending.own)
@@ -89,6 +91,7 @@ impl Conversation {
     /// Decides the command at the front of the queue.
     pub(super) fn decide(&self, pending: &Pending, turn: &Turn<'_>) -> Decision {
         match &pending.command.request {
+            Request::Send(send) if self.keeps_nothing() => self.decide_live(pending, send, turn),
             Request::Send(send) => self.decide_send(pending, send, turn),
             Request::Group(_, request) => self.decide_group(&pending.command, request, turn),
             Request::Contact(_, request) => self.decide_contact(&pending.command, request, turn),
@@ -110,18 +113,12 @@ impl Conversation {
             Answer::Failed => return Decision::Unavailable,
             _ => {}
         }
-        if pending.command.deadline < turn.now.wall {
-            return Decision::Refuse(Code::Late, "it waited past its deadline");
-        }
-        let origin = &pending.command.origin;
-        match self.may_send(&origin.user, origin.source, turn.now.wall) {
-            Ok(()) => {}
-            Err((Code::Muted, _)) => return Decision::Muted(self.muted_until(&origin.user, turn.now.wall)),
-            Err((code, text)) => return Decision::Refuse(code, text),
+        if let Err(refused) = self.may_say(pending, send, turn) {
+            return refused;
         }
         // Who is blocked may still take back what they said before.
         let recalls = matches!(send.body.as_change(), Some((_, OfMessage::Recall)));
-        if pending.command.origin.source == Source::Client && !recalls {
+        if !pending.command.origin.source.is_service() && !recalls {
             match self.leave(&pending.command.origin.user, turn) {
                 Leave::Given(Ok(())) => {}
                 Leave::Given(Err((code, text))) => return Decision::Refuse(code, text),
@@ -129,9 +126,6 @@ impl Conversation {
                 Leave::Wait => return Decision::Wait,
                 Leave::Unavailable => return Decision::Unavailable,
             }
-        }
-        if is_system(&send.body) && !is_notice_of_service(&send.body, pending.command.origin.source) {
-            return Decision::Refuse(Code::Forbidden, "only services may write notices");
         }
         if let Some(after) = send.after.filter(|after| self.log.ring.get(*after).is_none())
             && !mutation::is(Mutation::LostOrder)
@@ -158,6 +152,24 @@ impl Conversation {
             return Decision::Refuse(Code::BadField, "body.reply_to, body.thread: there is no such message");
         }
         Decision::Append { id: send.client_message_id, body: send.body.clone(), target: None }
+    }
+
+    /// Whether it came in time, from somebody who may say such a thing here.
+    pub(super) fn may_say(&self, pending: &Pending, send: &Send, turn: &Turn<'_>) -> Result<(), Decision> {
+        let (origin, now) = (&pending.command.origin, turn.now.wall);
+        if pending.command.deadline < now {
+            return Err(Decision::Refuse(Code::Late, "it waited past its deadline"));
+        }
+        let retains = send.body.as_retention().is_some();
+        let may = if retains { self.may_retain(origin) } else { self.may_send(origin, now) };
+        may.map_err(|(code, text)| match code {
+            Code::Muted => Decision::Muted(self.muted_until(&origin.user, now)),
+            code => Decision::Refuse(code, text),
+        })?;
+        if !retains && is_system(&send.body) && !is_notice_of_service(&send.body, origin.source) {
+            return Err(Decision::Refuse(Code::Forbidden, "only services may write notices"));
+        }
+        Ok(())
     }
 
     /// A4: a hit at or below the told head is acknowledged; one still in flight says nothing until it is told.
@@ -197,12 +209,22 @@ impl Conversation {
         }
     }
 
-    fn may_send(&self, user: &UserId, source: Source, now: Timestamp) -> Result<(), Refusal> {
+    /// Whether they may set for how long entries are kept.
+    fn may_retain(&self, origin: &Origin) -> Result<(), Refusal> {
+        match &self.kind {
+            Kind::Group(_, group) => group.may_retain(&origin.user, origin.source),
+            // Whoever may send.
+            Kind::Direct(..) | Kind::Pair(_) => self.may_send(origin, Timestamp(0)),
+        }
+    }
+
+    fn may_send(&self, origin: &Origin, now: Timestamp) -> Result<(), Refusal> {
+        let Origin { user, source, .. } = origin;
         match &self.kind {
             Kind::Direct(one, other) if user == one || user == other => Ok(()),
             Kind::Direct(..) => Err((Code::Forbidden, "only its two users may send")),
             Kind::Pair(_) => Err((Code::Forbidden, "nobody may send here")),
-            Kind::Group(_, group) => group.may_send(user, source, now),
+            Kind::Group(_, group) => group.may_send(user, *source, now),
         }
     }
 
@@ -219,5 +241,5 @@ fn is_notice_of_service(body: &Body, source: Source) -> bool {
         WireBody { kind: Some(body::Kind::System(system)), .. } => system,
         _ => return false,
     };
-    source != Source::Client && matches!(system, System { change: Some(Change::Notice(_)) })
+    source.is_service() && matches!(system, System { change: Some(Change::Notice(_)) })
 }

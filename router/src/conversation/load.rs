@@ -232,7 +232,9 @@ impl Conversation {
         let entries: Vec<Entry> = settled.into_iter().chain(run).collect();
         let first = entries.first().map_or(end.next(), |entry| entry.seq);
         self.log = Log::loaded(register, end, counted, entries, Ring::new(first, lost), turn.now);
-        if self.touched || matches!(self.kind, Kind::Group(..) | Kind::Pair(_)) {
+        // Where every entry counts nothing was ever set.
+        let has_settings = matches!(self.kind, Kind::Direct(..)) && counted < end.0;
+        if self.touched || has_settings || matches!(self.kind, Kind::Group(..) | Kind::Pair(_)) {
             turn.work.push(Work::Recover { head: end });
         } else {
             self.serve(turn);
@@ -248,7 +250,9 @@ impl Conversation {
         if let (Kind::Group(_, own), Some((info, members))) = (&mut self.kind, group) {
             *own = Group::from_projection(info, members);
         }
+        self.retention_seconds = head.as_ref().map_or(0, |head| head.retention_seconds);
         for entry in &missing {
+            self.fold_retention(entry);
             if let Kind::Group(id, group) = &mut self.kind {
                 let changed = group.apply(entry, turn.rules.group);
                 if group.watermark() == Some(entry.seq) {

@@ -119,6 +119,13 @@ impl Owed {
         }
     }
 
+    /// How far the user is by what they sent, as far as the store may not know it yet.
+    pub fn sent(&self, user: &UserId) -> Cursor {
+        let flushing = self.flushing.iter().flat_map(|flush| &flush.cursors);
+        let own = self.reads.iter().chain(flushing).filter(|(other, _)| other == user);
+        own.map(|(_, cursor)| *cursor).max_by_key(|cursor| cursor.read).unwrap_or_default()
+    }
+
     /// A change of the group was told. What a new member finds there counts as read.
     pub fn owe_change(&mut self, entry: &Entry, changed: Changed, info: Option<GroupInfo>) {
         self.group = info.or(self.group.take());
@@ -131,7 +138,8 @@ impl Owed {
         for member in changed.updated {
             self.members.insert(member.user.clone(), Some(member));
         }
-        for user in changed.left {
+        // Who is invited gets a line in their list like one who left: no member, and something to see there.
+        for user in changed.left.into_iter().chain(changed.invited) {
             self.members.insert(user, None);
         }
     }
@@ -282,6 +290,7 @@ impl Conversation {
                 seq: last.seq,
                 counted: last.counted,
                 last,
+                retention_seconds: self.retention_seconds,
             }),
             inbox,
             clear,
@@ -298,20 +307,22 @@ impl Conversation {
         Some(flush)
     }
 
-    /// The write has ended.
-    pub fn flushed(&mut self, done: bool, now_ms: u64) {
+    /// The write has ended. Gives what was written, if it was.
+    pub fn flushed(&mut self, done: bool, now_ms: u64) -> Option<Arc<Flush>> {
         if done {
-            if let Some(flush) = self.owed.flushing.take()
-                && !flush.overlays.is_empty()
-            {
+            let written = self.owed.flushing.take();
+            if let Some(flush) = written.as_ref().filter(|flush| !flush.overlays.is_empty()) {
                 self.owed.fresh.written(&flush.overlays);
                 self.forget_targets();
             }
             self.owed.retry_at = None;
             self.owed.held.end();
-        } else if self.owed.flushing.is_some() {
+            return written;
+        }
+        if self.owed.flushing.is_some() {
             self.owed.retry_at = Some(now_ms + 1_000);
         }
+        None
     }
 
     /// Whom a message mentions, of those who may read it.

@@ -1,8 +1,10 @@
 //! What a reader may see of a loaded conversation.
 
 use proto::command::Source;
-use proto::delivery::HeadState;
+use proto::delivery::{HeadState, RoomOpen};
+use proto::group::Room;
 use proto::{Code, Entry, Seq, Timestamp, UserId};
+use store::Cursor;
 
 use super::{Conversation, Fresh, Kind};
 use crate::rules::membership::Refusal;
@@ -18,6 +20,12 @@ pub struct View {
     pub floor: Seq,
     /// When the newest entry was made; zero if that is not known.
     pub last: Timestamp,
+    /// For how many seconds entries are kept, as it was set here; 0: as configured.
+    pub retention_seconds: u32,
+    /// How far the reader is by what they sent: a send is a read, and the store may not know of it yet.
+    pub sent: Cursor,
+    /// It is a live room: nothing is kept for its visitors.
+    pub is_room: bool,
 }
 
 impl Conversation {
@@ -30,12 +38,25 @@ impl Conversation {
             Kind::Group(_, group) => group.may_read(user, source)?,
         };
         let last = self.log.last().map_or(Timestamp(0), |entry| entry.time);
-        Ok(View { head: self.log.head, counted: self.log.counted, floor, last })
+        let (retention_seconds, is_room) = (self.retention_seconds, self.is_room());
+        let (head, counted, sent) = (self.log.head, self.log.counted, self.owed.sent(user));
+        Ok(View { head, counted, floor, last, retention_seconds, sent, is_room })
+    }
+
+    /// The live room as one who comes in finds it, or why one does not.
+    pub fn enter(&self) -> Result<RoomOpen, Refusal> {
+        match &self.kind {
+            Kind::Group(_, group) => {
+                let history = group.may_enter()? == Room::WithHistory;
+                Ok(RoomOpen { history, head: self.log.head })
+            }
+            Kind::Direct(..) | Kind::Pair(_) => Err((Code::NotFound, "there is no such live room")),
+        }
     }
 
     /// The head, with the user's membership.
-    pub fn head_state(&self, user: &UserId) -> HeadState {
-        let view = self.view(user, Source::Client).ok();
+    pub fn head_state(&self, user: &UserId, source: Source) -> HeadState {
+        let view = self.view(user, source).ok();
         HeadState {
             conversation: self.id.clone(),
             seq: view.map_or(Seq::ZERO, |view| view.head),
@@ -43,6 +64,7 @@ impl Conversation {
             last: view.and_then(|_| self.log.last().cloned()),
             member: view.is_some(),
             floor: view.map_or(Seq::ZERO, |view| view.floor),
+            retention_seconds: self.retention_seconds,
         }
     }
 
@@ -59,6 +81,13 @@ impl Conversation {
     /// A device of the user has everything up to a told seq; written with the next flush.
     pub fn note_delivered(&mut self, user: &UserId, seq: Seq) {
         self.owed.owe_delivered(user, seq.min(self.log.head));
+    }
+
+    /// Takes over for how long entries are kept, if this entry sets that.
+    pub(super) fn fold_retention(&mut self, entry: &Entry) {
+        if let Some(seconds) = entry.body.as_retention() {
+            self.retention_seconds = seconds;
+        }
     }
 
     /// The told entries `from..=to`, if all are in memory.

@@ -34,6 +34,7 @@ async fn head(store: &Store, command: &Command, id: &ConversationId) -> Result<H
         Some(_) => store.heads(std::slice::from_ref(id)).await?.pop().flatten(),
         None => None,
     };
+    let retention_seconds = row.as_ref().map_or(0, |row| row.retention_seconds);
     Ok(HeadState {
         conversation: id.clone(),
         seq: row.as_ref().map_or(Seq::ZERO, |row| row.seq),
@@ -41,5 +42,6 @@ async fn head(store: &Store, command: &Command, id: &ConversationId) -> Result<H
         last: row.map(|row| row.last),
         member: view.is_some(),
         floor: view.map_or(Seq::ZERO, |view| view.floor),
+        retention_seconds,
     })
 }

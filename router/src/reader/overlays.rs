@@ -6,12 +6,13 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 use proto::client_frame::Position;
 use proto::server_frame::{Overlay, Pins, Versions};
-use proto::{Code, ConversationId, Entry, Seq, UserId};
+use proto::{Code, ConversationId, Entry, Seq, Timestamp, UserId};
 use store::{Store, StoreError};
 
 use super::Refused;
 use crate::conversation::{Fresh, View, has_changes_after};
 use crate::rules::body::is_countable;
+use crate::rules::lifetime::Moment;
 use crate::rules::overlay::State;
 use crate::worker::{ops, overlays};
 
@@ -73,19 +74,29 @@ pub async fn pins(
     Ok(Pins { conversation: id.clone(), entries, overlays })
 }
 
+/// Takes out the pinned messages that are no longer kept.
+pub fn leave_out_old(pins: &mut Pins, oldest: Timestamp) {
+    let Pins { entries, overlays, .. } = pins;
+    entries.retain(|entry| entry.time >= oldest);
+    overlays.retain(|overlay| entries.iter().any(|entry| entry.seq == overlay.seq));
+}
+
 /// Everything that a message said, unless it was recalled.
 pub async fn versions(
     store: &Store,
     position: &Position,
     view: View,
     fresh: &Fresh,
+    moment: Moment,
 ) -> Result<Versions, Refused> {
     let (id, seq) = (&position.conversation, position.seq);
     let found = match (view.floor.max(Seq(1))..=view.head).contains(&seq) {
         true => ops::entry(store, id, seq, view.head).await?,
         false => None,
     };
-    let Some(message) = found.filter(|entry| is_countable(&entry.body)) else {
+    let oldest = moment.oldest(view.retention_seconds);
+    let is_there = |entry: &Entry| is_countable(&entry.body) && entry.time >= oldest;
+    let Some(message) = found.filter(is_there) else {
         return Err(Refused::Rule(Code::NotFound, "there is no such message"));
     };
     let state = match fresh.state(seq) {

@@ -3,12 +3,13 @@
 use proto::client_frame::Fetch;
 use proto::server_frame::Page;
 use proto::settings::Settings;
-use proto::{Entry, Seq, UserId, limits};
+use proto::{Entry, Seq, Timestamp, UserId, limits};
 use store::mutation::{self, Mutation};
 use store::{PageRange, Store, StoreError};
 
 use super::{overlays, private};
 use crate::conversation::{Fresh, View};
+use crate::rules::lifetime::Moment;
 
 /// The interval a fetch means, within what the reader may see; `to < from` when there is none of it.
 pub fn interval(fetch: &Fetch, view: View) -> (Seq, Seq) {
@@ -47,25 +48,39 @@ pub async fn read(
     view: View,
     fresh: &Fresh,
     (reader, own): (&UserId, &Settings),
+    moment: Moment,
 ) -> Result<Page, StoreError> {
     let view = private::narrowed(view, own);
-    let (from, to) = interval(fetch, view);
-    let entries = if to < from {
-        Vec::new()
-    } else {
-        let range = PageRange {
-            from,
-            to,
-            limit: limit(fetch),
-            bytes: limits::PAGE_BYTES_MAX,
-            backwards: fetch.backwards,
-            head: view.head,
-        };
-        store.page(&fetch.conversation, range).await?
-    };
-    let mut page = of(fetch, (from, to), entries, view.head);
+    let mut interval = interval(fetch, view);
+    let mut entries = entries(store, fetch, interval, view.head).await?;
+    let oldest = moment.oldest(view.retention_seconds);
+    if oldest > Timestamp(0) && entries.first().is_none_or(|first| first.time < oldest) {
+        // It begins with what is no longer kept, which may be long: the page begins after it.
+        let floor = store.seq_at(&fetch.conversation, oldest, view.head).await?;
+        interval.0 = interval.0.max(floor);
+        entries.retain(|entry| entry.seq >= floor);
+        if !fetch.backwards {
+            entries = self::entries(store, fetch, interval, view.head).await?;
+        }
+        // Where clocks differed, times do not rise with seqs.
+        entries.retain(|entry| entry.time >= oldest);
+    }
+    let mut page = of(fetch, interval, entries, view.head);
     page.overlays =
         overlays::lay_over(store, &fetch.conversation, &mut page.entries, view, fresh, reader).await?;
     private::leave_out(own, &mut page.entries, &mut page.overlays);
     Ok(page)
+}
+
+async fn entries(
+    store: &Store,
+    fetch: &Fetch,
+    (from, to): (Seq, Seq),
+    head: Seq,
+) -> Result<Vec<Entry>, StoreError> {
+    if to < from {
+        return Ok(Vec::new());
+    }
+    let (limit, bytes, backwards) = (limit(fetch), limits::PAGE_BYTES_MAX, fetch.backwards);
+    store.page(&fetch.conversation, PageRange { from, to, limit, bytes, backwards, head }).await
 }

@@ -50,7 +50,8 @@ pub async fn move_read(
             store.edit_settings(user, id, SettingsEdit::touch(), now).await?;
         }
     }
-    let cursor = store.cursor(user, id).await?;
+    let stored = store.cursor(user, id).await?;
+    let cursor = if view.sent.read > stored.read { view.sent } else { stored };
     let receipt = Receipt {
         conversation: id.clone(),
         user: user.clone(),

@@ -14,6 +14,7 @@ use store::{Cursor, HeadRow, MentionRange, Store, StoreError};
 
 use crate::rules::contacts;
 use crate::rules::cursor::SyncCursor;
+use crate::rules::membership::invitation_shown;
 
 /// Where a line is in the listing.
 type Place = (Reverse<Timestamp>, ConversationId);
@@ -44,6 +45,13 @@ struct Said {
     settings: Settings,
 }
 
+impl Said {
+    /// Its user was invited and never came: nobody need hear of that at the first time.
+    fn is_nothing(&self) -> bool {
+        self.line.left && self.cursor.read == Seq::ZERO && self.settings.changed == Timestamp(0)
+    }
+}
+
 /// The next page of what changed.
 pub async fn delta(
     store: &Store,
@@ -52,20 +60,37 @@ pub async fn delta(
     now: Timestamp,
 ) -> Result<ServerFrame, StoreError> {
     let Some(cursor) = SyncCursor::read(cursor, now) else { return Ok(ServerFrame::TooLong) };
+    let (reading, user) = (store.clone(), user.clone());
+    store.read_together(Box::pin(async move { changed(&reading, &user, cursor, now).await })).await
+}
+
+async fn changed(
+    store: &Store,
+    user: &UserId,
+    cursor: SyncCursor,
+    now: Timestamp,
+) -> Result<ServerFrame, StoreError> {
     let Lines { lines, next, heads } = lines(store, user, &cursor).await?;
     let (of_pairs, lines): (Vec<Line>, Vec<Line>) =
         lines.into_iter().partition(|line| line.conversation.is_pair());
     let contacts = contacts(store, user, &of_pairs, &cursor, now).await?;
     let said = said(store, user, lines, heads).await?;
     let mut mentions = mentions(store, user, &said).await?;
+    let is_first = cursor.since == Timestamp(0);
     let mut conversations = Vec::with_capacity(said.len());
     for said in said {
-        let name = match said.line.conversation.kind() {
-            ConversationKind::Group(group) => store.group(&group).await?.map(|info| info.name),
+        let group = match said.line.conversation.kind() {
+            ConversationKind::Group(group) => store.group(&group).await?,
             ConversationKind::Direct(..) | ConversationKind::Pair(..) => None,
         };
+        let invitation =
+            group.as_ref().filter(|_| said.line.left).and_then(|info| invitation_shown(info, user, now));
+        if is_first && invitation.is_none() && said.is_nothing() {
+            continue;
+        }
         let mention_unread = mentions.remove(&said.line.conversation).unwrap_or_default();
-        conversations.push(state(user, said, name, mention_unread));
+        let shown = state(user, said, group.map(|info| info.name), mention_unread);
+        conversations.push(ConversationState { invitation: invitation.map(Box::new), ..shown });
     }
     let more = next.is_some();
     let cursor = next.map_or_else(|| cursor.finished(), |(Reverse(time), id)| cursor.continued((time, id)));
@@ -96,6 +121,7 @@ async fn said(
 fn state(user: &UserId, said: Said, name: Option<String>, mention_unread: u32) -> ConversationState {
     let Said { line, head, cursor, settings } = said;
     let (seq, counted) = head.as_ref().map_or((Seq::ZERO, 0), |head| (head.seq, head.counted));
+    let retention_seconds = head.as_ref().map_or(0, |head| head.retention_seconds);
     // Who left learns nothing of what happened since: the head is as far as they had read.
     let (head_seq, unread) = match line.left {
         true => (cursor.read, 0),
@@ -115,6 +141,8 @@ fn state(user: &UserId, said: Said, name: Option<String>, mention_unread: u32) -
         left: line.left,
         settings: (settings.changed > Timestamp(0)).then(|| Box::new(settings)),
         mention_unread,
+        retention_seconds,
+        invitation: None,
     }
 }
 

@@ -30,6 +30,11 @@ fn group(name: &str) -> ConversationId {
     ConversationId::group(&GroupId::parse(name).unwrap())
 }
 
+/// The time, where entries are kept for ever unless something else is set.
+fn at(now: Timestamp) -> Moment {
+    Moment { now, retention_ms: 0 }
+}
+
 /// A store that holds what these tests put there.
 struct Stand {
     store: Store,
@@ -66,9 +71,39 @@ impl Stand {
         self.head(id, head);
     }
 
+    /// A told log whose entries were made one after the other, and are kept for ten seconds.
+    fn log_in_time(&self, id: &ConversationId, last: u64) {
+        let bucket = Bucket::at(NOW);
+        let register = Register {
+            version: 1,
+            epoch: Epoch(1),
+            start: Seq(1),
+            bucket,
+            bucket_first: Seq(1),
+            window: 64,
+            counted: 0,
+        };
+        let moved = Self::now(self.store.move_register(id, None, register));
+        assert!(matches!(moved, store::Cas::Applied(_)));
+        let entries: Vec<Entry> = (1..=last).map(|seq| entry(seq, NOW.plus_ms(seq * 1_000))).collect();
+        let last = entries[entries.len() - 1].clone();
+        let (epoch, conversation) = (Epoch(1), id.clone());
+        let batch = Batch { conversation, bucket, epoch, entries, touched: None };
+        Self::now(self.store.append(batch.into())).unwrap();
+        let (seq, counted) = (last.seq, last.counted);
+        let row = HeadRow { conversation: id.clone(), seq, counted, last, retention_seconds: 10 };
+        Self::now(self.store.write_projection(vec![row], Vec::new())).unwrap();
+    }
+
     /// The head row, without a log behind it.
     fn head(&self, id: &ConversationId, last: Entry) {
-        let row = HeadRow { conversation: id.clone(), seq: last.seq, counted: last.counted, last };
+        let row = HeadRow {
+            conversation: id.clone(),
+            seq: last.seq,
+            counted: last.counted,
+            last,
+            retention_seconds: 0,
+        };
         Self::now(self.store.write_projection(vec![row], Vec::new())).unwrap();
     }
 
@@ -112,7 +147,7 @@ impl Stand {
             self.store.clone(),
             command(name, Source::Client, request),
             view.map(Seen::from),
-            now,
+            at(now),
         ))
     }
 

@@ -128,12 +128,14 @@ impl Regard {
         let [mine, theirs] = if is_first { self.blocks } else { [self.blocks[1], self.blocks[0]] };
         match source {
             Source::ServerApi | Source::System => Ok(()),
-            Source::Client if mine => Err((Code::Blocked, "you block this user")),
-            Source::Client if theirs => Err((Code::Blocked, "this user takes no messages from you")),
-            Source::Client if rules.friends_only && !self.friends => {
+            Source::Client | Source::Room if mine => Err((Code::Blocked, "you block this user")),
+            Source::Client | Source::Room if theirs => {
+                Err((Code::Blocked, "this user takes no messages from you"))
+            }
+            Source::Client | Source::Room if rules.friends_only && !self.friends => {
                 Err((Code::NotFriends, "only friends may write to each other"))
             }
-            Source::Client => Ok(()),
+            Source::Client | Source::Room => Ok(()),
         }
     }
 }

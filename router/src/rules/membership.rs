@@ -11,6 +11,7 @@ mod decide;
 mod doors;
 mod joining;
 pub mod permissions;
+mod room;
 
 use hashbrown::HashMap;
 use proto::command::Source;
@@ -20,7 +21,9 @@ use proto::{Code, GroupId, Seq, Timestamp, UserId};
 use store::{GroupInfo, GroupSettings, Member};
 
 pub use decide::Asked;
+pub use doors::invitation_shown;
 use permissions::{Action, Who, is_allowed};
+pub use room::may_enter;
 
 /// What groups may be.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +70,8 @@ pub struct Changed {
     pub left: Vec<UserId>,
     /// Members that stay and are something else now.
     pub updated: Vec<Member>,
+    /// No members, whose invitation came or ended.
+    pub invited: Vec<UserId>,
 }
 
 /// Why not, for `nack` and problem details.
@@ -120,7 +125,7 @@ impl Group {
 
     /// Whether the user is its owner or an admin.
     pub fn manages(&self, user: &UserId) -> bool {
-        self.members.get(user).is_some_and(|member| member.role != Role::Member)
+        self.owns_room(user) || self.members.get(user).is_some_and(|member| member.role != Role::Member)
     }
 
     /// The lowest seq that a member may read; `None` for others.
@@ -142,9 +147,13 @@ impl Group {
 
     /// Until when the user may not speak; zero if they may, at this time.
     pub fn muted_until(&self, user: &UserId, now: Timestamp) -> Timestamp {
-        let (Some(info), Some(member)) = (&self.info, self.members.get(user)) else { return Timestamp(0) };
-        let who = Who::from(member.role);
-        let own = if is_allowed(Action::SendWhileMuted, who) { Timestamp(0) } else { member.muted_until };
+        let Some(info) = &self.info else { return Timestamp(0) };
+        let (who, muted_until) = match self.members.get(user) {
+            Some(member) => (Who::from(member.role), member.muted_until),
+            None if self.room().is_some() => (self.who(user, Source::Room), Timestamp(0)),
+            None => return Timestamp(0),
+        };
+        let own = if is_allowed(Action::SendWhileMuted, who) { Timestamp(0) } else { muted_until };
         let of_all =
             if is_allowed(Action::SendWhileAllMuted, who) { Timestamp(0) } else { info.settings.muted_until };
         let until = own.max(of_all);
@@ -157,7 +166,10 @@ impl Group {
         match &self.info {
             None => Err((Code::NotFound, "there is no such group")),
             Some(info) if info.dismissed => Err((Code::Dismissed, "the group was dismissed")),
-            Some(_) if !is_allowed(Action::Send, who) => Err((Code::Forbidden, "only members may send")),
+            Some(info) if !is_allowed(Action::Send, who) => Err(match info.settings.room {
+                Some(_) => (Code::Forbidden, "only who has joined the room may send"),
+                None => (Code::Forbidden, "only members may send"),
+            }),
             Some(info) if info.settings.read_only && !is_allowed(Action::SendInReadOnly, who) => {
                 Err((Code::ReadOnly, "only the owner, admins and services send here"))
             }
@@ -165,6 +177,18 @@ impl Group {
                 Err((Code::Muted, "not allowed to speak for a while"))
             }
             Some(_) => Ok(()),
+        }
+    }
+
+    /// Whether the user may set for how long entries are kept.
+    pub fn may_retain(&self, user: &UserId, source: Source) -> Result<(), Refusal> {
+        match &self.info {
+            None => Err((Code::NotFound, "there is no such group")),
+            Some(info) if info.dismissed => Err((Code::Dismissed, "the group was dismissed")),
+            Some(_) if is_allowed(Action::SetRetention, self.who(user, source)) => Ok(()),
+            Some(_) => {
+                Err((Code::Forbidden, "only the owner and admins may set for how long entries are kept"))
+            }
         }
     }
 
@@ -181,7 +205,9 @@ impl Group {
     /// Who asks, as far as permission goes.
     fn who(&self, user: &UserId, source: Source) -> Who {
         match source {
-            Source::Client => self.role_of(user).map_or(Who::Stranger, Who::from),
+            Source::Client | Source::Room if self.owns_room(user) => Who::Owner,
+            Source::Room if self.room().is_some() => Who::Member,
+            Source::Client | Source::Room => self.role_of(user).map_or(Who::Stranger, Who::from),
             Source::ServerApi | Source::System => Who::Service,
         }
     }

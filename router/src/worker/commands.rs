@@ -65,6 +65,10 @@ impl Incarnation<'_> {
             self.deliveries.append(&mut reader::claimed(&command, *began, kind.clone()));
             return;
         }
+        if matches!(command.request, Request::WatchPresence(_) | Request::PresenceChanged) {
+            self.look_at_presence(command);
+            return;
+        }
         let Some(id) = command.conversation() else {
             self.ask_reader(command, None);
             return;
@@ -75,6 +79,11 @@ impl Incarnation<'_> {
         };
         let Some(slot) = self.table.get(key) else { return };
         if slot.conversation.is_serving() {
+            if let Request::JoinRoom(room) = &command.request {
+                let answer = slot.conversation.enter();
+                self.deliveries.push(reader::room_answer(&command, room, answer));
+                return;
+            }
             match slot.conversation.view(&command.origin.user, command.origin.source) {
                 Ok(view) => self.read_loaded(command, key, view),
                 Err((code, text)) => self.refuse(&command, code, text),
@@ -104,17 +113,22 @@ impl Incarnation<'_> {
 
     fn read_loaded(&mut self, command: Command, key: Key, view: View) {
         match &command.request {
+            _ if view.is_room && reader::is_private(&command.request) => {
+                self.deliveries.push(reader::of_visitor(&command));
+            }
             Request::Fetch(fetch) => {
                 let (from, to) = page::interval(fetch, view);
                 let whole = to.0.saturating_sub(from.0) < page::limit(fetch) as u64;
                 let slot = self.table.get(key);
                 let user = &command.origin.user;
+                let oldest = self.moment().oldest(view.retention_seconds);
                 let is_plain = |slot: &&Slot| {
                     let conversation = &slot.conversation;
                     whole && conversation.is_plain_for(user) && !conversation.is_laid_over(from)
                 };
                 if let Some(entries) =
                     slot.filter(is_plain).and_then(|slot| slot.conversation.entries(from, to))
+                    && entries.iter().all(|entry| entry.time >= oldest)
                     && entries.iter().map(|entry| entry.body.encoded().len()).sum::<usize>()
                         <= limits::PAGE_BYTES_MAX
                 {
@@ -124,7 +138,9 @@ impl Incarnation<'_> {
                 }
                 self.ask_owner(command, key, view);
             }
-            Request::Pins(_) | Request::Versions(_) => self.ask_owner(command, key, view),
+            Request::Pins(_) | Request::Versions(_) | Request::Readers(_) => {
+                self.ask_owner(command, key, view)
+            }
             Request::Private(change) => {
                 let id = change.conversation.clone();
                 self.change_private(command, id, Some(view));
@@ -155,12 +171,12 @@ impl Incarnation<'_> {
 
     /// From memory where loaded, otherwise from the store: all in one answer, in the order asked.
     fn read_heads(&mut self, command: &Command, conversations: &[ConversationId]) {
-        let user = &command.origin.user;
+        let (user, source) = (&command.origin.user, command.origin.source);
         let mut heads: Vec<Option<HeadState>> = Vec::with_capacity(conversations.len());
         for id in conversations.iter().take(limits::SYNC_OPEN_MAX) {
             let loaded = self.table.find(id).and_then(|key| self.table.get(key));
             let serving = loaded.map(|slot| &slot.conversation).filter(|c| c.is_serving());
-            heads.push(serving.map(|conversation| conversation.head_state(user)));
+            heads.push(serving.map(|conversation| conversation.head_state(user, source)));
         }
         if self.too_many_reads(command) {
             return;
@@ -179,7 +195,7 @@ impl Incarnation<'_> {
         if self.too_many_reads(&command) {
             return;
         }
-        let (store, now) = (self.store.clone(), self.now.wall);
+        let (store, moment) = (self.store.clone(), self.moment());
         self.ops.push(Box::pin(async move {
             let user = command.origin.user.clone();
             let (own, plain) = match reader::settings(&store, &user, &id).await {
@@ -187,7 +203,7 @@ impl Incarnation<'_> {
                 Err(error) => return Done::Looked(key, None, vec![reader::refuse(&command, error.into())]),
             };
             let seen = Seen { view: Some(view), fresh, own: Some(own) };
-            Done::Looked(key, plain, Box::pin(reader::answer(store, command, Some(seen), now)).await)
+            Done::Looked(key, plain, Box::pin(reader::answer(store, command, Some(seen), moment)).await)
         }));
     }
 
@@ -195,9 +211,29 @@ impl Incarnation<'_> {
         if self.too_many_reads(&command) {
             return;
         }
-        let (store, now) = (self.store.clone(), self.now.wall);
+        let (store, moment) = (self.store.clone(), self.moment());
         self.ops.push(Box::pin(async move {
-            Done::Answered(Box::pin(reader::answer(store, command, view, now)).await)
+            Done::Answered(Box::pin(reader::answer(store, command, view, moment)).await)
+        }));
+    }
+
+    /// Who asks in vain asks again, so nobody is refused.
+    fn look_at_presence(&mut self, command: Command) {
+        if self.reads >= self.config.reads_max {
+            self.deliveries.push(reader::reply(&command, Reply::Settled));
+            return;
+        }
+        self.reads += 1;
+        self.metrics.reads.set(self.reads as f64);
+        let (store, sight, now) = (self.store.clone(), self.sight.clone(), self.now.wall);
+        self.ops.push(Box::pin(async move {
+            let told = match &command.request {
+                Request::WatchPresence(watch) => {
+                    Box::pin(reader::presence::seen(&store, &sight, &command, watch, now)).await
+                }
+                _ => Box::pin(reader::presence::changed(&sight, &command)).await,
+            };
+            Done::Answered(told)
         }));
     }
 
@@ -206,9 +242,9 @@ impl Incarnation<'_> {
         if self.too_many_reads(&command) {
             return;
         }
-        let (store, now, user) = (self.store.clone(), self.now.wall, command.origin.user.clone());
+        let (store, moment, user) = (self.store.clone(), self.moment(), command.origin.user.clone());
         self.ops.push(Box::pin(async move {
-            let told = Box::pin(reader::answer(store, command, Some(view.into()), now)).await;
+            let told = Box::pin(reader::answer(store, command, Some(view.into()), moment)).await;
             // A refusal is an answer alone.
             let is_stored = told.iter().any(|delivery| matches!(delivery.payload, Payload::Fanout(_)));
             Done::Read(key, is_stored.then_some((user, seq)), told)

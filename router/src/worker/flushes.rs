@@ -13,6 +13,7 @@ use super::ops::{self, Done};
 use super::table::Key;
 use crate::config::millis;
 use crate::conversation::{Conversation, Flush, Urgency};
+use crate::reader::presence::of_each_other;
 
 /// Writes at the same time.
 const WRITES_MAX: usize = 4;
@@ -83,10 +84,14 @@ impl Incarnation<'_> {
         }
         let (done, now_ms) = (result.is_ok(), self.now.steady_ms);
         for key in keys {
-            self.with(*key, |conversation, turn| {
-                conversation.flushed(done, now_ms);
+            let written = self.with(*key, |conversation, turn| {
+                let written = conversation.flushed(done, now_ms);
                 conversation.tell_held(turn);
+                written
             });
+            if let Some(sides) = written.flatten().and_then(|flush| flush.relations.clone()) {
+                self.deliveries.extend(of_each_other(&sides));
+            }
         }
     }
 

@@ -24,13 +24,15 @@ use super::ids::Ids;
 use super::kept::Kept;
 use super::ops::{self, Done, Op};
 use super::private::PrivateQueue;
+use super::retention::Sweep;
 use super::table::{Key, Table};
 use super::wheel::{TICK_MS, Wheel};
-use crate::config::{BUSY_OPS, RouterConfig, millis};
+use crate::config::{BUSY_OPS, RouterConfig, Sight, millis};
 use crate::conversation::Conversation;
 use crate::metrics::Metrics;
 use crate::ownership::{Ask, Owner};
 use crate::peers::Peers;
+use crate::rules::lifetime::{self, Moment};
 use crate::turn::{Death, Now, Rules, Turn, Work};
 
 /// Answers taken in one turn at most, so that commands are not kept waiting.
@@ -52,6 +54,7 @@ pub struct Incarnation<'a> {
     pub(super) rules: Rules,
     pub(super) bus: &'a Bus,
     pub(super) store: &'a Store,
+    pub(super) sight: &'a Sight,
     pub(super) tasks: &'a Tasks,
     pub(super) metrics: &'a Metrics,
     pub(super) partitions: Vec<Partition>,
@@ -96,6 +99,7 @@ pub struct Incarnation<'a> {
     pub(super) loads: usize,
     pub(super) reads: usize,
     pub(super) flushes: usize,
+    pub(super) sweep: Sweep,
     pub(super) flush_queue: VecDeque<Key>,
     /// Direct conversations that want to know what their users are to each other.
     pub(super) pair_asks: Vec<Key>,
@@ -126,6 +130,7 @@ impl<'a> Incarnation<'a> {
             rules: worker.config.rules(),
             bus: &worker.bus,
             store: &worker.store,
+            sight: &worker.sight,
             tasks: &worker.tasks,
             metrics: &worker.metrics,
             partitions: worker.partitions.clone(),
@@ -164,6 +169,7 @@ impl<'a> Incarnation<'a> {
             loads: 0,
             reads: 0,
             flushes: 0,
+            sweep: Sweep::default(),
             flush_queue: VecDeque::new(),
             pair_asks: Vec::new(),
             verifying: Vec::new(),
@@ -229,6 +235,8 @@ impl<'a> Incarnation<'a> {
             }
             // After a sleep nothing leaves, not even what was verified before it, until it is known that nobody took over.
             if self.is_awake() {
+                let moment = self.moment();
+                lifetime::conceal(&mut self.deliveries, moment);
                 self.bus.publish(&mut self.deliveries);
             }
             self.beat();
@@ -255,6 +263,11 @@ impl<'a> Incarnation<'a> {
         }
         let turn_began = self.started + Duration::from_millis(self.now.steady_ms);
         tokio::time::sleep_until(turn_began + self.config.turn_interval).await;
+    }
+
+    /// For what is gone by itself.
+    pub(super) fn moment(&self) -> Moment {
+        Moment { now: self.now.wall, retention_ms: self.rules.retention_ms }
     }
 
     fn look_at_clocks(&mut self) {
@@ -299,6 +312,7 @@ impl<'a> Incarnation<'a> {
         }
         self.hand_over();
         self.evict_idle();
+        self.sweep_old();
         self.metrics.conversations.set(self.table.len() as f64);
     }
 
@@ -402,6 +416,7 @@ impl<'a> Incarnation<'a> {
                 }
             }
             Done::Private(user, id, deliveries) => self.private_done(&user, &id, deliveries),
+            Done::Swept(after, dropped) => self.swept(after, dropped),
             Done::Leased(answer) => self.ids.leased(answer, self.now.steady_ms),
             done => self.own_done(done),
         }

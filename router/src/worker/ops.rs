@@ -46,6 +46,9 @@ pub enum Done {
     Released(Partition, Cas<Ownership>),
     /// What a dead owner may have left.
     Touched(Partition, Result<Vec<ConversationId>, StoreError>),
+    /// Some conversations were looked at for what is old: where the next look begins, if there are more, and how many buckets
+    /// went.
+    Swept(Option<ConversationId>, Result<usize, StoreError>),
     /// The lease of the worker number was renewed, or not.
     Leased(Result<WorkerLease, LeaseError>),
 }

@@ -60,10 +60,10 @@ impl Incarnation<'_> {
             return;
         }
         self.forget_plain(&user, &id);
-        let (store, now) = (self.store.clone(), self.now.wall);
+        let (store, moment) = (self.store.clone(), self.moment());
         self.ops.push(Box::pin(async move {
             let seen = view.map(Seen::from);
-            Done::Private(user, id, Box::pin(reader::answer(store, command, seen, now)).await)
+            Done::Private(user, id, Box::pin(reader::answer(store, command, seen, moment)).await)
         }));
     }
 

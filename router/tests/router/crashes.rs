@@ -140,6 +140,6 @@ async fn a_start_that_is_drained_says_so() {
     let tasks = Tasks::default();
     tasks.drain();
     let bus = bus::Bus::local(bus::Limits { commands: 10, deliveries: 10 });
-    let started = router::Router::start(config(), bus, store, tasks).await;
+    let started = router::Router::start(config(), bus, store, router::Sight::default(), tasks).await;
     assert!(matches!(started, Err(router::StartError::Stopped)));
 }

@@ -1,14 +1,18 @@
 //! A device that comes and goes has what a device has that comes for the first time, whatever happened meanwhile: messages and
-//! what became of them, reads, settings, what is gone.
+//! what became of them, reactions, pins, reads, settings, what is gone, membership, invitations, contacts.
+
+mod device;
 
 use std::collections::BTreeMap;
 
+use device::Device;
 use proto::body::{Change, MessageTarget};
-use proto::client_frame::{Fetch, Position, Send, Sync};
+use proto::client_frame::{Position, Send};
 use proto::command::GroupRequest;
-use proto::settings::{Preferences, Private, PrivateChange, Settings};
+use proto::settings::{Preferences, Private, PrivateChange};
 use proto::{
-    Body, ClientMessageId, ConversationId, Delivery, Entry, Payload, Reply, Request, Seq, ServerFrame, Target,
+    Body, ClientMessageId, ContactRequest, ConversationId, Delivery, Payload, Reply, Request, Seq,
+    ServerFrame, Target, Timestamp,
 };
 
 use crate::stand::{Stand, config, direct, group, message, user};
@@ -24,130 +28,14 @@ impl Random {
     }
 }
 
-/// What a device holds of one conversation.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Held {
-    head: Seq,
-    read: Seq,
-    unread: u64,
-    mentions: u32,
-    settings: Settings,
-    /// Messages, as they are now.
-    messages: BTreeMap<Seq, Body>,
-}
-
-impl Held {
-    fn take(&mut self, entry: &Entry) {
-        self.head = self.head.max(entry.seq);
-        match entry.body.as_change() {
-            Some((target, change)) => {
-                let Some(body) = self.messages.get_mut(&target.seq) else { return };
-                match change {
-                    Change::Edit(Some(edited)) if !body.encoded().is_empty() => *body = edited,
-                    Change::Recall => *body = Body::from_encoded(Vec::new().into()),
-                    _ => {}
-                }
-            }
-            None if matches!(entry.body.to_wire().kind, Some(proto::wire::body::Kind::System(_))) => {}
-            None => {
-                self.messages.insert(entry.seq, entry.body.clone());
-            }
-        }
-        self.drop_what_is_gone();
-    }
-
-    fn set(&mut self, settings: &Settings) {
-        if settings.changed >= self.settings.changed {
-            self.settings = settings.clone();
-        }
-        self.drop_what_is_gone();
-    }
-
-    fn drop_what_is_gone(&mut self) {
-        let settings = &self.settings;
-        self.messages.retain(|seq, _| !settings.hides(*seq));
-    }
-}
-
-/// One device of alice.
-#[derive(Default)]
-struct Device {
-    cursor: String,
-    held: BTreeMap<ConversationId, Held>,
-    online: bool,
-    /// Deliveries before this one were for others, or came while it was away.
-    heard: usize,
-}
-
-impl Device {
-    async fn connect(&mut self, stand: &mut Stand, log: &[Delivery]) {
-        self.heard = log.len();
-        self.online = true;
-        loop {
-            let sync = Sync { cursor: self.cursor.clone(), open: Vec::new() };
-            let delta = match stand.ask("alice", Request::Sync(sync)).await {
-                Reply::Frame(ServerFrame::Delta(delta)) => delta,
-                other => panic!("no delta but {other:?}"),
-            };
-            for state in delta.conversations {
-                let held = self.held.entry(state.conversation.clone()).or_default();
-                (held.read, held.unread, held.mentions) =
-                    (state.read_seq, state.unread, state.mention_unread);
-                held.set(&state.settings.unwrap_or_default());
-                self.fill(stand, &state.conversation, state.head).await;
-            }
-            self.cursor = delta.cursor;
-            if !delta.more {
-                return;
-            }
-        }
-    }
-
-    /// Fetches what is missing up to there.
-    async fn fill(&mut self, stand: &mut Stand, id: &ConversationId, head: Seq) {
-        loop {
-            let held = self.held.entry(id.clone()).or_default();
-            if held.head >= head {
-                return;
-            }
-            let (from, to) = (held.head.next(), head);
-            let fetch = Fetch { conversation: id.clone(), from, to, limit: 7, backwards: false };
-            let page = match stand.ask("alice", Request::Fetch(fetch)).await {
-                Reply::Frame(ServerFrame::Page(page)) => page,
-                other => panic!("no page but {other:?}"),
-            };
-            page.entries.iter().for_each(|entry| held.take(entry));
-            held.head = held.head.max(page.to);
-        }
-    }
-
-    /// Takes what was published since it listened last.
-    async fn listen(&mut self, stand: &mut Stand, log: &[Delivery]) {
-        for delivery in log.iter().skip(std::mem::replace(&mut self.heard, log.len())) {
-            let Payload::Fanout(fanout) = &delivery.payload else { continue };
-            match fanout.frame.frame() {
-                ServerFrame::Event(event) => {
-                    let before = Seq(event.entry.seq.0 - 1);
-                    self.fill(stand, &event.conversation, before).await;
-                    let held = self.held.entry(event.conversation.clone()).or_default();
-                    if event.entry.seq == held.head.next() {
-                        held.take(&event.entry);
-                    }
-                }
-                ServerFrame::Settings(of) => {
-                    self.held.entry(of.conversation.clone()).or_default().set(&of.settings);
-                }
-                _ => {}
-            }
-        }
-    }
-}
-
 struct World {
     stand: Stand,
     random: Random,
     places: Vec<ConversationId>,
     heads: BTreeMap<ConversationId, Seq>,
+    /// Of alice in the group, and whether she is invited to it.
+    is_in: bool,
+    is_invited: bool,
     log: Vec<Delivery>,
 }
 
@@ -156,14 +44,15 @@ impl World {
         let users = ["alice"];
         let mut stand = Stand::start_listening(store::Store::memory(), config(), &users).await;
         stand.listen_group("team");
-        let members = vec![user("bob"), user("carol")];
+        let members = vec![user("alice"), user("carol")];
         stand
-            .group("alice", "team", GroupRequest::Create { name: "Team".into(), members, settings: None })
+            .group("bob", "team", GroupRequest::Create { name: "Team".into(), members, settings: None })
             .await;
         let team = ConversationId::group(&group("team"));
         let places = vec![direct("alice", "bob"), direct("alice", "carol"), team.clone()];
         let heads = [(team, Seq(1))].into();
-        Self { stand, random: Random(seed), places, heads, log: Vec::new() }
+        let (is_in, is_invited) = (true, false);
+        Self { stand, random: Random(seed), places, heads, is_in, is_invited, log: Vec::new() }
     }
 
     /// Somebody does something.
@@ -173,7 +62,7 @@ impl World {
         let seq = Seq(1 + self.random.below(head.0.max(1)));
         let others = if id == direct("alice", "bob") { "bob" } else { "carol" };
         let who = if self.random.below(3) == 0 { "alice" } else { others };
-        match self.random.below(10) {
+        match self.random.below(14) {
             0..=3 => {
                 let body = Body::text(format!("{who} {}", self.random.below(1_000)));
                 let to = proto::client_frame::Recipient::Conversation(id.clone());
@@ -187,6 +76,9 @@ impl World {
             }
             7 => self.keep(&id, Private::Delete(vec![seq])).await,
             8 if self.random.below(3) == 0 => self.keep(&id, Private::Clear(seq)).await,
+            9 => self.react(who, &id, seq).await,
+            10 => self.meet(others).await,
+            11 => self.come_or_go().await,
             _ => {
                 let pinned = Some(self.random.below(2) == 0);
                 let draft = Some(self.random.below(9).to_string());
@@ -194,6 +86,44 @@ impl World {
                 self.keep(&id, Private::Set(Box::new(set))).await;
             }
         }
+    }
+
+    async fn react(&mut self, who: &str, id: &ConversationId, seq: Seq) {
+        let remove = self.random.below(3) == 0;
+        let change = match self.random.below(3) {
+            0 => Change::Pin { remove },
+            kind => Change::React { reaction: if kind == 1 { "👍" } else { "❤" }.into(), remove },
+        };
+        self.change(who, id, seq, &change).await;
+    }
+
+    /// Alice and another become something to each other, or nothing any more.
+    async fn meet(&mut self, other: &str) {
+        let request = match self.random.below(8) {
+            0..=1 => ContactRequest::Apply("hello".into()),
+            2..=3 => ContactRequest::Accept,
+            4 => ContactRequest::Reject,
+            5 => ContactRequest::Remove,
+            6 if self.random.below(2) == 0 => ContactRequest::Block,
+            6 => ContactRequest::Unblock,
+            _ => ContactRequest::Remark(format!("my {other}")),
+        };
+        let (who, whom) = if self.random.below(2) == 0 { ("alice", other) } else { (other, "alice") };
+        self.stand.ask(who, Request::Contact(user(whom), request)).await;
+    }
+
+    /// Alice leaves or joins; or is invited, or declines.
+    async fn come_or_go(&mut self) {
+        let (who, request) = match (self.is_in, self.is_invited, self.random.below(3)) {
+            (true, ..) => ("alice", GroupRequest::Leave),
+            (false, _, 0) => ("alice", GroupRequest::Join),
+            (false, false, _) => ("bob", GroupRequest::Invite(vec![user("alice")], Timestamp(u64::MAX >> 1))),
+            (false, true, _) => ("alice", GroupRequest::Uninvite(vec![user("alice")])),
+        };
+        self.is_invited = matches!(request, GroupRequest::Invite(..));
+        self.is_in = matches!(request, GroupRequest::Join);
+        let (seq, _) = self.stand.group(who, "team", request).await;
+        self.heads.insert(ConversationId::group(&group("team")), seq);
     }
 
     async fn change(&mut self, who: &str, id: &ConversationId, seq: Seq, change: &Change) {
@@ -220,14 +150,30 @@ impl World {
         self.log = log.into_iter().filter(|of| of.target == alice || of.target == team).collect();
     }
 
+    /// What all that was ever told makes of contacts.
+    fn told(&self) -> Device {
+        let mut told = Device::default();
+        for delivery in &self.log {
+            if let Payload::Fanout(fanout) = &delivery.payload
+                && let ServerFrame::Contact(contact) = fanout.frame.frame()
+            {
+                told.meet(contact.as_ref().clone());
+            }
+        }
+        told
+    }
+
     /// Waits until lists have everything, and gives what a new device has then.
     async fn settled(&mut self) -> Device {
         for _ in 0..6_000 {
             let mut new = Device::default();
             new.connect(&mut self.stand, &[]).await;
-            let lists =
-                |(id, head): (&ConversationId, &Seq)| new.held.get(id).is_some_and(|held| held.head == *head);
-            if self.heads.iter().all(lists) {
+            let lists = |(id, head): (&ConversationId, &Seq)| match new.held.get(id) {
+                Some(held) => held.head == *head && (self.is_in || !id.is_group()),
+                None => id.is_group() && !self.is_in,
+            };
+            let is_known = new.invited.is_empty() != self.is_invited;
+            if self.heads.iter().all(lists) && is_known && new.contacts() == self.told().contacts() {
                 return new;
             }
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
@@ -240,7 +186,7 @@ async fn a_device_comes_and_goes(seed: u64) {
     let mut world = World::new(seed).await;
     let mut device = Device::default();
     device.connect(&mut world.stand, &[]).await;
-    for _ in 0..120 {
+    for _ in 0..150 {
         world.step().await;
         world.hear();
         let log = world.log.clone();
@@ -251,11 +197,14 @@ async fn a_device_comes_and_goes(seed: u64) {
             (false, _) => {}
         }
     }
+    world.hear();
     let new = world.settled().await;
     world.hear();
     let log = world.log.clone();
     device.connect(&mut world.stand, &log).await;
     assert_eq!(device.held, new.held, "seed {seed}");
+    assert_eq!(device.invited, new.invited, "seed {seed}");
+    assert_eq!(device.contacts(), new.contacts(), "seed {seed}");
     assert!(new.held.values().any(|held| !held.settings.hides_nothing()), "something was gone, seed {seed}");
 }
 

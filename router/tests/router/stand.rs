@@ -44,6 +44,8 @@ pub fn config() -> RouterConfig {
         group: GroupRules { members_max: 5, history: History::Whole },
         recall_window: Duration::from_secs(120),
         edit_window: Duration::from_secs(86_400),
+        retention: Duration::ZERO,
+        retention_sweep: Duration::ZERO,
         contacts: router::ContactRules::OPEN,
         bucket_entries_max: 100_000,
         bucket_bytes_max: 50 << 20,
@@ -113,7 +115,9 @@ impl Stand {
         let tasks = Tasks::default();
         let inbox = bus.node(NodeId(7));
         users.iter().for_each(|name| inbox.subscribe_user(&user(name)));
-        Router::start(config, bus.clone(), store.clone(), tasks.clone()).await.unwrap();
+        Router::start(config, bus.clone(), store.clone(), router::Sight::default(), tasks.clone())
+            .await
+            .unwrap();
         Self { bus, store, tasks, inbox, received: VecDeque::new(), next_session: 1 }
     }
 

@@ -1,6 +1,6 @@
 //! `[api]`, and how long the API's tokens live.
 
-use api::{ApiConfig, Registration};
+use api::{ApiConfig, Registration, RoomMakers};
 
 use super::gateway::is_origin;
 use super::reader::Reader;
@@ -8,6 +8,7 @@ use super::{milliseconds, seconds};
 
 pub(super) fn read(reader: &Reader) -> ApiConfig {
     let registrations = [("open", Registration::Open), ("closed", Registration::Closed)];
+    let makers = [("services", RoomMakers::Services), ("users", RoomMakers::Users)];
     let day = seconds(86_400);
     let config = ApiConfig {
         access_ttl: reader.duration("auth.access_ttl", seconds(30)..=day * 30),
@@ -23,6 +24,7 @@ pub(super) fn read(reader: &Reader) -> ApiConfig {
         tickets_max: reader.whole("api.tickets_max", 16..=1 << 24),
         ticket_ttl: reader.duration("api.ticket_ttl", seconds(1)..=seconds(600)),
         groups_per_user_max: reader.whole("api.groups_per_user_max", 1..=100_000),
+        rooms_made_by: reader.choice("api.rooms_made_by", &makers),
         cors_origins: reader.texts("api.cors_origins"),
     };
     if config.command_timeout >= config.request_timeout {

@@ -109,6 +109,8 @@ fn session(reader: &Reader) -> SessionLimits {
         unanswered_max: reader.whole("gateway.unanswered_max", 1..=u16::MAX),
         bad_frames_max: reader.whole("gateway.bad_frames_max", 1..=u8::MAX),
         waiting_syncs_max: reader.whole("gateway.waiting_syncs_max", 1..=64),
+        presence_watched_max: reader.whole("gateway.presence_watched_max", 0..=10_000),
+        rooms_max: reader.whole("gateway.rooms_max", 1..=1_000),
         busy_retry_ms: u32::try_from(busy_retry.as_millis()).unwrap_or(u32::MAX),
     }
 }
@@ -128,6 +130,8 @@ fn timeouts(reader: &Reader) -> Timeouts {
         interest_linger_max: linger("gateway.interest_linger_max"),
         unanswered: timeout("gateway.unanswered_timeout"),
         connected_retry: timeout("gateway.connected_retry"),
+        presence_interval: reader.duration("gateway.presence_interval", milliseconds(0)..=seconds(3_600)),
+        presence_renewal: reader.duration("gateway.presence_renewal", seconds(1)..=seconds(86_400)),
     };
     if timeouts.interest_linger_min > timeouts.interest_linger_max {
         reader.conflict(

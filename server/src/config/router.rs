@@ -30,6 +30,8 @@ pub(super) fn read(reader: &Reader) -> RouterConfig {
         recall_window: reader.duration("router.recall_window", seconds(0)..=seconds(315_360_000)),
         edit_window: reader.duration("router.edit_window", seconds(0)..=seconds(315_360_000)),
         contacts,
+        retention: reader.duration("router.retention", seconds(0)..=seconds(316_224_000)),
+        retention_sweep: reader.duration("router.retention_sweep", milliseconds(0)..=seconds(864_000)),
         bucket_entries_max: reader.whole("router.bucket_entries_max", 64..=10_000_000),
         bucket_bytes_max: reader.bytes("router.bucket_bytes_max", MIB..=1024 * MIB),
         conversation_queue_max: reader.whole("router.conversation_queue_max", 1..=1 << 20),

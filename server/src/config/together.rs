@@ -35,7 +35,7 @@ impl Config {
                 "store.kind is \"embedded\": this must be the only process with the role router, and with the role api".to_owned(),
             );
         }
-        if joined && self.roles.has_front() && self.redis.is_none() {
+        if joined && self.redis.is_none() {
             remarks.push(
                 "redis.url is empty: who is online at other processes is unknown, no tickets are given out, and failed \
                  logins count per process"

@@ -73,6 +73,7 @@ fn life(at: &Places<'_>) {
     who_is_muted_learns_for_how_long(at, &bert, &cora, &mut c);
     a_stranger_changes_nothing(at, &anna, &dora);
     who_leaves_hears_no_more(at, (&anna, &mut a), &cora, &mut c);
+    who_is_invited_need_not_guess(at, &anna, &dora);
     a_full_group_is_full(at, &anna);
     the_new_owner_ends_it(at, &anna, &bert, &mut b);
 }
@@ -134,6 +135,17 @@ fn authors_learn_who_read(at: &Places<'_>, (anna, a): (&User, &mut Socket), (ber
         assert_eq!(readers.len(), 2, "all but the sender: {told}");
         readers.iter().any(|one| one["user"] == json!(bert.id) && one["read"] == json!(true)).then_some(())
     });
+    let mut ask = json!({"readers": {"conversation": "g.team", "seq": ack["seq"], "limit": 2}});
+    let mut listed = Vec::new();
+    loop {
+        a.send(&ask);
+        let told = a.until("readers");
+        listed.extend(told["readers"].as_array().into_iter().flatten().cloned());
+        let Some(next) = told.get("next") else { break };
+        ask["readers"]["after"] = next.clone();
+    }
+    assert_eq!(listed.len(), 2, "the same over the socket, page by page: {listed:?}");
+    assert!(listed.contains(&json!({"user": bert.id, "delivered": true, "read": true})), "{listed:?}");
 }
 
 fn who_is_muted_learns_for_how_long(at: &Places<'_>, bert: &User, cora: &User, c: &mut Socket) {
@@ -185,6 +197,34 @@ fn who_leaves_hears_no_more(at: &Places<'_>, (anna, a): (&User, &mut Socket), co
     let seqs: Vec<&Value> =
         history["messages"].as_array().expect("messages").iter().map(|entry| &entry["seq"]).collect();
     assert_eq!(seqs, [&joined["seq"]], "from the joining on, and not {}", ack["seq"]);
+}
+
+/// Told at once on a socket, listed for one who was away, accepted or declined by what was told.
+fn who_is_invited_need_not_guess(at: &Places<'_>, anna: &User, dora: &User) {
+    let invite = || {
+        is(&post_as(&at.url("/groups/team/invitations"), &anna.token, &json!({"user_ids": [dora.id]})), 200)
+    };
+    let mut d = Socket::open(at.far, &dora.token);
+    invite();
+    let told = d.until("invitation");
+    assert_eq!((&told["name"], &told["by"]), (&json!("Team"), &json!(anna.id)));
+    let answer = format!("/invitations/{}", told["group"].as_str().expect("a group"));
+    is(&post_as(&at.url(&format!("{answer}/decline")), &dora.token, &json!({})), 200);
+    assert_eq!(d.until("invitation")["expires"], json!("0"));
+    drop(d);
+    invite();
+    until(|| {
+        let listed = is(&get_as(&at.url("/invitations"), &dora.token), 200);
+        (listed["invitations"][0]["group_id"] == told["group"]).then_some(())
+    });
+    let mut d = Socket::open(at.near, &dora.token);
+    d.send(&json!({"sync": {}}));
+    let line = d.until("delta")["conversations"][0].clone();
+    assert_eq!((&line["conversation"], &line["left"]), (&json!("g.team"), &json!(true)));
+    assert_eq!(line["invitation"]["by"], json!(anna.id));
+    let joined = is(&post_as(&at.url(&format!("{answer}/accept")), &dora.token, &json!({})), 200);
+    while d.until("event")["seq"] != joined["seq"] {}
+    is(&delete_as(&at.url("/groups/team/members/me"), &dora.token), 200);
 }
 
 fn a_full_group_is_full(at: &Places<'_>, anna: &User) {

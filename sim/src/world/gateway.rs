@@ -146,7 +146,11 @@ impl Gateway {
                 ClientFrame::Typing(to) => Request::Typing(to),
                 ClientFrame::Pins(conversation) => Request::Pins(conversation),
                 ClientFrame::Versions(position) => Request::Versions(position),
+                ClientFrame::Readers(of) => Request::Readers(of),
                 ClientFrame::Private(change) => Request::Private(change),
+                ClientFrame::Presence(_) => return,
+                // Rooms live in the real gateway alone.
+                ClientFrame::JoinRoom(_) | ClientFrame::LeaveRoom(_) => return,
             };
             let (name, send) = (
                 request.name(),
@@ -163,10 +167,7 @@ impl Gateway {
 
     fn pong(&mut self, key: u64) {
         let Some(session) = self.sessions.get(&key) else { return };
-        let head = |(conversation, last): (&ConversationId, &Seq)| Head {
-            conversation: conversation.clone(),
-            last: *last,
-        };
+        let head = |(conversation, last): (&ConversationId, &Seq)| Head::of(conversation.clone(), *last);
         let heads = session.heads.iter().map(head).collect();
         self.tell(key, ServerFrame::Pong(Pong { heads, server_time: Timestamp(wall_clock_ms()) }));
     }
@@ -230,11 +231,16 @@ impl Gateway {
                         Control::LeftGroup(group) => {
                             session.groups.remove(group);
                         }
-                        Control::Revoke(_) | Control::Claim(_) => {}
+                        Control::Revoke(_)
+                        | Control::Claim(_)
+                        | Control::Presence(_)
+                        | Control::PresenceRules
+                        | Control::PresenceOf(_)
+                        | Control::RoomEnded(_) => {}
                     }
                 }
             }
-            (Payload::Control(_), _) => {}
+            (Payload::Control(_) | Payload::Broadcast(_), _) => {}
         }
     }
 
@@ -245,7 +251,7 @@ impl Gateway {
             let wants = match target {
                 Target::User(user) => session.user == *user,
                 Target::Group(group) => session.groups.contains(group),
-                Target::Node(_) => false,
+                Target::Presence(_) | Target::Node(_) | Target::Everyone => false,
             };
             if !wants {
                 continue;
@@ -262,7 +268,7 @@ impl Gateway {
 
     fn reply(&mut self, key: u64, reply: Reply) {
         match reply {
-            Reply::Settled => {}
+            Reply::Settled | Reply::Presence(_) | Reply::Room(_) | Reply::Broadcast(_) => {}
             Reply::GroupDone(_) => self.group_made = true,
             Reply::Frame(ServerFrame::Nack(nack)) if key == 0 => {
                 self.group_made |= nack.code == Code::Conflict;
@@ -277,7 +283,7 @@ impl Gateway {
             }
             Reply::Heads(heads) => {
                 for state in heads.into_iter().filter(|state| state.member) {
-                    let head = Head { conversation: state.conversation, last: state.seq };
+                    let head = Head::of(state.conversation, state.seq);
                     self.tell(key, ServerFrame::Head(head));
                 }
             }

@@ -1,5 +1,7 @@
 //! What is kept: runs of entries, 16 seqs to a block, the least used given up first.
 
+use std::ops::RangeInclusive;
+
 use hashbrown::HashMap;
 use proto::{ConversationId, Entry, Seq};
 
@@ -102,6 +104,13 @@ impl Blocks {
         let before = Seq(seq.0.saturating_sub(1));
         let block = self.used(&(conversation.clone(), number_of(before)));
         before > Seq::ZERO && block.is_some_and(|block| block.to == before)
+    }
+
+    /// Gives up what has any of these seqs.
+    pub(super) fn forget(&mut self, conversation: &ConversationId, seqs: RangeInclusive<Seq>) {
+        for number in number_of(*seqs.start())..=number_of(*seqs.end()) {
+            self.take(&(conversation.clone(), number));
+        }
     }
 
     fn used(&mut self, key: &Key) -> Option<&mut Block> {

@@ -242,6 +242,7 @@ impl Row {
                 to.text(head.conversation.as_str()).number(head.seq.0).number(head.counted);
                 to.number(head.last.seq.0);
                 encode_entry(&head.last, to);
+                to.number(u64::from(head.retention_seconds));
             }
             Self::Mention(row) => {
                 to.text(row.conversation.as_str()).text(row.whom()).number(row.seq.0);

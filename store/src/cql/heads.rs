@@ -13,6 +13,7 @@ use super::error::CqlError;
 use super::session::Preparer;
 use super::several::{self, partly};
 use crate::call::{Call, Op};
+use crate::directory::{decode_retention, encode_retention};
 use crate::engine::{Reader, Writer};
 use crate::log::{decode_entry, encode_entry};
 use crate::{HeadRow, InboxRow, StoreError};
@@ -21,18 +22,25 @@ use crate::{HeadRow, InboxRow, StoreError};
 pub(super) struct HeadStatements {
     read: PreparedStatement,
     write: PreparedStatement,
+    first: PreparedStatement,
+    after: PreparedStatement,
 }
 
 /// `seq`, `counted`, `value`.
 pub(super) type HeadColumns = (i64, i64, Vec<u8>);
+/// The same behind the id.
+type NamedColumns = (String, i64, i64, Vec<u8>);
 
 impl HeadStatements {
     pub(super) async fn prepare(preparer: &Preparer<'_>) -> Result<Self, CqlError> {
         const WRITE: &str =
             "INSERT INTO head (conversation, seq, counted, value) VALUES (?, ?, ?, ?) USING TIMESTAMP ?";
+        const ALL: &str = "SELECT conversation, seq, counted, value FROM head";
         Ok(Self {
             read: preparer.read("SELECT seq, counted, value FROM head WHERE conversation = ?").await?,
             write: preparer.write(WRITE).await?,
+            first: preparer.read(&format!("{ALL} LIMIT ?")).await?,
+            after: preparer.read(&format!("{ALL} WHERE token(conversation) > token(?) LIMIT ?")).await?,
         })
     }
 }
@@ -67,6 +75,28 @@ impl Cql {
         self.read(Call::new(Op::Heads), several::reads(read)).await
     }
 
+    /// In the order of tokens.
+    pub(crate) async fn heads_after(
+        &self,
+        after: Option<&ConversationId>,
+        limit: usize,
+    ) -> Result<Vec<HeadRow>, StoreError> {
+        let limit = i32::try_from(limit).unwrap_or(i32::MAX);
+        let read = async {
+            let statements = &self.statements.heads;
+            match after {
+                None => self.all::<NamedColumns>(&statements.first, (limit,)).await,
+                Some(after) => self.all(&statements.after, (after.as_str(), limit)).await,
+            }
+        };
+        let rows = self.read(Call::new(Op::HeadsAfter), read).await?;
+        let decode = |(id, seq, counted, value): NamedColumns| {
+            let id = ConversationId::parse(&id).map_err(|_| StoreError::corrupt("head"))?;
+            decode(&id, (seq, counted, value))
+        };
+        rows.into_iter().map(decode).collect()
+    }
+
     async fn read_head(&self, conversation: &ConversationId) -> Result<Option<HeadRow>, StoreError> {
         let row = self.first::<HeadColumns>(&self.statements.heads.read, (conversation.as_str(),)).await?;
         row.map(|columns| decode(conversation, columns)).transpose()
@@ -77,6 +107,7 @@ fn encode(head: &HeadRow) -> Bytes {
     let mut value = Writer::default();
     value.number(head.last.seq.0);
     encode_entry(&head.last, &mut value);
+    encode_retention(head, &mut value);
     value.finish()
 }
 
@@ -92,5 +123,6 @@ pub(super) fn decode(
         seq: Seq(seq.cast_unsigned()),
         counted: counted.cast_unsigned(),
         last: decode_entry(last, &mut value)?,
+        retention_seconds: decode_retention(&mut value)?,
     })
 }

@@ -16,7 +16,7 @@ use crate::call::{Call, Op};
 use crate::{OverlayRow, StoreError};
 
 /// Seqs whose overlays are in one partition.
-const SPAN: u64 = 1_024;
+pub(super) const SPAN: u64 = 1_024;
 const PAGE_ROWS: i32 = 1_000;
 
 /// The statements of this family.

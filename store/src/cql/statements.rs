@@ -11,6 +11,7 @@ use super::log::LogStatements;
 use super::logins::LoginStatements;
 use super::members::MemberStatements;
 use super::mentions::MentionStatements;
+use super::old_buckets::OldBucketStatements;
 use super::overlays::OverlayStatements;
 use super::ownership::OwnershipStatements;
 use super::register::RegisterStatements;
@@ -25,6 +26,7 @@ pub(super) struct Statements {
     pub(super) ownership: OwnershipStatements,
     pub(super) register: RegisterStatements,
     pub(super) log: LogStatements,
+    pub(super) old_buckets: OldBucketStatements,
     pub(super) touched: TouchedStatements,
     pub(super) groups: GroupStatements,
     pub(super) members: MemberStatements,
@@ -48,6 +50,7 @@ impl Statements {
             ownership: OwnershipStatements::prepare(preparer).await?,
             register: RegisterStatements::prepare(preparer).await?,
             log: LogStatements::prepare(preparer).await?,
+            old_buckets: OldBucketStatements::prepare(preparer).await?,
             touched: TouchedStatements::prepare(preparer).await?,
             groups: GroupStatements::prepare(preparer).await?,
             members: MemberStatements::prepare(preparer).await?,

@@ -1,7 +1,7 @@
 //! What a group is besides its name and its owner, and who may come in: bounded, and one value, because it changes with the
 //! group's watermark and is always read with it.
 
-use proto::group::{History, JoinPolicy, TokenHash};
+use proto::group::{History, JoinPolicy, Room, TokenHash};
 use proto::{LinkId, Timestamp, UserId};
 
 use crate::StoreError;
@@ -34,6 +34,8 @@ pub struct GroupSettings {
     pub invitations: Vec<Invitation>,
     /// Through what one may join, oldest first.
     pub links: Vec<Link>,
+    /// It is a live room: nobody is a member of it.
+    pub room: Option<Room>,
 }
 
 /// A request to join that waits for its answer.
@@ -99,6 +101,10 @@ pub(crate) fn encode_settings(settings: &GroupSettings, to: &mut Writer) {
         to.text(link.link.as_str()).raw(&link.token.0).text(link.by.as_str()).number(link.expires.0);
         to.number(link.uses_max.into()).number(link.uses.into());
     }
+    // Groups that are none are written as they were before there were rooms.
+    if let Some(room) = settings.room {
+        to.number(room as u64);
+    }
 }
 
 /// Reads what [`encode_settings`] wrote, or nothing.
@@ -132,6 +138,10 @@ pub(crate) fn decode_settings(value: &mut Reader) -> Result<GroupSettings, Store
             Ok(Invitation { user, by, expires: Timestamp(value.number()?) })
         })?,
         links: list(value, decode_link)?,
+        room: match value.is_at_end() {
+            true => None,
+            false => Some(Room::from_number(value.number()?).ok_or_else(|| value.corrupt())?),
+        },
     })
 }
 
@@ -167,6 +177,17 @@ mod tests {
     fn a_group_of_old_has_no_settings() {
         let decoded = decode_settings(&mut Reader::new("group", bytes::Bytes::new())).unwrap();
         assert_eq!(decoded, GroupSettings::default());
+    }
+
+    #[test]
+    fn a_room_stays_one() {
+        for room in [Room::WithHistory, Room::WithoutHistory] {
+            let mut written = Writer::default();
+            let settings = GroupSettings { room: Some(room), ..GroupSettings::default() };
+            encode_settings(&settings, &mut written);
+            let read = decode_settings(&mut Reader::new("group", written.finish())).unwrap();
+            assert_eq!(read, settings);
+        }
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! Heads: the newest entry of each conversation, for lists.
 
+use std::ops::ControlFlow;
+
 use proto::{ConversationId, Entry, Seq};
 
 use super::InboxRow;
 use super::inbox::put_inbox;
 use crate::call::{Call, Op};
-use crate::engine::key::Kind;
-use crate::engine::{Key, Reader, Table, Tx, Writer};
+use crate::engine::key::{KeyParts, Kind};
+use crate::engine::view::{Direction, after_prefix};
+use crate::engine::{Key, Reader, Table, Tx, View, Writer};
 use crate::log::{decode_entry, encode_entry};
 use crate::store::Engine;
 use crate::{Store, StoreError};
@@ -22,6 +25,8 @@ pub struct HeadRow {
     pub counted: u64,
     /// The entry to show.
     pub last: Entry,
+    /// For how many seconds entries are kept, as the log up to it sets that; 0: as configured.
+    pub retention_seconds: u32,
 }
 
 impl Store {
@@ -61,6 +66,43 @@ impl Store {
             })
             .await
     }
+
+    /// The next `limit` conversations that have a head, in an order of the engine's own: to look at all of them, a few at a
+    /// time. One that gets its first head meanwhile may be missed.
+    pub async fn heads_after(
+        &self,
+        after: Option<&ConversationId>,
+        limit: usize,
+    ) -> Result<Vec<HeadRow>, StoreError> {
+        let tables = match self.engine() {
+            Engine::Cql(cql) => return cql.heads_after(after, limit).await,
+            Engine::Tables(tables) => tables,
+        };
+        let prefix = Key::of(Kind::Head);
+        // The smallest key after one is that with a zero byte more.
+        let begin = after.map_or(prefix.clone(), |after| head_key(after).raw(&[0]));
+        let read = move |view: &dyn View| {
+            let mut rows = Vec::new();
+            view.scan(
+                Table::State,
+                &begin,
+                &after_prefix(&prefix),
+                Direction::Forward,
+                &mut |key, value| {
+                    if rows.len() == limit {
+                        return Ok(ControlFlow::Break(()));
+                    }
+                    let id = KeyParts::after(key, prefix.len()).text();
+                    let id = id.and_then(|id| ConversationId::parse(id).ok());
+                    let id = id.ok_or_else(|| StoreError::corrupt("head"))?;
+                    rows.push(decode(&id, value.clone())?);
+                    Ok(ControlFlow::Continue(()))
+                },
+            )?;
+            Ok(rows)
+        };
+        tables.read(Call::new(Op::HeadsAfter), read).await
+    }
 }
 
 fn put_head(tx: &mut Tx<'_>, head: &HeadRow) -> Result<(), StoreError> {
@@ -73,6 +115,7 @@ fn put_head(tx: &mut Tx<'_>, head: &HeadRow) -> Result<(), StoreError> {
     let mut value = Writer::default();
     value.number(head.seq.0).number(head.counted).number(head.last.seq.0);
     encode_entry(&head.last, &mut value);
+    encode_retention(head, &mut value);
     tx.put(Table::State, key, value.finish());
     Ok(())
 }
@@ -86,7 +129,20 @@ pub(crate) fn decode(conversation: &ConversationId, value: bytes::Bytes) -> Resu
         seq: Seq(seq),
         counted,
         last: decode_entry(Seq(last), &mut value)?,
+        retention_seconds: decode_retention(&mut value)?,
     })
+}
+
+/// The last field, which rows of old do not have. Nothing where nothing was set: most rows stay as they were.
+pub(crate) fn encode_retention(head: &HeadRow, value: &mut Writer) {
+    if head.retention_seconds > 0 {
+        value.number(u64::from(head.retention_seconds));
+    }
+}
+
+/// Reads what [`encode_retention`] wrote.
+pub(crate) fn decode_retention(value: &mut Reader) -> Result<u32, StoreError> {
+    if value.is_at_end() { Ok(0) } else { value.small() }
 }
 
 fn head_key(conversation: &ConversationId) -> Key {

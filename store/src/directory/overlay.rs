@@ -99,6 +99,7 @@ pub(crate) fn decode(key: &[u8], value: Bytes) -> Result<OverlayRow, StoreError>
     Ok(OverlayRow { conversation, seq, watermark: Seq(value.number()?), value: value.bytes()? })
 }
 
-fn overlay_key(conversation: &ConversationId, seq: Seq) -> Key {
+/// The overlay of an entry.
+pub(crate) fn overlay_key(conversation: &ConversationId, seq: Seq) -> Key {
     Key::of(Kind::Overlay).text(conversation.as_str()).u64(seq.0)
 }

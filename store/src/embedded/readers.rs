@@ -7,13 +7,14 @@ use lifecycle::Tasks;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 
-use super::{EmbeddedConfig, Inside, count};
+use super::tables::Fjall;
+use super::{EmbeddedConfig, Inside, count, here};
 use crate::StoreError;
 use crate::engine::View;
 use crate::metrics::Metrics;
 
 /// What a thread runs.
-type Job = Box<dyn FnOnce(&dyn View) + Send>;
+type Job = Box<dyn FnOnce(&Fjall) + Send>;
 
 /// One read; its place in the queue is free once a thread takes it.
 struct Read {
@@ -23,8 +24,15 @@ struct Read {
 
 #[derive(Default)]
 struct Queue {
-    reads: Mutex<VecDeque<Read>>,
+    waiting: Mutex<Waiting>,
     changed: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    reads: VecDeque<Read>,
+    /// Threads that sleep and that nobody has woken yet.
+    asleep: usize,
 }
 
 /// The threads' queue. Dropping it ends them, after what is queued.
@@ -63,23 +71,41 @@ impl Readers {
         &self,
         read: impl FnOnce(&dyn View) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.run(move |tables| read(tables)).await
+    }
+
+    /// Runs reads that follow from each other on one thread.
+    pub(super) async fn read_together<T: Send + 'static>(
+        &self,
+        reads: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.run(move |tables| here::carry_out(tables, reads)).await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Fjall) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let place = self.places.clone().acquire_owned().await.map_err(|_| closed())?;
         let (reply, answer) = oneshot::channel();
-        let run = Box::new(move |view: &dyn View| {
+        let run = Box::new(move |tables: &Fjall| {
             // Whoever asked may be gone: then the disk is spared.
             if !reply.is_closed() {
-                let _ = reply.send(read(view));
+                let _ = reply.send(job(tables));
             }
         });
-        {
-            let mut reads = self.queue.lock();
+        let wakes = {
+            let mut waiting = self.queue.lock();
             if self.places.is_closed() {
                 return Err(closed());
             }
-            reads.push_back(Read { run, _place: place });
-            self.metrics.read_queue_requests.set(count(reads.len()));
+            waiting.reads.push_back(Read { run, _place: place });
+            self.metrics.read_queue_requests.set(count(waiting.reads.len()));
+            waiting.wakes_one()
+        };
+        if wakes {
+            self.queue.changed.notify_one();
         }
-        self.queue.changed.notify_one();
         self.metrics.reads.increment(1);
         answer.await.map_err(|_| closed())?
     }
@@ -87,7 +113,7 @@ impl Readers {
     /// Takes no more reads; the threads end after those that are queued.
     pub(super) fn close(&self) {
         self.places.close();
-        let _reads = self.queue.lock();
+        let _waiting = self.queue.lock();
         self.queue.changed.notify_all();
     }
 }
@@ -110,18 +136,31 @@ fn serve(queue: &Queue, places: &Semaphore, inside: &Inside, metrics: &Metrics) 
 impl Queue {
     /// Waits for a read; `None` once there will be none.
     fn next(&self, places: &Semaphore) -> Option<Read> {
-        let mut reads = self.lock();
+        let mut waiting = self.lock();
         loop {
-            match reads.pop_front() {
+            match waiting.reads.pop_front() {
                 Some(read) => return Some(read),
                 None if places.is_closed() => return None,
-                None => reads = self.changed.wait(reads).unwrap_or_else(PoisonError::into_inner),
+                None => {
+                    waiting.asleep += 1;
+                    waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+                }
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Read>> {
-        self.reads.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    /// Whether a thread must be woken for a read. A wake is a system call, made or not needed: a thread that was woken
+    /// takes all that is queued by the time it runs.
+    fn wakes_one(&mut self) -> bool {
+        let sleeps = self.asleep > 0;
+        self.asleep -= usize::from(sleeps);
+        sleeps
     }
 }
 

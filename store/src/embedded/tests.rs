@@ -40,6 +40,46 @@ async fn reads_and_writes_run_on_the_stores_own_threads() {
     store.close().await;
 }
 
+#[tokio::test]
+async fn reads_that_follow_from_each_other_take_one_thread_once() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = metrics::with_local_recorder(&recorder, || open(&dir.path().join("data")));
+    let reading = store.clone();
+    let reads = async move {
+        let first = reading.read(|_| Ok(here())).await?;
+        // One that waits for something else may do so, if the thread is to be had for it.
+        tokio::task::yield_now().await;
+        let again = reading.clone();
+        let second = reading.read_together(async move { again.read(|_| Ok(here())).await }).await?;
+        Ok((first, second))
+    };
+    let reader = Some("store-reader-0".to_owned());
+    assert_eq!(store.read_together(reads).await, Ok((reader.clone(), reader)));
+    let reads = snapshotter
+        .snapshot()
+        .into_vec()
+        .into_iter()
+        .find_map(|(key, _, _, value)| (key.key().name() == "store_reads_total").then_some(value));
+    assert_eq!(reads, Some(DebugValue::Counter(1)));
+    store.close().await;
+}
+
+/// A thread that carried reads out holds nothing of the tables after it: the directory can be opened again.
+#[tokio::test]
+async fn nothing_of_the_tables_outlives_the_store() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("data");
+    for _ in 0..2 {
+        let store = open(&path);
+        let reading = store.clone();
+        let reads = async move { reading.read(|_| Ok(())).await };
+        assert_eq!(store.read_together(reads).await, Ok(()));
+        store.close().await;
+    }
+}
+
 /// The only async worker waits for nothing but the answer: other tasks go on while a read is at the disk.
 #[tokio::test]
 async fn a_slow_read_does_not_hold_up_the_async_worker() {

@@ -3,11 +3,13 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use proto::presence::Activity;
 use proto::{DeviceId, Timestamp, UserId};
 use tokio::time::Instant;
 
 use super::Away;
 use super::attempts::Attempts;
+use super::changes::{Changes, Did};
 use super::config::{LocalConfig, Others};
 use super::generations::Generations;
 use super::presence::{DevicePresence, DeviceState, Presence};
@@ -22,6 +24,7 @@ pub struct Local {
     roster: Roster,
     seen: Mutex<Generations<UserId, Vec<(DeviceId, Timestamp)>>>,
     pub(super) attempts: Attempts,
+    pub(super) changes: Changes,
     tickets: Mutex<Tickets>,
     others: Others,
 }
@@ -33,6 +36,7 @@ impl Local {
             roster: Roster::new(presence.devices_max),
             seen: Mutex::new(Generations::new(presence.devices_max, presence.retention)),
             attempts: Attempts::new(config.attempts_max),
+            changes: Changes::new(presence.devices_max),
             tickets: Mutex::default(),
             others: config.others,
         }
@@ -43,8 +47,13 @@ impl Local {
         self.write_down();
     }
 
-    pub(super) fn left(&self, user: &UserId, device: &DeviceId) {
-        self.roster.left(user, device);
+    pub(super) fn left(&self, user: &UserId, device: &DeviceId, activity: Activity) {
+        self.roster.left(user, device, activity);
+        self.write_down();
+    }
+
+    pub(super) fn turned(&self, user: &UserId, device: &DeviceId, activity: Activity) {
+        self.roster.turned(user, device, activity);
         self.write_down();
     }
 
@@ -82,7 +91,10 @@ impl Local {
     /// Here is nothing to wait for: changes are written down as they happen.
     fn write_down(&self) {
         for Change { user, device, state } in self.roster.take(usize::MAX) {
-            let Some(DeviceState::Offline(since)) = state else { continue };
+            let Some(DeviceState::Offline(since)) = state else {
+                self.changes.note(&user, Did::Come);
+                continue;
+            };
             let mut seen = lock(&self.seen);
             let mut devices = seen.take(&user).unwrap_or_default();
             devices.retain(|(known, _)| *known != device);
@@ -90,7 +102,9 @@ impl Local {
                 devices.remove(0);
             }
             devices.push((device, since));
-            seen.put(user, devices, Instant::now());
+            seen.put(user.clone(), devices, Instant::now());
+            drop(seen);
+            self.changes.note(&user, Did::Leave);
         }
     }
 }

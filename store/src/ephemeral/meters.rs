@@ -21,6 +21,11 @@ impl PresenceMetrics {
     }
 }
 
+/// Changes of presence that could not be kept until they were asked for.
+pub(crate) fn untold() -> Counter {
+    metrics::counter!("store_presence_untold_total")
+}
+
 /// Of the connection to Redis.
 pub(crate) struct RedisMetrics {
     pub(crate) connected: Gauge,

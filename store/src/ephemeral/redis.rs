@@ -1,7 +1,7 @@
 //! What the processes of a cluster share through Redis.
 //!
-//! Presence: a hash for each user has a field for each device and process with a session (`<device>/<process>`: since when) and
-//! one for each device that left (`<device>`: when). A field counts as long as its process lives, which one key for each process
+//! Presence: a hash for each user has a field for each device and process with a session (`<device>/<process>`: since when; with
+//! `/away` behind it where no session is used) and one for each device that left (`<device>`: when). A field counts as long as its process lives, which one key for each process
 //! says, with a time to live. So who is online costs a write when it changes and none to stay true, and a process that dies takes
 //! all its users with it.
 
@@ -20,6 +20,7 @@ use proto::UserId;
 
 use super::Away;
 use super::attempts::{Attempt, AttemptRule, Attempts, Counted};
+use super::changes::Changes;
 use super::config::{LocalConfig, PresenceConfig, RedisConfig, RedisUrlError};
 use super::presence::Presence;
 use super::roster::Roster;
@@ -32,6 +33,7 @@ pub struct Redis {
     keys: Keys,
     presence: PresenceConfig,
     pub(super) roster: Roster,
+    pub(super) changes: Changes,
     /// For when Redis is away.
     attempts: Attempts,
 }
@@ -46,6 +48,7 @@ impl Redis {
             keys: Keys::new(&config.prefix),
             link: Link::new(&config)?,
             roster: Roster::new(local.presence.devices_max),
+            changes: Changes::new(local.presence.devices_max),
             attempts: Attempts::new(local.attempts_max),
             presence: local.presence,
         });

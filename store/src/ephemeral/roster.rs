@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hashbrown::HashMap;
 use lifecycle::wall_clock_ms;
+use proto::presence::{Activity, PresenceState};
 use proto::{DeviceId, Timestamp, UserId};
 
 use super::meters::PresenceMetrics;
@@ -32,8 +33,10 @@ struct Inner {
 struct Device {
     device: DeviceId,
     sessions: u32,
+    /// Of them that are not used.
+    away: u32,
     in_line: bool,
-    /// When it came; when it left, once it has no session; `None` when it has none and was never really there.
+    /// Since when it is what it is; `None` when it has no session and was never really there.
     since: Option<Timestamp>,
 }
 
@@ -60,33 +63,58 @@ impl Roster {
             inner.insert(user, device);
         }
         let Some(found) = inner.find(user, device) else { return };
+        let before = found.word();
         found.sessions += 1;
-        if found.sessions == 1 {
-            found.since = Some(Timestamp(wall_clock_ms()));
-            inner.line_up(user, device);
-        }
-        self.show(&inner);
+        self.settle(&mut inner, (user, device), before, Some(Timestamp(wall_clock_ms())));
     }
 
-    pub(super) fn left(&self, user: &UserId, device: &DeviceId) {
-        self.leave(user, device, Some(Timestamp(wall_clock_ms())));
+    pub(super) fn left(&self, user: &UserId, device: &DeviceId, activity: Activity) {
+        self.leave(user, device, activity, Some(Timestamp(wall_clock_ms())));
+    }
+
+    pub(super) fn turned(&self, user: &UserId, device: &DeviceId, activity: Activity) {
+        let mut inner = self.lock();
+        let Some(found) = inner.find(user, device).filter(|found| found.sessions > 0) else { return };
+        let before = found.word();
+        found.away = match activity {
+            Activity::Away => (found.away + 1).min(found.sessions),
+            Activity::Active => found.away.saturating_sub(1),
+        };
+        self.settle(&mut inner, (user, device), before, Some(Timestamp(wall_clock_ms())));
     }
 
     pub(super) fn renamed(&self, user: &UserId, from: &DeviceId, to: &DeviceId) {
         self.came(user, to);
-        self.leave(user, from, None);
+        self.leave(user, from, Activity::Active, None);
     }
 
-    fn leave(&self, user: &UserId, device: &DeviceId, when: Option<Timestamp>) {
+    fn leave(&self, user: &UserId, device: &DeviceId, activity: Activity, when: Option<Timestamp>) {
         let mut inner = self.lock();
         // One that was not taken in is not here to leave.
         let Some(found) = inner.find(user, device).filter(|found| found.sessions > 0) else { return };
+        let before = found.word();
         found.sessions -= 1;
-        if found.sessions == 0 {
-            found.since = when;
+        if activity == Activity::Away {
+            found.away = found.away.saturating_sub(1);
+        }
+        found.away = found.away.min(found.sessions);
+        self.settle(&mut inner, (user, device), before, when);
+    }
+
+    /// After sessions of the device changed.
+    fn settle(
+        &self,
+        inner: &mut Inner,
+        (user, device): (&UserId, &DeviceId),
+        before: PresenceState,
+        now: Option<Timestamp>,
+    ) {
+        let Some(found) = inner.find(user, device) else { return };
+        if found.word() != before {
+            found.since = now;
             inner.line_up(user, device);
         }
-        self.show(&inner);
+        self.show(inner);
     }
 
     /// The devices of a user that have a session here.
@@ -127,7 +155,7 @@ impl Roster {
         for Change { user, device, state } in changes {
             if inner.find(&user, &device).is_none() {
                 let since = match state {
-                    Some(DeviceState::Online(_)) => continue,
+                    Some(DeviceState::Online(_) | DeviceState::Away(_)) => continue,
                     Some(DeviceState::Offline(since)) => Some(since),
                     None => None,
                 };
@@ -169,7 +197,7 @@ impl Inner {
     }
 
     fn insert(&mut self, user: &UserId, device: &DeviceId) {
-        let new = Device { device: device.clone(), sessions: 0, in_line: false, since: None };
+        let new = Device { device: device.clone(), sessions: 0, away: 0, in_line: false, since: None };
         self.users.entry_ref(user).or_insert_with(|| Vec::with_capacity(1)).push(new);
         self.devices += 1;
     }
@@ -195,11 +223,21 @@ impl Inner {
 }
 
 impl Device {
-    fn state(&self) -> Option<DeviceState> {
+    fn word(&self) -> PresenceState {
         match self.sessions {
-            0 => self.since.map(DeviceState::Offline),
-            _ => self.since.map(DeviceState::Online),
+            0 => PresenceState::Offline,
+            sessions if self.away == sessions => PresenceState::Away,
+            _ => PresenceState::Online,
         }
+    }
+
+    fn state(&self) -> Option<DeviceState> {
+        let state = match self.word() {
+            PresenceState::Offline | PresenceState::Unknown => DeviceState::Offline,
+            PresenceState::Away => DeviceState::Away,
+            PresenceState::Online => DeviceState::Online,
+        };
+        self.since.map(state)
     }
 }
 
@@ -221,16 +259,16 @@ mod tests {
         let (alice, phone) = names("alice", "phone");
         for _ in 0..5 {
             roster.came(&alice, &phone);
-            roster.left(&alice, &phone);
+            roster.left(&alice, &phone, Activity::Active);
         }
         roster.came(&alice, &phone);
         let changes = roster.take(10);
         assert_eq!(changes.len(), 1);
         assert!(is_online(&changes[0]));
         roster.came(&alice, &phone);
-        roster.left(&alice, &phone);
+        roster.left(&alice, &phone, Activity::Active);
         assert_eq!(roster.take(10), [], "a second session of the device changes nothing");
-        roster.left(&alice, &phone);
+        roster.left(&alice, &phone, Activity::Active);
         assert!(!is_online(&roster.take(10)[0]));
         assert_eq!((roster.take(10), roster.lock().devices), (vec![], 0));
     }
@@ -243,8 +281,8 @@ mod tests {
         roster.came(&alice, &phone);
         roster.came(&bob, &web);
         roster.take(10);
-        roster.left(&alice, &phone);
-        roster.left(&bob, &web);
+        roster.left(&alice, &phone, Activity::Active);
+        roster.left(&bob, &web, Activity::Active);
         let lost = roster.take(10);
         roster.came(&alice, &phone);
         roster.put_back(lost.clone());
@@ -268,15 +306,39 @@ mod tests {
     }
 
     #[test]
+    fn a_device_is_away_when_none_of_its_sessions_is_used() {
+        let roster = Roster::new(10);
+        let (alice, web) = names("alice", "web");
+        let state = || roster.take(10).pop().map(|change| change.state.unwrap().word());
+        roster.came(&alice, &web);
+        roster.came(&alice, &web);
+        assert_eq!(state(), Some(PresenceState::Online));
+        roster.turned(&alice, &web, Activity::Away);
+        assert_eq!(state(), None, "the other session is used");
+        roster.left(&alice, &web, Activity::Active);
+        assert_eq!(state(), Some(PresenceState::Away));
+        roster.came(&alice, &web);
+        assert_eq!(state(), Some(PresenceState::Online), "who comes is there");
+        roster.turned(&alice, &web, Activity::Away);
+        assert_eq!(state(), Some(PresenceState::Away));
+        roster.turned(&alice, &web, Activity::Active);
+        assert_eq!(state(), Some(PresenceState::Online));
+        roster.left(&alice, &web, Activity::Active);
+        roster.left(&alice, &web, Activity::Away);
+        assert_eq!(state(), Some(PresenceState::Offline));
+        assert_eq!(roster.lock().devices, 0);
+    }
+
+    #[test]
     fn who_does_not_fit_is_not_shown_and_does_not_disturb() {
         let roster = Roster::new(1);
         let (alice, phone) = names("alice", "phone");
         let (bob, web) = names("bob", "web");
         roster.came(&alice, &phone);
         roster.came(&bob, &web);
-        roster.left(&bob, &web);
+        roster.left(&bob, &web, Activity::Active);
         assert_eq!((roster.online(&alice).len(), roster.online(&bob).len()), (1, 0));
-        roster.left(&alice, &phone);
+        roster.left(&alice, &phone, Activity::Active);
         roster.take(10);
         roster.came(&bob, &web);
         assert_eq!(roster.online(&bob).len(), 1);

@@ -1,7 +1,7 @@
 //! What people say of themselves beside their name.
 
-use crate::StoreError;
 use crate::engine::{Reader, Writer};
+use crate::{Relation, StoreError};
 
 /// See the module. Which of it others see is theirs to decide who show it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,6 +37,19 @@ pub enum PresenceAudience {
     Contacts = 1,
     /// Only the user.
     Nobody = 2,
+}
+
+impl PresenceAudience {
+    /// Whether a user with this audience is shown to another, who has this row of the user.
+    pub fn shows(self, row: Option<&Relation>) -> bool {
+        let is_friend = row.is_some_and(|row| row.contact.friend_since.is_some());
+        !row.is_some_and(|row| row.blocked_by)
+            && match self {
+                Self::Everyone => true,
+                Self::Contacts => is_friend,
+                Self::Nobody => false,
+            }
+    }
 }
 
 /// Writes it behind what accounts of old have.

@@ -34,7 +34,8 @@ pub(crate) fn dedupe_prefix(conversation: &ConversationId, bucket: Bucket) -> Ke
     bucket_prefix(conversation, bucket).raw(&[DEDUPE])
 }
 
-fn bucket_prefix(conversation: &ConversationId, bucket: Bucket) -> Key {
+/// What all rows of one bucket have in common.
+pub(crate) fn bucket_prefix(conversation: &ConversationId, bucket: Bucket) -> Key {
     let hash = stable_hash(conversation.as_str()).to_be_bytes();
     Key::bare().raw(&hash).text(conversation.as_str()).raw(&bucket.0.to_be_bytes())
 }

@@ -107,7 +107,7 @@ impl Store {
             Engine::Cql(cql) => return cql.write_index(conversation, bucket, first).await,
             Engine::Tables(tables) => tables,
         };
-        let key = index_prefix(conversation).raw(&(!bucket.0).to_be_bytes());
+        let key = index_key(conversation, bucket);
         tables
             .write(Call::on(Op::WriteIndex, conversation), move |tx| {
                 tx.put(Table::State, key, Writer::default().number(first.0).finish());
@@ -194,6 +194,11 @@ pub(crate) fn decode(value: bytes::Bytes) -> Result<Register, StoreError> {
 
 pub(crate) fn register_key(conversation: &ConversationId) -> Key {
     Key::of(Kind::Register).text(conversation.as_str())
+}
+
+/// The index row of a bucket.
+pub(super) fn index_key(conversation: &ConversationId, bucket: Bucket) -> Key {
+    index_prefix(conversation).raw(&(!bucket.0).to_be_bytes())
 }
 
 fn index_prefix(conversation: &ConversationId) -> Key {

@@ -1,6 +1,6 @@
 //! Groups, members both ways, and changes that arrive in any order.
 
-use proto::group::{History, JoinPolicy, TokenHash};
+use proto::group::{History, JoinPolicy, Room, TokenHash};
 use proto::{LinkId, Seq, Timestamp, UserId};
 use store::{GroupChange, GroupInfo, GroupSettings, Invitation, JoinRequest, Link, Member, Role, Store};
 
@@ -49,6 +49,7 @@ fn settings(watermark: u64) -> GroupSettings {
             uses_max: 5,
             uses: 2,
         }],
+        room: Some(Room::WithoutHistory),
     }
 }
 

@@ -9,6 +9,7 @@
 //! | what is told was verified | `ownership`; that nothing else makes a `Verified`: its own documentation |
 //! | conditional writes take place only if their condition holds | `ownership`, `registers`, `accounts` |
 //! | pages: contiguous, never past the head, the highest epoch | `pages` |
+//! | old buckets go whole, the oldest first, and nothing else does; a drop that was interrupted is finished | `old_buckets`; at each step: `a_drop_may_end_at_any_step` |
 //! | what a user keeps for themselves changes one setting at a time, and what it hides stays hidden | `settings` |
 //! | mentions are counted once each | `mentions` |
 //! | cursors, heads, inbox rows, overlays, groups and relations never move backwards | `cursors`, `projections`, `overlays`, `groups`, `relations` |
@@ -24,6 +25,7 @@ mod leases;
 mod log_rows;
 mod logins;
 mod mentions;
+mod old_buckets;
 mod overlays;
 mod ownership;
 mod pages;

@@ -156,6 +156,7 @@ async fn projections(store: &Store, number: u64, conversation: &ConversationId) 
         seq: Seq(seq),
         counted: seq / 2,
         last: entry(seq, &format!("the last of {number}")),
+        retention_seconds: u32::try_from(number % 3).unwrap() * 3_600,
     };
     let mut rows = Vec::new();
     for at in 0..20 {

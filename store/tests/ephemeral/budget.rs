@@ -1,5 +1,6 @@
 //! No more changes are written in a second than allowed, whoever reconnects.
 
+use proto::presence::Activity;
 use std::time::Duration;
 
 use store::{LocalConfig, PresenceConfig};
@@ -24,7 +25,7 @@ async fn a_reconnect_of_everyone_is_written_at_the_allowed_pace() {
     for user in &users {
         stand.ephemeral.came(user, &web);
         // Some are thrown out and come again, which costs nothing more.
-        stand.ephemeral.left(user, &web);
+        stand.ephemeral.left(user, &web, Activity::Active);
         stand.ephemeral.came(user, &web);
     }
     assert!(began.elapsed() < Duration::from_secs(1), "nobody waited");

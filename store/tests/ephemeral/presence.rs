@@ -1,5 +1,6 @@
 //! Who is online.
 
+use proto::presence::{Activity, PresenceState};
 use store::{LocalConfig, Others, Presence};
 
 use crate::stand::{Stand, device, devices, engines, local_config, new_prefix, redis_url, until, user};
@@ -13,10 +14,10 @@ async fn devices_come_and_leave_on_their_own() {
         stand.ephemeral.came(&alice, &device("web"));
         let both = async || devices(&stand.presence(&alice).await) == [("phone", true), ("web", true)];
         until("both are online", both).await;
-        stand.ephemeral.left(&alice, &device("phone"));
+        stand.ephemeral.left(&alice, &device("phone"), Activity::Active);
         let one = async || devices(&stand.presence(&alice).await) == [("phone", false), ("web", true)];
         until("the phone has left", one).await;
-        stand.ephemeral.left(&alice, &device("web"));
+        stand.ephemeral.left(&alice, &device("web"), Activity::Active);
         let none = async || devices(&stand.presence(&alice).await) == [("phone", false), ("web", false)];
         until("both have left", none).await;
         stand.end().await;
@@ -29,9 +30,9 @@ async fn a_device_is_online_until_its_last_session_ends() {
         let (bob, web) = (user("bob"), device("web"));
         stand.ephemeral.came(&bob, &web);
         stand.ephemeral.came(&bob, &web);
-        stand.ephemeral.left(&bob, &web);
+        stand.ephemeral.left(&bob, &web, Activity::Active);
         until("it is online", async || devices(&stand.presence(&bob).await) == [("web", true)]).await;
-        stand.ephemeral.left(&bob, &web);
+        stand.ephemeral.left(&bob, &web, Activity::Active);
         until("it is offline", async || devices(&stand.presence(&bob).await) == [("web", false)]).await;
         stand.end().await;
     }
@@ -45,6 +46,46 @@ async fn a_device_named_late_is_one_device() {
         until("it is online", async || devices(&stand.presence(&carol).await) == [("default", true)]).await;
         stand.ephemeral.renamed(&carol, &device("default"), &device("tablet"));
         until("it has its name", async || devices(&stand.presence(&carol).await) == [("tablet", true)]).await;
+        stand.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_device_is_away_while_none_of_its_sessions_is_used() {
+    for stand in engines().await {
+        let (dora, web) = (user("dora"), device("web"));
+        let is = async |state| {
+            let found = stand.presence(&dora).await.told(user("dora"));
+            found.state == state && found.devices.len() == usize::from(state != PresenceState::Offline)
+        };
+        stand.ephemeral.came(&dora, &web);
+        stand.ephemeral.turned(&dora, &web, Activity::Away);
+        until("it is away", async || is(PresenceState::Away).await).await;
+        stand.ephemeral.turned(&dora, &web, Activity::Active);
+        until("it is back", async || is(PresenceState::Online).await).await;
+        stand.ephemeral.turned(&dora, &web, Activity::Away);
+        until("it is away again", async || is(PresenceState::Away).await).await;
+        stand.ephemeral.left(&dora, &web, Activity::Away);
+        until("it has left", async || is(PresenceState::Offline).await).await;
+        stand.end().await;
+    }
+}
+
+#[tokio::test]
+async fn whose_presence_changed_is_told_once_everybody_can_see_it() {
+    for stand in engines().await {
+        let (erik, web) = (user("erik"), device("web"));
+        let (changed, come) = tokio::join!(stand.ephemeral.changes(), async {
+            // Whoever waits is polled first.
+            stand.ephemeral.came(&erik, &web);
+        });
+        let () = come;
+        assert_eq!((changed.came, changed.left), (vec![user("erik")], vec![]));
+        assert_eq!(devices(&stand.presence(&erik).await), [("web", true)]);
+        stand.ephemeral.left(&erik, &web, Activity::Active);
+        let changed = stand.ephemeral.changes().await;
+        assert_eq!((changed.came, changed.left), (vec![], vec![user("erik")]));
+        assert_eq!(devices(&stand.presence(&erik).await), [("web", false)]);
         stand.end().await;
     }
 }
@@ -70,7 +111,7 @@ async fn where_there_are_others_who_is_not_here_is_unknown() {
     assert_eq!(ephemeral.presence(&alice).await, [Presence::Unknown]);
     ephemeral.came(&alice[0], &web);
     assert_eq!(devices(&ephemeral.presence(&alice).await[0]), [("web", true)]);
-    ephemeral.left(&alice[0], &web);
+    ephemeral.left(&alice[0], &web, Activity::Active);
     assert_eq!(ephemeral.presence(&alice).await, [Presence::Unknown]);
 }
 
@@ -85,13 +126,13 @@ async fn processes_see_each_others_users() {
     other.ephemeral.came(&alice, &web);
     until("she is online", async || devices(&other.presence(&alice).await) == [("web", true)]).await;
     // The same device, at two processes: it is online until it has left both.
-    one.ephemeral.left(&alice, &web);
+    one.ephemeral.left(&alice, &web, Activity::Active);
     let stranger = Stand::redis(&url, &new_prefix(), local_config()).await;
     one.ephemeral.came(&user("bob"), &web);
     until("bob is online", async || devices(&other.presence(&user("bob")).await) == [("web", true)]).await;
     assert_eq!(devices(&other.presence(&alice).await), [("web", true)], "written before bob");
     assert_eq!(stranger.presence(&alice).await, Presence::Known(vec![]), "another deployment");
-    other.ephemeral.left(&alice, &web);
+    other.ephemeral.left(&alice, &web, Activity::Active);
     until("she is offline", async || devices(&one.presence(&alice).await) == [("web", false)]).await;
 }
 

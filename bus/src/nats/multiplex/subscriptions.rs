@@ -183,7 +183,8 @@ impl Subscriptions {
         let flags = match target {
             Target::User(user) => self.users.find(user).map(|slot| self.users.flags(slot)),
             Target::Group(group) => self.groups.find(group).map(|slot| self.groups.flags(slot)),
-            Target::Node(_) => None,
+            // Subscribed to by their spelling.
+            Target::Presence(_) | Target::Node(_) | Target::Everyone => None,
         };
         flags.is_some_and(|flags| flags.has(Flags::TOLD))
     }

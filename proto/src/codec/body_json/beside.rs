@@ -43,6 +43,19 @@ pub(super) fn read_forward(reader: &mut Reader<'_>) -> Read<wire::ForwardedFrom>
     Ok(from)
 }
 
+pub(super) fn read_expiry(reader: &mut Reader<'_>) -> Read<wire::Expiry> {
+    let mut expiry = wire::Expiry::default();
+    reader.fields(&["after_seconds", "time", "expired"], |reader, name| {
+        match name {
+            "after_seconds" => expiry.after_seconds = reader.unsigned32()?,
+            "time" => expiry.time = reader.unsigned()?,
+            _ => expiry.expired = reader.flag()?,
+        }
+        Ok(())
+    })?;
+    Ok(expiry)
+}
+
 pub(super) fn read_recall(reader: &mut Reader<'_>) -> Read<wire::RecallOf> {
     let mut recall = wire::RecallOf::default();
     reader.fields(&["message"], |reader, _| {
@@ -96,6 +109,13 @@ pub(super) fn write(writer: &mut Writer<'_>, body: &wire::Body) {
         writer.close_object();
     }
     write_ref(writer, "thread", body.thread.as_ref());
+    if let Some(expiry) = &body.expiry {
+        writer.open_member("expiry");
+        writer.narrow_if_any("after_seconds", expiry.after_seconds);
+        writer.wide_if_any("time", expiry.time);
+        writer.flag_if_set("expired", expiry.expired);
+        writer.close_object();
+    }
 }
 
 pub(super) fn write_ref(writer: &mut Writer<'_>, name: &'static str, message: Option<&wire::MessageRef>) {

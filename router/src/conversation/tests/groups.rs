@@ -100,11 +100,11 @@ fn a_change_counts_for_readers_only_once_it_is_told() {
     let may_read = |stand: &Stand, name: &str| stand.conversation.view(&user(name), Source::Client).is_ok();
     stand.change(2, "olga", GroupRequest::Add(users(&["bob"])));
     let batch = stand.appends();
-    assert!(!may_read(&stand, "bob") && !stand.conversation.head_state(&user("bob")).member);
+    assert!(!may_read(&stand, "bob") && !stand.conversation.head_state(&user("bob"), Source::Client).member);
     stand.is_durable(&batch);
     assert!(!may_read(&stand, "bob"));
     stand.passes();
-    assert!(may_read(&stand, "bob") && stand.conversation.head_state(&user("bob")).member);
+    assert!(may_read(&stand, "bob") && stand.conversation.head_state(&user("bob"), Source::Client).member);
     stand.change(3, "olga", GroupRequest::Remove(users(&["bob"])));
     let batch = stand.appends();
     assert!(may_read(&stand, "bob"), "not gone yet");
@@ -266,7 +266,7 @@ fn a_direct_conversation_is_no_group_and_has_two_users() {
     stand.asks_nothing();
     assert_eq!(stand.said(), ["1 nack BAD_FIELD", "2 nack FORBIDDEN"]);
     assert!(stand.conversation.view(&user("eve"), Source::Client).is_err());
-    assert!(!stand.conversation.head_state(&user("eve")).member);
+    assert!(!stand.conversation.head_state(&user("eve"), Source::Client).member);
 }
 
 /// A change is decided anew whenever it comes: a creation that was stored is a conflict for its resend.

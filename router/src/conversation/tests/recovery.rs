@@ -29,7 +29,7 @@ fn direct() -> ConversationId {
 
 fn head_row(id: &ConversationId, seq: u64) -> HeadRow {
     let last = entry(seq, 3).entry;
-    HeadRow { conversation: id.clone(), seq: last.seq, counted: last.counted, last }
+    HeadRow { conversation: id.clone(), seq: last.seq, counted: last.counted, last, retention_seconds: 0 }
 }
 
 fn change(seq: u64, sender: &str, change: Change) -> Entry {
@@ -140,6 +140,6 @@ fn the_newest_entry_of_an_empty_bucket_is_known_by_its_projection() {
     stand.work();
     let head = Some(head_row(&direct(), 5));
     stand.outcome(Outcome::Recovered(Ok(Box::new(Recovered { head, ..Recovered::default() }))));
-    let state = stand.conversation.head_state(&user("bob"));
+    let state = stand.conversation.head_state(&user("bob"), Source::Client);
     assert_eq!((state.seq, state.counted, state.last), (Seq(5), 5, Some(entry(5, 3).entry)));
 }

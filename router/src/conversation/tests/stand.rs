@@ -70,6 +70,7 @@ impl Stand {
             group: GroupRules { members_max: 10, history: History::Whole },
             changes: ChangeRules { recall_ms: 120_000, edit_ms: 3_600_000 },
             contacts: crate::ContactRules::OPEN,
+            retention_ms: 0,
             bucket_entries_max: 100_000,
             bucket_bytes_max: 1 << 30,
             queue_max: 1_000,
@@ -342,7 +343,9 @@ fn words(delivery: &Delivery) -> String {
     let to = match &delivery.target {
         Target::User(user) => user.to_string(),
         Target::Group(group) => group.to_string(),
+        Target::Presence(user) => format!("watchers of {user}"),
         Target::Node(node) => format!("node {}", node.0),
+        Target::Everyone => "everyone".to_owned(),
     };
     match &delivery.payload {
         Payload::Fanout(fanout) => {
@@ -353,6 +356,10 @@ fn words(delivery: &Delivery) -> String {
                     format!("{to} event {}{except}", event.entry.seq)
                 }
                 ServerFrame::Head(head) => format!("{to} head {}{except}", head.last),
+                ServerFrame::Live(event) => {
+                    assert_eq!((fanout.seq, event.entry.seq), (Seq::ZERO, Seq::ZERO));
+                    format!("{to} live {}{except}", event.entry.sender)
+                }
                 other => format!("{to} {other:?}"),
             }
         }
@@ -368,5 +375,6 @@ fn words(delivery: &Delivery) -> String {
         Payload::Control(Control::JoinedGroup(group)) => format!("{to} joins {group}"),
         Payload::Control(Control::LeftGroup(group)) => format!("{to} leaves {group}"),
         Payload::Control(other) => format!("{to} {other:?}"),
+        Payload::Broadcast(frame) => format!("{to} {:?}", frame.frame()),
     }
 }

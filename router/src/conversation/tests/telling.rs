@@ -1,6 +1,7 @@
 //! Who is told what: persist, then publish, then acknowledge.
 
 use proto::client_frame::{AckMode, Send};
+use proto::command::Source;
 use proto::delivery::Class;
 use proto::{ConversationId, Payload, Seq, TraceId};
 
@@ -96,5 +97,5 @@ fn entries_in_flight_are_not_read() {
     stand.appends();
     let read = stand.conversation.entries(Seq(1), Seq(2)).unwrap();
     assert_eq!(read.len(), 1);
-    assert_eq!(stand.conversation.head_state(&user("alice")).seq, Seq(1));
+    assert_eq!(stand.conversation.head_state(&user("alice"), Source::Client).seq, Seq(1));
 }

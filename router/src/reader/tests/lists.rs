@@ -112,6 +112,8 @@ fn the_list_has_the_newest_first_with_what_is_unread() {
         left: false,
         settings: None,
         mention_unread: 0,
+        retention_seconds: 0,
+        invitation: None,
     };
     assert_eq!(list.conversations[2], last);
     assert_eq!(

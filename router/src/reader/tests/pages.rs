@@ -34,7 +34,9 @@ fn d1_a_page_never_reaches_past_the_told_head() {
     assert_eq!(read(1, 0), (Some((1, 20)), 1, 20, 20), "zero means the head");
     assert_eq!(read(15, 99), (Some((15, 20)), 15, 20, 20));
     assert_eq!(read(21, 99), (None, 21, 20, 20), "nothing there yet");
-    let view = View { head: Seq(25), counted: 23, floor: Seq(1), last: NOW };
+    let sent = store::Cursor::default();
+    let (head, last) = (Seq(25), NOW);
+    let view = View { head, counted: 23, floor: Seq(1), last, retention_seconds: 0, sent, is_room: false };
     let loaded = stand.answers_at(NOW, "bob", Request::Fetch(fetch(&id, 15, 0, 0, false)), Some(view));
     assert_eq!(shape(&page(loaded)), (Some((15, 25)), 15, 25, 25), "an owner knows a newer head");
 }
@@ -95,7 +97,7 @@ fn a_service_reads_groups_it_is_no_member_of() {
     let team = stand.group("team", &[("alice", 12)]);
     stand.log(&team, 20, 20);
     let asks = command("svc", Source::ServerApi, Request::Fetch(fetch(&team, 1, 0, 0, false)));
-    let told = Stand::now(answer(stand.store.clone(), asks, None, NOW));
+    let told = Stand::now(answer(stand.store.clone(), asks, None, at(NOW)));
     assert_eq!(shape(&page(told)), (Some((1, 20)), 1, 20, 20));
 }
 
@@ -113,4 +115,30 @@ fn a_page_that_cannot_be_read_is_refused_and_not_empty() {
     stand.log(&id, 5, 5);
     stand.breaks(Op::Page);
     assert_eq!(stand.refused("bob", Request::Fetch(fetch(&id, 1, 0, 0, false))), Code::Unavailable);
+}
+
+/// Entry `n` was made `n` seconds after the beginning; entries are kept for ten seconds.
+#[test]
+fn a_page_begins_after_what_is_no_longer_kept() {
+    let stand = Stand::new();
+    let id = direct("alice", "bob");
+    stand.log_in_time(&id, 30);
+    let read = |at: u64, from, to, limit, backwards| {
+        let fetch = Request::Fetch(fetch(&id, from, to, limit, backwards));
+        shape(&page(stand.answers_at(NOW.plus_ms(at * 1_000), "bob", fetch, None)))
+    };
+    assert_eq!(read(11, 1, 0, 5, false), (Some((1, 5)), 1, 5, 30), "just so");
+    assert_eq!(read(12, 1, 0, 5, false), (Some((2, 6)), 2, 6, 30));
+    assert_eq!(read(30, 1, 0, 5, false), (Some((20, 24)), 20, 24, 30), "not page after page of nothing");
+    assert_eq!(read(30, 1, 25, 10, true), (Some((20, 25)), 20, 25, 30));
+    assert_eq!(read(30, 22, 25, 10, true), (Some((22, 25)), 22, 25, 30));
+    assert_eq!(read(30, 3, 19, 10, true), (None, 20, 19, 30), "all of it is gone");
+    assert_eq!(read(30, 3, 19, 10, false), (None, 20, 19, 30));
+    assert_eq!(read(99, 1, 0, 10, true), (None, 31, 30, 30), "all there is");
+    let versions = |at: u64, seq| {
+        let position = Request::Versions(Position { conversation: id.clone(), seq: Seq(seq) });
+        frame(stand.answers_at(NOW.plus_ms(at * 1_000), "bob", position, None))
+    };
+    assert!(matches!(versions(30, 20), ServerFrame::Versions(_)));
+    assert!(matches!(versions(31, 20), ServerFrame::Nack(nack) if nack.code == Code::NotFound));
 }

@@ -47,8 +47,10 @@ impl Group {
                 Changed { left, ..Changed::default() }
             }
             Change::Dismissed(_) => {
-                self.info.as_mut()?.dismissed = true;
-                Changed::default()
+                let info = self.info.as_mut()?;
+                info.dismissed = true;
+                let holding = info.settings.invitations.iter().filter(|of| of.expires > entry.time);
+                Changed { invited: holding.map(|of| of.user.clone()).collect(), ..Changed::default() }
             }
             Change::Edited(edited) => {
                 self.info.as_mut()?.edit(GroupEdit::from_wire(edited));
@@ -70,8 +72,10 @@ impl Group {
                 self.update(&[named.user], |member| member.nickname = named.nickname.as_str().into())
             }
             change => {
+                let mut invited = invited_by(&change);
+                invited.retain(|user| !self.members.contains_key(user));
                 self.info.as_mut()?.settings.open_or_close(entry, change)?;
-                Changed::default()
+                Changed { invited, ..Changed::default() }
             }
         })
     }
@@ -88,7 +92,11 @@ impl Group {
         };
         let settings = created.settings.map(GroupEdit::from_wire).unwrap_or_default();
         info.edit(GroupEdit { name: None, ..settings });
+        let is_room = info.settings.room.is_some();
         self.info = Some(Box::new(info));
+        if is_room {
+            return Changed::default();
+        }
         let mut joined = self.enter(entry, &[owner.to_string()], Role::Owner, rules);
         joined.append(&mut self.enter(entry, &created.members, Role::Member, rules));
         Changed { joined, ..Changed::default() }
@@ -164,6 +172,7 @@ impl Info {
             history,
             read_only,
             members_max,
+            room,
         } = edit;
         let settings = &mut self.settings;
         let texts = [
@@ -182,6 +191,7 @@ impl Info {
         settings.history = history.or(settings.history);
         settings.read_only = read_only.unwrap_or(settings.read_only);
         settings.members_max = members_max.unwrap_or(settings.members_max);
+        settings.room = room.or(settings.room);
     }
 }
 
@@ -194,6 +204,15 @@ pub(super) fn merge(attributes: &mut Vec<(String, String)>, new: Vec<(String, St
             Err(_) if value.is_empty() => {}
             Err(at) => attributes.insert(at, (name, value)),
         }
+    }
+}
+
+/// Whose invitation comes or goes.
+fn invited_by(change: &Change) -> Vec<UserId> {
+    match change {
+        Change::Invited(invited) => users(&invited.users),
+        Change::Uninvited(change) => users(&change.users),
+        _ => Vec::new(),
     }
 }
 

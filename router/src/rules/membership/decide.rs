@@ -7,6 +7,7 @@ use proto::{Code, Timestamp, UserId, limits};
 
 use super::apply::merge;
 use super::permissions::{Action, Who, is_allowed};
+use super::room::check_request;
 use super::{Group, GroupRules, Info, Refusal};
 
 /// What is asked, by whom, and when.
@@ -40,6 +41,9 @@ impl Group {
         if info.dismissed && !matches!(request, GroupRequest::Leave | GroupRequest::Dismiss) {
             return Err((Code::Dismissed, "the group was dismissed"));
         }
+        if info.settings.room.is_some() {
+            check_request(request)?;
+        }
         match request {
             GroupRequest::Leave => self.decide_leave(info, asked.user, who),
             GroupRequest::Remove(users) => self.decide_remove(users, who),
@@ -72,6 +76,9 @@ impl Group {
         }
         let whole = GroupEdit { name: Some(name.to_owned()), ..settings };
         whole.check().map_err(|problem| (Code::BadField, problem))?;
+        if whole.room.is_some() && !members.is_empty() {
+            return Err((Code::BadField, "members: a live room has none"));
+        }
         if whole.members_max.is_some() {
             allow(Action::SetMembersMax, who, "members_max: only services choose it")?;
         }
@@ -198,6 +205,9 @@ fn decide_edit(info: &Info, edit: &GroupEdit, who: Who) -> Decided {
     let rest = GroupEdit { join: None, history: None, read_only: None, members_max: None, ..edit.clone() };
     if !rest.is_empty() || edit.is_empty() {
         allow(Action::Edit, who, "only the owner and admins may change the group")?;
+    }
+    if edit.room.is_some() {
+        return Err((Code::BadField, "room: only what is made says so"));
     }
     edit.check().map_err(|problem| (Code::BadField, problem))?;
     let mut attributes = info.settings.attributes.clone();

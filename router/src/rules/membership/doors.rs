@@ -1,10 +1,12 @@
 //! Requests, invitations and links: how they come and go. Each list is bounded where it is decided ([`super::joining`]).
 
 use proto::group::TokenHash;
+use proto::server_frame;
 use proto::wire::system::Change;
-use proto::{Entry, LinkId, Timestamp, UserId};
-use store::{GroupSettings, Invitation, JoinRequest, Link};
+use proto::{Entry, GroupId, LinkId, Timestamp, UserId};
+use store::{GroupInfo, GroupSettings, Invitation, JoinRequest, Link};
 
+use super::Group;
 use super::apply::users;
 
 /// What is asked of the lists, at a time.
@@ -104,6 +106,32 @@ fn is_of_doors(change: &Change) -> bool {
             | Change::LinkMade(_)
             | Change::LinkEnded(_)
     )
+}
+
+/// What somebody who is no member is shown of their invitation, if it holds.
+pub fn invitation_shown(info: &GroupInfo, user: &UserId, now: Timestamp) -> Option<server_frame::Invitation> {
+    let invitation = info.settings.invitation(user, now).filter(|_| !info.dismissed)?;
+    Some(server_frame::Invitation {
+        group: info.group.clone(),
+        name: info.name.clone(),
+        by: invitation.by.clone(),
+        expires: invitation.expires,
+    })
+}
+
+impl Group {
+    /// What somebody whose invitation came or went is told by the entry that did it.
+    pub fn invitation_told(&self, group: &GroupId, user: &UserId, entry: &Entry) -> server_frame::Invitation {
+        let info = self.info.as_ref();
+        let holding =
+            info.filter(|info| !info.dismissed).and_then(|info| info.settings.invitation(user, entry.time));
+        server_frame::Invitation {
+            group: group.clone(),
+            name: info.map_or_else(String::new, |info| info.name.clone()),
+            by: holding.map_or(&entry.sender, |invitation| &invitation.by).clone(),
+            expires: holding.map_or(Timestamp(0), |invitation| invitation.expires),
+        }
+    }
 }
 
 /// Whether one may still come through it.

@@ -64,6 +64,7 @@ permissions! {
     MakeLink, "make and end links", [yes yes no no yes];
     Edit, "change name, description, announcement, avatar, attributes", [yes yes no no yes];
     SetRules, "change how one joins, what new members read, and `read_only`", [yes yes no no yes];
+    SetRetention, "set for how long entries are kept", [yes yes no no yes];
     SetMembersMax, "change how many members there may be", [no no no no yes];
     SetRole, "make members admins and admins members", [yes no no no yes];
     Transfer, "hand the group over", [yes no no no yes];

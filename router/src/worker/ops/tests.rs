@@ -127,7 +127,13 @@ fn owed(seq: u64) -> Arc<Flush> {
         group: None,
         mentions: Vec::new(),
         overlays: Vec::new(),
-        head: Some(HeadRow { conversation: direct(), seq: last.seq, counted: last.counted, last }),
+        head: Some(HeadRow {
+            conversation: direct(),
+            seq: last.seq,
+            counted: last.counted,
+            last,
+            retention_seconds: 0,
+        }),
         inbox: Vec::new(),
         clear: Some(Seq(seq)),
     })

@@ -29,12 +29,15 @@ fn without_redis_messages_flow_presence_is_unknown_and_tickets_are_refused() {
     assert!(is_refused(&refused, UNAVAILABLE), "{}", refused.text);
     assert_eq!(until(|| Socket::try_open(&gateway, &query(&ticket)).err()), 503);
     let mut by_token = Socket::open(&gateway, &bob.token);
+    by_token.send(&json!({"presence_subscribe": {"users": [alice.id]}}));
+    assert_eq!(by_token.until("presence")["users"][0]["state"], "unknown");
     let credentials = json!({ "username": "bob", "password": "battery staple" });
     assert_eq!(post(&api.url("/api/v1/auth/login"), &credentials).status, 200);
     until_ready([&router, &api, &gateway]);
 
     back(&fronts.redis);
     until(|| (status(&api, &alice) == "online" && status(&api, &bob) == "online").then_some(()));
+    until(|| (by_token.until("presence")["users"][0]["state"] == "online").then_some(()));
     let ticket = until(|| Some(tickets()).filter(|answer| answer.status == 201)).json();
     let query = query(ticket["ticket"].as_str().expect("a ticket"));
     let mut by_ticket = until(|| Socket::try_open(&gateway, &query).ok());

@@ -4,6 +4,10 @@ use proto::{DeviceId, UserId};
 
 use crate::ephemeral::attempts::Attempt;
 
+/// What stands behind the process in the field of a device that is away. A version that does not know it takes it for
+/// the name of a process that does not live.
+pub(super) const AWAY: &str = "/away";
+
 pub(super) struct Keys {
     prefix: String,
     /// This process, new at each start.
@@ -23,6 +27,11 @@ impl Keys {
     /// Field: a device with a session in this process.
     pub(super) fn device_here(&self, device: &DeviceId) -> String {
         format!("{device}/{}", self.process)
+    }
+
+    /// Field: the same where none of these sessions is used.
+    pub(super) fn device_away_here(&self, device: &DeviceId) -> String {
+        format!("{device}/{}{AWAY}", self.process)
     }
 
     /// There while this process lives.

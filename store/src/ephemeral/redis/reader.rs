@@ -5,6 +5,7 @@ use hashbrown::HashMap;
 use proto::{DeviceId, Timestamp, UserId};
 
 use super::Redis;
+use super::keys::AWAY;
 use crate::ephemeral::Away;
 use crate::ephemeral::presence::{DevicePresence, DeviceState, Presence};
 
@@ -22,6 +23,8 @@ pub(super) struct Online {
     pub(super) device: DeviceId,
     pub(super) process: String,
     pub(super) since: Timestamp,
+    /// None of its sessions there is used.
+    pub(super) away: bool,
 }
 
 /// What a process says of itself.
@@ -39,6 +42,7 @@ impl Redis {
             let online = fields.online.into_iter().map(|online| {
                 let process = processes[&online.process];
                 let state = match process.alive {
+                    true if online.away => DeviceState::Away(online.since),
                     true => DeviceState::Online(online.since),
                     // It was last seen with its process.
                     false => DeviceState::Offline(process.last_beat.unwrap_or(online.since)),
@@ -100,8 +104,11 @@ impl Fields {
             let Ok(device) = DeviceId::parse(device) else { continue };
             match process {
                 Some(process) => {
-                    let process = process.to_owned();
-                    found.online.push(Online { device, process, since: Timestamp(when) });
+                    let (process, away) = match process.strip_suffix(AWAY) {
+                        Some(process) => (process.to_owned(), true),
+                        None => (process.to_owned(), false),
+                    };
+                    found.online.push(Online { device, process, since: Timestamp(when), away });
                 }
                 None => found.seen.push((device, Timestamp(when))),
             }
@@ -112,6 +119,6 @@ impl Fields {
 
 impl Online {
     pub(super) fn field(&self) -> String {
-        format!("{}/{}", self.device, self.process)
+        format!("{}/{}{}", self.device, self.process, if self.away { AWAY } else { "" })
     }
 }

@@ -10,6 +10,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::Redis;
 use crate::ephemeral::Away;
+use crate::ephemeral::changes::Did;
 use crate::ephemeral::presence::DeviceState;
 use crate::ephemeral::roster::Change;
 
@@ -58,6 +59,10 @@ impl Redis {
         match self.link.run::<Vec<usize>>(&commands).await {
             Ok(fields) => {
                 self.roster.written(changes.len());
+                for change in &changes {
+                    let left = matches!(change.state, Some(DeviceState::Offline(_)));
+                    self.changes.note(&change.user, if left { Did::Leave } else { Did::Come });
+                }
                 let crowded = changes.iter().zip(fields).filter(|(_, fields)| *fields > FIELDS_MAX);
                 for (change, _) in crowded.take(TIDIED_PER_TICK) {
                     // The next change of this user tries again.
@@ -71,12 +76,20 @@ impl Redis {
     /// The answer to each change is the number of fields that its user has now.
     fn add(&self, commands: &mut Pipeline, change: &Change) {
         let (key, here) = (self.keys.user(&change.user), self.keys.device_here(&change.device));
+        let away = self.keys.device_away_here(&change.device);
         match change.state {
-            Some(DeviceState::Online(since)) => commands.hset(&key, here, since.0).ignore(),
-            Some(DeviceState::Offline(since)) => {
-                commands.hdel(&key, here).ignore().hset(&key, change.device.as_str(), since.0).ignore()
+            Some(DeviceState::Online(since)) => {
+                commands.hset(&key, here, since.0).ignore().hdel(&key, away).ignore()
             }
-            None => commands.hdel(&key, here).ignore(),
+            Some(DeviceState::Away(since)) => {
+                commands.hset(&key, away, since.0).ignore().hdel(&key, here).ignore()
+            }
+            Some(DeviceState::Offline(since)) => commands
+                .hdel(&key, &[here, away])
+                .ignore()
+                .hset(&key, change.device.as_str(), since.0)
+                .ignore(),
+            None => commands.hdel(&key, &[here, away]).ignore(),
         };
         commands.pexpire(&key, self.retention_ms()).ignore().hlen(&key);
     }

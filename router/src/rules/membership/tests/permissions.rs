@@ -70,7 +70,7 @@ fn requests(action: Action, actor: &str) -> (Stand, Vec<GroupRequest>) {
         Action::NicknameOwn => vec![GroupRequest::SetNickname(user(actor), "Nick".into())],
         Action::NicknameOthers => vec![GroupRequest::SetNickname(user("mia"), "Mimi".into())],
         Action::Dismiss => vec![GroupRequest::Dismiss],
-        // Reading and sending are no requests.
+        // Reading, sending and setting for how long entries are kept are no requests.
         _ => vec![],
     };
     (stand(), requests)
@@ -149,6 +149,9 @@ fn every_cell_of_the_table_is_what_the_state_machine_does() {
                 let done = match action {
                     Action::Read => {
                         stand.group.may_read(&user(actor), source).map(drop).map_err(|(code, _)| code)
+                    }
+                    Action::SetRetention => {
+                        stand.group.may_retain(&user(actor), source).map_err(|(code, _)| code)
                     }
                     _ => stand.may_send(actor, source),
                 };
