@@ -6,7 +6,7 @@
 mod http;
 mod opening;
 
-pub(crate) use http::{Http, Upgraded};
+pub(crate) use http::{Counted, FROZEN_HEAD_PATIENCE, Http, Upgraded};
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};

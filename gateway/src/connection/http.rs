@@ -34,7 +34,7 @@ use crate::socket::Socket;
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// How long a connection that has asked nothing yet is waited for when its shard is frozen.
-const FROZEN_HEAD_PATIENCE: Duration = Duration::from_millis(250);
+pub(crate) const FROZEN_HEAD_PATIENCE: Duration = Duration::from_millis(250);
 
 /// A connection that was just accepted.
 pub(crate) struct Http {
@@ -47,6 +47,8 @@ pub(crate) struct Http {
     pub(crate) handshake: OwnedSemaphorePermit,
     /// Its address has as many connections as it may have.
     pub(crate) crowded: Option<Crowded>,
+    /// From the moment at which it was accepted: a task that has not begun is under way too.
+    pub(crate) counted: Counted,
 }
 
 /// A socket whose handshake is done.
@@ -88,10 +90,10 @@ impl State {
 type AnswerFuture = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Infallible>>>>;
 
 /// Counts a connection among those that speak HTTP.
-struct Counted(Rc<Context>);
+pub(crate) struct Counted(Rc<Context>);
 
 impl Counted {
-    fn new(context: &Rc<Context>) -> Self {
+    pub(crate) fn new(context: &Rc<Context>) -> Self {
         context.requests.set(context.requests.get() + 1);
         Self(Rc::clone(context))
     }
@@ -132,8 +134,8 @@ impl Http {
 
     /// Answers requests; gives the socket once one is opened, or nothing when the connection has ended.
     pub(crate) async fn serve(self) -> Option<Upgraded> {
-        let _counted = Counted::new(&self.context);
-        let Self { context, door, stream, peer, admitted, handshake, crowded } = self.hear_proxy().await?;
+        let Self { context, door, stream, peer, admitted, handshake, crowded, counted: _counted } =
+            self.hear_proxy().await?;
         let head_timeout = context.config.timeouts.handshake;
         let state = State {
             handshake: Some(handshake),

@@ -9,11 +9,13 @@ use futures_util::FutureExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
+use super::accept::{Waiting, accept_all};
 use super::drain::send_away;
 use super::run::{Context, Listeners, UnderWay};
 use super::{Shard, SharedShard};
+use crate::connection::FROZEN_HEAD_PATIENCE;
 use crate::handover::{
     Carried, FREEZE_PATIENCE, OfPresence, OfShard, Order, Orders, Outside, Piece, Settled, Stage,
 };
@@ -37,13 +39,17 @@ pub(super) async fn until_leaving(
     orders: &mut Orders,
     under_way: &UnderWay,
 ) -> Leaving {
+    let waiting = Waiting::default();
     loop {
         let order = tokio::select! {
-            () = super::accept::accept_all(shard, context, listeners) => continue,
+            () = accept_all(shard, context, listeners, &waiting) => continue,
             () = context.tasks.draining() => return Leaving::Draining,
             Some(order) = orders.recv() => order,
         };
         if let Order::Freeze(tell) = order {
+            // Without a place it is cut off if the shard is taken, like whoever asks for nothing.
+            let _: Result<(), _> =
+                timeout(FROZEN_HEAD_PATIENCE, waiting.begin(shard, context, listeners)).await;
             freeze(shard, context, tell).await;
             if let Some((outside, give)) = until_taken(orders, under_way).await {
                 return Leaving::Taken(outside, give);
