@@ -6,6 +6,8 @@
 const STORED = "tidegate.login";
 // A token that ends sooner than this is refreshed before it is used.
 const FRESH_MS = 30_000;
+// Of a larger group no more are shown.
+const MEMBERS_MAX = 1_000;
 
 /** The server said no. `code` and `name` are of the table of codes. */
 export class Refused extends Error {
@@ -114,7 +116,14 @@ export class Api {
 
   /** The first members of a group, at most a thousand. */
   async members(group) {
-    return (await this.#get(`/api/v1/groups/${encodeURIComponent(group)}/members?limit=1000`)).members;
+    const members = [];
+    let cursor = "";
+    do {
+      const page = await this.#get(`/api/v1/groups/${encodeURIComponent(group)}/members?limit=200${cursor}`);
+      members.push(...page.members);
+      cursor = page.next_cursor && `&cursor=${page.next_cursor}`;
+    } while (cursor && members.length < MEMBERS_MAX);
+    return members;
   }
 
   addMembers(group, userIds) {

@@ -7,12 +7,13 @@ use utoipa::ToSchema;
 use crate::caller::Caller;
 use crate::commands::unexpected;
 use crate::numbers::Wide;
+use crate::paging::{List, Paging};
 use crate::problem::Problem;
 use crate::{Shared, now};
 
 /// Rows that are read at once in search of those that are wanted.
 const ROWS_AT_ONCE: usize = 200;
-/// Readings for one page; each may find nothing but strangers of old. The page ends there, and `next` goes on.
+/// Readings for one page; each may find nothing but strangers of old. The page ends there, and the next goes on.
 const ROUNDS_MAX: usize = 20;
 
 /// What another user is to oneself; with nothing but `user_id`, `version` and `time`: nothing any more.
@@ -57,11 +58,15 @@ pub(crate) struct FriendRequestBody {
     expires: Wide,
 }
 
-/// Some of one's contacts.
-pub(crate) struct ContactPage {
-    pub(crate) contacts: Vec<ContactBody>,
-    /// Where the next page begins; `None` at the end.
-    pub(crate) next: Option<String>,
+/// Some contacts, in order of their ids.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Contacts)]
+pub(crate) struct ContactList {
+    /// Each as it is now.
+    contacts: Vec<ContactBody>,
+    /// For `cursor`; `null` at the end. A page may have few or none though more follow.
+    #[schema(example = json!(null))]
+    next_cursor: Option<String>,
 }
 
 impl From<Contact> for ContactBody {
@@ -107,21 +112,23 @@ impl Shared {
         }
     }
 
-    /// The contacts that are wanted, in order of their ids, after the given one.
+    /// A page of the contacts that are wanted.
     pub(crate) async fn contacts(
         &self,
         user: &UserId,
-        mut after: Option<UserId>,
-        limit: usize,
+        list: List,
+        paging: &Paging,
         is_wanted: impl Fn(&Contact) -> bool,
-    ) -> Result<ContactPage, Problem> {
+    ) -> Result<ContactList, Problem> {
+        let (mut after, limit) = (paging.after(list, |text| UserId::parse(text).ok())?, paging.limit()?);
         let (now, mut contacts) = (now(), Vec::new());
+        let behind = |after: Option<UserId>| after.map(|user| list.cursor(user));
         for _ in 0..ROUNDS_MAX {
             let rows = self.store.relations(user, after.clone(), ROWS_AT_ONCE).await?;
             let is_last = rows.len() < ROWS_AT_ONCE;
             for row in rows {
                 if contacts.len() == limit {
-                    return Ok(ContactPage { contacts, next: after.map(|after| after.to_string()) });
+                    return Ok(ContactList { contacts, next_cursor: behind(after) });
                 }
                 after = Some(row.contact.user.clone());
                 let contact = shown(row.contact, now);
@@ -130,9 +137,9 @@ impl Shared {
                 }
             }
             if is_last {
-                return Ok(ContactPage { contacts, next: None });
+                return Ok(ContactList { contacts, next_cursor: None });
             }
         }
-        Ok(ContactPage { contacts, next: after.map(|after| after.to_string()) })
+        Ok(ContactList { contacts, next_cursor: behind(after) })
     }
 }

@@ -33,6 +33,7 @@ mod logins;
 pub mod metrics;
 mod numbers;
 mod openapi;
+mod paging;
 mod problem;
 mod profile;
 mod routes;

@@ -39,7 +39,7 @@ pub(crate) struct ProblemBody<'a> {
     status: u16,
     /// What was wrong this time, and what is allowed.
     #[schema(example = "username: missing field `username`")]
-    detail: &'a str,
+    pub(crate) detail: &'a str,
     /// The number of the code; the same as in a socket's `nack`.
     #[schema(example = 1001)]
     code: u16,

@@ -6,12 +6,13 @@ use proto::ContactRequest;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::friends::{ContactList, ListContacts, other};
+use super::friends::other;
 use crate::App;
 use crate::caller::Caller;
-use crate::contacts::ContactBody;
+use crate::contacts::{ContactBody, ContactList};
 use crate::extract::{JsonBody, PathOf, QueryOf};
 use crate::numbers::IdText;
+use crate::paging::{List, Paging};
 use crate::problem::{Problem, ProblemBody};
 
 /// Whom to block.
@@ -25,7 +26,7 @@ pub(crate) struct Block {
 
 /// Those whom one blocks.
 #[utoipa::path(
-    get, path = "/api/v1/blocks", tag = "contacts", params(ListContacts),
+    get, path = "/api/v1/blocks", tag = "contacts", params(Paging),
     responses(
         (status = 200, description = "Some of them.", body = ContactList),
         (status = "default", description = "A problem.", body = ProblemBody,
@@ -35,11 +36,10 @@ pub(crate) struct Block {
 pub(crate) async fn list_blocks(
     State(app): State<App>,
     caller: Caller,
-    QueryOf(query): QueryOf<ListContacts>,
+    QueryOf(paging): QueryOf<Paging>,
 ) -> Result<Json<ContactList>, Problem> {
     let is_blocked = |contact: &proto::Contact| contact.blocked;
-    let page = app.contacts(&caller.0.user, query.after()?, query.limit(), is_blocked).await?;
-    Ok(Json(ContactList { contacts: page.contacts, next: page.next }))
+    app.contacts(&caller.0.user, List::Blocks, &paging, is_blocked).await.map(Json)
 }
 
 /// Block a user. A friendship stays, and is as it was once the block ends.

@@ -135,6 +135,9 @@ pub(crate) struct PinnedMessages {
     /// Their present states.
     #[schema(value_type = Vec<Overlay>)]
     overlays: Vec<Box<RawValue>>,
+    /// Always `null`: the list is whole.
+    #[schema(example = json!(null))]
+    next_cursor: Option<String>,
 }
 
 /// The pinned messages of a conversation.
@@ -156,7 +159,7 @@ pub(crate) async fn pins(
     match app.commands.ask(&caller.asker(), request).await? {
         Reply::Frame(ServerFrame::Pins(pins)) => {
             let (messages, overlays) = answers::messages(ServerFrame::Pins(pins))?;
-            Ok(Json(PinnedMessages { messages, overlays }))
+            Ok(Json(PinnedMessages { messages, overlays, next_cursor: None }))
         }
         _ => Err(unexpected()),
     }
@@ -168,6 +171,9 @@ pub(crate) struct MessageVersions {
     /// The message as it was sent, then the entries that edited it. Empty when it was recalled.
     #[schema(value_type = Vec<Message>)]
     messages: Vec<Box<RawValue>>,
+    /// Always `null`: the list is whole.
+    #[schema(example = json!(null))]
+    next_cursor: Option<String>,
 }
 
 /// The versions of a message.
@@ -194,7 +200,7 @@ pub(crate) async fn versions(
     match app.commands.ask(&caller.asker(), request).await? {
         Reply::Frame(ServerFrame::Versions(versions)) => {
             let (messages, _) = answers::messages(ServerFrame::Versions(versions))?;
-            Ok(Json(MessageVersions { messages }))
+            Ok(Json(MessageVersions { messages, next_cursor: None }))
         }
         _ => Err(unexpected()),
     }

@@ -6,7 +6,7 @@ use http::StatusCode;
 use lifecycle::wall_clock_ms;
 use proto::client_frame::Position;
 use proto::delivery::HeadState;
-use proto::limits::{DELTA_CONVERSATIONS_MAX, MENTION_UNREAD_MAX, PAGE_ENTRIES_DEFAULT};
+use proto::limits::MENTION_UNREAD_MAX;
 use proto::settings::Settings;
 use proto::{ConversationId, Request, Seq, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
@@ -21,17 +21,13 @@ use crate::caller::Caller;
 use crate::conversation_list::Place;
 use crate::extract::{JsonBody, PathOf, QueryOf};
 use crate::numbers::Wide;
+use crate::paging::{List, Paging};
 use crate::problem::{Problem, ProblemBody};
 
 /// Which part of the list.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListConversations {
-    /// `next` of the answer before.
-    cursor: Option<String>,
-    /// 1 to 100; 50 if absent.
-    #[param(example = 50)]
-    limit: Option<usize>,
     /// Only those that are archived, or that are not; a page may then have fewer.
     archived: Option<bool>,
     /// Only those that are hidden, or that are not; a page may then have fewer.
@@ -45,7 +41,7 @@ pub(crate) struct Conversations {
     conversations: Vec<Conversation>,
     /// For `cursor`; `null` at the end.
     #[schema(example = json!(null))]
-    next: Option<String>,
+    next_cursor: Option<String>,
 }
 
 /// A line of the list; what a socket's `delta` has too is called the same.
@@ -96,7 +92,7 @@ pub(crate) struct ReadUpTo {
 
 /// One's conversations, most recently changed first.
 #[utoipa::path(
-    get, path = "/api/v1/conversations", tag = "conversations", params(ListConversations),
+    get, path = "/api/v1/conversations", tag = "conversations", params(Paging, ListConversations),
     responses(
         (status = 200, description = "A part of the list.", body = Conversations),
         (status = "default", description = "A problem.", body = ProblemBody,
@@ -106,12 +102,12 @@ pub(crate) struct ReadUpTo {
 pub(crate) async fn list_conversations(
     State(app): State<App>,
     caller: Caller,
+    QueryOf(paging): QueryOf<Paging>,
     QueryOf(query): QueryOf<ListConversations>,
 ) -> Result<Json<Conversations>, Problem> {
     let user = &caller.0.user;
-    let limit = query.limit.unwrap_or(PAGE_ENTRIES_DEFAULT).clamp(1, DELTA_CONVERSATIONS_MAX);
-    let after = query.cursor.as_deref().map(Place::from_cursor).transpose()?;
-    let places = app.places(user, after, limit).await?;
+    let after = paging.after(List::Conversations, Place::parse)?;
+    let places = app.places(user, after, paging.limit()?).await?;
     let ids: Vec<ConversationId> = places.page.iter().map(|place| place.conversation.clone()).collect();
     let asker = caller.asker();
     let (heads, names) = futures_util::try_join!(app.commands.heads(&asker, &ids), app.names(user, &places))?;
@@ -130,8 +126,9 @@ pub(crate) async fn list_conversations(
             conversations.push(line(user, place, head, name, own)?);
         }
     }
-    let next = places.page.last().filter(|_| places.more).map(Place::cursor);
-    Ok(Json(Conversations { conversations, next }))
+    let last = places.page.last().filter(|_| places.more);
+    let next_cursor = last.map(|place| List::Conversations.cursor(place));
+    Ok(Json(Conversations { conversations, next_cursor }))
 }
 
 fn line(

@@ -3,19 +3,16 @@
 use axum::Json;
 use axum::extract::State;
 use proto::{ContactRequest, UserId};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::App;
 use crate::caller::Caller;
-use crate::contacts::ContactBody;
+use crate::contacts::{ContactBody, ContactList};
 use crate::extract::{JsonBody, PathOf, QueryOf};
 use crate::numbers::IdText;
+use crate::paging::{List, Paging};
 use crate::problem::{Problem, ProblemBody};
-
-/// Contacts in a page whose reader named no limit, and at most.
-const LIMIT_DEFAULT: usize = 100;
-const LIMIT_MAX: usize = 500;
 
 /// Whom to ask.
 #[derive(Deserialize, ToSchema)]
@@ -36,38 +33,6 @@ pub(crate) struct ChangeFriend {
     /// At most 50 characters; an empty text takes it away.
     #[schema(example = "Bobby")]
     remark: String,
-}
-
-/// Which part of a list.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct ListContacts {
-    /// `next` of the page before.
-    pub(super) cursor: Option<String>,
-    /// 1 to 500, 100 if absent.
-    #[param(example = 100)]
-    pub(super) limit: Option<usize>,
-}
-
-/// Some contacts, in order of their ids.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Contacts)]
-pub(crate) struct ContactList {
-    /// Each as it is now.
-    pub(super) contacts: Vec<ContactBody>,
-    /// For the next page; `null` at the end.
-    #[schema(example = "bob")]
-    pub(super) next: Option<String>,
-}
-
-impl ListContacts {
-    pub(super) fn after(&self) -> Result<Option<UserId>, Problem> {
-        self.cursor.as_deref().map(|text| other("cursor", text)).transpose()
-    }
-
-    pub(super) fn limit(&self) -> usize {
-        self.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX)
-    }
 }
 
 pub(super) fn other(field: &str, text: &str) -> Result<UserId, Problem> {
@@ -94,7 +59,7 @@ pub(crate) async fn apply(
 
 /// One's friends.
 #[utoipa::path(
-    get, path = "/api/v1/friends", tag = "contacts", params(ListContacts),
+    get, path = "/api/v1/friends", tag = "contacts", params(Paging),
     responses(
         (status = 200, description = "Some of them.", body = ContactList),
         (status = "default", description = "A problem.", body = ProblemBody,
@@ -104,16 +69,15 @@ pub(crate) async fn apply(
 pub(crate) async fn list_friends(
     State(app): State<App>,
     caller: Caller,
-    QueryOf(query): QueryOf<ListContacts>,
+    QueryOf(paging): QueryOf<Paging>,
 ) -> Result<Json<ContactList>, Problem> {
     let is_friend = |contact: &proto::Contact| contact.friend_since.is_some();
-    let page = app.contacts(&caller.0.user, query.after()?, query.limit(), is_friend).await?;
-    Ok(Json(ContactList { contacts: page.contacts, next: page.next }))
+    app.contacts(&caller.0.user, List::Friends, &paging, is_friend).await.map(Json)
 }
 
 /// Open requests, of others and one's own.
 #[utoipa::path(
-    get, path = "/api/v1/friends/requests", tag = "contacts", params(ListContacts),
+    get, path = "/api/v1/friends/requests", tag = "contacts", params(Paging),
     responses(
         (status = 200, description = "Some of them.", body = ContactList),
         (status = "default", description = "A problem.", body = ProblemBody,
@@ -123,14 +87,13 @@ pub(crate) async fn list_friends(
 pub(crate) async fn list_requests(
     State(app): State<App>,
     caller: Caller,
-    QueryOf(query): QueryOf<ListContacts>,
+    QueryOf(paging): QueryOf<Paging>,
 ) -> Result<Json<ContactList>, Problem> {
     // Of somebody blocked nothing is heard.
     let asks = |contact: &proto::Contact| {
         (contact.incoming.is_some() && !contact.blocked) || contact.outgoing.is_some()
     };
-    let page = app.contacts(&caller.0.user, query.after()?, query.limit(), asks).await?;
-    Ok(Json(ContactList { contacts: page.contacts, next: page.next }))
+    app.contacts(&caller.0.user, List::FriendRequests, &paging, asks).await.map(Json)
 }
 
 /// Become friends with a user who asked.

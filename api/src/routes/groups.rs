@@ -22,14 +22,13 @@ use crate::caller::{Asker, Caller};
 use crate::extract::{JsonBody, PathOf, QueryOf};
 use crate::group_shape::{EditGroup, Group, Settings};
 use crate::numbers::IdText;
+use crate::paging::{List, Paging};
 use crate::problem::{Problem, ProblemBody};
 use crate::scopes::missing;
 use crate::{App, Shared};
 
 /// Groups that are read from the store at the same time.
 const READS_AT_ONCE: usize = 16;
-/// Groups in one answer, at most.
-const GROUPS_MAX: usize = 1_000;
 /// How long to wait for lists to show a change. Routers write changes of members within a second.
 const SHOWN_WAIT_MAX: Duration = Duration::from_millis(1_200);
 /// How often to look.
@@ -65,16 +64,10 @@ pub(crate) struct NewOwner {
     user_id: IdText,
 }
 
-/// Which part of one's groups.
+/// Whose groups.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListGroups {
-    /// `next` of the answer before.
-    #[param(example = "a")]
-    after: Option<String>,
-    /// 1 to 1000; all of them, up to 1000, if absent.
-    #[param(example = 100)]
-    limit: Option<usize>,
     /// Whose, where a service asks; the caller's if absent.
     user_id: Option<String>,
 }
@@ -104,9 +97,9 @@ pub(crate) struct CreatedGroup {
 pub(crate) struct Groups {
     /// In order of their ids.
     groups: Vec<Group>,
-    /// For `after`; `null` at the end.
+    /// For `cursor`; `null` at the end.
     #[schema(example = json!(null))]
-    next: Option<String>,
+    next_cursor: Option<String>,
 }
 
 /// Make a group. Its creator is its owner.
@@ -145,7 +138,7 @@ pub(crate) async fn create_group(
 
 /// The groups one is a member of.
 #[utoipa::path(
-    get, path = "/api/v1/groups", tag = "groups", params(ListGroups),
+    get, path = "/api/v1/groups", tag = "groups", params(Paging, ListGroups),
     responses(
         (status = 200, description = "One's groups.", body = Groups),
         (status = "default", description = "A problem.", body = ProblemBody,
@@ -155,23 +148,17 @@ pub(crate) async fn create_group(
 pub(crate) async fn list_groups(
     State(app): State<App>,
     caller: Caller,
+    QueryOf(paging): QueryOf<Paging>,
     QueryOf(query): QueryOf<ListGroups>,
 ) -> Result<Json<Groups>, Problem> {
-    let after = query.after.as_deref().map(GroupId::parse).transpose();
-    let after = after.map_err(|error| Problem::field("after", error))?;
-    let limit = query.limit.unwrap_or(GROUPS_MAX).clamp(1, GROUPS_MAX);
     let user =
         query.user_id.as_deref().map_or_else(|| Ok(caller.0.user.clone()), |id| user_id("user_id", id))?;
     if user != caller.0.user && !caller.is_service() {
         return Err(missing(Scope::GroupsManage));
     }
-    let mut ids = app.store.groups_of(&user).await?;
-    ids.retain(|id| after.as_ref().is_none_or(|after| id.as_str() > after.as_str()));
-    let more = ids.len() > limit;
-    ids.truncate(limit);
-    let next = ids.last().filter(|_| more).map(ToString::to_string);
-    let groups = app.groups_named(ids).await?;
-    Ok(Json(Groups { groups: groups.into_iter().map(Group::from).collect(), next }))
+    let page = paging.page_of(List::Groups, app.store.groups_of(&user).await?, GroupId::to_string)?;
+    let groups = app.groups_named(page.items).await?;
+    Ok(Json(Groups { groups: groups.into_iter().map(Group::from).collect(), next_cursor: page.next_cursor }))
 }
 
 /// A group one is a member of.

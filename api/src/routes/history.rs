@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::State;
 use proto::client_frame::Fetch;
-use proto::limits::{PAGE_ENTRIES_DEFAULT, PAGE_ENTRIES_MAX};
 use proto::{Code, ConversationId, Reply, Request, Seq, ServerFrame, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -14,6 +13,7 @@ use crate::answers::{self, Message, Overlay};
 use crate::caller::Caller;
 use crate::commands::unexpected;
 use crate::extract::{PathOf, QueryOf};
+use crate::paging::{List, Paging};
 use crate::problem::{Problem, ProblemBody};
 use crate::{App, Shared};
 
@@ -37,10 +37,6 @@ pub(crate) struct HistoryQuery {
     #[serde(alias = "afterTime")]
     #[param(example = 0)]
     after_time: Option<u64>,
-    /// 1 to 200; 50 if absent.
-    #[serde(alias = "page_size", alias = "pageSize")]
-    #[param(example = 50)]
-    limit: Option<usize>,
 }
 
 /// A page of history.
@@ -53,10 +49,9 @@ pub(crate) struct History {
     #[schema(value_type = Vec<Overlay>)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     overlays: Vec<Box<RawValue>>,
-    /// For the next page in the same direction: its `after` when this page was asked with nothing but `after` or
-    /// `after_time`, otherwise its `before`. `null` at the end.
-    #[schema(example = "51")]
-    next: Option<String>,
+    /// For `cursor`: older ones, or newer ones when this page was asked with nothing but `after` or `after_time`. `null` at the end.
+    #[schema(example = json!(null))]
+    next_cursor: Option<String>,
 }
 
 /// What of the log is wanted, both ends included.
@@ -73,10 +68,37 @@ enum Direction {
     Newer,
 }
 
+/// The end of a page, and where the next one lies from there.
+#[derive(Clone, Copy)]
+struct End {
+    direction: Direction,
+    seq: Seq,
+}
+
+impl End {
+    fn parse(text: &str) -> Option<Self> {
+        let (direction, seq) = text.split_once(' ')?;
+        let direction = match direction {
+            "older" => Direction::Older,
+            "newer" => Direction::Newer,
+            _ => return None,
+        };
+        Some(Self { direction, seq: Seq(seq.parse().ok()?) })
+    }
+
+    fn cursor(self) -> String {
+        let direction = match self.direction {
+            Direction::Older => "older",
+            Direction::Newer => "newer",
+        };
+        List::History.cursor(format_args!("{direction} {}", self.seq))
+    }
+}
+
 /// A page of a conversation's messages.
 #[utoipa::path(
     get, path = "/api/v1/conversations/{conversation}/messages", tag = "conversations",
-    params(("conversation" = String, Path, description = "Which.", example = "d.alice.bob"), HistoryQuery),
+    params(("conversation" = String, Path, description = "Which.", example = "d.alice.bob"), Paging, HistoryQuery),
     responses(
         (status = 200, description = "A page.", body = History),
         (status = "default", description = "403 `FORBIDDEN`: not a member.", body = ProblemBody,
@@ -87,11 +109,12 @@ pub(crate) async fn history(
     State(app): State<App>,
     caller: Caller,
     PathOf(conversation): PathOf<String>,
+    QueryOf(paging): QueryOf<Paging>,
     QueryOf(query): QueryOf<HistoryQuery>,
 ) -> Result<Json<History>, Problem> {
     let conversation = conversation_id(&conversation)?;
-    let wanted = app.wanted(&caller, &conversation, &query).await?;
-    let limit = query.limit.unwrap_or(PAGE_ENTRIES_DEFAULT).clamp(1, PAGE_ENTRIES_MAX);
+    let (end, limit) = (paging.after(List::History, End::parse)?, paging.limit()?);
+    let wanted = app.wanted(&caller, &conversation, &query, end).await?;
     app.page(&caller, &conversation, &wanted, limit).await.map(Json)
 }
 
@@ -102,6 +125,7 @@ impl Shared {
         caller: &Caller,
         conversation: &ConversationId,
         query: &HistoryQuery,
+        end: Option<End>,
     ) -> Result<Wanted, Problem> {
         let stranger = || Problem::new(Code::Forbidden, "you are not a member of this conversation");
         let asked = std::slice::from_ref(conversation);
@@ -122,8 +146,13 @@ impl Shared {
         }
         let lower = query.after.is_some() || query.after_time.is_some();
         let upper = query.before.is_some() || query.before_time.is_some();
-        let direction = if lower && !upper { Direction::Newer } else { Direction::Older };
-        Ok(Wanted { from, to, direction })
+        let asked = if lower && !upper { Direction::Newer } else { Direction::Older };
+        match end {
+            Some(End { direction: Direction::Older, seq }) => to = to.min(Seq(seq.0.saturating_sub(1))),
+            Some(End { direction: Direction::Newer, seq }) => from = from.max(Seq(seq.0.saturating_add(1))),
+            None => {}
+        }
+        Ok(Wanted { from, to, direction: end.map_or(asked, |end| end.direction) })
     }
 
     /// The owner of the conversation reads the page: it knows what became of messages.
@@ -136,7 +165,7 @@ impl Shared {
     ) -> Result<History, Problem> {
         let Wanted { from, to, direction } = *wanted;
         if from > to {
-            return Ok(History { messages: Vec::new(), overlays: Vec::new(), next: None });
+            return Ok(History { messages: Vec::new(), overlays: Vec::new(), next_cursor: None });
         }
         let backwards = direction == Direction::Older;
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
@@ -144,12 +173,13 @@ impl Shared {
         let reply = self.commands.ask(&caller.asker(), Request::Fetch(fetch)).await?;
         let Reply::Frame(ServerFrame::Page(page)) = reply else { return Err(unexpected()) };
         // What is covered counts, not what is shown: some of it may be gone for the caller.
-        let next = match direction {
-            Direction::Older if page.from > from => Some(page.from.to_string()),
-            Direction::Newer if page.from <= page.to && page.to < to => Some(page.to.to_string()),
+        let end = match direction {
+            Direction::Older if page.from > from => Some(page.from),
+            Direction::Newer if page.from <= page.to && page.to < to => Some(page.to),
             _ => None,
         };
+        let next_cursor = end.map(|seq| End { direction, seq }.cursor());
         let (messages, overlays) = answers::messages(ServerFrame::Page(page))?;
-        Ok(History { messages, overlays, next })
+        Ok(History { messages, overlays, next_cursor })
     }
 }

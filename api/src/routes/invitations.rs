@@ -15,8 +15,9 @@ use super::member_changes::change;
 use super::members::named;
 use crate::answers::GroupChanged;
 use crate::caller::Caller;
-use crate::extract::{JsonBody, OptionalBody, PathOf};
+use crate::extract::{JsonBody, OptionalBody, PathOf, QueryOf};
 use crate::numbers::{IdText, Wide};
+use crate::paging::{List, Page, Paging, rising};
 use crate::problem::{Problem, ProblemBody};
 use crate::{App, now};
 
@@ -41,8 +42,11 @@ pub(crate) struct Invite {
 /// Who is invited.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Invitations {
-    /// Oldest first; at most 200.
+    /// Those that end first come first; at most 200 in all.
     invitations: Vec<Invitation>,
+    /// For `cursor`; `null` at the end.
+    #[schema(example = json!(null))]
+    next_cursor: Option<String>,
 }
 
 /// An invitation that was not accepted yet.
@@ -89,8 +93,11 @@ pub(crate) struct MadeLink {
 /// The links of a group.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Links {
-    /// Oldest first; at most 20.
+    /// Those that end first come first; at most 20 in all.
     links: Vec<Link>,
+    /// For `cursor`; `null` at the end.
+    #[schema(example = json!(null))]
+    next_cursor: Option<String>,
 }
 
 /// A link through which one may join.
@@ -136,7 +143,7 @@ pub(crate) async fn invite(
 /// Who is invited. For owner and admins.
 #[utoipa::path(
     get, path = "/api/v1/groups/{group_id}/invitations", tag = "groups",
-    params(("group_id" = String, Path, description = "Which.", example = "team")),
+    params(("group_id" = String, Path, description = "Which.", example = "team"), Paging),
     responses(
         (status = 200, description = "The invitations that hold.", body = Invitations),
         (status = "default", description = "403 `FORBIDDEN`: neither owner nor admin.", body = ProblemBody,
@@ -147,6 +154,7 @@ pub(crate) async fn list_invitations(
     State(app): State<App>,
     caller: Caller,
     PathOf(group): PathOf<String>,
+    QueryOf(paging): QueryOf<Paging>,
 ) -> Result<Json<Invitations>, Problem> {
     let info = app.group_managed_by(&caller, &group_id(&group)?).await?;
     let now = now();
@@ -156,7 +164,9 @@ pub(crate) async fn list_invitations(
         invited_by: invitation.by.to_string(),
         expires_at: Wide(invitation.expires.0),
     });
-    Ok(Json(Invitations { invitations: invitations.collect() }))
+    let key = |invitation: &Invitation| format!("{} {}", rising(invitation.expires_at.0), invitation.user_id);
+    let Page { items, next_cursor } = paging.page_of(List::GroupInvitations, invitations, key)?;
+    Ok(Json(Invitations { invitations: items, next_cursor }))
 }
 
 /// Withdraw an invitation, or decline one's own (`me`).
@@ -207,7 +217,7 @@ pub(crate) async fn make_link(
 /// The links of a group, without their tokens. For owner and admins.
 #[utoipa::path(
     get, path = "/api/v1/groups/{group_id}/links", tag = "groups",
-    params(("group_id" = String, Path, description = "Which.", example = "team")),
+    params(("group_id" = String, Path, description = "Which.", example = "team"), Paging),
     responses(
         (status = 200, description = "The links that have not ended.", body = Links),
         (status = "default", description = "403 `FORBIDDEN`: neither owner nor admin.", body = ProblemBody,
@@ -218,6 +228,7 @@ pub(crate) async fn list_links(
     State(app): State<App>,
     caller: Caller,
     PathOf(group): PathOf<String>,
+    QueryOf(paging): QueryOf<Paging>,
 ) -> Result<Json<Links>, Problem> {
     let info = app.group_managed_by(&caller, &group_id(&group)?).await?;
     let now = now();
@@ -233,7 +244,9 @@ pub(crate) async fn list_links(
         uses_max: link.uses_max,
         uses: link.uses,
     });
-    Ok(Json(Links { links: links.collect() }))
+    let key = |link: &Link| format!("{} {}", rising(link.expires_at.0), link.link_id);
+    let Page { items, next_cursor } = paging.page_of(List::Links, links, key)?;
+    Ok(Json(Links { links: items, next_cursor }))
 }
 
 /// End a link.

@@ -10,8 +10,9 @@ use super::groups::{group_id, user_id};
 use super::member_changes::change;
 use crate::answers::GroupChanged;
 use crate::caller::Caller;
-use crate::extract::{OptionalBody, PathOf};
+use crate::extract::{OptionalBody, PathOf, QueryOf};
 use crate::numbers::Wide;
+use crate::paging::{List, Page, Paging, rising};
 use crate::problem::{Problem, ProblemBody};
 use crate::{App, now};
 
@@ -27,8 +28,11 @@ pub(crate) struct AskToJoin {
 /// Who waits for an answer.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct JoinRequests {
-    /// Oldest first; at most 100.
+    /// Oldest first; at most 100 in all.
     requests: Vec<JoinRequest>,
+    /// For `cursor`; `null` at the end.
+    #[schema(example = json!(null))]
+    next_cursor: Option<String>,
 }
 
 /// A request to join.
@@ -71,7 +75,7 @@ pub(crate) async fn ask_to_join(
 /// Who waits to be let in. For owner and admins.
 #[utoipa::path(
     get, path = "/api/v1/groups/{group_id}/join-requests", tag = "groups",
-    params(("group_id" = String, Path, description = "Which.", example = "team")),
+    params(("group_id" = String, Path, description = "Which.", example = "team"), Paging),
     responses(
         (status = 200, description = "The requests that wait.", body = JoinRequests),
         (status = "default", description = "403 `FORBIDDEN`: neither owner nor admin.", body = ProblemBody,
@@ -82,6 +86,7 @@ pub(crate) async fn list_join_requests(
     State(app): State<App>,
     caller: Caller,
     PathOf(group): PathOf<String>,
+    QueryOf(paging): QueryOf<Paging>,
 ) -> Result<Json<JoinRequests>, Problem> {
     let info = app.group_managed_by(&caller, &group_id(&group)?).await?;
     let now = now();
@@ -92,7 +97,9 @@ pub(crate) async fn list_join_requests(
         asked_at: Wide(request.asked.0),
         expires_at: Wide(request.expires.0),
     });
-    Ok(Json(JoinRequests { requests: requests.collect() }))
+    let key = |request: &JoinRequest| format!("{} {}", rising(request.asked_at.0), request.user_id);
+    let Page { items, next_cursor } = paging.page_of(List::JoinRequests, requests, key)?;
+    Ok(Json(JoinRequests { requests: items, next_cursor }))
 }
 
 /// Let in who asked.

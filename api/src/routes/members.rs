@@ -7,7 +7,7 @@ use proto::command::GroupRequest;
 use proto::{Code, UserId};
 use serde::{Deserialize, Serialize};
 use store::{Member, Role};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::groups::{group_id, user_id, user_ids};
 use crate::App;
@@ -15,33 +15,17 @@ use crate::answers::GroupChanged;
 use crate::caller::Caller;
 use crate::extract::{OptionalBody, PathOf, QueryOf};
 use crate::numbers::{IdText, Wide};
+use crate::paging::{List, Paging};
 use crate::problem::{Problem, ProblemBody};
-
-/// Members in one answer, at most.
-const LIMIT_MAX: usize = 1_000;
-/// Members in one answer when nobody says.
-const LIMIT_DEFAULT: usize = 100;
-
-/// Which part of the members.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct ListMembers {
-    /// `next` of the answer before.
-    #[param(example = "alice")]
-    after: Option<String>,
-    /// 1 to 1000; 100 if absent.
-    #[param(example = 100)]
-    limit: Option<usize>,
-}
 
 /// A part of the members.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Members {
     /// In order of their user ids.
     members: Vec<GroupMember>,
-    /// For `after`; `null` at the end.
+    /// For `cursor`; `null` at the end.
     #[schema(example = json!(null))]
-    next: Option<String>,
+    next_cursor: Option<String>,
 }
 
 /// One member.
@@ -79,7 +63,7 @@ pub(crate) struct AddMembers {
 /// The members of a group one is a member of.
 #[utoipa::path(
     get, path = "/api/v1/groups/{group_id}/members", tag = "groups",
-    params(("group_id" = String, Path, description = "Which.", example = "team"), ListMembers),
+    params(("group_id" = String, Path, description = "Which.", example = "team"), Paging),
     responses(
         (status = 200, description = "A part of the members.", body = Members),
         (status = "default", description = "404 `NOT_FOUND`: no such group, or one is not a member.",
@@ -90,17 +74,17 @@ pub(crate) async fn list_members(
     State(app): State<App>,
     caller: Caller,
     PathOf(group): PathOf<String>,
-    QueryOf(query): QueryOf<ListMembers>,
+    QueryOf(paging): QueryOf<Paging>,
 ) -> Result<Json<Members>, Problem> {
     let group = group_id(&group)?;
-    let after = query.after.as_deref().map(|text| user_id("after", text)).transpose()?;
-    let limit = query.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX);
+    let after = paging.after(List::Members, |text| UserId::parse(text).ok())?;
+    let limit = paging.limit()?;
     app.group_seen_by(&caller, &group).await?;
     let mut members = app.store.members(&group, after, limit + 1).await?;
     let more = members.len() > limit;
     members.truncate(limit);
-    let next = members.last().filter(|_| more).map(|member| member.user.to_string());
-    Ok(Json(Members { members: members.into_iter().map(GroupMember::from).collect(), next }))
+    let next_cursor = members.last().filter(|_| more).map(|member| List::Members.cursor(&member.user));
+    Ok(Json(Members { members: members.into_iter().map(GroupMember::from).collect(), next_cursor }))
 }
 
 /// A member of a group one is a member of.

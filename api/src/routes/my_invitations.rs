@@ -5,9 +5,9 @@ use axum::extract::State;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use proto::command::GroupRequest;
 use proto::{ConversationKind, Timestamp, UserId};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use store::{GroupInfo, InboxRow};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::member_changes::change;
 use crate::answers::GroupChanged;
@@ -15,36 +15,24 @@ use crate::caller::Caller;
 use crate::conversation_list::Place;
 use crate::extract::{PathOf, QueryOf};
 use crate::numbers::Wide;
+use crate::paging::{List, Paging};
 use crate::problem::{Problem, ProblemBody};
 use crate::{App, Shared, now};
 
-/// Invitations in a page whose reader named no limit, and at most.
-const LIMIT_DEFAULT: usize = 50;
-const LIMIT_MAX: usize = 200;
 /// Lines of the user's list that are looked at in one go, and how often for one page.
 const LINES: usize = 200;
 const ROUNDS_MAX: usize = 16;
 /// Groups that are read from the store at the same time.
 const READS_AT_ONCE: usize = 16;
 
-/// Which part of one's invitations.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct ListMyInvitations {
-    /// `next` of the page before.
-    cursor: Option<String>,
-    /// 1 to 200, 50 if absent.
-    #[param(example = 50)]
-    limit: Option<usize>,
-}
-
 /// Where one may join.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct MyInvitations {
     /// Newest first; those that have ended are left out. What came within the last second may be missing.
     invitations: Vec<MyInvitation>,
-    /// For the next page; `null` at the end. A page may have few or none though more follow.
-    next: Option<String>,
+    /// For `cursor`; `null` at the end. A page may have few or none though more follow.
+    #[schema(example = json!(null))]
+    next_cursor: Option<String>,
 }
 
 /// An invitation to a group.
@@ -69,7 +57,7 @@ pub(crate) struct MyInvitation {
 
 /// To which groups one is invited.
 #[utoipa::path(
-    get, path = "/api/v1/invitations", tag = "groups", params(ListMyInvitations),
+    get, path = "/api/v1/invitations", tag = "groups", params(Paging),
     responses(
         (status = 200, description = "Some of them.", body = MyInvitations),
         (status = "default", description = "A problem.", body = ProblemBody,
@@ -79,12 +67,11 @@ pub(crate) struct MyInvitation {
 pub(crate) async fn list_my_invitations(
     State(app): State<App>,
     caller: Caller,
-    QueryOf(query): QueryOf<ListMyInvitations>,
+    QueryOf(paging): QueryOf<Paging>,
 ) -> Result<Json<MyInvitations>, Problem> {
-    let after = query.cursor.as_deref().map(Place::from_cursor).transpose()?;
-    let limit = query.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX);
-    let (invitations, next) = app.invitations_of(&caller.0.user, after, limit).await?;
-    Ok(Json(MyInvitations { invitations, next: next.map(|place| place.cursor()) }))
+    let after = paging.after(List::MyInvitations, Place::parse)?;
+    let (invitations, next) = app.invitations_of(&caller.0.user, after, paging.limit()?).await?;
+    Ok(Json(MyInvitations { invitations, next_cursor: next.map(|place| List::MyInvitations.cursor(place)) }))
 }
 
 /// Accept an invitation. Who is a member already stays one.

@@ -77,6 +77,9 @@ pub(crate) struct PresenceOf {
 pub(crate) struct PresenceList {
     /// In the order asked.
     users: Vec<UserPresence>,
+    /// Always `null`: the list is whole.
+    #[schema(example = json!(null))]
+    next_cursor: Option<String>,
 }
 
 /// Whether a user is online.
@@ -121,7 +124,7 @@ pub(crate) async fn presence(
     let users = users.map_err(|error| Problem::field("users", error))?;
     let found = app.presence_seen_by(&caller, &users).await?;
     let users = users.into_iter().zip(found).map(|(user, found)| UserPresence::of(user, found)).collect();
-    Ok(Json(PresenceList { users }))
+    Ok(Json(PresenceList { users, next_cursor: None }))
 }
 
 impl Shared {

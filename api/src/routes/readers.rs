@@ -3,38 +3,27 @@
 use axum::Json;
 use axum::extract::State;
 use proto::client_frame::ReadersOf;
-use proto::{Reply, Request, Seq, ServerFrame, server_frame};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use proto::{Reply, Request, Seq, ServerFrame, UserId, server_frame};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::conversations::conversation_id;
-use super::groups::user_id;
 use crate::App;
 use crate::caller::Caller;
 use crate::commands::unexpected;
 use crate::extract::{PathOf, QueryOf};
+use crate::paging::{List, Paging};
 use crate::problem::{Problem, ProblemBody};
-
-/// Which part of those who may have read.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct ListReaders {
-    /// The `next` of the page before.
-    #[param(example = "0")]
-    after: Option<String>,
-    /// How many members to look at: 1 to 500; 100 if absent. Those who came later are looked at and left out.
-    #[param(example = 100)]
-    limit: Option<usize>,
-}
 
 /// Who has received and read a message. Cursors may be some seconds behind.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Readers {
     /// In order of user ids: all who were there when it was sent, but its sender.
     readers: Vec<Reader>,
-    /// For the next page, as its `after`; `null` at the end.
-    #[schema(example = "carol")]
-    next: Option<String>,
+    /// For `cursor`; `null` at the end. `limit` members are looked at for a page, and those who came later left out: it may have few
+    /// or none though more follow.
+    #[schema(example = json!(null))]
+    next_cursor: Option<String>,
 }
 
 /// One who received, or not, and read, or not.
@@ -54,7 +43,7 @@ pub(crate) struct Reader {
     get, path = "/api/v1/conversations/{conversation}/messages/{seq}/readers", tag = "conversations",
     params(
         ("conversation" = String, Path, description = "Which.", example = "d.alice.bob"),
-        ("seq" = String, Path, description = "The place of the message.", example = "1"), ListReaders
+        ("seq" = String, Path, description = "The place of the message.", example = "1"), Paging
     ),
     responses(
         (status = 200, description = "A part of them.", body = Readers),
@@ -66,12 +55,12 @@ pub(crate) async fn readers(
     State(app): State<App>,
     caller: Caller,
     PathOf((conversation, seq)): PathOf<(String, String)>,
-    QueryOf(query): QueryOf<ListReaders>,
+    QueryOf(paging): QueryOf<Paging>,
 ) -> Result<Json<Readers>, Problem> {
     let conversation = conversation_id(&conversation)?;
     let seq = seq.parse().map(Seq).map_err(|_| Problem::field("seq", "a whole number is required"))?;
-    let after = query.after.as_deref().map(|text| user_id("after", text)).transpose()?;
-    let limit = query.limit.map_or(0, |limit| u32::try_from(limit.max(1)).unwrap_or(u32::MAX));
+    let after = paging.after(List::Readers, |text| UserId::parse(text).ok())?;
+    let limit = u32::try_from(paging.limit()?).unwrap_or(u32::MAX);
     let of = ReadersOf { conversation, seq, after, limit };
     let reply = app.commands.ask(&caller.asker(), Request::Readers(of)).await?;
     let Reply::Frame(ServerFrame::Readers(page)) = reply else { return Err(unexpected()) };
@@ -81,5 +70,5 @@ pub(crate) async fn readers(
         read: reader.read,
     };
     let readers = page.readers.into_iter().map(reader).collect();
-    Ok(Json(Readers { readers, next: page.next.map(|user| user.to_string()) }))
+    Ok(Json(Readers { readers, next_cursor: page.next.map(|user| List::Readers.cursor(user)) }))
 }

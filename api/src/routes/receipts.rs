@@ -18,6 +18,9 @@ use crate::problem::{Problem, ProblemBody};
 pub(crate) struct Receipts {
     /// One for the other user of a direct conversation; none for groups, which are asked by message who has read it.
     receipts: Vec<Receipt>,
+    /// Always `null`: the list is whole.
+    #[schema(example = json!(null))]
+    next_cursor: Option<String>,
 }
 
 /// How far a user is; the members are called as those of a socket's `receipt`.
@@ -55,10 +58,10 @@ pub(crate) async fn receipts(
         return Err(stranger());
     }
     let Some(peer) = id.peer_of(user).filter(|peer| peer != user) else {
-        return Ok(Json(Receipts { receipts: Vec::new() }));
+        return Ok(Json(Receipts { receipts: Vec::new(), next_cursor: None }));
     };
     let cursor = app.store.cursor(&peer, &id).await?;
     let delivered_seq = Wide(cursor.delivered.max(cursor.read).0);
     let receipt = Receipt { user: peer.to_string(), delivered_seq, read_seq: Wide(cursor.read.0) };
-    Ok(Json(Receipts { receipts: vec![receipt] }))
+    Ok(Json(Receipts { receipts: vec![receipt], next_cursor: None }))
 }

@@ -11,8 +11,9 @@ use utoipa::ToSchema;
 use super::register::check_password;
 use crate::App;
 use crate::caller::{Address, Caller};
-use crate::extract::{JsonBody, PathOf};
+use crate::extract::{JsonBody, PathOf, QueryOf};
 use crate::numbers::Wide;
+use crate::paging::{List, Paging, falling};
 use crate::problem::{Problem, ProblemBody};
 
 /// A login, on one device.
@@ -42,6 +43,9 @@ pub(crate) struct Session {
 pub(crate) struct Sessions {
     /// The most recently used first.
     sessions: Vec<Session>,
+    /// For `cursor`; `null` at the end.
+    #[schema(example = json!(null))]
+    next_cursor: Option<String>,
 }
 
 /// The old password and the new one.
@@ -59,16 +63,20 @@ pub(crate) struct ChangePassword {
 
 /// Where one is logged in.
 #[utoipa::path(
-    get, path = "/api/v1/users/me/sessions", tag = "accounts",
+    get, path = "/api/v1/users/me/sessions", tag = "accounts", params(Paging),
     responses(
-        (status = 200, description = "Every login that has not ended.", body = Sessions),
+        (status = 200, description = "Logins that have not ended.", body = Sessions),
         (status = "default", description = "A problem.", body = ProblemBody,
             content_type = "application/problem+json")
     )
 )]
-pub(crate) async fn sessions(State(app): State<App>, caller: Caller) -> Result<Json<Sessions>, Problem> {
-    let mut logins = app.store.logins(&caller.0.user).await?;
-    logins.sort_unstable_by_key(|login| std::cmp::Reverse(login.last_used));
+pub(crate) async fn sessions(
+    State(app): State<App>,
+    caller: Caller,
+    QueryOf(paging): QueryOf<Paging>,
+) -> Result<Json<Sessions>, Problem> {
+    let key = |login: &store::Login| format!("{} {}", falling(login.last_used.0), login.login);
+    let page = paging.page_of(List::Sessions, app.store.logins(&caller.0.user).await?, key)?;
     let session = |login: store::Login| Session {
         current: caller.0.login.as_ref() == Some(&login.login),
         session_id: login.login.to_string(),
@@ -77,7 +85,10 @@ pub(crate) async fn sessions(State(app): State<App>, caller: Caller) -> Result<J
         created_at: Wide(login.created.0),
         last_seen: Wide(login.last_used.0),
     };
-    Ok(Json(Sessions { sessions: logins.into_iter().map(session).collect() }))
+    Ok(Json(Sessions {
+        sessions: page.items.into_iter().map(session).collect(),
+        next_cursor: page.next_cursor,
+    }))
 }
 
 /// Log out one device. Its sockets are closed at once.

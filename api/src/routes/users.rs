@@ -44,6 +44,9 @@ pub(crate) struct FindUsers {
 pub(crate) struct FoundUsers {
     /// One, or none.
     users: Vec<Profile>,
+    /// Always `null`: the list is whole.
+    #[schema(example = json!(null))]
+    next_cursor: Option<String>,
 }
 
 /// Oneself.
@@ -133,7 +136,7 @@ pub(crate) async fn find_users(
 ) -> Result<Json<FoundUsers>, Problem> {
     app.backoff.admit_search(&caller).await?;
     let users = app.find(&query.username).await?.into_iter().collect();
-    Ok(Json(FoundUsers { users }))
+    Ok(Json(FoundUsers { users, next_cursor: None }))
 }
 
 impl Shared {

@@ -228,9 +228,9 @@ async fn profile_is_changed_and_seen_by_others_without_what_is_private() {
     let by_id = server.get(&format!("/api/v1/users/{}", alice.id), &bob.access).await.expect(200);
     assert_eq!(by_id, seen);
     let by_name = server.get("/api/v1/users?username=ALICE", &bob.access).await.expect(200);
-    assert_eq!(by_name, json!({"users": [seen]}));
+    assert_eq!(by_name, json!({"users": [seen], "next_cursor": null}));
     let none = server.get("/api/v1/users?username=carol", &bob.access).await.expect(200);
-    assert_eq!(none, json!({"users": []}));
+    assert_eq!(none, json!({"users": [], "next_cursor": null}));
     server.get("/api/v1/users/nobody", &bob.access).await.problem(404, "NOT_FOUND");
     server.get("/api/v1/users/two%20words", &bob.access).await.problem(400, "BAD_FIELD");
     server.get("/api/v1/users", &bob.access).await.problem(400, "BAD_FIELD");

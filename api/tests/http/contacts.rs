@@ -22,7 +22,7 @@ async fn become_friends(server: &Server, one: &Person, other: &Person) {
 
 async fn listed(server: &Server, who: &Person, path: &str) -> Vec<Value> {
     let list = server.get(path, &who.access).await.expect(200);
-    assert_eq!(list["next"], Value::Null);
+    assert_eq!(list["next_cursor"], Value::Null);
     list["contacts"].as_array().unwrap().clone()
 }
 
@@ -196,7 +196,7 @@ async fn friends_come_in_pages() {
         let contacts = page["contacts"].as_array().unwrap();
         assert!(contacts.len() <= 3);
         found.extend(contacts.iter().map(|contact| contact["user_id"].as_str().unwrap().to_owned()));
-        let Some(next) = page["next"].as_str() else { break };
+        let Some(next) = page["next_cursor"].as_str() else { break };
         path = format!("/api/v1/friends?limit=3&cursor={next}");
     }
     assert_eq!(found, ["friend0", "friend2", "friend4", "friend6"]);

@@ -85,7 +85,7 @@ async fn pages_follow_each_other_without_repetition() {
         let page = server.get(&path, &alice).await.expect(200);
         seen.extend(page["conversations"].as_array().unwrap().iter().cloned());
         pages += 1;
-        let Some(next) = page["next"].as_str() else { break };
+        let Some(next) = page["next_cursor"].as_str() else { break };
         path = format!("/api/v1/conversations?limit=10&cursor={next}");
     }
     assert_eq!(pages, 3);
@@ -180,8 +180,8 @@ async fn readers_are_all_who_were_there_with_what_they_read_page_by_page() {
             let is = |name: &str| one[name].as_bool().unwrap();
             seen.push((one["user"].as_str().unwrap().to_owned(), is("delivered"), is("read")));
         }
-        let Some(next) = answer["next"].as_str() else { break };
-        page = format!("{path}?limit=2&after={next}");
+        let Some(next) = answer["next_cursor"].as_str() else { break };
+        page = format!("{path}?limit=2&cursor={next}");
     }
     let mut expected = vec![(bob.id.clone(), true, true), (carol.id.clone(), false, false)];
     expected.sort();

@@ -65,8 +65,8 @@ async fn members_come_page_by_page() {
     loop {
         let page = server.get(&path, &owner).await.expect(200);
         seen.extend(page["members"].as_array().unwrap().iter().cloned());
-        let Some(next) = page["next"].as_str() else { break };
-        path = format!("/api/v1/groups/team/members?limit=10&after={next}");
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        path = format!("/api/v1/groups/team/members?limit=10&cursor={next}");
     }
     let ids: Vec<&str> = seen.iter().map(|member| member["user_id"].as_str().unwrap()).collect();
     let expected: Vec<&str> = std::iter::once("owner").chain(names.iter().map(String::as_str)).collect();

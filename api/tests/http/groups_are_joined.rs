@@ -102,9 +102,9 @@ async fn who_is_invited_lists_accepts_and_declines_without_knowing_of_whom() {
     );
     let page = server.get("/api/v1/invitations?limit=1", &bob).await.expect(200);
     assert_eq!(page["invitations"], json!([first]));
-    let next = page["next"].as_str().unwrap();
+    let next = page["next_cursor"].as_str().unwrap();
     let rest = server.get(&format!("/api/v1/invitations?limit=9&cursor={next}"), &bob).await.expect(200);
-    assert_eq!((&rest["invitations"][0]["group_id"], &rest["next"]), (&json!("team"), &Value::Null));
+    assert_eq!((&rest["invitations"][0]["group_id"], &rest["next_cursor"]), (&json!("team"), &Value::Null));
     server.get("/api/v1/invitations?cursor=x", &bob).await.problem(400, "BAD_FIELD");
 
     server.post_nothing("/api/v1/invitations/team/decline", &bob).await.expect(200);
@@ -172,8 +172,8 @@ async fn nobody_comes_into_more_groups_than_allowed() {
     loop {
         let page = server.get(&path, &alice).await.expect(200);
         seen.extend(page["groups"].as_array().unwrap().iter().map(|group| group["group_id"].clone()));
-        let Some(next) = page["next"].as_str() else { break };
-        path = format!("/api/v1/groups?limit=7&after={next}");
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        path = format!("/api/v1/groups?limit=7&cursor={next}");
     }
     let expected: Vec<Value> = (0..20).map(|number| json!(format!("g{number:02}"))).collect();
     assert_eq!(seen, expected, "page by page, in order");

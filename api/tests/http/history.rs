@@ -29,21 +29,21 @@ impl Log {
         let page = self.server.get(&format!("{}?{query}", self.path), &self.alice.access).await.expect(200);
         let seq = |message: &Value| message["seq"].as_str().unwrap().parse().unwrap();
         let seqs = page["messages"].as_array().unwrap().iter().map(seq).collect();
-        (seqs, page["next"].as_str().map(str::to_owned))
+        (seqs, page["next_cursor"].as_str().map(str::to_owned))
     }
 }
 
 #[tokio::test]
 async fn pages_go_back_to_the_beginning_and_forth_to_the_head() {
     let log = log().await;
-    assert_eq!(log.page("").await, ((71..=120).collect(), Some("71".to_owned())));
+    assert_eq!(log.page("").await.0, (71..=120).collect::<Vec<_>>());
     let mut seen = Vec::new();
     let mut query = "limit=50".to_owned();
     loop {
         let (seqs, next) = log.page(&query).await;
         seen.splice(0..0, seqs);
         let Some(next) = next else { break };
-        query = format!("limit=50&before={next}");
+        query = format!("limit=50&cursor={next}");
     }
     assert_eq!(seen, (1..=120).collect::<Vec<_>>());
 
@@ -53,19 +53,26 @@ async fn pages_go_back_to_the_beginning_and_forth_to_the_head() {
         let (seqs, next) = log.page(&query).await;
         seen.extend(seqs);
         let Some(next) = next else { break };
-        query = format!("limit=50&after={next}");
+        query = format!("limit=50&after=0&cursor={next}");
     }
     assert_eq!(seen, (1..=120).collect::<Vec<_>>());
 
     assert_eq!(log.page("after=10&before=13").await, (vec![11, 12], None));
-    assert_eq!(log.page("after=10&before=20&limit=3").await, (vec![17, 18, 19], Some("17".to_owned())));
-    assert_eq!(log.page("afterSeq=118&page_size=1").await, (vec![119], Some("119".to_owned())));
+    let (seqs, next) = log.page("after=10&before=20&limit=5").await;
+    assert_eq!(seqs, [15, 16, 17, 18, 19]);
+    let rest = format!("after=10&before=20&cursor={}", next.unwrap());
+    assert_eq!(log.page(&rest).await, (vec![11, 12, 13, 14], None), "within what was asked");
+    let (seqs, next) = log.page("afterSeq=118&page_size=1").await;
+    assert_eq!(seqs, [119]);
+    assert_eq!(
+        log.page(&format!("cursor={}", next.unwrap())).await,
+        (vec![120], None),
+        "a cursor knows its way"
+    );
     for empty in ["after=120", "before=1", "before=0", "after=18446744073709551615", "after=5&before=6"] {
         assert_eq!(log.page(empty).await, (vec![], None), "{empty}");
     }
-    let (all, _) = log.page("limit=1000").await;
-    assert_eq!(all.len(), 120, "200 at most, and there are 120");
-    assert_eq!(log.page("limit=0").await.0, [120], "at least one");
+    assert_eq!(log.page("limit=200").await, ((1..=120).collect(), None));
 
     // By time: messages of one millisecond belong together.
     let time = log.times[59];
@@ -89,7 +96,7 @@ async fn strangers_read_nothing() {
     }
     let path = "/api/v1/conversations/d.alice.carol/messages";
     let nothing = server.get(path, &alice).await.expect(200);
-    assert_eq!(nothing, json!({"messages": [], "next": null}));
+    assert_eq!(nothing, json!({"messages": [], "next_cursor": null}));
     server.get("/api/v1/conversations/nonsense/messages", &alice).await.problem(400, "BAD_FIELD");
     let wrong = server.get(&format!("{path}?before=x"), &alice).await;
     assert!(wrong.problem(400, "BAD_FIELD").contains("before"));
@@ -107,5 +114,5 @@ async fn who_joins_later_reads_from_there() {
     let seqs: Vec<&Value> =
         page["messages"].as_array().unwrap().iter().map(|message| &message["seq"]).collect();
     assert_eq!(seqs, [&joined["seq"]]);
-    assert_eq!(page["next"], Value::Null);
+    assert_eq!(page["next_cursor"], Value::Null);
 }

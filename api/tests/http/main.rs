@@ -12,6 +12,7 @@ mod groups;
 mod groups_are_joined;
 mod groups_are_kept_in_order;
 mod history;
+mod pages;
 mod presence;
 mod profiles;
 mod refusals;

@@ -31,7 +31,7 @@ async fn until(server: &Server, token: &str, path: &str, expected: impl Fn(&Valu
 
 async fn texts(server: &Server, token: &str, path: &str) -> Vec<Value> {
     let page = server.get(&format!("{path}/messages"), token).await.expect(200);
-    assert_eq!(page["next"], Value::Null, "nothing before what is gone");
+    assert_eq!(page["next_cursor"], Value::Null, "nothing before what is gone");
     page["messages"].as_array().unwrap().iter().map(|message| message["body"]["text"].clone()).collect()
 }
 
