@@ -32,6 +32,10 @@ pub struct ApiConfig {
     /// Groups that one user is in; who has as many is refused another with `TOO_MANY`. Counted from lists that may be a
     /// second behind.
     pub groups_per_user_max: usize,
+    /// Bytes of the answers to calls with an idempotency key that are kept; the oldest are forgotten first.
+    pub idempotency_bytes_max: usize,
+    /// How long they are kept.
+    pub idempotency_ttl: Duration,
     /// Who makes live rooms.
     pub rooms_made_by: RoomMakers,
     /// Origins whose pages may use the API from a browser; empty allows only the page's own.

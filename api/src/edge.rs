@@ -1,28 +1,30 @@
 //! What every request passes: size, time, metrics, headers; and what answers where no route does.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderName, HeaderValue, Method};
 use proto::Code;
 use tokio::time::Instant;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::ApiConfig;
-use crate::metrics;
 use crate::problem::Problem;
+use crate::{App, etag, idempotency, metrics};
 
-/// The name of a send's idempotency key (draft-ietf-httpapi-idempotency-key-header).
-pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
-
-pub(crate) fn around(routes: Router, config: &ApiConfig) -> Router {
+pub(crate) fn around(routes: Router, app: &App) -> Router {
+    let config = &app.config;
     let router = routes
         .fallback(no_such_path)
         .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn(etag::tagged))
+        .layer(from_fn_with_state(Arc::clone(app), idempotency::once))
         .layer(DefaultBodyLimit::max(config.body_bytes_max))
         .layer(from_fn_with_state(config.request_timeout, in_time))
         .layer(from_fn(with_headers))
@@ -96,7 +98,13 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
         CorsLayer::new()
             .allow_origin(AllowOrigin::list(origins))
             .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-            .allow_headers([AUTHORIZATION, CONTENT_TYPE, HeaderName::from_static(IDEMPOTENCY_KEY)])
+            .allow_headers([
+                AUTHORIZATION,
+                CONTENT_TYPE,
+                IF_NONE_MATCH,
+                HeaderName::from_static(idempotency::HEADER),
+            ])
+            .expose_headers([ETAG, RETRY_AFTER, HeaderName::from_static(idempotency::REPLAYED)])
             .max_age(Duration::from_secs(3_600)),
     )
 }

@@ -26,9 +26,11 @@ mod contacts;
 mod conversation_list;
 mod details;
 mod edge;
+mod etag;
 mod extract;
 mod group_shape;
 mod hashing;
+mod idempotency;
 mod logins;
 pub mod metrics;
 mod numbers;
@@ -56,6 +58,7 @@ use store::{Ephemeral, Store};
 use backoff::Backoff;
 use commands::Commands;
 use hashing::HashPool;
+use idempotency::KeptAnswers;
 
 /// The HTTP API of a process.
 pub struct Api {
@@ -91,6 +94,7 @@ pub(crate) struct Shared {
     pub(crate) backoff: Backoff,
     pub(crate) ephemeral: Ephemeral,
     pub(crate) tickets: Tickets,
+    pub(crate) kept_answers: KeptAnswers,
 }
 
 impl Api {
@@ -100,15 +104,26 @@ impl Api {
         let commands = Commands::start(bus, config.pending_commands_max, config.command_timeout, tasks);
         let hashes = HashPool::new(config.hash_workers, config.hash_queue_max);
         let backoff = Backoff::new(ephemeral.clone());
-        let shared =
-            Shared { config, store, verifier, issuer, commands, hashes, backoff, ephemeral, tickets };
-        Self { app: Arc::new(shared) }
+        let kept_answers = KeptAnswers::new(config.idempotency_bytes_max, config.idempotency_ttl);
+        let app = Shared {
+            config,
+            store,
+            verifier,
+            issuer,
+            commands,
+            hashes,
+            backoff,
+            ephemeral,
+            tickets,
+            kept_answers,
+        };
+        Self { app: Arc::new(app) }
     }
 
     /// Serves every path of the API, and a problem for every other. [`ClientAddress`] is looked for in the
     /// extensions of requests.
     pub fn router(&self) -> axum::Router {
-        edge::around(routes::all().with_state(Arc::clone(&self.app)), &self.app.config)
+        edge::around(routes::all().with_state(Arc::clone(&self.app)), &self.app)
     }
 
     /// The OpenAPI document, as `/openapi.json` gives it.

@@ -17,6 +17,17 @@ pub const INVENTORY: &[(&str, &str, &str)] = &[
     ("api_commands_repeated_total", "counter", "Commands sent again because their reply was late."),
     ("api_commands_unanswered_total", "counter", "Commands whose reply did not come in time."),
     ("api_tickets", "gauge", "Tickets given out here whose time is not over."),
+    ("api_kept_answers_bytes", "gauge", "Bytes of the answers that are kept for calls made again."),
+    (
+        "api_kept_answers_forgotten_total",
+        "counter",
+        "Answers forgotten before their time because there was no room.",
+    ),
+    (
+        "api_calls_made_again_total",
+        "counter",
+        "Calls with a known idempotency key, by outcome: answered, running, another_call.",
+    ),
 ];
 
 /// Of the commands to routers.
@@ -51,6 +62,28 @@ impl HashMetrics {
             depth: gauge!("api_hash_jobs"),
             refused: counter!("api_hash_refused_total"),
             seconds: histogram!("api_hash_seconds"),
+        }
+    }
+}
+
+/// Of calls that are made again.
+pub(crate) struct KeptAnswersMetrics {
+    pub(crate) bytes: Gauge,
+    pub(crate) forgotten: Counter,
+    pub(crate) answered: Counter,
+    pub(crate) running: Counter,
+    pub(crate) another_call: Counter,
+}
+
+impl KeptAnswersMetrics {
+    pub(crate) fn new() -> Self {
+        let again = |outcome: &'static str| counter!("api_calls_made_again_total", "outcome" => outcome);
+        Self {
+            bytes: gauge!("api_kept_answers_bytes"),
+            forgotten: counter!("api_kept_answers_forgotten_total"),
+            answered: again("answered"),
+            running: again("running"),
+            another_call: again("another_call"),
         }
     }
 }

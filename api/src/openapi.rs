@@ -1,5 +1,9 @@
 //! The OpenAPI document, made from the handlers, and the page that shows it.
 
+mod examples;
+mod headers;
+mod statuses;
+
 use auth::Scope;
 use axum::Router;
 use axum::response::{IntoResponse, Redirect};
@@ -7,6 +11,7 @@ use axum::routing::get;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method};
+use serde_json::{Value, json};
 use utoipa::openapi::PathItem;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -61,7 +66,48 @@ pub(crate) fn document() -> String {
     for (path, item) in &mut document.paths.paths {
         say_scopes(path, item);
     }
-    document.to_json().unwrap_or_else(|_| unreachable!("texts, lists and maps are JSON"))
+    whole(serde_json::to_value(document).unwrap_or_default()).to_string()
+}
+
+/// With everything that is the same for many operations.
+fn whole(mut document: Value) -> Value {
+    let schemas = document["components"]["schemas"].clone();
+    for (path, item) in document["paths"].as_object_mut().into_iter().flatten() {
+        for (method, value) in item.as_object_mut().into_iter().flatten() {
+            let Ok(method) = method.to_uppercase().parse() else { continue };
+            let mut operation = Operation { method, path, value };
+            headers::add(&mut operation);
+            statuses::add(&mut operation);
+            examples::add(&mut operation, &schemas);
+        }
+    }
+    document
+}
+
+/// An operation of the document, as JSON.
+struct Operation<'a> {
+    method: Method,
+    path: &'a str,
+    value: &'a mut Value,
+}
+
+impl Operation<'_> {
+    fn add_parameter(&mut self, parameter: Value) {
+        match &mut self.value["parameters"] {
+            Value::Array(all) => all.push(parameter),
+            none => *none = json!([parameter]),
+        }
+    }
+
+    fn responses(&mut self) -> &mut Value {
+        &mut self.value["responses"]
+    }
+
+    /// The answers of 2xx.
+    fn successes(&mut self) -> impl Iterator<Item = &mut Value> {
+        let all = self.responses().as_object_mut().into_iter().flatten();
+        all.filter(|(status, _)| status.starts_with('2')).map(|(_, answer)| answer)
+    }
 }
 
 /// Says at each operation what a service needs for it.

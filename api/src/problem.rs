@@ -94,7 +94,25 @@ impl Problem {
     /// A path that exists, asked with a method that it does not have.
     pub(crate) fn wrong_method() -> Self {
         let problem = Self::new(Code::NotFound, "this path does not have this method");
-        Self { status: StatusCode::METHOD_NOT_ALLOWED, ..problem }
+        problem.with_status(StatusCode::METHOD_NOT_ALLOWED)
+    }
+
+    /// An idempotency key that was used for something else.
+    pub(crate) fn key_of_another_call() -> Self {
+        let problem = Self::field("idempotency-key", "was used for another request");
+        problem.with_status(StatusCode::UNPROCESSABLE_ENTITY)
+    }
+
+    /// With another status than the usual one of its code.
+    #[must_use]
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// Its status.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
     }
 
     /// With another time to wait.

@@ -14,6 +14,7 @@ mod member_changes;
 mod members;
 mod messages;
 mod my_invitations;
+mod new_groups;
 mod presence;
 mod readers;
 mod receipts;

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use proto::client_frame::Position;
 use proto::{ClientMessageId, Reply, Request, Seq, ServerFrame};
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,7 @@ use crate::answers::{self, Message, MessageBody, Overlay};
 use crate::caller::Caller;
 use crate::commands::unexpected;
 use crate::extract::{JsonBody, PathOf};
+use crate::idempotency::Key;
 use crate::numbers::{IdText, Wide};
 use crate::problem::{Problem, ProblemBody};
 
@@ -56,9 +57,6 @@ macro_rules! changes {
         $(#[$doc])*
         #[utoipa::path(
             post, path = $path, tag = "messages", request_body = ChangeMessage,
-            params(
-                ("Idempotency-Key" = Option<String>, Header, description = "A UUID; the same as `client_message_id`.")
-            ),
             responses(
                 (status = 201, description = $done, body = SentMessage),
                 (status = "default", description = $refusals, body = ProblemBody,
@@ -68,10 +66,10 @@ macro_rules! changes {
         pub(crate) async fn $name(
             State(app): State<App>,
             caller: Caller,
-            headers: HeaderMap,
+            key: Key,
             JsonBody(change): JsonBody<ChangeMessage>,
         ) -> Result<(StatusCode, Json<SentMessage>), Problem> {
-            make(&app, &caller, &headers, $frame, change).await
+            make(&app, &caller, &key, $frame, change).await
         }
     )+};
 }
@@ -98,12 +96,12 @@ changes! {
 async fn make(
     app: &App,
     caller: &Caller,
-    headers: &HeaderMap,
+    key: &Key,
     frame: &str,
     change: ChangeMessage,
 ) -> Result<(StatusCode, Json<SentMessage>), Problem> {
     let asker = messages::asker(caller, change.sender.as_ref())?;
-    let key = messages::key(change.client_message_id.as_deref(), headers)?;
+    let key = messages::key(change.client_message_id.as_deref(), caller, key)?;
     let id = key.unwrap_or_else(ClientMessageId::now);
     let mut fields = json!({ "client_message_id": id.to_string(), "conversation": change.conversation });
     let number = |wide: &Option<Wide>| wide.as_ref().map(|wide| json!(wide.0.to_string()));

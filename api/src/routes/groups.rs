@@ -5,8 +5,6 @@ use std::time::Duration;
 use auth::Scope;
 use axum::Json;
 use axum::extract::State;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::StatusCode;
 use proto::command::{GroupRequest, Source};
@@ -17,10 +15,12 @@ use serde::{Deserialize, Serialize};
 use store::{GroupInfo, StoreError};
 use utoipa::{IntoParams, ToSchema};
 
+use super::new_groups::{Creation, NewId};
 use crate::answers::GroupChanged;
 use crate::caller::{Asker, Caller};
 use crate::extract::{JsonBody, PathOf, QueryOf};
 use crate::group_shape::{EditGroup, Group, Settings};
+use crate::idempotency::{Key, Made};
 use crate::numbers::IdText;
 use crate::paging::{List, Paging};
 use crate::problem::{Problem, ProblemBody};
@@ -30,9 +30,9 @@ use crate::{App, Shared};
 /// Groups that are read from the store at the same time.
 const READS_AT_ONCE: usize = 16;
 /// How long to wait for lists to show a change. Routers write changes of members within a second.
-const SHOWN_WAIT_MAX: Duration = Duration::from_millis(1_200);
+pub(super) const SHOWN_WAIT_MAX: Duration = Duration::from_millis(1_200);
 /// How often to look.
-const SHOWN_POLL: Duration = Duration::from_millis(10);
+pub(super) const SHOWN_POLL: Duration = Duration::from_millis(10);
 
 /// A new group.
 #[derive(Deserialize, ToSchema)]
@@ -114,24 +114,27 @@ pub(crate) struct Groups {
 pub(crate) async fn create_group(
     State(app): State<App>,
     caller: Caller,
+    key: Key,
     JsonBody(body): JsonBody<CreateGroup>,
 ) -> Result<(StatusCode, Json<CreatedGroup>), Problem> {
-    let group = match &body.group_id {
-        Some(id) => group_id(&id.0)?,
-        None => group_id(&URL_SAFE_NO_PAD.encode(rand::random::<[u8; 12]>()))?,
-    };
+    let id = NewId::of("group_id", body.group_id.as_ref(), &caller, &key, Made::Group)?;
     let members = user_ids("member_ids", &body.member_ids)?;
     let asker = owner(&caller, body.owner.as_ref())?;
+    if let Some(made) = app.made_before(&id).await? {
+        return Ok((StatusCode::CREATED, Json(made.into())));
+    }
     app.room_for_another_group(members.iter().chain([&asker.user])).await?;
     let settings = Some(Box::new(GroupEdit::from(body.settings)));
     let create = GroupRequest::Create { name: body.name.clone(), members, settings };
-    let done = app.change_group(&asker, &group, create).await?;
-    let created = CreatedGroup {
-        conversation: ConversationId::group(&group).to_string(),
-        group_id: group.to_string(),
-        name: body.name,
-        owner: asker.user.to_string(),
-        members: done.members,
+    let created = match app.make_group(&asker, &id, create).await? {
+        Creation::Done(done) => CreatedGroup {
+            conversation: ConversationId::group(&id.group).to_string(),
+            group_id: id.group.to_string(),
+            name: body.name,
+            owner: asker.user.to_string(),
+            members: done.members,
+        },
+        Creation::Before(info) => (*info).into(),
     };
     Ok((StatusCode::CREATED, Json(created)))
 }
@@ -241,6 +244,19 @@ pub(crate) async fn dismiss_group(
     let group = group_id(&group)?;
     let done = app.change_group(&caller.operator(), &group, GroupRequest::Dismiss).await?;
     Ok(Json(GroupChanged::of(&group, &done)))
+}
+
+/// As it is now: it was made by the same call, made at another process or long ago.
+impl From<GroupInfo> for CreatedGroup {
+    fn from(info: GroupInfo) -> Self {
+        Self {
+            conversation: ConversationId::group(&info.group).to_string(),
+            group_id: info.group.to_string(),
+            name: info.name,
+            owner: info.owner.to_string(),
+            members: info.members,
+        }
+    }
 }
 
 pub(super) fn group_id(text: &str) -> Result<GroupId, Problem> {

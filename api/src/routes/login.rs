@@ -34,7 +34,7 @@ pub(crate) struct Login {
     post, path = "/api/v1/auth/login", tag = "accounts", request_body = Login, security(()),
     responses(
         (status = 200, description = "Logged in.", body = Tokens),
-        (status = "default", description = "401 `BAD_CREDENTIALS`; 429 `RATE` after too many failures.",
+        (status = "default", description = "401 `BAD_CREDENTIALS`; 403 `FORBIDDEN`: the account is disabled; 429 `RATE` after too many failures.",
             body = ProblemBody, content_type = "application/problem+json")
     )
 )]

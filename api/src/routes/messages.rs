@@ -4,7 +4,7 @@ use auth::Scope;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use proto::client_frame::{AckMode, Send};
 use proto::command::Source;
 use proto::server_frame::Ack;
@@ -20,8 +20,8 @@ use crate::App;
 use crate::answers::MessageBody;
 use crate::caller::{Asker, Caller};
 use crate::commands::unexpected;
-use crate::edge::IDEMPOTENCY_KEY;
 use crate::extract::JsonBody;
+use crate::idempotency::Key;
 use crate::numbers::{IdText, Wide};
 use crate::problem::{Problem, ProblemBody};
 use crate::scopes::missing;
@@ -85,7 +85,6 @@ pub(crate) struct SentMessage {
 /// being a member; and notices.
 #[utoipa::path(
     post, path = "/api/v1/messages", tag = "messages", request_body = SendMessage,
-    params(("Idempotency-Key" = Option<String>, Header, description = "A UUID; the same as `client_message_id`.")),
     responses(
         (status = 201, description = "It is durable, and on its way.", body = SentMessage),
         (status = 207, description = "What came of each of `to_users`.", body = SentToMany),
@@ -96,12 +95,12 @@ pub(crate) struct SentMessage {
 pub(crate) async fn send_message(
     State(app): State<App>,
     caller: Caller,
-    headers: HeaderMap,
+    key: Key,
     JsonBody(mut message): JsonBody<SendMessage>,
 ) -> Result<Response, Problem> {
     let asker = asker(&caller, message.sender.as_ref())?;
     let Some(users) = message.to_users.take() else {
-        let send = read(&asker, &message, &headers)?;
+        let send = read(&caller, &asker, &message, &key)?;
         return store(&app, &asker, send).await.map(IntoResponse::into_response);
     };
     if !caller.is_service() {
@@ -113,19 +112,19 @@ pub(crate) async fn send_message(
         many_messages::recipients(&users, [conversation, user])?
     };
     message.to_user = recipients.first().map(|user| IdText(user.to_string()));
-    let send = read(&asker, &message, &headers)?;
+    let send = read(&caller, &asker, &message, &key)?;
     let sent = many_messages::send_to_each(&app, &asker, send, recipients).await;
     Ok((StatusCode::MULTI_STATUS, Json(sent)).into_response())
 }
 
 /// What is to be sent, with its idempotency key.
-fn read(asker: &Asker, message: &SendMessage, headers: &HeaderMap) -> Result<Send, Problem> {
+fn read(caller: &Caller, asker: &Asker, message: &SendMessage, key: &Key) -> Result<Send, Problem> {
     let mut send = match notice(&message.body) {
         Some(text) if asker.source == Source::ServerApi => notice_send(message, text?)?,
         Some(_) => return Err(missing(Scope::MessagesSend)),
         None => parsed(message, &message.body)?,
     };
-    if let Some(key) = key(message.client_message_id.as_deref(), headers)? {
+    if let Some(key) = self::key(message.client_message_id.as_deref(), caller, key)? {
         send.client_message_id = key;
         send.attempt = message.attempt.unwrap_or(1);
         send.age_ms = message.age_ms.map_or(if send.attempt == 0 { 0 } else { KEY_KNOWN_MS }, |age| age.0);
@@ -161,12 +160,16 @@ pub(super) fn asker(caller: &Caller, sender: Option<&IdText>) -> Result<Asker, P
 }
 
 /// The idempotency key: of the body, or the header's.
-pub(super) fn key(written: Option<&str>, headers: &HeaderMap) -> Result<Option<ClientMessageId>, Problem> {
-    let header = headers.get(IDEMPOTENCY_KEY).map(|value| value.to_str().unwrap_or_default());
-    // The header's value is a structured string (RFC 9651 §3.3.3), with quotes; many write it without.
-    let key = written.or(header.map(|text| text.trim_matches('"')));
-    let parsed = key.map(ClientMessageId::parse).transpose();
-    parsed.map_err(|error| Problem::field("client_message_id", error))
+pub(super) fn key(
+    written: Option<&str>,
+    caller: &Caller,
+    key: &Key,
+) -> Result<Option<ClientMessageId>, Problem> {
+    let Some(written) = written else {
+        return Ok(key.0.as_ref().map(|key| key.client_message_id(&caller.0)));
+    };
+    let parsed = ClientMessageId::parse(written);
+    parsed.map(Some).map_err(|error| Problem::field("client_message_id", error))
 }
 
 /// The text of a notice, if the body is of kind `system`.

@@ -107,7 +107,7 @@ pub(crate) async fn user_presence(
     get, path = "/api/v1/presence", tag = "users", params(PresenceOf),
     responses(
         (status = 200, description = "Each online, offline, or unknown.", body = PresenceList),
-        (status = "default", description = "A problem.", body = ProblemBody,
+        (status = "default", description = "413 `TOO_LARGE`: more than 100 users.", body = ProblemBody,
             content_type = "application/problem+json")
     )
 )]

@@ -39,7 +39,7 @@ pub(crate) struct Logout {
     post, path = "/api/v1/auth/refresh", tag = "accounts", request_body = Refresh, security(()),
     responses(
         (status = 200, description = "The next tokens; the old refresh token is used up.", body = Tokens),
-        (status = "default", description = "401 `UNAUTHENTICATED`: not good any more. Using one twice ends its login.",
+        (status = "default", description = "401 `UNAUTHENTICATED`: not good any more; using one twice ends its login. 403 `FORBIDDEN`: the account is disabled.",
             body = ProblemBody, content_type = "application/problem+json")
     )
 )]

@@ -55,7 +55,7 @@ pub(super) struct NewAccount {
     post, path = "/api/v1/auth/register", tag = "accounts", request_body = Register, security(()),
     responses(
         (status = 201, description = "The account exists and is logged in.", body = Tokens),
-        (status = "default", description = "409 `CONFLICT`: the username is taken.", body = ProblemBody,
+        (status = "default", description = "409 `CONFLICT`: the username is taken. 403 `FORBIDDEN`: accounts are not made here.", body = ProblemBody,
             content_type = "application/problem+json")
     )
 )]

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use proto::ClientMessageId;
 use serde::Deserialize;
 use serde_json::json;
@@ -12,6 +12,7 @@ use super::messages::{self, KEY_KNOWN_MS, SentMessage};
 use crate::App;
 use crate::caller::Caller;
 use crate::extract::{JsonBody, PathOf};
+use crate::idempotency::Key;
 use crate::numbers::IdText;
 use crate::problem::{Problem, ProblemBody};
 
@@ -36,7 +37,7 @@ pub(crate) struct SetRetention {
     put, path = "/api/v1/conversations/{conversation}/retention", tag = "conversations", request_body = SetRetention,
     params(
         ("conversation" = String, Path, description = "Which.", example = "d.alice.bob"),
-        ("Idempotency-Key" = Option<String>, Header, description = "A UUID; the same as `client_message_id`.")
+        ("Idempotency-Key" = Option<String>, Header, description = "The same as `client_message_id`, in any form.")
     ),
     responses(
         (status = 201, description = "It holds from now on; the entry that says so.", body = SentMessage),
@@ -47,12 +48,12 @@ pub(crate) struct SetRetention {
 pub(crate) async fn set_retention(
     State(app): State<App>,
     caller: Caller,
-    headers: HeaderMap,
+    key: Key,
     PathOf(conversation): PathOf<String>,
     JsonBody(set): JsonBody<SetRetention>,
 ) -> Result<(StatusCode, Json<SentMessage>), Problem> {
     let asker = messages::asker(&caller, set.sender.as_ref())?;
-    let key = messages::key(set.client_message_id.as_deref(), &headers)?;
+    let key = messages::key(set.client_message_id.as_deref(), &caller, &key)?;
     let id = key.unwrap_or_else(ClientMessageId::now);
     let fields =
         json!({ "client_message_id": id.to_string(), "conversation": conversation, "seconds": set.seconds });

@@ -2,8 +2,6 @@
 
 use axum::Json;
 use axum::extract::State;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
 use proto::command::{GroupRequest, Source};
 use proto::group::{GroupEdit, Room as Keeps};
@@ -13,11 +11,13 @@ use store::GroupInfo;
 use utoipa::ToSchema;
 
 use super::groups::user_id;
+use super::new_groups::NewId;
 use crate::App;
 use crate::answers::GroupChanged;
 use crate::caller::{Asker, Caller};
 use crate::config::RoomMakers;
 use crate::extract::{JsonBody, PathOf};
+use crate::idempotency::{Key, Made};
 use crate::numbers::{IdText, Wide};
 use crate::problem::{Problem, ProblemBody};
 
@@ -116,15 +116,13 @@ pub(crate) struct Room {
 pub(crate) async fn make_room(
     State(app): State<App>,
     caller: Caller,
+    key: Key,
     JsonBody(body): JsonBody<MakeRoom>,
 ) -> Result<(StatusCode, Json<Room>), Problem> {
     if !caller.is_service() && app.config.rooms_made_by == RoomMakers::Services {
         return Err(Problem::new(Code::Forbidden, "users make no rooms here, services do"));
     }
-    let room = match &body.room_id {
-        Some(id) => room_id(&id.0)?,
-        None => room_id(&URL_SAFE_NO_PAD.encode(rand::random::<[u8; 12]>()))?,
-    };
+    let id = NewId::of("room_id", body.room_id.as_ref(), &caller, &key, Made::Room)?;
     let asker = owner(&caller, body.owner.as_ref())?;
     let settings = GroupEdit {
         description: Some(body.description.clone()),
@@ -137,8 +135,9 @@ pub(crate) async fn make_room(
         members: Vec::new(),
         settings: Some(Box::new(settings)),
     };
-    app.change_group(&asker, &room, create).await?;
-    let made = app.room(&room).await?;
+    // One that was made before by the same call is shown as it is now.
+    app.make_group(&asker, &id, create).await?;
+    let made = app.room(&id.group).await?;
     Ok((StatusCode::CREATED, Json(made)))
 }
 

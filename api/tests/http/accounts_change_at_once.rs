@@ -67,8 +67,8 @@ async fn nickname(server: &Server, alice: &Person) -> Value {
 async fn a_profile_and_a_password_changed_at_once_are_both_changed() {
     for profile_is_late in [true, false] {
         let (server, alice, memory) = start().await;
-        let rename = rename(&server, &alice, "Ali");
-        let change = change_password(&server, &alice, "654321");
+        let rename = Box::pin(rename(&server, &alice, "Ali"));
+        let change = Box::pin(change_password(&server, &alice, "654321"));
         let (renamed, changed) = if profile_is_late {
             overtaken(&memory, rename, change).await
         } else {
@@ -103,8 +103,7 @@ async fn a_profile_changed_while_the_account_is_disabled_does_not_enable_it() {
 #[tokio::test]
 async fn of_two_new_passwords_at_once_one_is_set_and_the_other_refused() {
     let (server, alice, memory) = start().await;
-    let (late, early) =
-        (change_password(&server, &alice, "654321"), change_password(&server, &alice, "abcdef"));
+    let [late, early] = ["654321", "abcdef"].map(|new| Box::pin(change_password(&server, &alice, new)));
     let (late, early) = overtaken(&memory, late, early).await;
     assert_eq!(early.status, 204, "{}", early.text);
     late.problem(401, "BAD_CREDENTIALS");

@@ -185,8 +185,27 @@ async fn every_operation_has_words_examples_and_a_problem() {
         let what = format!("{method} {path}");
         assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{what}");
         assert!(operation["operationId"].is_string() && operation["tags"][0].is_string(), "{what}");
-        let problem = &operation["responses"]["default"]["content"]["application/problem+json"];
-        assert_eq!(problem["schema"]["$ref"], json!("#/components/schemas/Problem"), "{what}");
+        let responses = operation["responses"].as_object().unwrap();
+        for status in ["500", "503"] {
+            assert!(responses.contains_key(status), "{what} says nothing of {status}");
+        }
+        assert!(!responses.contains_key("default"), "{what}: every status has its own words");
+        for (status, answer) in responses {
+            assert!(answer["description"].as_str().is_some_and(|text| !text.is_empty()), "{what}: {status}");
+            if status.as_str() < "400" {
+                let content = &answer["content"]["application/json"];
+                assert!(
+                    content.is_null() || content["example"].is_object(),
+                    "{what}: {status} has no example"
+                );
+                continue;
+            }
+            let problem = &answer["content"]["application/problem+json"];
+            assert_eq!(problem["schema"]["$ref"], json!("#/components/schemas/Problem"), "{what}");
+            assert_eq!(problem["example"]["status"].to_string(), *status, "{what}");
+        }
+        let body = &operation["requestBody"];
+        assert!(body.is_null() || body["content"]["application/json"]["example"].is_object(), "{what}");
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
             assert!(parameter["description"].is_string(), "{what}: {parameter}");
         }
@@ -200,6 +219,33 @@ async fn every_operation_has_words_examples_and_a_problem() {
             assert!(ways.any(|way| way["description"].is_string()), "{name}.{member} says nothing");
         }
     }
+}
+
+/// A key means something wherever something is made, but where the answer holds a token or a ticket.
+#[tokio::test]
+async fn every_post_takes_an_idempotency_key_but_those_that_answer_with_a_secret() {
+    let document = serde_json::from_str(&api::Api::document()).unwrap();
+    let mut without = BTreeSet::new();
+    for (method, path, operation) in operations(&document) {
+        let mut parameters = operation["parameters"].as_array().into_iter().flatten();
+        let takes = parameters.any(|parameter| parameter["name"] == "Idempotency-Key");
+        if method == "POST" && !takes {
+            without.insert(path);
+        } else if takes && method == "POST" {
+            for status in ["409", "422"] {
+                assert!(operation["responses"][status].is_object(), "{path} says nothing of {status}");
+            }
+        }
+    }
+    let secrets = [
+        "/api/v1/auth/login",
+        "/api/v1/auth/logout",
+        "/api/v1/auth/refresh",
+        "/api/v1/auth/register",
+        "/api/v1/groups/{group_id}/links",
+        "/api/v1/tickets",
+    ];
+    assert_eq!(without, secrets.map(str::to_owned).into());
 }
 
 /// No request leaves for another host: every reference of the page and its files stays here.

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod accounts_change_at_once;
+mod calls_made_again;
 mod contacts;
 mod conversation_list;
 mod document;
@@ -22,6 +23,7 @@ mod server;
 mod services;
 mod sessions;
 mod settings;
+mod tags;
 mod tickets;
 mod tokens_of_other_issuers;
 mod unanswered_commands;

@@ -51,12 +51,15 @@ async fn same_key_is_the_same_message() {
     };
     assert_eq!(with_header(KEY).await.expect(201), first);
     assert_eq!(with_header(&format!("\"{KEY}\"")).await.expect(201), first);
-    with_header("not a uuid").await.problem(400, "BAD_FIELD");
+    with_header(&"long".repeat(20)).await.problem(400, "BAD_FIELD");
+    let named = with_header("parcel 7").await.expect(201);
+    assert_eq!(named["seq"], json!("2"), "any word does");
+    assert_eq!(with_header("\"parcel 7\"").await.expect(201), named);
 
     let without = json!({"to_user": "bob", "body": {"text": "hi"}});
     let one = server.post("/api/v1/messages", &alice, without.clone()).await.expect(201);
     let two = server.post("/api/v1/messages", &alice, without).await.expect(201);
-    assert_eq!((&one["seq"], &two["seq"]), (&json!("2"), &json!("3")));
+    assert_eq!((&one["seq"], &two["seq"]), (&json!("3"), &json!("4")));
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! A whole server without sockets: store in memory, bus, router, API.
 
 use std::net::IpAddr;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use api::{Api, ApiConfig, ClientAddress, Foundation, Registration, RoomMakers, Tickets};
@@ -16,6 +17,8 @@ use router::{GroupRules, History, Router, RouterConfig};
 use serde_json::{Value, json};
 use store::{Ephemeral, LocalConfig, Others, PresenceConfig, Store};
 use tower::ServiceExt as _;
+
+use super::document::operations;
 
 /// Longer than anything here takes.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -64,6 +67,8 @@ pub fn config() -> ApiConfig {
         tickets_max: 100,
         ticket_ttl: Duration::from_secs(30),
         groups_per_user_max: 20,
+        idempotency_bytes_max: 1 << 20,
+        idempotency_ttl: Duration::from_secs(3_600),
         cors_origins: Vec::new(),
     }
 }
@@ -132,6 +137,18 @@ impl Server {
         let verifier = SharedVerifier::new(issuer.trusted_by(Verifier::new(5)));
         let ephemeral = Ephemeral::local(ephemeral_config());
         let tickets = Tickets::new(ephemeral.clone(), config.tickets_max, config.ticket_ttl);
+        let http = axum::Router::new();
+        let parts = Self { http, ephemeral, tickets, bus, store, issuer, verifier, tasks };
+        parts.process(config)
+    }
+
+    /// Another process of the API, which shares everything but its memory.
+    pub fn another_process(&self) -> Self {
+        self.process(config())
+    }
+
+    fn process(&self, config: ApiConfig) -> Self {
+        let Self { ephemeral, tickets, bus, store, issuer, verifier, tasks, .. } = self;
         let foundation = Foundation {
             store: store.clone(),
             bus: bus.clone(),
@@ -140,8 +157,17 @@ impl Server {
             ephemeral: ephemeral.clone(),
             tickets: tickets.clone(),
         };
-        let api = Api::new(config, foundation, &tasks);
-        Self { http: api.router(), ephemeral, tickets, bus, store, issuer, verifier, tasks }
+        let http = Api::new(config, foundation, tasks).router();
+        Self {
+            http,
+            ephemeral: ephemeral.clone(),
+            tickets: tickets.clone(),
+            bus: bus.clone(),
+            store: store.clone(),
+            issuer: issuer.clone(),
+            verifier: verifier.clone(),
+            tasks: tasks.clone(),
+        }
     }
 
     /// A token for a user without an account.
@@ -151,11 +177,13 @@ impl Server {
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {
+        let asked = (request.method().to_string(), request.uri().path().to_owned());
         let response = self.http.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
         let text = String::from_utf8(bytes.to_vec()).unwrap();
         let json = serde_json::from_str(&text).unwrap_or(Value::Null);
+        is_documented(&asked.0, &asked.1, status);
         Answer { status, headers, text, json }
     }
 
@@ -207,6 +235,27 @@ impl Server {
         let inbox = self.bus.node(NodeId(rand::random()));
         inbox.subscribe_user(&UserId::parse(user).unwrap());
         Listener { inbox, heard: Vec::new() }
+    }
+}
+
+/// Whatever is answered to an operation of the document is in the document.
+fn is_documented(method: &str, path: &str, status: u16) {
+    static OPERATIONS: LazyLock<Vec<(String, String, Value)>> =
+        LazyLock::new(|| operations(&serde_json::from_str(&Api::document()).unwrap()));
+    let parts: Vec<&str> = path.split('/').collect();
+    let exact = |pattern: &str| {
+        let pattern: Vec<&str> = pattern.split('/').collect();
+        let fits = |(part, other): (&&str, &&str)| part == other || part.starts_with('{');
+        let all = pattern.len() == parts.len() && pattern.iter().zip(&parts).all(fits);
+        all.then(|| pattern.iter().filter(|part| !part.starts_with('{')).count())
+    };
+    // `/users/me` is not a user called so.
+    let route = OPERATIONS.iter().filter_map(|one| Some((exact(&one.1)?, &one.1))).max();
+    let Some((_, route)) = route else { return };
+    let operation = OPERATIONS.iter().find(|one| one.0 == method && one.1 == *route);
+    if let Some((_, _, operation)) = operation {
+        let says = &operation["responses"][status.to_string()];
+        assert!(says.is_object(), "{method} {route} answers {status}, which is not in the document");
     }
 }
 

@@ -24,6 +24,8 @@ pub(super) fn read(reader: &Reader) -> ApiConfig {
         tickets_max: reader.whole("api.tickets_max", 16..=1 << 24),
         ticket_ttl: reader.duration("api.ticket_ttl", seconds(1)..=seconds(600)),
         groups_per_user_max: reader.whole("api.groups_per_user_max", 1..=100_000),
+        idempotency_bytes_max: reader.bytes("api.idempotency_bytes_max", 64 * 1024..=1 << 32),
+        idempotency_ttl: reader.duration("api.idempotency_ttl", seconds(1)..=day * 7),
         rooms_made_by: reader.choice("api.rooms_made_by", &makers),
         cors_origins: reader.texts("api.cors_origins"),
     };

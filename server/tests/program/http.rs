@@ -46,6 +46,12 @@ pub fn post_as(url: &str, token: &str, body: &Value) -> Answer {
     read(request.header("authorization", format!("Bearer {token}")).send(body.to_string()))
 }
 
+/// The same with an idempotency key.
+pub fn post_once(url: &str, token: &str, key: &str, body: &Value) -> Answer {
+    let request = agent().post(url).header("content-type", "application/json").header("idempotency-key", key);
+    read(request.header("authorization", format!("Bearer {token}")).send(body.to_string()))
+}
+
 pub fn put_as(url: &str, token: &str, body: &Value) -> Answer {
     let request = agent().put(url).header("content-type", "application/json");
     read(request.header("authorization", format!("Bearer {token}")).send(body.to_string()))
