@@ -20,6 +20,11 @@ pub(super) fn add(operation: &mut Operation<'_>) {
     for (status, words) in of_its_kind(operation) {
         statuses.entry(status).or_insert_with(|| words.to_owned());
     }
+    if idempotency::takes_key(&operation.method, operation.path) {
+        let conflict = statuses.entry(409).or_default();
+        let joint = if conflict.is_empty() { "" } else { " Or: " };
+        conflict.push_str(&format!("{joint}the first call with this `Idempotency-Key` still runs."));
+    }
     let responses = operation.responses();
     if let Some(responses) = responses.as_object_mut() {
         responses.remove("default");
@@ -88,7 +93,6 @@ fn of_its_kind(operation: &Operation<'_>) -> Vec<(u16, &'static str)> {
         all.push((410, "The group was dismissed, or the message is gone."));
     }
     if takes_key {
-        all.push((409, "The first call with this `Idempotency-Key` still runs."));
         all.push((422, "This `Idempotency-Key` was used for another request."));
     }
     all

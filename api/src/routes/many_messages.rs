@@ -30,6 +30,14 @@ pub(crate) struct SentToMany {
 
 /// What came of a message to one of several users.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "user": "bob",
+    "message": {
+        "conversation": "d.alice.bob", "seq": "1", "message_id": "231894619234304", "time": "1790000000000",
+        "client_message_id": "01890a5d-ac96-774b-bcce-b302099a8057"
+    },
+    "problem": null
+}))]
 pub(crate) struct SentToOne {
     /// Whom.
     #[schema(example = "bob")]

@@ -89,7 +89,7 @@ pub(crate) struct SentMessage {
         (status = 201, description = "It is durable, and on its way.", body = SentMessage),
         (status = 207, description = "What came of each of `to_users`.", body = SentToMany),
         (status = "default", body = ProblemBody, content_type = "application/problem+json",
-            description = "403 `FORBIDDEN`: not a member, or not a trusted service. 503: send it again, same key.")
+            description = "403 `FORBIDDEN`: not a member, or not a trusted service. 503 `UNAVAILABLE`: send it again, with the same key.")
     )
 )]
 pub(crate) async fn send_message(

@@ -64,7 +64,9 @@ async fn what_was_refused_may_be_asked_again() {
     server.post_nothing(path, &alice).await.problem(404, "NOT_FOUND");
     let again = post(&server, path, &alice, "k", Value::Null).await;
     assert_eq!((again.status, again.text), (200, accepted.text));
-    // Wrong fields are refused before anything is known of the key.
+    let large = json!({"name": "x".repeat(2 << 20)});
+    post(&server, "/api/v1/groups", &alice, "large", large).await.problem(413, "TOO_LARGE");
+    // Wrong fields are refused, and the key is free for the right ones.
     post(&server, "/api/v1/groups", &alice, "new", json!({})).await.problem(400, "BAD_FIELD");
     post(&server, "/api/v1/groups", &alice, "new", json!({"name": "Team"})).await.expect(201);
 }

@@ -64,7 +64,16 @@ impl Reader<'_> {
         let content = &documented[success]["content"]["application/json"];
         if !content.is_null() {
             self.check(id, &content["schema"], &answer.json);
-            self.check(&format!("{id}, its example"), &content["schema"], &content["example"]);
+        }
+        for (status, answer) in documented.iter().filter(|(status, _)| status.starts_with('2')) {
+            let content = &answer["content"]["application/json"];
+            if !content.is_null() {
+                self.check(
+                    &format!("{id}, its example of {status}"),
+                    &content["schema"],
+                    &content["example"],
+                );
+            }
         }
         self.tried.insert(id.to_owned());
         answer.json
