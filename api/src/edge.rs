@@ -21,10 +21,11 @@ use crate::{App, etag, idempotency, metrics};
 pub(crate) fn around(routes: Router, app: &App) -> Router {
     let config = &app.config;
     let router = routes
-        .fallback(no_such_path)
-        .method_not_allowed_fallback(wrong_method)
         .layer(from_fn(etag::tagged))
         .layer(from_fn_with_state(Arc::clone(app), idempotency::once))
+        // What is not an operation has neither tags nor keys.
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(config.body_bytes_max))
         .layer(from_fn_with_state(config.request_timeout, in_time))
         .layer(from_fn(with_headers))

@@ -45,6 +45,12 @@ async fn the_first_answer_is_given_again() {
     assert_eq!(bobs.json["owner"], json!("bob"));
     post(&server, groups, "", "k1", json!({"name": "Team"})).await.problem(401, "UNAUTHENTICATED");
     post(&server, groups, &alice, "\"k1", json!({"name": "Team"})).await.problem(400, "BAD_FIELD");
+    // What is no call has no keys: neither good ones nor bad ones.
+    for key in ["k3", "\"k3"] {
+        let wrong = post(&server, "/api/v1/groups/team/owner", &alice, key, Value::Null).await;
+        wrong.problem(405, "NOT_FOUND");
+        post(&server, "/api/v1/nothing", &alice, key, Value::Null).await.problem(404, "NOT_FOUND");
+    }
 }
 
 #[tokio::test]
