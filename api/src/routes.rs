@@ -1,6 +1,7 @@
 //! Every route. Adding a handler here puts it into the router and into the document at once.
 
 mod blocks;
+mod broadcasts;
 mod changes;
 mod conversations;
 mod friends;
@@ -97,6 +98,7 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(readers::readers))
         .routes(routes!(history::history))
         .routes(routes!(messages::send_message))
+        .routes(routes!(broadcasts::broadcast))
         .routes(routes!(changes::recall_message))
         .routes(routes!(changes::edit_message))
         .routes(routes!(changes::react_to_message))

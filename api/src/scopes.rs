@@ -33,6 +33,7 @@ impl Access {
             // By what they begin with, so that what is added to them is for the same services.
             path if is_below(path, "/api/v1/groups") => Self::Both(Scope::GroupsManage),
             path if is_below(path, "/api/v1/rooms") => Self::Both(Scope::RoomsManage),
+            path if is_below(path, "/api/v1/broadcasts") => Self::Services(Scope::MessagesSend),
             path if is_below(path, "/api/v1/messages") => Self::Both(Scope::MessagesSend),
             _ => Self::Users,
         }

@@ -29,6 +29,8 @@ pub struct GatewayConfig {
     pub session: SessionLimits,
     /// How much waits for one slow reader.
     pub mailbox: MailboxLimits,
+    /// Sessions that are told a broadcast in one second, over all shards.
+    pub broadcast_per_second: u32,
     /// When sockets are found dead, or out of time.
     pub timeouts: Timeouts,
     /// How the gateway goes away.

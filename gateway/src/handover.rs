@@ -22,6 +22,7 @@
 mod carried;
 mod control;
 mod pieces;
+mod told;
 mod wire;
 
 pub(crate) use carried::{Carried, CarriedMailbox, Stage};
@@ -29,6 +30,7 @@ pub use control::{Handed, Handover, Outside};
 pub(crate) use control::{Order, Orders, Settled};
 pub(crate) use pieces::{Estate, OfPresence, OfShard, OfUser};
 pub use pieces::{Inherited, Piece};
+pub(crate) use told::OfBroadcast;
 pub(crate) use wire::{In, Out};
 
 use std::time::Duration;
@@ -36,7 +38,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 /// The layout of the pieces. Another number is another layout.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
 
 /// How long a freeze waits for answers to commands, and for requests under way.
 pub const FREEZE_PATIENCE: Duration = Duration::from_secs(2);

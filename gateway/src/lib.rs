@@ -30,6 +30,7 @@
 
 mod admission;
 mod authenticator;
+mod broadcasts;
 mod budget;
 mod config;
 mod connection;

@@ -125,10 +125,30 @@ impl Mailbox {
             Class::Event | Class::Receipt => publish_lasting(queue, pool, limits, now, message),
         };
         pool.recount(before, queue.bytes);
-        if pushed == Pushed::Dropped && queue.frames.is_empty() && queue.lag.is_none() {
-            self.clear(pool);
+        if pushed == Pushed::Dropped {
+            self.clear_if_idle(pool);
         }
         pushed
+    }
+
+    /// Queues what everybody is told and nobody keeps; where there is no room, it is dropped.
+    pub(crate) fn announce(
+        &mut self,
+        pool: &mut Pool,
+        limits: &MailboxLimits,
+        now: Tick,
+        taking: Taking,
+        frame: &Bytes,
+    ) -> Pushed {
+        let queue = self.0.get_or_insert_with(|| pool.take());
+        let before = queue.bytes;
+        let queued = push_before_signals(queue, pool, limits, now, (frame, taking));
+        pool.recount(before, queue.bytes);
+        if queued {
+            return Pushed::Queued;
+        }
+        self.clear_if_idle(pool);
+        Pushed::Dropped
     }
 
     /// Queues a message for this session alone: a reply, or what the gateway itself has to say.
@@ -203,6 +223,15 @@ impl Mailbox {
         lag
     }
 
+    /// Gives an empty queue back that owes nothing.
+    fn clear_if_idle(&mut self, pool: &mut Pool) {
+        let is_idle =
+            |queue: &Queue| queue.frames.is_empty() && queue.lag.is_none() && queue.missed.is_empty();
+        if self.0.as_deref().is_some_and(is_idle) {
+            self.clear(pool);
+        }
+    }
+
     /// Forgets everything.
     pub(crate) fn clear(&mut self, pool: &mut Pool) {
         if let Some(queue) = self.0.take() {
@@ -219,26 +248,38 @@ fn publish_lasting(
     now: Tick,
     message: &Published<'_>,
 ) -> Pushed {
-    let fits = |queue: &Queue| {
-        queue.fits(message.frame, limits.bytes_max, limits.frames_max)
-            && (queue.frames.is_empty() || pool.has_room(message.taking))
-    };
-    if queue.lag.is_none() {
-        let mut signals_dropped = 0;
-        if !fits(queue) {
-            signals_dropped = queue.drop_signals();
-        }
-        let fits = fits(queue);
-        pool.signals_dropped += signals_dropped;
-        if fits {
-            queue.push(now, message.frame.clone());
-            return Pushed::Queued;
-        }
+    if push_before_signals(queue, pool, limits, now, (message.frame, message.taking)) {
+        return Pushed::Queued;
     }
     if message.class == Class::Receipt {
         return owe(queue, now, |lag| lag.resync = true);
     }
     owe(queue, now, |lag| lag.note(message.conversation, message.seq, limits))
+}
+
+/// Queues a message for which signals leave; not where the mailbox lags. Tells whether there was room.
+fn push_before_signals(
+    queue: &mut Queue,
+    pool: &mut Pool,
+    limits: &MailboxLimits,
+    now: Tick,
+    (frame, taking): (&Bytes, Taking),
+) -> bool {
+    if queue.lag.is_some() {
+        return false;
+    }
+    let fits = |queue: &Queue, pool: &Pool| {
+        queue.fits(frame, limits.bytes_max, limits.frames_max)
+            && (queue.frames.is_empty() || pool.has_room(taking))
+    };
+    if !fits(queue, pool) {
+        pool.signals_dropped += queue.drop_signals();
+    }
+    let fits = fits(queue, pool);
+    if fits {
+        queue.push(now, frame.clone());
+    }
+    fits
 }
 
 /// A signal: takes the place of the one it outdates, or half of the mailbox at most.

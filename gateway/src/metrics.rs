@@ -53,6 +53,9 @@ pub const INVENTORY: &[(&str, &str, &str)] = &[
         "signals that took the place of an earlier one about the same thing",
     ),
     ("gateway_live_missed_total", "counter", "messages of live rooms that a mailbox had no room for"),
+    ("gateway_broadcast_told_total", "counter", "sessions that were told a broadcast"),
+    ("gateway_broadcast_missed_total", "counter", "sessions whose mailbox had no room for a broadcast"),
+    ("gateway_broadcast_left", "gauge", "sessions that are still to be told the broadcast under way"),
     ("gateway_mailbox_bytes", "gauge", "bytes that wait in the mailboxes of all sessions"),
     ("gateway_mailbox_owed_total", "counter", "frames that a lagging mailbox turned into heads or a resync"),
     ("gateway_commands_total", "counter", "commands sent to the bus"),
@@ -127,6 +130,8 @@ tally! {
     signals_replaced = "gateway_mailbox_signals_replaced_total",
     owed = "gateway_mailbox_owed_total",
     live_missed = "gateway_live_missed_total",
+    broadcasts_told = "gateway_broadcast_told_total",
+    broadcasts_missed = "gateway_broadcast_missed_total",
     commands = "gateway_commands_total",
     commands_busy = "gateway_commands_busy_total",
     reading_paused = "gateway_reading_paused_total",
@@ -146,6 +151,7 @@ pub(crate) struct Metrics {
     sessions: Level,
     lingering: Level,
     watches: Level,
+    broadcast_left: Level,
     mailbox_bytes: Level,
     connections: metrics::Gauge,
     names_remembered: metrics::Gauge,
@@ -161,6 +167,8 @@ pub(crate) struct Levels {
     pub(crate) lingering: u64,
     /// Users whose presence sessions watch.
     pub(crate) watches: u64,
+    /// Sessions that are still to be told the broadcast under way.
+    pub(crate) broadcast_left: u64,
     pub(crate) budget: Budget,
 }
 
@@ -192,6 +200,7 @@ impl Metrics {
             sessions: Level::of(metrics::gauge!("gateway_sessions")),
             lingering: Level::of(metrics::gauge!("gateway_users_lingering")),
             watches: Level::of(metrics::gauge!("gateway_presence_watches")),
+            broadcast_left: Level::of(metrics::gauge!("gateway_broadcast_left")),
             mailbox_bytes: Level::of(metrics::gauge!("gateway_mailbox_bytes")),
             connections: metrics::gauge!("gateway_connections"),
             names_remembered: metrics::gauge!("gateway_names_remembered"),
@@ -209,6 +218,7 @@ impl Metrics {
         self.sessions.tell(levels.sessions);
         self.lingering.tell(levels.lingering);
         self.watches.tell(levels.watches);
+        self.broadcast_left.tell(levels.broadcast_left);
         self.mailbox_bytes.tell(levels.budget.queued);
         for (level, bytes) in self.memory.iter_mut().zip(levels.budget.bytes()) {
             level.tell(bytes);

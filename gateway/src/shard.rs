@@ -11,6 +11,7 @@
 
 mod accept;
 mod adopt;
+mod broadcast;
 mod claims;
 mod clock;
 mod close;
@@ -49,6 +50,7 @@ use tokio::sync::Notify;
 use self::claims::Claimed;
 use crate::admission::Admission;
 use crate::authenticator::Authenticator;
+use crate::broadcasts::Broadcasts;
 use crate::config::{Compression, GatewayConfig};
 use crate::connection::Upgraded;
 use crate::interest::{Interest, Lingering, Subscriptions};
@@ -109,6 +111,10 @@ pub(crate) struct Shard {
     /// What sessions say against others of their users; only where users may not have many.
     claims: HashMap<SessionKey, Claimed>,
     interest_changed: Rc<Notify>,
+    broadcasts: Broadcasts,
+    /// When they are reported next.
+    broadcasts_due: Tick,
+    broadcast_begun: Rc<Notify>,
     /// Users without a session, by when they are forgotten.
     lingering: Lingering,
     /// What open sessions send is not read at the moment.
@@ -145,6 +151,7 @@ impl Shard {
         admission: Arc<Admission>,
     ) -> Self {
         let inbox = bus.node(node);
+        inbox.subscribe_everyone();
         let session = &config.session;
         let mailboxes_bytes_max = config.mailbox.all_bytes_max / config.shards.max(1) as u64;
         let rate = Rate::new(session.commands_per_second, session.commands_burst, session.rate_strikes_max);
@@ -180,6 +187,9 @@ impl Shard {
             entering: Vec::new(),
             claims: HashMap::new(),
             interest_changed: Rc::default(),
+            broadcasts: Broadcasts::default(),
+            broadcasts_due: Tick::default(),
+            broadcast_begun: Rc::default(),
             lingering: Lingering::new(),
             frozen: false,
         }

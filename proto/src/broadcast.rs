@@ -40,8 +40,10 @@ pub struct BroadcastReport {
     pub told: u64,
     /// Sockets that had no room for it.
     pub missed: u64,
-    /// Sockets that are still to be told.
+    /// Sockets that are still to be told; at 0 the shard has ended.
     pub left: u64,
+    /// When the broadcast began, as it says itself.
+    pub begun: Timestamp,
 }
 
 /// How far a broadcast is, as its gateways say.
@@ -59,6 +61,10 @@ pub struct BroadcastState {
     pub missed: u64,
     /// Sockets that are still to be told.
     pub left: u64,
-    /// Nobody is told any more.
-    pub done: bool,
+    /// Sockets that were still to be told by shards of which nothing is heard any more; not in `left`.
+    pub lost: u64,
+    /// Sockets a second that are told at the moment.
+    pub per_second: u32,
+    /// When the last shard came to its end; `None` while any tells.
+    pub ended: Option<Timestamp>,
 }

@@ -225,10 +225,14 @@ impl Command {
 
     /// The partition whose owner decides it.
     pub fn partition(&self) -> Partition {
-        match (&self.request, self.conversation()) {
-            (Request::Broadcast(_), _) => Partition::OF_BROADCASTS,
-            (_, Some(id)) => Partition::of(&id),
-            (_, None) => Partition::of_user(&self.origin.user),
+        self.owner_alone().unwrap_or_else(|| Partition::of_user(&self.origin.user))
+    }
+
+    /// The partition whose owner alone can carry it out; `None` for what concerns a user and can be read anywhere.
+    pub fn owner_alone(&self) -> Option<Partition> {
+        match &self.request {
+            Request::Broadcast(_) => Some(Partition::OF_BROADCASTS),
+            _ => self.conversation().map(|id| Partition::of(&id)),
         }
     }
 }

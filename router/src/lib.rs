@@ -17,6 +17,7 @@
 //!
 //! **Limits.** [`RouterConfig`], [`proto::limits`]. Every queue is bounded and answers `BUSY` when full.
 
+mod broadcasts;
 #[cfg(test)]
 mod chaos;
 mod config;

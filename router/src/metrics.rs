@@ -18,6 +18,7 @@ pub const INVENTORY: &[(&str, &str, &str)] = &[
     ("router_loads_queued", "gauge", "Conversations that wait to be loaded"),
     ("router_load_seconds", "histogram", "From the begin of a load to serving"),
     ("router_load_retries_total", "counter", "Loads that began again"),
+    ("router_broadcasts_total", "counter", "Broadcasts begun"),
     ("router_roll_overs_total", "counter", "Buckets left"),
     ("router_conversations", "gauge", "Conversations in memory"),
     ("router_evictions_total", "counter", "Conversations that left memory"),
@@ -47,6 +48,7 @@ pub const INVENTORY: &[(&str, &str, &str)] = &[
 /// Handles kept by a worker, so that no name is looked up on the path of a message.
 pub(crate) struct Metrics {
     pub live_messages: Counter,
+    pub broadcasts: Counter,
     pub messages: Counter,
     pub batch_entries: Histogram,
     pub ack_seconds: Histogram,
@@ -135,6 +137,7 @@ impl Metrics {
         let nack = |code: &Code| (*code, metrics::counter!("router_nacks_total", "code" => code.name()));
         Self {
             live_messages: metrics::counter!("router_live_messages_total"),
+            broadcasts: metrics::counter!("router_broadcasts_total"),
             messages: metrics::counter!("router_messages_total"),
             batch_entries: metrics::histogram!("router_batch_entries"),
             ack_seconds: metrics::histogram!("router_ack_seconds"),

@@ -1,6 +1,7 @@
 //! One worker: a thread with a queue of commands, the conversations of its partitions and everything it has asked of
 //! the store. It lives through one incarnation after another.
 
+mod broadcasts;
 mod checks;
 mod claims;
 mod commands;

@@ -162,8 +162,9 @@ impl Table {
 impl Running<'_> {
     /// Keeps the answer if it is a success, so that it can be given again.
     pub(super) async fn answered(self, response: Response) -> Response {
-        // Of several results some may be worth another try.
-        if !response.status().is_success() || response.status() == StatusCode::MULTI_STATUS {
+        // Of several results some may be worth another try, and what goes on will have come further.
+        let is_final = |status| !matches!(status, StatusCode::MULTI_STATUS | StatusCode::ACCEPTED);
+        if !response.status().is_success() || !is_final(response.status()) {
             return response;
         }
         let (parts, body) = response.into_parts();

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::broadcasts::{self, BroadcastProgress};
 use super::many_messages::{self, SentToMany};
 use crate::App;
 use crate::answers::MessageBody;
@@ -42,6 +43,9 @@ pub(crate) struct SendMessage {
     #[serde(alias = "toUsers")]
     #[schema(value_type = Option<Vec<String>>)]
     to_users: Option<Vec<IdText>>,
+    /// … or everybody who is connected; only a service may say so. Nobody keeps it, and who is not there never hears it.
+    #[serde(default, alias = "toEveryone")]
+    to_everyone: bool,
     /// What it says.
     #[schema(value_type = MessageBody)]
     body: Value,
@@ -87,9 +91,11 @@ pub(crate) struct SentMessage {
     post, path = "/api/v1/messages", tag = "messages", request_body = SendMessage,
     responses(
         (status = 201, description = "It is durable, and on its way.", body = SentMessage),
+        (status = 202, description = "For `to_everyone`: it is being told, or was, and this far. `Location` is where to ask again.",
+            body = BroadcastProgress),
         (status = 207, description = "What came of each of `to_users`.", body = SentToMany),
         (status = "default", body = ProblemBody, content_type = "application/problem+json",
-            description = "403 `FORBIDDEN`: not a member, or not a trusted service. 503 `UNAVAILABLE`: send it again, with the same key.")
+            description = "403 `FORBIDDEN`: not a member, or not a trusted service. 503 `UNAVAILABLE`: send it again, with the same key; `BUSY` for `to_everyone`: another is under way, `retry_after_ms` says for how long about.")
     )
 )]
 pub(crate) async fn send_message(
@@ -99,6 +105,10 @@ pub(crate) async fn send_message(
     JsonBody(mut message): JsonBody<SendMessage>,
 ) -> Result<Response, Problem> {
     let asker = asker(&caller, message.sender.as_ref())?;
+    if message.to_everyone {
+        let send = read_for_everyone(&caller, &asker, message, &key)?;
+        return broadcasts::begin(&app, &asker, send).await;
+    }
     let Some(users) = message.to_users.take() else {
         let send = read(&caller, &asker, &message, &key)?;
         return store(&app, &asker, send).await.map(IntoResponse::into_response);
@@ -115,6 +125,24 @@ pub(crate) async fn send_message(
     let send = read(&caller, &asker, &message, &key)?;
     let sent = many_messages::send_to_each(&app, &asker, send, recipients).await;
     Ok((StatusCode::MULTI_STATUS, Json(sent)).into_response())
+}
+
+/// What everybody is to be told: nobody else is named.
+fn read_for_everyone(
+    caller: &Caller,
+    asker: &Asker,
+    mut message: SendMessage,
+    key: &Key,
+) -> Result<Send, Problem> {
+    if !caller.is_service() {
+        return Err(missing(Scope::MessagesSend));
+    }
+    if message.conversation.is_some() || message.to_user.is_some() || message.to_users.is_some() {
+        return Err(Problem::field("to_everyone", "nobody else can be named beside it"));
+    }
+    // The codec of messages wants somebody; this one is for nobody's log.
+    message.to_user = Some(IdText(asker.user.to_string()));
+    read(caller, asker, &message, key)
 }
 
 /// What is to be sent, with its idempotency key.

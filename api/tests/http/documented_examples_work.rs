@@ -163,6 +163,13 @@ async fn a_room_is_made_and_ended(reader: &mut Reader<'_>, service: &str) {
     reader.try_it("end_room", service, &[]).await;
 }
 
+async fn everybody_is_told(reader: &mut Reader<'_>, service: &str) {
+    let message = serde_json::json!({"to_everyone": true, "body": {"text": "hi"}});
+    let begun = reader.server.post("/api/v1/messages", service, message).await.expect(202);
+    let id = begun["broadcast_id"].as_str().unwrap();
+    assert_eq!(reader.try_it("broadcast", service, &[("broadcast_id", id)]).await, begun);
+}
+
 async fn what_one_keeps_for_oneself(reader: &mut Reader<'_>, token: &str) {
     for own in ["change_conversation", "delete_messages", "clear_conversation", "conversation_settings"] {
         let settings = reader.try_it(own, token, &[]).await;
@@ -255,6 +262,7 @@ async fn documented_examples_work_in_the_order_of_a_first_visit() {
     reader.try_it("issue_ticket", &token, &[]).await;
     reader.try_it("dismiss_group", &reader.server.token("bob", ""), &[]).await;
     a_room_is_made_and_ended(&mut reader, &service).await;
+    everybody_is_told(&mut reader, &service).await;
     reader.try_it("logout", &laptop.access, &[]).await;
     assert_eq!(reader.tried, all, "every operation was tried");
 }

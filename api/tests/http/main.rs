@@ -3,6 +3,7 @@
 
 mod accounts;
 mod accounts_change_at_once;
+mod broadcasts;
 mod calls_made_again;
 mod contacts;
 mod conversation_list;

@@ -1,12 +1,12 @@
-//! What a gateway is taken apart into, one thing after another: a shard with its listener, then its users with their groups,
-//! then its sessions with their sockets; then the next shard.
+//! What a gateway is taken apart into, one thing after another: a shard with its listener, then its users with their groups and
+//! its broadcasts, then its sessions with their sockets; then the next shard.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 
 use proto::{GroupId, NodeId, UserId};
 
-use super::{Carried, In, Malformed, Out};
+use super::{Carried, In, Malformed, OfBroadcast, Out};
 use crate::config::Compression;
 use crate::session::SessionKey;
 
@@ -38,6 +38,8 @@ pub(crate) struct Estate {
     pub(crate) of: OfShard,
     pub(crate) users: Vec<OfUser>,
     pub(crate) presence: Vec<OfPresence>,
+    /// In the order in which they came.
+    pub(crate) broadcasts: Vec<OfBroadcast>,
     pub(crate) sessions: Vec<(TcpStream, Carried)>,
 }
 
@@ -75,6 +77,7 @@ const SHARD: u8 = 1;
 const USER: u8 = 2;
 const SESSION: u8 = 3;
 const PRESENCE: u8 = 4;
+const BROADCAST: u8 = 5;
 
 impl Piece {
     pub(crate) fn shard(of: &OfShard, listener: TcpListener) -> Self {
@@ -111,6 +114,13 @@ impl Piece {
         Self { bytes: out.into_bytes(), descriptor: None }
     }
 
+    pub(crate) fn broadcast(of: &OfBroadcast) -> Self {
+        let mut out = Out::default();
+        out.u8(BROADCAST);
+        of.write(&mut out);
+        Self { bytes: out.into_bytes(), descriptor: None }
+    }
+
     pub(crate) fn session(stream: TcpStream, carried: &Carried) -> Self {
         let mut out = Out::default();
         out.u8(SESSION);
@@ -139,11 +149,13 @@ impl Inherited {
                         of: read_shard(&mut input)?,
                         users: Vec::new(),
                         presence: Vec::new(),
+                        broadcasts: Vec::new(),
                         sessions: Vec::new(),
                     },
                 }),
                 USER => estate?.users.push(read_user(&mut input)?),
                 PRESENCE => estate?.presence.push(read_presence(&mut input)?),
+                BROADCAST => estate?.broadcasts.push(OfBroadcast::read(&mut input)?),
                 SESSION => {
                     estate?.sessions.push((with(descriptor)?.into(), Carried::read(&mut input)?));
                 }

@@ -243,6 +243,26 @@ fn a_signal_whose_place_has_left_is_queued_anew() {
 }
 
 #[test]
+fn what_everybody_is_told_waits_before_signals_and_is_dropped_where_there_is_no_room() {
+    let mut bench = Bench::new();
+    let announce = |bench: &mut Bench, bytes: usize| {
+        let frame = Bytes::from(vec![b'a'; bytes]);
+        bench.mailbox.announce(&mut bench.pool, &LIMITS, Tick(7), Taking::Nothing, &frame)
+    };
+    assert_eq!(announce(&mut bench, 101), Pushed::Dropped, "larger than a mailbox");
+    assert!(bench.mailbox.is_empty());
+    bench.signal("a", b's', 40);
+    assert_eq!(announce(&mut bench, 90), Pushed::Queued);
+    assert_eq!((bench.mailbox.bytes(), bench.pool.bytes()), (90, 90), "the signal has left");
+    assert_eq!(announce(&mut bench, 20), Pushed::Dropped);
+    assert_eq!(bench.mailbox.lagging_since(), None, "nothing is owed for it");
+    assert_eq!(bench.publish(Class::Event, "a", 1, 20), Pushed::Owed { began: true });
+    assert_eq!(announce(&mut bench, 1), Pushed::Dropped, "nothing comes before what is owed");
+    assert_eq!(bench.drain().map(|lag| lag.dirty.len()), Some(1));
+    assert_eq!(announce(&mut bench, 1), Pushed::Queued);
+}
+
+#[test]
 fn signals_of_one_mailbox_are_bounded() {
     let mut bench = Bench::new();
     for number in 0..8 {

@@ -17,6 +17,16 @@ impl SessionKey {
         u64::from(self.generation) << 32 | u64::from(self.slot)
     }
 
+    /// Names no session: what the shard itself has asked is answered there.
+    pub(crate) fn of_shard(number: u32) -> Self {
+        Self { slot: number, generation: 0 }
+    }
+
+    /// See [`Self::of_shard`].
+    pub(crate) fn is_of_shard(self) -> bool {
+        self.generation == 0
+    }
+
     pub(crate) fn from_number(number: u64) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
         let (generation, slot) = ((number >> 32) as u32, number as u32);
@@ -38,7 +48,7 @@ struct Entry {
 
 impl Sessions {
     pub(crate) fn insert(&mut self, session: Session) -> SessionKey {
-        self.next_generation = self.next_generation.wrapping_add(1);
+        self.next_generation = self.next_generation.wrapping_add(1).max(1);
         let generation = self.next_generation;
         let slot = self.slab.insert(Entry { generation, session });
         SessionKey { slot: u32::try_from(slot).unwrap_or(u32::MAX), generation }
@@ -96,6 +106,11 @@ impl Sessions {
         self.slab.len()
     }
 
+    /// No session is at this slot, or above it.
+    pub(crate) fn slots_end(&self) -> u32 {
+        u32::try_from(self.slab.capacity()).unwrap_or(u32::MAX)
+    }
+
     pub(crate) fn all(&self) -> impl Iterator<Item = &Session> {
         self.slab.iter().map(|(_, entry)| &entry.session)
     }
@@ -119,5 +134,6 @@ mod tests {
     fn a_key_survives_the_way_over_the_bus() {
         let key = SessionKey { slot: 7, generation: u32::MAX };
         assert_eq!(SessionKey::from_number(key.to_number()), key);
+        assert!(!key.is_of_shard() && SessionKey::of_shard(7).is_of_shard());
     }
 }

@@ -90,6 +90,7 @@ impl Shard {
         for OfPresence { key, away, watches } in estate.presence {
             self.restore_presence(key, away, &watches);
         }
+        self.resume_broadcasts(estate.broadcasts);
         keys
     }
 

@@ -48,6 +48,7 @@ impl Shard {
                 return (self.on_presence_control(&user, control), Fill::Room);
             }
             (Payload::Control(Control::RoomEnded(room)), Target::Group(_)) => self.on_room_ended(&room),
+            (Payload::Broadcast(frame), Target::Everyone) => self.on_broadcast(&frame),
             // All others are about users; nothing else publishes them.
             (Payload::Control(_) | Payload::Broadcast(_), _) => {}
         }

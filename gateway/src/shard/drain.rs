@@ -38,6 +38,7 @@ pub(super) async fn drain(shard: &SharedShard, context: &Context) -> DrainReport
         sleep_until((Instant::now() + PACE).min(until)).await;
     }
     let mut shard = shard.borrow_mut();
+    shard.end_broadcasts();
     report.abandoned = shard.abandon() + context.requests.get();
     shard.tally.drain_told += report.told as u64;
     shard.tally.drain_closed += report.closed as u64;

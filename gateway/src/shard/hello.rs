@@ -99,6 +99,7 @@ impl Shard {
         self.interest_changed.notify_one();
         self.arm_next(key);
         self.tell_welcome(key, identity.expires);
+        self.tell_newcomer(key);
     }
 
     fn tell_welcome(&mut self, key: SessionKey, auth_expires: u64) {

@@ -174,6 +174,7 @@ impl Shard {
         self.claims.remove(&key);
         self.interest.leave_rooms(&*self.inbox, key.slot);
         self.authenticated -= 1;
+        self.broadcasts.left(key.slot);
         self.unwatch(key);
         let activity = self.last_activity(key);
         (self.presence)(&user, Attendance::Left(&left.device, activity));

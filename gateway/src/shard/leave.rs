@@ -17,7 +17,7 @@ use super::run::{Context, Listeners, UnderWay};
 use super::{Shard, SharedShard};
 use crate::connection::FROZEN_HEAD_PATIENCE;
 use crate::handover::{
-    Carried, FREEZE_PATIENCE, OfPresence, OfShard, Order, Orders, Outside, Piece, Settled, Stage,
+    Carried, FREEZE_PATIENCE, OfBroadcast, OfPresence, OfShard, Order, Orders, Outside, Piece, Settled, Stage,
 };
 use crate::session::{Flags, Phase, Session, SessionKey};
 
@@ -177,6 +177,10 @@ impl Shard {
         pieces.push(Piece::shard(&of, listener));
         pieces.extend(self.interest.carry().iter().map(Piece::user));
         pieces.extend(keys.iter().filter_map(|key| self.presence_of(*key)).map(|of| Piece::presence(&of)));
+        let (telling, ended) = self.broadcasts.carry();
+        let broadcasts = ended.into_iter().map(OfBroadcast::ended);
+        let broadcasts = broadcasts.chain(telling.into_iter().map(OfBroadcast::telling));
+        pieces.extend(broadcasts.map(|of| Piece::broadcast(&of)));
         for key in keys {
             let Some(session) = self.sessions.remove(key) else { continue };
             // One that closes has said all it had to say.

@@ -9,6 +9,12 @@ impl Shard {
     /// One answer. A session that is gone or closing needs none.
     pub(super) fn on_reply(&mut self, number: u64, reply: Reply) {
         let key = SessionKey::from_number(number);
+        if key.is_of_shard() {
+            if matches!(reply, Reply::Settled) {
+                self.broadcasts.answered(key.slot);
+            }
+            return;
+        }
         let now = self.clock.tick();
         let Some(session) = self.sessions.get_mut(key) else { return };
         session.unanswered = session.unanswered.saturating_sub(1);
@@ -18,7 +24,7 @@ impl Shard {
         }
         let encoding = session.encoding;
         match reply {
-            // Nothing here asks for groups' changes or for broadcasts.
+            // Nothing here asks for groups' changes or for the state of broadcasts.
             Reply::Settled | Reply::GroupDone(_) | Reply::Broadcast(_) => {}
             Reply::Presence(seen) => self.on_presence_seen(key, *seen),
             Reply::Room(answer) => self.on_room(key, answer),

@@ -14,6 +14,7 @@ use tokio::sync::{Barrier, Notify, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::adopt::{Adopted, adopt};
+use super::broadcast::tell_broadcasts;
 use super::drain::{DrainReport, drain};
 use super::leave::{Leaving, give_away, thaw, until_leaving};
 use super::{Shard, SharedShard};
@@ -149,6 +150,7 @@ pub(crate) async fn run(start: Start) {
     let shard =
         Shard::new(node, Arc::clone(&config), bus, authenticator.clone(), presence, Arc::clone(&admission));
     let (inbox, interest_changed) = (Rc::clone(&shard.inbox), Rc::clone(&shard.interest_changed));
+    let broadcast_begun = Rc::clone(&shard.broadcast_begun);
     let shard: SharedShard = Rc::new(RefCell::new(shard));
     // What a client says is read only once those whom it may reach are subscribed, at whatever shard.
     shard.borrow_mut().frozen = true;
@@ -187,6 +189,7 @@ pub(crate) async fn run(start: Start) {
         never = keep_interest(&shard, &inbox, &interest_changed) => match never {},
         never = tick(&shard) => match never {},
         never = resync(&shard, &gap, &under_way) => match never {},
+        never = tell_broadcasts(&shard, &broadcast_begun) => match never {},
         end = serve => end,
     };
     match end {

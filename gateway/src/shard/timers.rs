@@ -95,11 +95,13 @@ impl Shard {
         }
         self.end_lingering();
         self.end_quiet();
+        self.report_broadcasts();
         self.tally.signals_dropped += self.pool.take_signals_dropped();
         let levels = Levels {
             sessions: self.authenticated as u64,
             lingering: self.interest.lingering() as u64,
             watches: self.watches.len() as u64,
+            broadcast_left: self.broadcasts.left_of_first(),
             budget: self.budget(),
         };
         self.metrics.hand_over(&mut self.tally, &levels);

@@ -141,6 +141,7 @@ fn config() -> GatewayConfig {
             dirty_conversations_max: 256,
             lagging_timeout: 10 * second,
         },
+        broadcast_per_second: 100_000,
         timeouts: Timeouts {
             handshake: 5 * second,
             hello: 5 * second,

@@ -4,6 +4,7 @@
 mod admission_limits;
 mod authentication;
 mod bench;
+mod broadcasts;
 mod bus_gap_makes_sessions_resync;
 mod busy_uplink_is_told;
 mod client;

@@ -16,6 +16,7 @@ pub(super) fn request_to_wire(request: &BroadcastRequest) -> Wire {
             told: report.told,
             missed: report.missed,
             left: report.left,
+            begun: report.begun.0,
         }),
         BroadcastRequest::State(id) => Wire::BroadcastState(wire::BroadcastOf { id: id.to_string() }),
     }
@@ -27,8 +28,13 @@ pub(super) fn begin(wire: wire::BeginBroadcast) -> Result<Request, FrameError> {
 }
 
 pub(super) fn report(wire: &wire::BroadcastReport) -> Result<Request, FrameError> {
-    let report =
-        BroadcastReport { id: parse(&wire.id)?, told: wire.told, missed: wire.missed, left: wire.left };
+    let report = BroadcastReport {
+        id: parse(&wire.id)?,
+        told: wire.told,
+        missed: wire.missed,
+        left: wire.left,
+        begun: Timestamp(wire.begun),
+    };
     Ok(Request::Broadcast(BroadcastRequest::Report(report)))
 }
 
@@ -44,7 +50,10 @@ pub(super) fn state_to_wire(state: &BroadcastState) -> wire::BroadcastState {
         told: state.told,
         missed: state.missed,
         left: state.left,
-        done: state.done,
+        done: state.ended.is_some(),
+        lost: state.lost,
+        ended: state.ended.map_or(0, |ended| ended.0),
+        per_second: state.per_second,
     }
 }
 
@@ -56,7 +65,9 @@ pub(super) fn state(wire: &wire::BroadcastState) -> Result<BroadcastState, Frame
         told: wire.told,
         missed: wire.missed,
         left: wire.left,
-        done: wire.done,
+        lost: wire.lost,
+        per_second: wire.per_second,
+        ended: wire.done.then_some(Timestamp(wire.ended)),
     })
 }
 

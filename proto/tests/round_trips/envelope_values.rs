@@ -72,8 +72,8 @@ fn request() -> impl Strategy<Value = Request> {
 }
 
 fn broadcast_request() -> impl Strategy<Value = BroadcastRequest> {
-    let report = (client_message_id(), any::<u64>(), any::<u64>(), any::<u64>())
-        .prop_map(|(id, told, missed, left)| BroadcastReport { id, told, missed, left });
+    let report = (client_message_id(), any::<u64>(), any::<u64>(), any::<u64>(), time())
+        .prop_map(|(id, told, missed, left, begun)| BroadcastReport { id, told, missed, left, begun });
     prop_oneof![
         (client_message_id(), body()).prop_map(|(id, body)| BroadcastRequest::Begin { id, body }),
         report.prop_map(BroadcastRequest::Report),
@@ -191,10 +191,21 @@ fn room_answer() -> impl Strategy<Value = RoomAnswer> {
 }
 
 fn broadcast_state() -> impl Strategy<Value = BroadcastState> {
-    let counts = (any::<u32>(), any::<u64>(), any::<u64>(), any::<u64>(), any::<bool>());
-    (client_message_id(), time(), counts).prop_map(|(id, begun, (shards, told, missed, left, done))| {
-        BroadcastState { id, begun, shards, told, missed, left, done }
-    })
+    let counts = (any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>());
+    let times = (time(), option::of(time()), any::<u32>());
+    (client_message_id(), any::<u32>(), counts, times).prop_map(
+        |(id, shards, (told, missed, left, lost), (begun, ended, per_second))| BroadcastState {
+            id,
+            begun,
+            shards,
+            told,
+            missed,
+            left,
+            lost,
+            per_second,
+            ended,
+        },
+    )
 }
 
 fn head_state() -> impl Strategy<Value = HeadState> {

@@ -5,15 +5,14 @@
 
 use proto::body::Change as OfMessage;
 use proto::client_frame::Send;
-use proto::command::{GroupRequest, Source};
-use proto::wire::{Body as WireBody, System, body, system::Change};
+use proto::command::GroupRequest;
 use proto::{Body, ClientMessageId, Code, Command, Entry, Origin, Request, Seq, Timestamp, UserId};
 use store::mutation::{self, Mutation};
 
 use super::pair::Leave;
 use super::pending::{Answer, Found, Pending, Question};
 use super::{Conversation, Kind, Target};
-use crate::rules::body::{is_system, newest_reference};
+use crate::rules::body::{is_notice, is_system, newest_reference};
 use crate::rules::membership::{Asked, Refusal};
 use crate::rules::reach::is_certainly_new;
 use crate::turn::Turn;
@@ -166,7 +165,7 @@ impl Conversation {
             Code::Muted => Decision::Muted(self.muted_until(&origin.user, now)),
             code => Decision::Refuse(code, text),
         })?;
-        if !retains && is_system(&send.body) && !is_notice_of_service(&send.body, origin.source) {
+        if !retains && is_system(&send.body) && !(origin.source.is_service() && is_notice(&send.body)) {
             return Err(Decision::Refuse(Code::Forbidden, "only services may write notices"));
         }
         Ok(())
@@ -234,12 +233,4 @@ impl Conversation {
             Kind::Group(_, group) => group.muted_until(user, now),
         }
     }
-}
-
-fn is_notice_of_service(body: &Body, source: Source) -> bool {
-    let system = match body.to_wire() {
-        WireBody { kind: Some(body::Kind::System(system)), .. } => system,
-        _ => return false,
-    };
-    source.is_service() && matches!(system, System { change: Some(Change::Notice(_)) })
 }

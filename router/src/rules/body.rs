@@ -1,6 +1,7 @@
 //! What a body is, as far as the log cares: a message that counts, or a change of the conversation.
 
 use bytes::Buf as _;
+use proto::wire::{System, body::Kind, system::Change};
 use proto::{Body, Seq, UserId};
 
 /// The field number of `system` in `Body` (body.proto).
@@ -14,6 +15,12 @@ const MENTIONS: u64 = 32;
 /// program does not understand must not pass for a harmless message.
 pub fn is_system(body: &Body) -> bool {
     has(body, |field| field == SYSTEM)
+}
+
+/// Whether it is a notice, which services write.
+pub fn is_notice(body: &Body) -> bool {
+    let kind = body.to_wire().kind;
+    matches!(kind, Some(Kind::System(System { change: Some(Change::Notice(_)) })))
 }
 
 /// Whether an entry with this body raises `counted`: messages do, changes and notices do not.

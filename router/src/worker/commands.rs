@@ -19,14 +19,13 @@ impl Incarnation<'_> {
     pub(super) fn dispatch(&mut self, commands: &mut Vec<Command>) {
         for command in commands.drain(..) {
             self.metrics.command(&command.request);
-            // What concerns a user alone can be read anywhere.
-            let of = command.conversation().map(|id| Partition::of(&id));
-            if of.is_some_and(|partition| !self.serving.contains_key(&partition)) {
+            if command.owner_alone().is_some_and(|partition| !self.serving.contains_key(&partition)) {
                 self.keep(command);
                 continue;
             }
             match &command.request {
                 Request::Send(_) | Request::Group(..) | Request::Contact(..) => self.write_command(command),
+                Request::Broadcast(request) => self.see_to_broadcast(&command, request),
                 _ => self.read(command),
             }
         }

@@ -11,6 +11,7 @@ use store::mutation::{self, Mutation};
 use super::incarnation::Incarnation;
 use super::ops::{self, Done};
 use super::table::Key;
+use crate::broadcasts::Broadcasts;
 use crate::config::millis;
 use crate::conversation::Conversation;
 use crate::ownership::Owner;
@@ -113,6 +114,9 @@ impl Incarnation<'_> {
         for partition in at_rest {
             self.giving.remove(&partition);
             self.serving.remove(&partition);
+            if partition == Partition::OF_BROADCASTS {
+                self.broadcasts = Broadcasts::default();
+            }
             if let Some(ask) = self.owners.get_mut(&partition).and_then(Owner::release) {
                 self.metrics.released.increment(1);
                 self.asking += 1;

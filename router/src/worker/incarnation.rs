@@ -27,6 +27,7 @@ use super::private::PrivateQueue;
 use super::retention::Sweep;
 use super::table::{Key, Table};
 use super::wheel::{TICK_MS, Wheel};
+use crate::broadcasts::Broadcasts;
 use crate::config::{BUSY_OPS, RouterConfig, Sight, millis};
 use crate::conversation::Conversation;
 use crate::metrics::Metrics;
@@ -89,6 +90,8 @@ pub struct Incarnation<'a> {
     pub(super) beat_due: bool,
     pub(super) kept: Kept,
     pub(super) private: PrivateQueue,
+    /// Of the owner of their partition.
+    pub(super) broadcasts: Broadcasts,
     /// Partitions that others should serve and whose commands come here: to be seen to first.
     pub(super) awaited: HashMap<Partition, u64>,
     pub(super) strays_ms: u64,
@@ -161,6 +164,7 @@ impl<'a> Incarnation<'a> {
             beat_due: true,
             kept: Kept::default(),
             private: PrivateQueue::default(),
+            broadcasts: Broadcasts::default(),
             awaited: HashMap::new(),
             strays_ms: 0,
             touched: HashSet::new(),

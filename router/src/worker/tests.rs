@@ -1,5 +1,6 @@
 //! Several workers on one bus and one store, under a paused clock: who serves what, and what clients notice of it.
 
+mod broadcasts;
 mod stand;
 
 use std::time::Duration;

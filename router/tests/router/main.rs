@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends that way")]
 
+mod broadcasts;
 mod changes;
 mod contacts;
 mod crashes;

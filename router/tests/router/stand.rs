@@ -131,6 +131,10 @@ impl Stand {
         self.inbox.subscribe_user(&user(name));
     }
 
+    pub fn listen_everyone(&self) {
+        self.inbox.subscribe_everyone();
+    }
+
     pub fn listen_group(&self, name: &str) {
         self.inbox.subscribe_group(&group(name));
     }

@@ -50,6 +50,7 @@ pub(super) fn read(reader: &Reader) -> GatewayConfig {
             dirty_conversations_max: reader.whole("gateway.dirty_conversations_max", 1..=1 << 16),
             lagging_timeout: reader.duration("gateway.lagging_timeout", seconds(1)..=seconds(3_600)),
         },
+        broadcast_per_second: reader.whole("gateway.broadcast_per_second", 1..=1_000_000),
         timeouts: timeouts(reader),
         drain: DrainPlan {
             reconnect_window: reader.duration("gateway.reconnect_window", seconds(0)..=seconds(3_600)),

@@ -25,6 +25,7 @@ mod socket;
 mod stand;
 mod starts_without_arguments;
 mod stops_in_order;
+mod told_to_everyone;
 mod trusts_other_issuers;
 mod two_devices_or_one;
 mod what_goes_by_itself;

@@ -8,11 +8,20 @@ pub struct Places<'a> {
     pub api: &'a Tidegate,
     pub near: &'a Tidegate,
     pub far: &'a Tidegate,
+    cluster: Option<&'a Cluster>,
 }
 
 impl Places<'_> {
     pub fn url(&self, path: &str) -> String {
         self.api.url(&format!("/api/v1{path}"))
+    }
+
+    /// A token of a service with these scopes.
+    pub fn service_token(&self, service: &str, scopes: &str) -> String {
+        match self.cluster {
+            Some(cluster) => cluster.run(&["token", "--user", service, "--scope", scopes]),
+            None => self.api.token_with(service, scopes),
+        }
     }
 }
 
@@ -20,7 +29,7 @@ impl Places<'_> {
 pub fn in_one_process(settings: &[(&str, &str)], test: impl FnOnce(&Places<'_>)) {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Tidegate::start_with(folder.path(), settings);
-    test(&Places { api: &server, near: &server, far: &server });
+    test(&Places { api: &server, near: &server, far: &server, cluster: None });
 }
 
 /// Two gateways and a router, which have the settings, and an API; skipped where the services are not.
@@ -32,5 +41,5 @@ pub fn in_a_cluster(settings: &[(&'static str, &'static str)], test: impl FnOnce
     let near = cluster.start_with("gateway-1", "gateway", settings);
     let far = cluster.start_with("gateway-2", "gateway", settings);
     until_ready([&router, &api, &near, &far]);
-    test(&Places { api: &api, near: &near, far: &far });
+    test(&Places { api: &api, near: &near, far: &far, cluster: Some(&cluster) });
 }

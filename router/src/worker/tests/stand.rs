@@ -14,12 +14,12 @@ use lifecycle::{Tasks, wall_clock_ms};
 use proto::client_frame::{AckMode, Recipient, Send};
 use proto::command::{Origin, Source};
 use proto::{
-    Body, ClientMessageId, Command, ConversationId, DeviceId, Epoch, NodeId, Payload, Reply, Request,
-    ServerFrame, SessionRef, Timestamp, TraceId, UserId,
+    Body, ClientMessageId, Command, ConversationId, DeviceId, Epoch, NodeId, Partition, Payload, Reply,
+    Request, ServerFrame, SessionRef, Timestamp, TraceId, UserId,
 };
 use store::{IncarnationId, Memory, Store};
 use tokio::sync::{oneshot, watch};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::super::Worker;
 use crate::{GroupRules, History, RouterConfig};
@@ -316,7 +316,43 @@ impl Stand {
         assert!(self.longest.get() < UNNOTICED, "an answer took {:?}", self.longest.get());
     }
 
+    /// Asks as a service until there is an answer.
+    pub async fn ask(&mut self, request: Request) -> Reply {
+        let until = Instant::now() + PATIENCE;
+        let service = UserId::parse("operations").unwrap();
+        loop {
+            let asked = self.command_from(&service, Source::ServerApi, request.clone());
+            let mut deliveries = Vec::new();
+            let again = Instant::now() + RESEND;
+            while timeout_at(again, self.inbox.recv(&mut deliveries)).await.is_ok() {
+                for delivery in deliveries.drain(..) {
+                    match delivery.payload {
+                        Payload::Reply(session, reply) if session == asked => return reply,
+                        _ => {}
+                    }
+                }
+            }
+            assert!(Instant::now() < until, "never answered");
+        }
+    }
+
+    /// The worker that the store says owns a partition.
+    pub async fn owner_of(&mut self, partition: Partition, names: &[&'static str]) -> &'static str {
+        let owners = self.store.owners().await.unwrap();
+        let row = owners.iter().find(|(owned, _)| *owned == partition).unwrap().1;
+        for name in names {
+            if row.owner == Some(self.owner(name).await) {
+                return name;
+            }
+        }
+        panic!("none of {names:?}")
+    }
+
     fn command(&mut self, user: &UserId, request: Request) {
+        self.command_from(user, Source::Client, request);
+    }
+
+    fn command_from(&mut self, user: &UserId, source: Source, request: Request) -> u64 {
         let session = self.next_session;
         self.next_session += 1;
         let mut command = Command {
@@ -324,7 +360,7 @@ impl Stand {
                 user: user.clone(),
                 device: DeviceId::unnamed(),
                 session: SessionRef { node: NodeId(7), session },
-                source: Source::Client,
+                source,
             },
             deadline: Timestamp(wall_clock_ms() + 10_000),
             epoch: Epoch(0),
@@ -335,6 +371,7 @@ impl Stand {
         if self.bus.send_command(command).is_err() {
             self.refused += 1;
         }
+        session
     }
 }
 
