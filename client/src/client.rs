@@ -10,7 +10,7 @@ use proto::server_frame::{
     Ack, ConversationSettings, ConversationState, Event, Invitation, Overlay, Page, Receipt, Room, Typing,
     Welcome,
 };
-use proto::{Body, ClientMessageId, Contact, ConversationId};
+use proto::{Body, ClientMessageId, Contact, ConversationId, GroupId};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::driver::Driver;
@@ -159,6 +159,20 @@ impl Client {
     /// what is told is a [`Notice::Presence`].
     pub async fn presence(&self, ask: PresenceAsk) -> Result<(), Refused> {
         self.ask(Ask::Presence(ask)).await
+    }
+
+    /// Comes into a live room, and waits until it is there or is refused for good. Holds for later sockets, too. What is said there
+    /// is a [`Notice::Event`] where the room keeps it, otherwise a [`Notice::Live`]; a [`Notice::Room`] that is not joined says that
+    /// the room has ended.
+    pub async fn join_room(&self, room: GroupId) -> Result<Room, Refused> {
+        let (done, answer) = oneshot::channel();
+        self.ask(Ask::JoinRoom(room, done)).await?;
+        answer.await.map_err(|_| Refused::Ended)?
+    }
+
+    /// Leaves a live room.
+    pub async fn leave_room(&self, room: GroupId) -> Result<(), Refused> {
+        self.ask(Ask::LeaveRoom(room)).await
     }
 
     async fn ask(&self, ask: Ask) -> Result<(), Refused> {

@@ -25,6 +25,7 @@ mod error;
 pub mod handshake;
 mod order;
 mod outbox;
+mod rooms;
 mod session;
 mod socket;
 pub mod tls;

@@ -12,14 +12,15 @@ use std::collections::VecDeque;
 
 use proto::client_frame::{Fetch, Position, Recipient, Sync};
 use proto::presence::PresenceAsk;
-use proto::server_frame::{ConversationState, Delta, Nack, Page, Welcome};
-use proto::{ClientFrame, ServerFrame, UserId};
+use proto::server_frame::{ConversationState, Delta, Nack, Page, Room, Welcome};
+use proto::{ClientFrame, ConversationId, GroupId, ServerFrame, UserId};
 use rand::rngs::StdRng;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::order::Order;
 use crate::outbox::{Outbox, Outgoing};
+use crate::rooms::Rooms;
 use crate::watched::Watched;
 use crate::{ClientConfig, Notice, Refused, StartAt};
 
@@ -33,6 +34,8 @@ pub enum Ask {
     Delivered(Position),
     Typing(Recipient),
     Presence(PresenceAsk),
+    JoinRoom(GroupId, oneshot::Sender<Result<Room, Refused>>),
+    LeaveRoom(GroupId),
 }
 
 /// What the driver must do after a frame.
@@ -64,6 +67,7 @@ pub struct Session {
     outbox: Outbox,
     order: Order,
     watched: Watched,
+    rooms: Rooms,
     random: StdRng,
     user: Option<UserId>,
     out: VecDeque<ClientFrame>,
@@ -91,6 +95,7 @@ impl Session {
             outbox: Outbox::new(config.backoff, config.answer_timeout),
             order: Order::new(config.gap_wait, config.held_max),
             watched: Watched::default(),
+            rooms: Rooms::default(),
             random,
             user: None,
             out: VecDeque::new(),
@@ -132,6 +137,8 @@ impl Session {
                 self.watched.note(&ask);
                 self.out.push_back(ClientFrame::Presence(ask));
             }
+            Ask::JoinRoom(room, asked) => self.rooms.join(room, asked),
+            Ask::LeaveRoom(room) => self.out.push_back(self.rooms.leave(room)),
         }
     }
 
@@ -145,6 +152,7 @@ impl Session {
         (self.last_in, self.last_out) = (now, now);
         (self.sync_at, self.sync_deadline) = (Some(now), None);
         self.out.extend(self.watched.again());
+        self.rooms.connected();
     }
 
     /// The socket is gone. What was asked stays asked.
@@ -189,7 +197,7 @@ impl Session {
             // Asked for by nobody here.
             ServerFrame::Settings(of) => self.notice(Notice::Settings(of)),
             ServerFrame::Presence(users) => self.notice(Notice::Presence(users)),
-            ServerFrame::Room(room) => self.notice(Notice::Room(room)),
+            ServerFrame::Room(room) => self.room(room, now),
             ServerFrame::Live(event) => self.notice(Notice::Live(event)),
             ServerFrame::Broadcast(broadcast) => self.notice(Notice::Broadcast(broadcast)),
             ServerFrame::Welcome(_)
@@ -218,6 +226,8 @@ impl Session {
         if self.fetch.is_none() {
             self.next_fetch(now);
         }
+        let patience = self.config.answer_timeout;
+        self.out.extend(self.rooms.poll(now, patience));
         if self.out.is_empty() && now >= self.last_out + self.ping_every {
             self.out.push_back(ClientFrame::Ping);
         }
@@ -240,6 +250,7 @@ impl Session {
             self.sync_due(),
             self.sync_deadline,
             self.fetch.as_ref().map(|fetch| fetch.deadline),
+            self.rooms.next_due(self.last_out),
         ];
         times
             .into_iter()
@@ -304,8 +315,26 @@ impl Session {
                     (None, false) => self.order.forget(&fetch.conversation),
                 }
             }
+            "join_room" => {
+                let again_at = nack.code.temporary().then_some(now + wait);
+                self.rooms.refused(Refused::Code { code: nack.code, message: nack.message }, again_at);
+            }
             frame => tracing::debug!(frame, code = nack.code.name(), "frame refused"),
         }
+    }
+
+    /// What is said in a room begins where it is now, or at its first entry where everything is wanted and kept.
+    fn room(&mut self, room: Room, now: Instant) {
+        self.rooms.told(&room);
+        let conversation = ConversationId::group(&room.room);
+        if room.joined {
+            let whole = room.history && self.config.start_at != StartAt::Head;
+            self.order.begin(&conversation, if whole { proto::Seq::ZERO } else { room.head }, now);
+            self.order.head_now(&conversation, room.head, now);
+        } else {
+            self.order.forget(&conversation);
+        }
+        self.notice(Notice::Room(room));
     }
 
     fn page(&mut self, page: Page, now: Instant) {

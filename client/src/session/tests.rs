@@ -269,3 +269,66 @@ fn what_was_asked_about_presence_is_asked_again_on_the_next_socket() {
     let expected = [PresenceAsk::Subscribe(vec![user("carol")]), PresenceAsk::Report(Activity::Away)];
     assert_eq!(about.collect::<Vec<_>>(), expected.map(ClientFrame::Presence));
 }
+
+fn lobby() -> proto::GroupId {
+    proto::GroupId::parse("lobby").expect("a group id")
+}
+
+fn room(joined: bool, head: u64) -> ServerFrame {
+    ServerFrame::Room(Room { room: lobby(), joined, history: joined, head: Seq(head) })
+}
+
+fn joins(session: &mut Session) -> oneshot::Receiver<Result<Room, Refused>> {
+    let (done, answer) = oneshot::channel();
+    session.ask(Ask::JoinRoom(lobby(), done));
+    answer
+}
+
+fn about_rooms(session: &mut Session, now: Instant) -> Vec<ClientFrame> {
+    let is_it = |frame: &ClientFrame| matches!(frame, ClientFrame::JoinRoom(_) | ClientFrame::LeaveRoom(_));
+    frames(session, now).into_iter().filter(is_it).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_is_entered_again_on_the_next_socket_until_it_is_left() {
+    let (mut session, now) = session(StartAt::Head);
+    let mut answer = joins(&mut session);
+    assert_eq!(about_rooms(&mut session, now), [ClientFrame::JoinRoom(lobby())]);
+    session.frame(room(true, 4), now);
+    assert_eq!(answer.try_recv().expect("answered").map(|room| room.head), Ok(Seq(4)));
+    let conversation = ConversationId::group(&lobby());
+    session.frame(ServerFrame::Event(Event { conversation, entry: entry(5) }), now);
+    let told: Vec<_> = std::iter::from_fn(|| session.next_notice(now)).collect();
+    let [Notice::Room(_), Notice::Event(event)] = &told[..] else { panic!("{told:?}") };
+    assert_eq!(event.entry.seq, Seq(5), "what was said before is nobody's gap");
+
+    session.disconnected(now);
+    session.connected(&welcome(), now);
+    assert_eq!(about_rooms(&mut session, now), [ClientFrame::JoinRoom(lobby())]);
+    let late = now + session.config.answer_timeout;
+    assert_eq!(about_rooms(&mut session, late), [ClientFrame::JoinRoom(lobby())], "nobody answered");
+    session.frame(room(true, 6), late);
+    session.ask(Ask::LeaveRoom(lobby()));
+    assert_eq!(about_rooms(&mut session, late), [ClientFrame::LeaveRoom(lobby())]);
+    session.frame(room(false, 0), late);
+    session.disconnected(late);
+    session.connected(&welcome(), late);
+    assert_eq!(about_rooms(&mut session, late), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_that_is_refused_for_now_is_asked_for_again() {
+    let (mut session, now) = session(StartAt::Head);
+    let mut answer = joins(&mut session);
+    about_rooms(&mut session, now);
+    session.frame(ServerFrame::Nack(Nack::of("join_room", Code::Busy, "later").retry_after_ms(500)), now);
+    assert_eq!(about_rooms(&mut session, now + Duration::from_millis(400)), []);
+    let later = now + Duration::from_secs(30);
+    assert_eq!(about_rooms(&mut session, later), [ClientFrame::JoinRoom(lobby())]);
+    session.frame(ServerFrame::Nack(Nack::of("join_room", Code::NotFound, "no such room")), later);
+    let refused = answer.try_recv().expect("answered");
+    assert!(matches!(refused, Err(Refused::Code { code: Code::NotFound, .. })), "{refused:?}");
+    session.disconnected(later);
+    session.connected(&welcome(), later);
+    assert_eq!(about_rooms(&mut session, later), [], "nobody wants it any more");
+}
