@@ -4,7 +4,7 @@ import { Api } from "./api.js";
 import { Chat } from "./chat.js";
 import { Connection } from "./connection.js";
 import { byId, setText } from "./dom.js";
-import { hue, initials } from "./format.js";
+import { hue, initials, words } from "./format.js";
 import { Names } from "./names.js";
 import { ChatView } from "./view-chat.js";
 import { findAll, setUpNewChat, setUpNewGroup } from "./view-dialogs.js";
@@ -45,7 +45,7 @@ function start() {
       showLink(link);
       if (link.state !== "online") chat.disconnected();
     },
-    onFrame: (name, content) => chat.take(name, content),
+    onFrame: (name, content) => (name === "broadcast" ? showTold(content, names) : chat.take(name, content)),
     onSignedOut: leave,
   });
   chat.attach(connection);
@@ -94,6 +94,7 @@ function start() {
     await api.logout();
     leave("");
   });
+  byId("told-seen").addEventListener("click", () => tell(""));
   byId("try-now").addEventListener("click", () => connection.tryNow());
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && connection.hurry());
   addEventListener("beforeunload", (event) => chat.hasUnsent && api.signedIn && event.preventDefault());
@@ -119,6 +120,17 @@ function showLink({ state, detail }) {
   if (state === "online") setText(trouble, "");
   else if (state !== "connecting") setText(trouble, detail || "Connection lost. Reconnecting…");
   trouble.parentElement.hidden = trouble.textContent === "";
+}
+
+/** What everybody is told stays until it was seen, or something newer is told. Services need no account, so nobody is asked for their names. */
+function showTold({ body, sender }, names) {
+  tell(words({ body, sender }, (user) => (user === sender ? user : names.of(user))));
+}
+
+function tell(text) {
+  const shown = byId("told-words");
+  setText(shown, text);
+  shown.parentElement.hidden = text === "";
 }
 
 /** Back to the entrance, with nothing left of this login: a fresh page. */

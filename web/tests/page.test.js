@@ -329,6 +329,18 @@ describe("the page", { skip, timeout: 240_000 }, () => {
     await Promise.all([alice.leave(), bob.leave()]);
   });
 
+  test("what everybody is told is shown until it was seen", async () => {
+    const people = await pair("told");
+    await server.tellEveryone("Maintenance at <b>22:00</b>");
+    for (const { page } of people) await page.locator("#told", { hasText: "Maintenance at <b>22:00</b>" }).waitFor();
+    const [alice, bob] = people;
+    await picture(alice, "told");
+    await alice.page.getByRole("button", { name: "Got it" }).click();
+    await alice.page.locator("#told p").waitFor({ state: "hidden" });
+    await bob.page.locator("#told-words").waitFor({ state: "visible" });
+    await Promise.all(people.map((person) => person.leave()));
+  });
+
   test("a phone's width shows the list or the chat, and nothing sticks out", async () => {
     const [alice, bob] = await pair("phone", PHONE);
     await alice.fitsItsWidth();

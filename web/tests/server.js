@@ -1,10 +1,11 @@
 // The real program, with its data in a temporary folder, which can be killed and started again.
 
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { promisify } from "node:util";
 
 const START_TIMEOUT_MS = 20_000;
 
@@ -27,12 +28,7 @@ export class Server {
     const child = spawn(this.program, [], {
       cwd: this.folder,
       stdio: ["ignore", "pipe", "pipe"],
-      env: {
-        ...process.env,
-        TIDEGATE_DATA__DIR: path.join(this.folder, "data"),
-        TIDEGATE_PUBLIC__LISTEN: `127.0.0.1:${this.port}`,
-        TIDEGATE_ADMIN__LISTEN: `127.0.0.1:${this.adminPort}`,
-      },
+      env: this.#settings(),
     });
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (bytes) => (this.#log += bytes));
     this.#process = child;
@@ -43,6 +39,27 @@ export class Server {
       }
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
+  }
+
+  /** As a service: to everybody who is connected. */
+  async tellEveryone(text) {
+    const words = ["token", "--user", "operations", "--scope", "messages:send"];
+    const { stdout } = await promisify(execFile)(this.program, words, { cwd: this.folder, env: this.#settings() });
+    const answer = await fetch(`${this.url}/api/v1/messages`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${stdout.trim()}`, "content-type": "application/json" },
+      body: JSON.stringify({ to_everyone: true, body: { system: { notice: { text } } } }),
+    });
+    if (answer.status !== 202) throw new Error(`${answer.status} ${await answer.text()}`);
+  }
+
+  #settings() {
+    return {
+      ...process.env,
+      TIDEGATE_DATA__DIR: path.join(this.folder, "data"),
+      TIDEGATE_PUBLIC__LISTEN: `127.0.0.1:${this.port}`,
+      TIDEGATE_ADMIN__LISTEN: `127.0.0.1:${this.adminPort}`,
+    };
   }
 
   /** SIGKILL: nothing is told to anybody, nothing is flushed. */
