@@ -14,7 +14,7 @@ use crate::problem::Problem;
 /// A JSON body. Its content type is not looked at: every call carries its proof in a header that no form can send.
 pub(crate) struct JsonBody<T>(pub(crate) T);
 
-/// A JSON body that may be absent.
+/// A JSON body that may be absent, or `null`.
 pub(crate) struct OptionalBody<T>(pub(crate) T);
 
 /// The query string.
@@ -36,7 +36,8 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalB
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let bytes = read(request, state).await?;
-        if bytes.is_empty() { Ok(Self(T::default())) } else { parsed(&bytes).map(Self) }
+        let is_absent = matches!(bytes.trim_ascii(), b"" | b"null");
+        if is_absent { Ok(Self(T::default())) } else { parsed(&bytes).map(Self) }
     }
 }
 
