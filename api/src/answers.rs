@@ -99,6 +99,9 @@ pub(crate) struct MessageBody {
     /// place of the kind.
     #[schema(value_type = Option<Object>)]
     expiry: Option<serde_json::Value>,
+    /// Beside a kind: who is there is to confirm it, until the Unix time `until`, which answers have.
+    #[schema(value_type = Option<Object>)]
+    must_confirm: Option<serde_json::Value>,
 }
 
 /// Whatever an application defines for itself.

@@ -32,6 +32,7 @@ pub(crate) struct Paging {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum List {
     Blocks,
+    Confirmations,
     Conversations,
     FriendRequests,
     Friends,
@@ -57,6 +58,7 @@ impl List {
     fn name(self) -> &'static str {
         match self {
             Self::Blocks => "blocks",
+            Self::Confirmations => "confirmations",
             Self::Conversations => "conversations",
             Self::FriendRequests => "friend-requests",
             Self::Friends => "friends",

@@ -64,9 +64,12 @@ fn status_of(code: Code) -> StatusCode {
         | Code::ReadOnly
         | Code::JoinClosed => StatusCode::FORBIDDEN,
         Code::NotFound => StatusCode::NOT_FOUND,
-        Code::Conflict | Code::GroupFull | Code::OwnerMustStay | Code::TooMany | Code::PredecessorMissing => {
-            StatusCode::CONFLICT
-        }
+        Code::Conflict
+        | Code::GroupFull
+        | Code::OwnerMustStay
+        | Code::TooMany
+        | Code::PredecessorMissing
+        | Code::Unconfirmed => StatusCode::CONFLICT,
         Code::RecallTooLate | Code::EditTooLate => StatusCode::FORBIDDEN,
         Code::Dismissed | Code::Recalled | Code::Expired => StatusCode::GONE,
         Code::Rate => StatusCode::TOO_MANY_REQUESTS,

@@ -3,6 +3,7 @@
 mod blocks;
 mod broadcasts;
 mod changes;
+mod confirmations;
 mod conversations;
 mod friends;
 mod groups;
@@ -96,6 +97,8 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(retention::set_retention))
         .routes(routes!(receipts::receipts))
         .routes(routes!(readers::readers))
+        .routes(routes!(confirmations::confirmations))
+        .routes(routes!(confirmations::confirm))
         .routes(routes!(history::history))
         .routes(routes!(messages::send_message))
         .routes(routes!(broadcasts::broadcast))

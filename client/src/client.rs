@@ -7,8 +7,8 @@ use proto::broadcast::Broadcast;
 use proto::client_frame::{AckMode, Fetch, Position, Recipient};
 use proto::presence::{PresenceAsk, UserPresence};
 use proto::server_frame::{
-    Ack, ConversationSettings, ConversationState, Event, Invitation, Overlay, Page, Receipt, Room, Typing,
-    Welcome,
+    Ack, Confirmations, ConversationSettings, ConversationState, Event, Invitation, Overlay, Page, Receipt,
+    Room, Typing, Welcome,
 };
 use proto::{Body, ClientMessageId, Contact, ConversationId, GroupId};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -33,6 +33,10 @@ pub enum Notice {
     Overlay(ConversationId, Box<Overlay>),
     /// Somebody received or read. May be missed.
     Receipt(Receipt),
+    /// The user has confirmed this message, here or on another device.
+    Confirmed(Position),
+    /// How many have confirmed a message of the user's. May be missed.
+    Confirmations(Confirmations),
     /// Somebody is typing. May be missed.
     Typing(Typing),
     /// A line of the conversation list as a `sync` told it.

@@ -204,6 +204,8 @@ impl Session {
             | ServerFrame::Pins(_)
             | ServerFrame::Versions(_)
             | ServerFrame::Readers(_) => {}
+            ServerFrame::Confirmed(position) => self.notice(Notice::Confirmed(position)),
+            ServerFrame::Confirmations(of) => self.notice(Notice::Confirmations(of)),
         }
         Reaction::None
     }

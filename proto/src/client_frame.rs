@@ -31,6 +31,10 @@ pub enum ClientFrame {
     Versions(Position),
     /// Asks who has received and read a message.
     Readers(ReadersOf),
+    /// Has taken note of a message that is to be confirmed.
+    Confirm(Position),
+    /// Asks who has confirmed a message.
+    Confirmations(ReadersOf),
     /// Changes something for themselves: the frames `conversation_set`, `clear` and `delete_for_me`.
     Private(PrivateChange),
     /// Asks or says something about presence: the frames `presence_subscribe`, `presence_unsubscribe` and
@@ -190,7 +194,7 @@ pub struct Position {
     pub seq: Seq,
 }
 
-/// Who has received and read a message, page by page.
+/// Who has received and read, or confirmed, a message, page by page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadersOf {
     /// Whose log.

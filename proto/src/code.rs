@@ -72,6 +72,7 @@ codes! {
         EditTooLate = 1302, "EDIT_TOO_LATE", temporary: false, "The message is too old to be edited.", "Send another one.";
         Recalled = 1303, "RECALLED", temporary: false, "The message was recalled.", "Nothing: it is gone.";
         Expired = 1304, "EXPIRED", temporary: false, "The message has expired.", "Nothing: it is gone.";
+        Unconfirmed = 1305, "UNCONFIRMED", temporary: false, "As many messages of the conversation wait to be confirmed as may.", "Wait for confirmations, or recall one of them.";
         Busy = 1400, "BUSY", temporary: true, "The server has more work than it takes on.", "Try again after `retry_after_ms`.";
         Rate = 1401, "RATE", temporary: true, "Too many commands from this client.", "Slow down; try again after `retry_after_ms`.";
         Unavailable = 1402, "UNAVAILABLE", temporary: true, "A part that is needed is away.", "Try again after `retry_after_ms`; nothing is lost.";

@@ -15,6 +15,7 @@ mod change;
 mod check;
 mod client_json;
 mod client_wire;
+pub(crate) mod confirmations;
 mod contact;
 mod group_json;
 mod invitation;

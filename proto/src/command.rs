@@ -88,6 +88,10 @@ pub enum Request {
     Versions(Position),
     /// Read who has received and read a message.
     Readers(ReadersOf),
+    /// Confirm a message; answered with `confirmed` once that is stored.
+    Confirm(Position),
+    /// Read who has confirmed a message.
+    Confirmations(ReadersOf),
     /// The session is the only one that its user may have, or of its kind: tell the others of the user.
     Claim {
         /// When it began.
@@ -170,11 +174,12 @@ impl Request {
         match self {
             Self::Send(send) => Some(send.to.conversation(sender)),
             Self::Fetch(fetch) => Some(fetch.conversation.clone()),
-            Self::Read(position) | Self::Delivered(position) | Self::Versions(position) => {
-                Some(position.conversation.clone())
-            }
+            Self::Read(position)
+            | Self::Delivered(position)
+            | Self::Versions(position)
+            | Self::Confirm(position) => Some(position.conversation.clone()),
             Self::Pins(conversation) => Some(conversation.clone()),
-            Self::Readers(of) => Some(of.conversation.clone()),
+            Self::Readers(of) | Self::Confirmations(of) => Some(of.conversation.clone()),
             Self::Private(change) => Some(change.conversation.clone()),
             Self::Typing(to) => Some(to.conversation(sender)),
             Self::Heads(conversations) => conversations.first().cloned(),
@@ -206,6 +211,8 @@ impl Request {
             Self::Pins(_) => "pins",
             Self::Versions(_) => "versions",
             Self::Readers(_) => "readers",
+            Self::Confirm(_) => "confirm",
+            Self::Confirmations(_) => "confirmations",
             Self::Claim { .. } => "claim",
             Self::Contact(..) => "contact",
             Self::Private(change) => change.name(),

@@ -1,6 +1,7 @@
 //! What a client is told.
 
 use crate::broadcast::Broadcast;
+use crate::client_frame::Position;
 use crate::presence::UserPresence;
 use crate::settings::Settings;
 use crate::{
@@ -45,6 +46,10 @@ pub enum ServerFrame {
     Versions(Versions),
     /// Who has received and read a message.
     Readers(Readers),
+    /// The answer to `confirm`, and what the user's other devices are told.
+    Confirmed(Position),
+    /// Who has confirmed a message; without members, what its sender is told when more have.
+    Confirmations(Confirmations),
     /// The reader may join a group, or no longer.
     Invitation(Box<Invitation>),
     /// What another user is to the reader now.
@@ -216,6 +221,32 @@ pub struct Reader {
     pub read: bool,
 }
 
+/// How many have confirmed a message, of how many, and a part of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Confirmations {
+    /// Of which conversation.
+    pub conversation: ConversationId,
+    /// Which message.
+    pub seq: Seq,
+    /// So many have.
+    pub confirmed: u32,
+    /// Of so many who were there when it was sent and still are, but its sender.
+    pub of: u32,
+    /// In order of user ids.
+    pub members: Vec<Confirmation>,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<UserId>,
+}
+
+/// One who has confirmed a message, or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Confirmation {
+    /// Who.
+    pub user: UserId,
+    /// Whether they have.
+    pub confirmed: bool,
+}
+
 /// The reader may join a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invitation {
@@ -267,6 +298,8 @@ pub struct ConversationState {
     pub settings: Option<Box<Settings>>,
     /// Those of `unread` that mention the reader, [`crate::limits::MENTION_UNREAD_MAX`] at most.
     pub mention_unread: u32,
+    /// Messages that wait for the reader's confirmation, rising.
+    pub confirm_seqs: Vec<Seq>,
     /// For how long its entries are kept, in seconds, as it was set here; 0: as configured.
     pub retention_seconds: u32,
     /// The reader, who is no member, may join until then.

@@ -30,6 +30,7 @@ pub fn config(workers: usize) -> RouterConfig {
         retention: Duration::ZERO,
         retention_sweep: Duration::ZERO,
         contacts: router::ContactRules::OPEN,
+        confirms: router::ConfirmRules::USUAL,
         bucket_entries_max: 100_000,
         bucket_bytes_max: 50 << 20,
         conversation_queue_max: 1_000,

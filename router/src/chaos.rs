@@ -47,6 +47,7 @@ fn config(random: &mut StdRng) -> RouterConfig {
         retention: Duration::ZERO,
         retention_sweep: Duration::ZERO,
         contacts: crate::ContactRules::OPEN,
+        confirms: crate::ConfirmRules::USUAL,
         bucket_entries_max: random.random_range(3..40),
         bucket_bytes_max: 1 << 20,
         conversation_queue_max: 100,

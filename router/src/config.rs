@@ -8,7 +8,7 @@ use store::{Ephemeral, Presence};
 use crate::peers::PeerRules;
 use crate::rules::contacts::ContactRules;
 use crate::rules::membership::GroupRules;
-use crate::turn::{ChangeRules, Rules};
+use crate::turn::{ChangeRules, ConfirmRules, Rules};
 
 /// Settings of a router. The sizes are per worker, so memory grows with `workers`.
 #[derive(Clone, Debug)]
@@ -37,6 +37,8 @@ pub struct RouterConfig {
     pub edit_window: Duration,
     /// Contacts: whether messages need a friendship, and how long requests last.
     pub contacts: ContactRules,
+    /// Messages that are to be confirmed: how many may wait, and for how long.
+    pub confirms: ConfirmRules,
     /// How long entries are kept where their conversation does not say; zero: for ever.
     pub retention: Duration,
     /// Between two looks at all conversations for old parts of logs to drop; zero: nothing is dropped.
@@ -109,6 +111,7 @@ impl RouterConfig {
             group: self.group,
             changes: ChangeRules { recall_ms: millis(self.recall_window), edit_ms: millis(self.edit_window) },
             contacts: self.contacts,
+            confirms: self.confirms,
             retention_ms: millis(self.retention),
             bucket_entries_max: self.bucket_entries_max,
             bucket_bytes_max: self.bucket_bytes_max,

@@ -20,6 +20,7 @@
 mod announce;
 mod append;
 mod change;
+mod confirms;
 mod decide;
 mod fresh;
 mod held;
@@ -225,6 +226,7 @@ impl Conversation {
             Outcome::Entry(seq, found) => self.found_entry(seq, found),
             Outcome::Target(asked, generation, found) => self.found_target(asked, generation, found),
             Outcome::Pair(found) => self.pair_found(found),
+            Outcome::Confirms(found) => self.found_confirms(found),
         }
         self.pump(turn);
     }

@@ -36,5 +36,6 @@ pub use config::{RouterConfig, Sight};
 pub use router::{Router, StartError};
 pub use rules::contacts::ContactRules;
 pub use rules::membership::{GroupRules, History};
+pub use turn::ConfirmRules;
 #[cfg(feature = "sim")]
 pub use worker::Worker;

@@ -83,7 +83,7 @@ pub(crate) struct Metrics {
 }
 
 /// The kinds of commands, in the order of [`kind_of`].
-const KINDS: [&str; 19] = [
+const KINDS: [&str; 20] = [
     "send",
     "fetch",
     "sync",
@@ -103,6 +103,7 @@ const KINDS: [&str; 19] = [
     "join_room",
     "broadcast",
     "readers",
+    "confirm",
 ];
 
 fn kind_of(request: &Request) -> usize {
@@ -125,7 +126,8 @@ fn kind_of(request: &Request) -> usize {
         Request::WatchPresence(_) | Request::PresenceChanged => 15,
         Request::JoinRoom(_) => 16,
         Request::Broadcast(_) => 17,
-        Request::Readers(_) => 18,
+        Request::Readers(_) | Request::Confirmations(_) => 18,
+        Request::Confirm(_) => 19,
     }
 }
 

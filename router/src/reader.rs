@@ -5,6 +5,7 @@
 //! touched, which the worker sees to first. So a reader never costs a conditional write (FENCE, load).
 
 mod authors;
+mod confirmations;
 mod heads;
 mod overlays;
 pub mod page;
@@ -15,6 +16,8 @@ mod readers;
 mod rooms;
 mod sync;
 mod typing;
+
+use std::sync::Arc;
 
 use proto::client_frame::{Position, ReadersOf};
 use proto::command::Source;
@@ -28,6 +31,7 @@ use proto::{
 use store::{Cursor, Store, StoreError};
 
 use crate::conversation::{Fresh, View};
+use crate::rules::confirm::People;
 use crate::rules::lifetime::Moment;
 
 pub use heads::all_heads;
@@ -45,6 +49,8 @@ pub struct Seen {
     pub fresh: Fresh,
     /// What the asker keeps for themselves; `None` if nobody looked.
     pub own: Option<Settings>,
+    /// Where who confirmed a message is asked: everybody who is in the conversation, and who has, as far as its owner knows.
+    pub confirmed: Option<(Arc<People>, People)>,
 }
 
 impl From<View> for Seen {
@@ -122,9 +128,8 @@ async fn answered(
     known: Option<Seen>,
     moment: Moment,
 ) -> Result<Vec<Delivery>, Refused> {
-    let Seen { view, fresh, own } = known.unwrap_or_default();
-    let now = moment.now;
-    let user = &command.origin.user;
+    let Seen { view, fresh, own, confirmed } = known.unwrap_or_default();
+    let (now, user) = (moment.now, &command.origin.user);
     match &command.request {
         Request::Fetch(fetch) => {
             let view = seen(store, command, &fetch.conversation, view).await?;
@@ -150,7 +155,9 @@ async fn answered(
             let versions = overlays::versions(store, position, view, &fresh, moment).await?;
             Ok(vec![reply(command, Reply::Frame(ServerFrame::Versions(versions)))])
         }
-        Request::Readers(of) => read_by(store, command, of, view, own).await,
+        Request::Readers(of) | Request::Confirmations(of) => {
+            Box::pin(of_members(store, command, of, Seen { view, fresh, own, confirmed }, moment)).await
+        }
         Request::Read(position) | Request::Delivered(position) => match view {
             Some(view) => moved(store, command, position, view, now).await,
             None => Box::pin(moved_unloaded(store, command, position, now)).await,
@@ -165,10 +172,10 @@ async fn answered(
         Request::Typing(to) => {
             let conversation = to.conversation(&command.origin.user);
             seen(store, command, &conversation, view).await?;
-            if is_blocked(store, &conversation).await? {
-                return Ok(vec![reply(command, Reply::Settled)]);
+            match is_blocked(store, &conversation).await? {
+                true => Ok(vec![reply(command, Reply::Settled)]),
+                false => Ok(typing(command, &conversation)),
             }
-            Ok(typing(command, &conversation))
         }
         Request::Heads(conversations) => {
             Ok(vec![all_heads(store, command, vec![None; conversations.len()]).await])
@@ -186,23 +193,30 @@ async fn answered(
         | Request::Disconnected
         | Request::Broadcast(_)
         | Request::Send(_)
+        | Request::Confirm(_)
         | Request::Group(..)
         | Request::Contact(..) => Ok(vec![reply(command, Reply::Settled)]),
     }
 }
 
-/// Who has received and read a message.
-async fn read_by(
+/// Who has read a message, or confirmed it.
+async fn of_members(
     store: &Store,
     command: &Command,
     of: &ReadersOf,
-    view: Option<View>,
-    own: Option<Settings>,
+    known: Seen,
+    moment: Moment,
 ) -> Result<Vec<Delivery>, Refused> {
-    let view = seen(store, command, &of.conversation, view).await?;
-    let own = own_of(store, command, own).await?;
-    let readers = readers::of(store, of, view, &own).await?;
-    Ok(vec![reply(command, Reply::Frame(ServerFrame::Readers(readers)))])
+    let view = seen(store, command, &of.conversation, known.view).await?;
+    let own = own_of(store, command, known.own).await?;
+    let message = readers::message(store, of, view, (&own, &known.fresh), moment).await?;
+    let frame = match &command.request {
+        Request::Confirmations(_) => ServerFrame::Confirmations(
+            confirmations::of(store, command, of, &message, known.confirmed).await?,
+        ),
+        _ => ServerFrame::Readers(readers::of(store, of, &message).await?),
+    };
+    Ok(vec![reply(command, Reply::Frame(frame))])
 }
 
 /// A user received or read up to somewhere.

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use proto::body::MessageTarget;
 use proto::{Delivery, Entry, MessageId, Seq, Timestamp};
 use store::{
-    Batch, Bucket, Cas, Durable, GroupInfo, HeadRow, Level, Member, Register, Relation, Row, StoreError,
+    Batch, Bucket, Cas, Confirming, Durable, GroupInfo, HeadRow, Level, Member, Register, Relation, Row,
+    StoreError,
 };
 
 use crate::conversation::Target;
 use crate::metrics::Metrics;
+use crate::rules::confirm::People;
 use crate::rules::contacts::{ContactRules, Regard};
 use crate::rules::lifetime::Moment;
 use crate::rules::membership::GroupRules;
@@ -31,6 +33,8 @@ pub struct Rules {
     pub group: GroupRules,
     /// How long messages may be changed.
     pub changes: ChangeRules,
+    /// What may be to be confirmed.
+    pub confirms: ConfirmRules,
     /// What contacts may be.
     pub contacts: ContactRules,
     /// Milliseconds for which entries are kept where their conversation does not say; 0: for ever.
@@ -58,6 +62,20 @@ pub struct ChangeRules {
     pub recall_ms: u64,
     /// Milliseconds in which it may be edited.
     pub edit_ms: u64,
+}
+
+/// What may be to be confirmed.
+#[derive(Clone, Copy, Debug)]
+pub struct ConfirmRules {
+    /// Messages of one conversation that wait; more are refused with `UNCONFIRMED`.
+    pub open_max: usize,
+    /// Milliseconds for which a message waits.
+    pub window_ms: u64,
+}
+
+impl ConfirmRules {
+    /// As configured by default.
+    pub const USUAL: Self = Self { open_max: 20, window_ms: 30 * 86_400_000 };
 }
 
 /// Makes message ids; `None` while it may not (no lease, a clock that stepped back).
@@ -152,6 +170,8 @@ pub enum Work {
     },
     /// What the two users of a direct conversation are to each other.
     ReadPair,
+    /// Who confirmed the messages that wait: these, or those that the head row lists.
+    ReadConfirms(Option<Vec<Confirming>>),
     /// One told entry that is no longer in memory.
     ReadEntry {
         /// Which.
@@ -197,6 +217,8 @@ pub enum Outcome {
     Target(MessageTarget, u64, Result<Option<Box<Target>>, StoreError>),
     /// Of [`Work::ReadPair`]; again whenever they become something else.
     Pair(Result<Regard, StoreError>),
+    /// Of [`Work::ReadConfirms`].
+    Confirms(Result<Vec<(Confirming, People)>, StoreError>),
     /// Of [`Work::ReadEntry`].
     Entry(Seq, Result<Option<Entry>, StoreError>),
 }

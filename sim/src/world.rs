@@ -322,6 +322,7 @@ fn router_config(plan: &Plan) -> RouterConfig {
         retention: Duration::ZERO,
         retention_sweep: Duration::ZERO,
         contacts: router::ContactRules::OPEN,
+        confirms: router::ConfirmRules::USUAL,
         bucket_entries_max: plan.bucket_entries,
         bucket_bytes_max: 1 << 20,
         conversation_queue_max: 100,

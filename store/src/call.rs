@@ -57,6 +57,8 @@ ops! {
     HeadsAfter = "heads_after",
     WriteOverlays = "write_overlays",
     Overlays = "overlays",
+    WriteConfirmations = "write_confirmations",
+    Confirmations = "confirmations",
     WriteMentions = "write_mentions",
     CountMentions = "count_mentions",
     EditSettings = "edit_settings",

@@ -18,6 +18,7 @@
 
 mod accounts;
 mod config;
+mod confirmations;
 mod copy;
 mod cursors;
 mod decide;

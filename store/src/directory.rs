@@ -2,6 +2,7 @@
 //!
 //! All of it can be written again from the logs; every write here is idempotent and never moves backwards.
 
+mod confirmation;
 mod cursor;
 mod group;
 mod group_settings;
@@ -14,6 +15,7 @@ mod relation;
 mod settings;
 mod touched;
 
+pub use confirmation::{ConfirmationRow, Confirming};
 pub use cursor::Cursor;
 pub use group::{GroupChange, GroupInfo};
 pub use group_settings::{GroupSettings, Invitation, JoinRequest, Link};
@@ -25,6 +27,9 @@ pub use overlay::OverlayRow;
 pub use relation::Relation;
 pub use settings::SettingsEdit;
 
+pub(crate) use confirmation::{
+    confirmation_key, decode as decode_confirmation, decode_confirming, encode_confirming,
+};
 pub(crate) use cursor::decode as decode_cursor;
 pub(crate) use group::{decode as decode_group, group_key};
 pub(crate) use group_settings::{decode_settings, encode_settings};

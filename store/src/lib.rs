@@ -49,8 +49,9 @@ pub use cql::{
     test_cluster, test_config,
 };
 pub use directory::{
-    Cursor, GroupChange, GroupInfo, GroupSettings, HeadRow, InboxRow, Invitation, JoinRequest, Link, Member,
-    MentionRange, MentionRow, OverlayRow, Relation, Role, SettingsEdit,
+    ConfirmationRow, Confirming, Cursor, GroupChange, GroupInfo, GroupSettings, HeadRow, InboxRow,
+    Invitation, JoinRequest, Link, Member, MentionRange, MentionRow, OverlayRow, Relation, Role,
+    SettingsEdit,
 };
 pub use embedded::{Embedded, EmbeddedConfig, OpenError};
 pub use ephemeral::{

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use proto::client_frame::ReadersOf;
+use proto::client_frame::{Position, ReadersOf};
 use proto::{Reply, Request, Seq, ServerFrame, UserId, server_frame};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -14,6 +14,21 @@ use crate::commands::unexpected;
 use crate::extract::{PathOf, QueryOf};
 use crate::paging::{List, Paging};
 use crate::problem::{Problem, ProblemBody};
+
+/// The message that a path names.
+pub(super) fn position(conversation: &str, seq: &str) -> Result<Position, Problem> {
+    let conversation = conversation_id(conversation)?;
+    let seq = seq.parse().map(Seq).map_err(|_| Problem::field("seq", "a whole number is required"))?;
+    Ok(Position { conversation, seq })
+}
+
+/// Which part of a list of members is asked for, about a message.
+pub(super) fn of(at: Position, paging: &Paging, list: List) -> Result<ReadersOf, Problem> {
+    let Position { conversation, seq } = at;
+    let after = paging.after(list, |text| UserId::parse(text).ok())?;
+    let limit = u32::try_from(paging.limit()?).unwrap_or(u32::MAX);
+    Ok(ReadersOf { conversation, seq, after, limit })
+}
 
 /// Who has received and read a message. Cursors may be some seconds behind.
 #[derive(Serialize, ToSchema)]
@@ -47,7 +62,8 @@ pub(crate) struct Reader {
     ),
     responses(
         (status = 200, description = "A part of them.", body = Readers),
-        (status = "default", description = "403 `FORBIDDEN`: not a member. 404: no such message.", body = ProblemBody,
+        (status = "default", description = "403 `FORBIDDEN`: not a member. 404: no such message. \
+            410 `RECALLED`, `EXPIRED`: it is gone.", body = ProblemBody,
             content_type = "application/problem+json")
     )
 )]
@@ -57,11 +73,7 @@ pub(crate) async fn readers(
     PathOf((conversation, seq)): PathOf<(String, String)>,
     QueryOf(paging): QueryOf<Paging>,
 ) -> Result<Json<Readers>, Problem> {
-    let conversation = conversation_id(&conversation)?;
-    let seq = seq.parse().map(Seq).map_err(|_| Problem::field("seq", "a whole number is required"))?;
-    let after = paging.after(List::Readers, |text| UserId::parse(text).ok())?;
-    let limit = u32::try_from(paging.limit()?).unwrap_or(u32::MAX);
-    let of = ReadersOf { conversation, seq, after, limit };
+    let of = of(position(&conversation, &seq)?, &paging, List::Readers)?;
     let reply = app.commands.ask(&caller.asker(), Request::Readers(of)).await?;
     let Reply::Frame(ServerFrame::Readers(page)) = reply else { return Err(unexpected()) };
     let reader = |reader: server_frame::Reader| Reader {

@@ -29,7 +29,7 @@ async fn document_is_served_and_is_openapi_3_1() {
 }
 
 /// What the contract of this crate names.
-const PROMISED: [&str; 81] = [
+const PROMISED: [&str; 83] = [
     "POST /api/v1/auth/register",
     "POST /api/v1/auth/login",
     "POST /api/v1/auth/refresh",
@@ -102,6 +102,8 @@ const PROMISED: [&str; 81] = [
     "POST /api/v1/conversations/{conversation}/read",
     "GET /api/v1/conversations/{conversation}/receipts",
     "GET /api/v1/conversations/{conversation}/messages/{seq}/readers",
+    "GET /api/v1/conversations/{conversation}/messages/{seq}/confirmations",
+    "POST /api/v1/conversations/{conversation}/messages/{seq}/confirm",
     "GET /api/v1/broadcasts/{broadcast_id}",
     "POST /api/v1/messages",
     "POST /api/v1/messages/recall",

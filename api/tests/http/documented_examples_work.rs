@@ -118,6 +118,18 @@ impl Reader<'_> {
     }
 }
 
+async fn a_message_is_read_and_confirmed(reader: &mut Reader<'_>, token: &str) {
+    let body = r#"{"conversation": "d.alice.bob", "body": {"text": "read this", "must_confirm": {}}}"#;
+    let sent = reader.server.send(request("POST", "/api/v1/messages", token, Body::from(body))).await;
+    let seq = sent.json["seq"].as_str().unwrap().to_owned();
+    let readers = reader.try_it("readers", token, &[("seq", &seq)]).await;
+    assert_eq!(readers["readers"][0]["user"], Value::from("bob"));
+    let bob = reader.server.token("bob", "");
+    reader.try_it("confirm", &bob, &[("seq", &seq)]).await;
+    let told = reader.try_it("confirmations", token, &[("seq", &seq)]).await;
+    assert_eq!((&told["confirmed"], &told["of"]), (&Value::from(1), &Value::from(1)));
+}
+
 async fn groups_are_kept_in_order(reader: &mut Reader<'_>, token: &str) {
     reader.try_it("member", token, &[]).await;
     reader.try_it("edit_group", token, &[("join", "request")]).await;
@@ -255,8 +267,7 @@ async fn documented_examples_work_in_the_order_of_a_first_visit() {
     reader.try_it("read_conversation", &token, &[]).await;
     let receipts = reader.try_it("receipts", &token, &[]).await;
     assert_eq!(receipts["receipts"][0]["user"], Value::from("bob"));
-    let readers = reader.try_it("readers", &token, &[]).await;
-    assert_eq!(readers["readers"][0]["user"], Value::from("bob"));
+    a_message_is_read_and_confirmed(&mut reader, &token).await;
     what_one_keeps_for_oneself(&mut reader, &token).await;
     reader.try_it("set_retention", &token, &[]).await;
     reader.try_it("issue_ticket", &token, &[]).await;

@@ -100,6 +100,7 @@ fn router_config() -> RouterConfig {
         retention: Duration::ZERO,
         retention_sweep: Duration::ZERO,
         contacts: router::ContactRules::OPEN,
+        confirms: router::ConfirmRules::USUAL,
         bucket_entries_max: 50,
         bucket_bytes_max: 50 << 20,
         conversation_queue_max: 1_000,

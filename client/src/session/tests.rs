@@ -65,6 +65,7 @@ fn state(peer: &str, head: u64) -> ConversationState {
         settings: None,
         mention_unread: 0,
         retention_seconds: 0,
+        confirm_seqs: Vec::new(),
         invitation: None,
     }
 }

@@ -240,6 +240,7 @@ impl State {
             left: false,
             settings: None,
             mention_unread: 0,
+            confirm_seqs: Vec::new(),
             invitation: None,
             retention_seconds: 0,
         });

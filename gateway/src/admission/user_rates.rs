@@ -28,11 +28,13 @@ impl CommandClass {
             | ClientFrame::Sync(_)
             | ClientFrame::Pins(_)
             | ClientFrame::Versions(_)
-            | ClientFrame::Readers(_) => Some(Self::Read),
+            | ClientFrame::Readers(_)
+            | ClientFrame::Confirmations(_) => Some(Self::Read),
             ClientFrame::Presence(PresenceAsk::Subscribe(_)) => Some(Self::Read),
             ClientFrame::Typing(_)
             | ClientFrame::Read(_)
             | ClientFrame::Delivered(_)
+            | ClientFrame::Confirm(_)
             | ClientFrame::Presence(_) => Some(Self::Signal),
             // What is not known to be harmless is counted with what is not.
             _ => Some(Self::Write),

@@ -102,7 +102,7 @@ impl Body {
     }
 
     /// Whether one of these fields is there, or bytes that cannot be walked.
-    fn may_have(&self, wanted: impl Fn(u32) -> bool) -> bool {
+    pub(super) fn may_have(&self, wanted: impl Fn(u32) -> bool) -> bool {
         let mut bytes: &[u8] = self.encoded();
         while bytes.has_remaining() {
             let Ok((field, WireType::LengthDelimited)) = decode_key(&mut bytes) else { return true };

@@ -21,8 +21,26 @@ use crate::{Body, wire};
 
 /// The members of a body: the kinds, then what stands beside them.
 const MEMBERS: &[&str] = &[
-    "text", "custom", "system", "image", "file", "voice", "video", "location", "contact", "merged", "edit",
-    "recall", "react", "pin", "mentions", "reply_to", "forward", "thread", "expiry",
+    "text",
+    "custom",
+    "system",
+    "image",
+    "file",
+    "voice",
+    "video",
+    "location",
+    "contact",
+    "merged",
+    "edit",
+    "recall",
+    "react",
+    "pin",
+    "mentions",
+    "reply_to",
+    "forward",
+    "thread",
+    "expiry",
+    "must_confirm",
 ];
 
 /// How deep bodies may be in each other: a message in a merged forward in an edit.
@@ -47,6 +65,7 @@ fn read_nested(reader: &mut Reader<'_>, depth: u8) -> Read<Bytes> {
             "forward" => body.forward = Some(beside::read_forward(reader)?),
             "thread" => body.thread = Some(beside::read_ref(reader)?),
             "expiry" => body.expiry = Some(beside::read_expiry(reader)?),
+            "must_confirm" => body.must_confirm = Some(beside::read_must_confirm(reader)?),
             _ if text.is_some() || body.kind.is_some() => {
                 return Fault::wrong("only one kind is allowed, such as text or image");
             }

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use super::change::{self, ChangeDraft};
 use super::check::{self, SendDraft};
 use super::client_wire::{ACK_ALLOWED, KNOWN};
-use super::{body_json, client_wire, presence, presence_json, readers, retention, room, settings_json};
+use super::{
+    body_json, client_wire, confirmations, presence, presence_json, readers, retention, room, settings_json,
+};
 use crate::client_frame::{AckMode, Fetch, Position, Recipient, Send, Sync};
 use crate::json::{Fault, Read, Reader, Writer};
 use crate::{ClientFrame, ClientMessageId, FrameError, Seq, limits, wire};
@@ -35,6 +37,8 @@ const FRAMES: &[&str] = &[
     "join_room",
     "leave_room",
     "readers",
+    "confirm",
+    "confirmations",
 ];
 
 pub(super) fn read(bytes: &[u8]) -> Result<ClientFrame, FrameError> {
@@ -68,6 +72,8 @@ enum Draft<'a> {
     JoinRoom(Cow<'a, str>),
     LeaveRoom(Cow<'a, str>),
     Readers(wire::ReadersOf),
+    Confirm(Cow<'a, str>, u64),
+    Confirmations(wire::ReadersOf),
 }
 
 fn read_frame(bytes: &[u8]) -> Result<ClientFrame, FrameError> {
@@ -103,6 +109,10 @@ fn read_frame(bytes: &[u8]) -> Result<ClientFrame, FrameError> {
         Draft::JoinRoom(text) => room::room_of(name, &text).map(ClientFrame::JoinRoom),
         Draft::LeaveRoom(text) => room::room_of(name, &text).map(ClientFrame::LeaveRoom),
         Draft::Readers(wire) => readers::asked(&wire).map(ClientFrame::Readers),
+        Draft::Confirm(text, seq) => {
+            check::position(name, "conversation", &text, seq).map(ClientFrame::Confirm)
+        }
+        Draft::Confirmations(wire) => readers::checked(name, &wire).map(ClientFrame::Confirmations),
         Draft::Pins(text) => check::conversation(name, "conversation", &text).map(ClientFrame::Pins),
         Draft::Versions(text, seq) => {
             check::position(name, "conversation", &text, seq).map(ClientFrame::Versions)
@@ -152,6 +162,8 @@ fn read_draft<'a>(reader: &mut Reader<'a>, frame: &'static str) -> Read<Draft<'a
         "join_room" => room::read_of(reader).map(Draft::JoinRoom),
         "leave_room" => room::read_of(reader).map(Draft::LeaveRoom),
         "readers" => readers::read_asked(reader).map(Draft::Readers),
+        "confirm" => read_position(reader).map(|(text, seq)| Draft::Confirm(text, seq)),
+        confirmations::NAME => readers::read_asked(reader).map(Draft::Confirmations),
         name if settings_json::NAMES.contains(&name) => {
             settings_json::read_change(reader, name).map(Box::new).map(Draft::Private)
         }
@@ -317,7 +329,9 @@ pub(super) fn write(frame: &ClientFrame) -> Vec<u8> {
             writer.close_object();
         }
         ClientFrame::Versions(position) => write_position(&mut writer, "versions", position),
-        ClientFrame::Readers(of) => readers::write_asked(&mut writer, of),
+        ClientFrame::Readers(of) => readers::write_asked(&mut writer, readers::NAME, of),
+        ClientFrame::Confirm(position) => write_position(&mut writer, "confirm", position),
+        ClientFrame::Confirmations(of) => readers::write_asked(&mut writer, confirmations::NAME, of),
         ClientFrame::Private(change) => settings_json::write_change(&mut writer, change),
         ClientFrame::Presence(ask) => presence_json::write_ask(&mut writer, ask),
         ClientFrame::JoinRoom(room) => room::write_of(&mut writer, "join_room", room),

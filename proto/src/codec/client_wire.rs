@@ -6,7 +6,7 @@ use prost::Message as _;
 use wire::client_frame::Frame;
 
 use super::check::{self, SendDraft};
-use super::{change, presence, readers, retention, room, settings};
+use super::{change, confirmations, presence, readers, retention, room, settings};
 use crate::client_frame::{AckMode, Fetch, Hello, Position, Recipient, Send, Sync};
 use crate::{ClientFrame, FrameError, Seq, wire};
 
@@ -14,7 +14,7 @@ use crate::{ClientFrame, FrameError, Seq, wire};
 pub(super) const KNOWN: &str = "hello, send, fetch, sync, read, delivered, typing, ping, recall, edit, react, pin, \
                                 pins, versions, conversation_set, clear, delete_for_me, set_retention, \
                                 presence_subscribe, \
-                                presence_unsubscribe, presence_report, join_room, leave_room, readers";
+                                presence_unsubscribe, presence_report, join_room, leave_room, readers, confirm, confirmations";
 
 pub(super) fn decode(bytes: &[u8]) -> Result<ClientFrame, FrameError> {
     let frame = wire::ClientFrame::decode(bytes).map_err(|error| FrameError::Malformed(error.to_string()))?;
@@ -42,6 +42,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<ClientFrame, FrameError> {
             position_from_wire("versions", &wire.conversation, wire.seq).map(ClientFrame::Versions)
         }
         Frame::Readers(wire) => readers::asked(&wire).map(ClientFrame::Readers),
+        Frame::Confirm(wire) => {
+            position_from_wire("confirm", &wire.conversation, wire.seq).map(ClientFrame::Confirm)
+        }
+        Frame::Confirmations(wire) => confirmations::asked(&wire).map(ClientFrame::Confirmations),
         Frame::ConversationSet(wire) => settings::set(wire).map(ClientFrame::Private),
         Frame::Clear(wire) => settings::clear(&wire).map(ClientFrame::Private),
         Frame::DeleteForMe(wire) => settings::delete(wire).map(ClientFrame::Private),
@@ -90,6 +94,10 @@ pub(super) fn encode(frame: &ClientFrame) -> Vec<u8> {
             Frame::Versions(wire::VersionsOf { conversation: at.conversation.to_string(), seq: at.seq.0 })
         }
         ClientFrame::Readers(of) => Frame::Readers(readers::asked_to_wire(of)),
+        ClientFrame::Confirm(at) => {
+            Frame::Confirm(wire::Confirm { conversation: at.conversation.to_string(), seq: at.seq.0 })
+        }
+        ClientFrame::Confirmations(of) => Frame::Confirmations(confirmations::asked_to_wire(of)),
         ClientFrame::Private(change) => match settings::to_wire(change) {
             settings::Wire::Set(wire) => Frame::ConversationSet(wire),
             settings::Wire::Clear(wire) => Frame::Clear(wire),

@@ -65,7 +65,7 @@ fn read_joining(reader: &mut Reader<'_>, name: &str) -> Read<Option<Change>> {
         }
         "joined_by_link" => {
             let [user, link] = read_strings(reader, &["user", "link"])?;
-            Change::JoinedByLink(wire::JoinedByLink { user, link })
+            Change::JoinedByLink(wire::JoinedByLink { user, link, ..wire::JoinedByLink::default() })
         }
         _ => return Ok(None),
     }))

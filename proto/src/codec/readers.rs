@@ -8,13 +8,18 @@ use crate::json::{Read, Reader, Writer};
 use crate::server_frame::{self, Readers};
 use crate::{FrameError, Seq, UserId, wire};
 
-const NAME: &str = "readers";
+pub(super) const NAME: &str = "readers";
 
 pub(crate) fn asked(wire: &wire::ReadersOf) -> Result<ReadersOf, FrameError> {
-    let position = check::position(NAME, "conversation", &wire.conversation, wire.seq)?;
+    checked(NAME, wire)
+}
+
+/// The same in a frame of another name.
+pub(super) fn checked(name: &'static str, wire: &wire::ReadersOf) -> Result<ReadersOf, FrameError> {
+    let position = check::position(name, "conversation", &wire.conversation, wire.seq)?;
     let after = match wire.after.as_str() {
         "" => None,
-        text => Some(UserId::parse(text).map_err(|error| FrameError::field(NAME, "after", error))?),
+        text => Some(UserId::parse(text).map_err(|error| FrameError::field(name, "after", error))?),
     };
     Ok(ReadersOf { conversation: position.conversation, seq: position.seq, after, limit: wire.limit })
 }
@@ -42,8 +47,8 @@ pub(super) fn read_asked(reader: &mut Reader<'_>) -> Read<wire::ReadersOf> {
     Ok(of)
 }
 
-pub(super) fn write_asked(writer: &mut Writer<'_>, of: &ReadersOf) {
-    writer.open_member(NAME);
+pub(super) fn write_asked(writer: &mut Writer<'_>, name: &'static str, of: &ReadersOf) {
+    writer.open_member(name);
     writer.plain_text("conversation", of.conversation.as_str());
     writer.wide_if_any("seq", of.seq.0);
     if let Some(after) = &of.after {

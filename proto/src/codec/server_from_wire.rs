@@ -2,7 +2,7 @@
 
 use wire::server_frame::Frame;
 
-use super::{contact, invitation, overlay_wire, presence, readers, room, settings};
+use super::{confirmations, contact, invitation, overlay_wire, presence, readers, room, settings};
 use crate::server_frame::{
     Ack, ConversationState, Delta, Event, Head, Limits, Nack, Page, Pong, Receipt, Typing, Welcome,
 };
@@ -14,7 +14,8 @@ use crate::{
 /// The names of the frames, for the error that says none was recognised.
 pub(super) const KNOWN: &str = "welcome, ack, nack, page, delta, too_long, event, receipt, typing, head, pong, \
                                 auth_expiring, goaway, resync, pins, versions, contact, settings, \
-                                presence, room, live, broadcast, readers, invitation";
+                                presence, room, live, broadcast, readers, invitation, confirmed, \
+                                confirmations";
 
 pub(super) fn frame(frame: wire::ServerFrame) -> Result<ServerFrame, FrameError> {
     Ok(match frame.frame.ok_or(FrameError::Unknown { known: KNOWN })? {
@@ -44,6 +45,8 @@ pub(super) fn frame(frame: wire::ServerFrame) -> Result<ServerFrame, FrameError>
         Frame::Pins(wire) => ServerFrame::Pins(overlay_wire::pins(wire)?),
         Frame::Versions(wire) => ServerFrame::Versions(overlay_wire::versions(wire)?),
         Frame::Readers(wire) => ServerFrame::Readers(readers::from_wire(wire)?),
+        Frame::Confirmed(wire) => ServerFrame::Confirmed(confirmations::confirmed(&wire)?),
+        Frame::Confirmations(wire) => ServerFrame::Confirmations(confirmations::from_wire(wire)?),
         Frame::Invitation(wire) => {
             ServerFrame::Invitation(Box::new(invitation::from_wire("invitation", wire)?))
         }
@@ -122,7 +125,7 @@ pub(crate) fn nack(wire: wire::Nack) -> Result<Nack, FrameError> {
 
 /// `nack.frame` as one of the names that are refused; empty when it is another.
 fn refused_frame(name: &str) -> &'static str {
-    const NAMES: [&str; 30] = [
+    const NAMES: [&str; 32] = [
         "hello",
         "send",
         "fetch",
@@ -153,6 +156,8 @@ fn refused_frame(name: &str) -> &'static str {
         "leave_room",
         "broadcast",
         "readers",
+        "confirm",
+        "confirmations",
     ];
     NAMES.into_iter().find(|known| *known == name).unwrap_or_default()
 }
@@ -205,6 +210,7 @@ fn state(wire: wire::ConversationState) -> Result<ConversationState, FrameError>
         },
         mention_unread: wire.mention_unread,
         retention_seconds: wire.retention_seconds,
+        confirm_seqs: wire.confirm_seqs.into_iter().map(Seq).collect(),
         invitation: match wire.invitation {
             Some(wire) => Some(Box::new(invitation::from_wire("delta", wire)?)),
             None => None,

@@ -4,8 +4,8 @@ use wire::server_frame::Frame;
 
 use super::client_json::{TWO_FRAMES, fault_to_error};
 use super::{
-    body_json, contact, invitation, overlay_json, presence_json, readers, room, server_from_wire,
-    settings_json,
+    body_json, confirmations, contact, invitation, overlay_json, presence_json, readers, room,
+    server_from_wire, settings_json,
 };
 use crate::json::{Fault, Read, Reader};
 use crate::{FrameError, ServerFrame, wire};
@@ -35,6 +35,8 @@ const FRAMES: &[&str] = &[
     "broadcast",
     "readers",
     "invitation",
+    "confirmed",
+    "confirmations",
 ];
 
 pub(super) fn read(bytes: &[u8]) -> Result<ServerFrame, FrameError> {
@@ -80,6 +82,8 @@ fn read_frame(reader: &mut Reader<'_>, name: &'static str) -> Read<Frame> {
         "pins" => Frame::Pins(overlay_json::read_pins(reader)?),
         "contact" => Frame::Contact(contact::read(reader)?),
         "readers" => Frame::Readers(readers::read(reader)?),
+        "confirmed" => Frame::Confirmed(confirmations::read_confirmed(reader)?),
+        "confirmations" => Frame::Confirmations(confirmations::read(reader)?),
         "invitation" => Frame::Invitation(invitation::read(reader)?),
         "versions" => Frame::Versions(overlay_json::read_versions(reader)?),
         "settings" => Frame::Settings(settings_json::read_settings(reader)?),
@@ -215,6 +219,7 @@ fn read_state(reader: &mut Reader<'_>) -> Read<wire::ConversationState> {
         "settings",
         "mention_unread",
         "retention_seconds",
+        "confirm_seqs",
         "invitation",
     ];
     let mut state = wire::ConversationState::default();
@@ -232,6 +237,10 @@ fn read_state(reader: &mut Reader<'_>) -> Read<wire::ConversationState> {
             "settings" => state.settings = Some(settings_json::read_settings(reader)?),
             "mention_unread" => state.mention_unread = reader.unsigned32()?,
             "retention_seconds" => state.retention_seconds = reader.unsigned32()?,
+            "confirm_seqs" => reader.elements(|reader| {
+                state.confirm_seqs.push(reader.unsigned()?);
+                Ok(())
+            })?,
             _ => state.invitation = Some(invitation::read(reader)?),
         }
         Ok(())

@@ -3,7 +3,9 @@
 //! As proto3 JSON has it, what is empty or zero is left out; but the members of `event`, `ack`, `head` and `goaway`
 //! are always there, because a client acts on each of them.
 
-use super::{body_json, contact, invitation, overlay_json, presence_json, readers, room, settings_json};
+use super::{
+    body_json, confirmations, contact, invitation, overlay_json, presence_json, readers, room, settings_json,
+};
 use crate::json::Writer;
 use crate::server_frame::{
     Ack, ConversationState, Delta, Head, Limits, Nack, Page, Pong, Receipt, Typing, Welcome,
@@ -48,6 +50,8 @@ pub(super) fn write(frame: &ServerFrame, out: &mut Vec<u8>) {
         ServerFrame::Pins(pins) => overlay_json::write_pins(writer, pins),
         ServerFrame::Versions(versions) => overlay_json::write_versions(writer, versions),
         ServerFrame::Readers(of) => readers::write(writer, of),
+        ServerFrame::Confirmed(at) => confirmations::write_confirmed(writer, at),
+        ServerFrame::Confirmations(of) => confirmations::write(writer, of),
         ServerFrame::Invitation(of) => invitation::write(writer, of),
         ServerFrame::Contact(contact) => {
             writer.open_member("contact");
@@ -186,6 +190,7 @@ fn write_state(writer: &mut Writer<'_>, state: &ConversationState) {
     }
     writer.narrow_if_any("mention_unread", state.mention_unread);
     writer.narrow_if_any("retention_seconds", state.retention_seconds);
+    settings_json::write_seqs(writer, "confirm_seqs", &state.confirm_seqs);
     if let Some(of) = &state.invitation {
         invitation::write(writer, of);
     }

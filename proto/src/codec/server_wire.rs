@@ -4,7 +4,9 @@ use bytes::Buf;
 use prost::Message as _;
 use wire::server_frame::Frame;
 
-use super::{contact, invitation, overlay_wire, presence, readers, room, server_from_wire, settings};
+use super::{
+    confirmations, contact, invitation, overlay_wire, presence, readers, room, server_from_wire, settings,
+};
 use crate::server_frame::{Ack, ConversationState, Delta, Head, Nack, Page, Pong, Receipt, Welcome};
 use crate::{ConversationId, Entry, FrameError, Seq, ServerFrame, wire};
 
@@ -42,6 +44,8 @@ fn to_wire(frame: &ServerFrame) -> Frame {
         ServerFrame::Pins(pins) => Frame::Pins(overlay_wire::pins_to_wire(pins)),
         ServerFrame::Versions(versions) => Frame::Versions(overlay_wire::versions_to_wire(versions)),
         ServerFrame::Readers(of) => Frame::Readers(readers::to_wire(of)),
+        ServerFrame::Confirmed(at) => Frame::Confirmed(confirmations::confirmed_to_wire(at)),
+        ServerFrame::Confirmations(of) => Frame::Confirmations(confirmations::to_wire(of)),
         ServerFrame::Invitation(of) => Frame::Invitation(invitation::to_wire(of)),
         ServerFrame::Contact(contact) => Frame::Contact(contact::to_wire(contact)),
         ServerFrame::Settings(of) => {
@@ -128,6 +132,7 @@ fn state_to_wire(state: &ConversationState) -> wire::ConversationState {
         settings: state.settings.as_ref().map(|of| settings::settings_to_wire(&state.conversation, of)),
         mention_unread: state.mention_unread,
         retention_seconds: state.retention_seconds,
+        confirm_seqs: state.confirm_seqs.iter().map(|seq| seq.0).collect(),
         invitation: state.invitation.as_ref().map(|of| invitation::to_wire(of)),
     }
 }

@@ -104,7 +104,7 @@ pub(super) fn write_change(writer: &mut Writer<'_>, change: &PrivateChange) {
     writer.close_object();
 }
 
-fn write_seqs(writer: &mut Writer<'_>, name: &'static str, seqs: &[crate::Seq]) {
+pub(super) fn write_seqs(writer: &mut Writer<'_>, name: &'static str, seqs: &[crate::Seq]) {
     if seqs.is_empty() {
         return;
     }

@@ -39,7 +39,7 @@ impl Command {
                              invite_members, uninvite, make_link, end_link, join_by_link, pins, \
                              versions, change_contact, session_began, watch_presence, presence_changed, join_room, \
                               begin_broadcast, broadcast_report, \
-                             broadcast_state, readers";
+                             broadcast_state, readers, confirm, confirmations";
         let wire = wire::CommandEnvelope::decode(bytes).map_err(malformed)?;
         let source = match wire.source() {
             wire::command_envelope::Source::Client => Source::Client,

@@ -3,7 +3,7 @@
 use wire::command_envelope::Request as Wire;
 
 use super::{broadcast, contact_request, group_request, id, texts};
-use crate::codec::{client, presence, readers, settings};
+use crate::codec::{client, confirmations, presence, readers, settings};
 use crate::{ConversationId, DeviceId, FrameError, GroupId, Request, Timestamp, wire};
 
 pub(super) fn to_wire(request: &Request) -> Wire {
@@ -32,6 +32,10 @@ pub(super) fn to_wire(request: &Request) -> Wire {
             Wire::Versions(wire::VersionsOf { conversation: at.conversation.to_string(), seq: at.seq.0 })
         }
         Request::Readers(of) => Wire::Readers(readers::asked_to_wire(of)),
+        Request::Confirm(at) => {
+            Wire::Confirm(wire::Confirm { conversation: at.conversation.to_string(), seq: at.seq.0 })
+        }
+        Request::Confirmations(of) => Wire::Confirmations(confirmations::asked_to_wire(of)),
         Request::Claim { began, kind } => Wire::SessionBegan(wire::SessionBegan {
             began: began.0,
             kind: kind.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -74,6 +78,8 @@ pub(super) fn from_wire(wire: Wire) -> Result<Request, FrameError> {
             Request::Versions(client::position("versions", &wire.conversation, wire.seq)?)
         }
         Wire::Readers(wire) => Request::Readers(readers::asked(&wire)?),
+        Wire::Confirm(wire) => Request::Confirm(client::position("confirm", &wire.conversation, wire.seq)?),
+        Wire::Confirmations(wire) => Request::Confirmations(confirmations::asked(&wire)?),
         Wire::SessionBegan(wire) => Request::Claim {
             began: Timestamp(wire.began),
             kind: match wire.kind.as_str() {

@@ -15,9 +15,18 @@ use super::system_values::system;
 pub fn client_body() -> BoxedStrategy<Body> {
     let beside =
         (option::of(mentions()), option::of(reference()), option::of(forward()), option::of(reference()));
-    let decorated = (kind(), beside, option::of(expiry()));
-    let decorated = decorated.prop_map(|(kind, (mentions, reply_to, forward, thread), expiry)| {
-        Body::from_wire(&wire::Body { kind: Some(kind), mentions, reply_to, forward, thread, expiry })
+    let decorated = (kind(), beside, option::of(expiry()), option::of(any::<u64>()));
+    let decorated = decorated.prop_map(|(kind, (mentions, reply_to, forward, thread), expiry, until)| {
+        let must_confirm = until.map(|until| wire::MustConfirm { until, numbers: 0 });
+        Body::from_wire(&wire::Body {
+            kind: Some(kind),
+            mentions,
+            reply_to,
+            forward,
+            thread,
+            expiry,
+            must_confirm,
+        })
     });
     prop_oneof![2 => text(1..60).prop_map(Body::text), 1 => kind().prop_map(Body::of_kind), 1 => decorated]
         .boxed()

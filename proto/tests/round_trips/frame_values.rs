@@ -8,8 +8,9 @@ use proto::client_frame::{AckMode, Fetch, Hello, Position, ReadersOf, Recipient,
 use proto::group::{GroupEdit, History, JoinPolicy, Room as RoomLog};
 use proto::presence::{Activity, KindPresence, PresenceAsk, PresenceState, UserPresence};
 use proto::server_frame::{
-    Ack, ConversationSettings, ConversationState, Delta, Event, Head, Invitation, Limits, Nack, Overlay,
-    Page, Pins, Pong, Reaction, Reader, Readers, Receipt, Room, Typing, Versions, Welcome,
+    Ack, Confirmation, Confirmations, ConversationSettings, ConversationState, Delta, Event, Head,
+    Invitation, Limits, Nack, Overlay, Page, Pins, Pong, Reaction, Reader, Readers, Receipt, Room, Typing,
+    Versions, Welcome,
 };
 use proto::settings::{Preferences, Private, PrivateChange, Settings};
 use proto::{Body, ClientFrame, Code, Contact, Entry, FriendRequest, Seq, ServerFrame, Timestamp, limits};
@@ -126,6 +127,8 @@ pub fn client_frame() -> impl Strategy<Value = ClientFrame> {
         1 => conversation_id().prop_map(ClientFrame::Pins),
         1 => position().prop_map(ClientFrame::Versions),
         1 => readers_of().prop_map(ClientFrame::Readers),
+        1 => position().prop_map(ClientFrame::Confirm),
+        1 => readers_of().prop_map(ClientFrame::Confirmations),
         2 => private_change().prop_map(ClientFrame::Private),
         2 => presence_ask().prop_map(ClientFrame::Presence),
         1 => hello.prop_map(ClientFrame::Hello),
@@ -174,6 +177,8 @@ pub fn server_frame() -> impl Strategy<Value = ServerFrame> {
         1 => pins().prop_map(ServerFrame::Pins),
         1 => versions().prop_map(ServerFrame::Versions),
         1 => readers().prop_map(ServerFrame::Readers),
+        1 => position().prop_map(ServerFrame::Confirmed),
+        1 => confirmations().prop_map(ServerFrame::Confirmations),
         1 => invitation().prop_map(|of| ServerFrame::Invitation(Box::new(of))),
         1 => (conversation_id(), settings()).prop_map(|(conversation, settings)| {
             ServerFrame::Settings(Box::new(ConversationSettings { conversation, settings }))
@@ -328,6 +333,21 @@ pub fn readers_of() -> impl Strategy<Value = ReadersOf> {
         .prop_map(|(conversation, seq, after, limit)| ReadersOf { conversation, seq, after, limit })
 }
 
+fn confirmations() -> impl Strategy<Value = Confirmations> {
+    let member = (user_id(), any::<bool>()).prop_map(|(user, confirmed)| Confirmation { user, confirmed });
+    let counts = (any::<u32>(), any::<u32>());
+    (conversation_id(), seq(), counts, vec(member, 0..4), option::of(user_id())).prop_map(
+        |(conversation, seq, (confirmed, of), members, next)| Confirmations {
+            conversation,
+            seq,
+            confirmed,
+            of,
+            members,
+            next,
+        },
+    )
+}
+
 fn readers() -> impl Strategy<Value = Readers> {
     let reader = (user_id(), any::<bool>(), any::<bool>()).prop_map(|(user, delivered, read)| Reader {
         user,
@@ -393,7 +413,8 @@ fn state() -> impl Strategy<Value = ConversationState> {
     let numbers = (seq(), any::<u64>(), seq(), time());
     let names = (option::of(text(1..10)), option::of(user_id()), any::<bool>());
     let invitation = option::of(invitation().prop_map(Box::new));
-    let own = (option::of(settings().prop_map(Box::new)), any::<u32>(), any::<u32>(), invitation);
+    let confirm = vec(seq(), 0..4);
+    let own = (option::of(settings().prop_map(Box::new)), any::<u32>(), any::<u32>(), invitation, confirm);
     (conversation_id(), numbers, option::of(entry()), names, own).prop_map(
         |(conversation, (head, unread, read_seq, time), last, (name, peer, left), own)| ConversationState {
             conversation,
@@ -409,6 +430,7 @@ fn state() -> impl Strategy<Value = ConversationState> {
             mention_unread: own.1,
             retention_seconds: own.2,
             invitation: own.3,
+            confirm_seqs: own.4,
         },
     )
 }

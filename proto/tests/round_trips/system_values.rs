@@ -11,7 +11,7 @@ use super::frame_values::{group_edit, text};
 /// Changes of conversations, and notices.
 pub fn system() -> BoxedStrategy<Change> {
     let users = || vec(text(1..8), 0..4);
-    let members = move || users().prop_map(|users| wire::MembersChange { users });
+    let members = move || users().prop_map(|users| wire::MembersChange { users, first_number: 0 });
     let created = (text(0..9), text(0..9), users(), option::of(edited())).prop_map(
         |(name, owner, members, settings)| {
             Change::Created(wire::GroupCreated { name, owner, members, settings })
@@ -57,7 +57,7 @@ fn group_change() -> impl Strategy<Value = Change> {
 
 fn joining_change() -> impl Strategy<Value = Change> {
     let users = || vec(text(1..8), 0..4);
-    let members = move || users().prop_map(|users| wire::MembersChange { users });
+    let members = move || users().prop_map(|users| wire::MembersChange { users, first_number: 0 });
     let asked = (text(0..9), text(0..9), any::<u64>())
         .prop_map(|(user, note, expires)| Change::JoinAsked(wire::JoinAsked { user, note, expires }));
     let invited = (users(), any::<u64>())
@@ -68,7 +68,7 @@ fn joining_change() -> impl Strategy<Value = Change> {
         },
     );
     let by_link = (text(0..9), text(0..9))
-        .prop_map(|(user, link)| Change::JoinedByLink(wire::JoinedByLink { user, link }));
+        .prop_map(|(user, link)| Change::JoinedByLink(wire::JoinedByLink { user, link, number: 0 }));
     prop_oneof![
         asked,
         members().prop_map(Change::JoinApproved),

@@ -133,7 +133,9 @@ impl Conversation {
                     };
                     self.log.ring.push(id, seconds(turn.now));
                     let item = Self::item(pending, &entry, target.as_deref());
-                    let is_change = matches!(item.told_as, ToldAs::Change);
+                    // The next that is to be confirmed has to know of this one.
+                    let is_change =
+                        matches!(item.told_as, ToldAs::Change) || entry.body.must_confirm().is_some();
                     items.push(item);
                     entries.push(entry);
                     // What comes after a change is decided by it, so it waits until the change is told.
@@ -178,6 +180,7 @@ impl Conversation {
                 }
             }
             (Decision::Live, Request::Send(send)) => self.tell_live(&asker, send, turn),
+            (Decision::Confirm { seq, number }, _) => self.confirm(asker, seq, number, turn),
             (Decision::Refuse(code, text), _) => announce::nack(&pending.command, code, text, 0, turn),
             (Decision::Muted(until), _) => announce::muted(&pending.command, until, turn),
             (Decision::Unavailable, _) => announce::unavailable(&pending.command, turn),
@@ -276,6 +279,7 @@ impl Conversation {
             match told_as {
                 ToldAs::Message(mode) => {
                     self.fold_retention(&entry);
+                    self.owed.confirms.fold(&entry);
                     // Nothing is kept for the visitors of a live room.
                     if !self.is_room() {
                         self.owed.owe_read(&entry);

@@ -111,6 +111,11 @@ impl Conversation {
             return Decision::Unavailable;
         }
         let Some(target) = self.target(pending, target, &change) else { return Decision::Ask };
+        let ends = change == Change::Recall
+            && target.as_ref().is_some_and(|target| target.entry.body.must_confirm().is_some());
+        if ends && self.owed.confirms.list().is_none() {
+            return Decision::Unavailable;
+        }
         let origin = &pending.command.origin;
         let oldest = turn.moment().oldest(self.retention_seconds);
         let visible =
@@ -122,8 +127,12 @@ impl Conversation {
             return Decision::Refuse(code, text);
         }
         let change = match change {
-            // It ends when the message would have.
-            Change::Edit(Some(body)) => Change::Edit(Some(body.with_expiry(target.entry.body.expiry()))),
+            // It ends when the message would have, and is confirmed with it.
+            Change::Edit(Some(body)) => {
+                let message = &target.entry.body;
+                let body = body.with_must_confirm(message.must_confirm());
+                Change::Edit(Some(body.with_expiry(message.expiry())))
+            }
             change => change,
         };
         let of = MessageTarget { seq: target.entry.seq, message_id: Some(target.entry.message_id) };
@@ -216,7 +225,7 @@ impl Conversation {
     }
 
     /// The lowest seq that the sender of a command may see.
-    fn floor_of(&self, origin: &Origin) -> Seq {
+    pub(super) fn floor_of(&self, origin: &Origin) -> Seq {
         match &self.kind {
             Kind::Group(_, group) => group.floor_of(&origin.user).unwrap_or(Seq(1)),
             Kind::Direct(..) | Kind::Pair(_) => Seq(1),

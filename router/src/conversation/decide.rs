@@ -31,6 +31,8 @@ pub enum Decision {
     Live,
     /// It is in the log, at this told place.
     Stored(Stored),
+    /// The user, who has this number, confirms this message; without a number: has done so, as all others have.
+    Confirm { seq: Seq, number: Option<u32> },
     /// Nothing has to change.
     Nothing,
     /// The store did not answer what had to be known.
@@ -54,7 +56,11 @@ pub enum Stored {
 impl Conversation {
     /// What has to be asked of the store before a waiting command can be decided.
     pub(super) fn question(&self, pending: &Pending) -> Option<Question> {
-        let Request::Send(send) = &pending.command.request else { return None };
+        let send = match &pending.command.request {
+            Request::Send(send) => send,
+            Request::Confirm(position) => return self.question_of_confirm(pending, position.seq),
+            _ => return None,
+        };
         let id = send.client_message_id;
         if self.log.ring.get(id).is_some() || self.keeps_nothing() {
             return None;
@@ -72,10 +78,20 @@ impl Conversation {
         {
             return Some(Question::After(after));
         }
+        if send.body.must_confirm().is_some() && self.lacks_confirms() {
+            return Some(Question::Confirms);
+        }
         let (target, change) = send.body.as_change()?;
-        let is_open =
-            !matches!(pending.target, Found::Failed) && self.target(pending, target, &change).is_none();
-        is_open.then_some(Question::Target(target))
+        if matches!(pending.target, Found::Failed) {
+            return None;
+        }
+        let Some(found) = self.target(pending, target, &change) else {
+            return Some(Question::Target(target));
+        };
+        // What a recall ends has to be known.
+        let ends = change == OfMessage::Recall
+            && found.is_some_and(|found| found.entry.body.must_confirm().is_some());
+        (ends && self.lacks_confirms()).then_some(Question::Confirms)
     }
 
     /// An answer "not there" holds only as long as the ring covers everything since.
@@ -94,6 +110,7 @@ impl Conversation {
             Request::Send(send) => self.decide_send(pending, send, turn),
             Request::Group(_, request) => self.decide_group(&pending.command, request, turn),
             Request::Contact(_, request) => self.decide_contact(&pending.command, request, turn),
+            Request::Confirm(position) => self.decide_confirm(pending, position.seq, turn),
             _ => Decision::Nothing,
         }
     }
@@ -103,7 +120,8 @@ impl Conversation {
             return self.decide_repeat(pending, seq);
         }
         if self.question(pending).is_some() {
-            return if pending.waits_for_answer() { Decision::Wait } else { Decision::Ask };
+            let waits = pending.waits_for_answer() || self.awaits_confirms();
+            return if waits { Decision::Wait } else { Decision::Ask };
         }
         match &pending.own {
             Answer::Known { entry: Some(entry), .. } => {
@@ -150,7 +168,10 @@ impl Conversation {
         if newest_reference(&send.body) > self.log.head {
             return Decision::Refuse(Code::BadField, "body.reply_to, body.thread: there is no such message");
         }
-        Decision::Append { id: send.client_message_id, body: send.body.clone(), target: None }
+        match self.to_be_confirmed(send, turn) {
+            Ok(body) => Decision::Append { id: send.client_message_id, body, target: None },
+            Err(refused) => refused,
+        }
     }
 
     /// Whether it came in time, from somebody who may say such a thing here.

@@ -2,15 +2,17 @@
 //! recall says that nobody is shown the message any more, the answer to a change of a contact that everybody sees it.
 //! Pages are laid over in memory at once.
 
-use proto::Entry;
 use proto::client_frame::AckMode;
+use proto::{Entry, Seq};
 
 use super::Conversation;
 use super::announce::Asker;
 use crate::turn::Turn;
 
-/// Answers that wait for writes, after which no more commands are taken that would need one.
+/// Answers that wait for writes, after which no more contacts are changed.
 const CONTACTS_MAX: usize = 256;
+/// And after which no more messages are confirmed.
+const CONFIRMED_MAX: usize = 4_096;
 
 /// What is said once everything is written.
 enum Answer {
@@ -18,12 +20,16 @@ enum Answer {
     Ack { asker: Asker, mode: AckMode, entry: Entry },
     /// This is what the other of the pair is now.
     Contact(Asker),
+    /// The user has confirmed this message.
+    Confirmed(Asker, Seq),
 }
 
 /// Answers that wait. As many as there are commands: those that the queue took.
 #[derive(Default)]
 pub struct Held {
     waiting: Vec<Answer>,
+    /// For the next write, whenever that is.
+    patient: Vec<Answer>,
     in_flight: Vec<Answer>,
     ready: Vec<Answer>,
 }
@@ -39,9 +45,15 @@ impl Held {
         self.waiting.len() + self.in_flight.len() >= CONTACTS_MAX
     }
 
+    /// Whether no more messages should be confirmed before something was written.
+    pub fn is_full_of_confirmed(&self) -> bool {
+        self.patient.len() + self.in_flight.len() >= CONFIRMED_MAX
+    }
+
     /// A write begins that has what they wait for.
     pub fn begin(&mut self) {
         self.in_flight.append(&mut self.waiting);
+        self.in_flight.append(&mut self.patient);
     }
 
     /// It ended well.
@@ -52,6 +64,16 @@ impl Held {
     /// Answers once what is owed now is written.
     pub fn hold_contact(&mut self, asker: Asker) {
         self.waiting.push(Answer::Contact(asker));
+    }
+
+    /// Answers once what is owed now is written, which need not be at once.
+    pub fn hold_confirmed(&mut self, asker: Asker, seq: Seq) {
+        self.patient.push(Answer::Confirmed(asker, seq));
+    }
+
+    /// Answers once the write under way has ended.
+    pub fn join_confirmed(&mut self, asker: Asker, seq: Seq) {
+        self.in_flight.push(Answer::Confirmed(asker, seq));
     }
 
     /// Answers once the write under way has ended, which has everything that is owed.
@@ -82,6 +104,7 @@ impl Conversation {
             match answer {
                 Answer::Ack { asker, mode, entry } => self.ack(&asker, mode, &entry, turn),
                 Answer::Contact(asker) => self.answer_pair(&asker, turn),
+                Answer::Confirmed(asker, seq) => self.tell_confirmed(&asker, seq, turn),
             }
         }
     }

@@ -77,6 +77,10 @@ impl Conversation {
             );
         }
         let retains = send.body.as_retention().is_some();
+        if send.body.must_confirm().is_some() {
+            let text = "body.must_confirm: there is nobody who could confirm it";
+            return Decision::Refuse(Code::BadField, text);
+        }
         if retains || send.body.as_change().is_some() || newest_reference(&send.body) > Seq::ZERO {
             let text = "send.body: this room keeps nothing that could be changed or replied to";
             return Decision::Refuse(Code::BadField, text);

@@ -121,13 +121,20 @@ impl Conversation {
     fn first_register(&mut self, turn: &mut Turn<'_>) {
         let creates = |request: &Request| matches!(request, Request::Group(_, GroupRequest::Create { .. }));
         let may_begin = match self.kind {
-            Kind::Direct(..) | Kind::Pair(_) => true,
+            Kind::Pair(_) => true,
+            // There is nothing to confirm, and nothing to begin for it.
+            Kind::Direct(..) => {
+                let begins = |request: &Request| !matches!(request, Request::Confirm(_));
+                self.queue.is_empty() || self.queue.iter().any(|pending| begins(&pending.command.request))
+            }
             Kind::Group(..) => self.queue.iter().any(|pending| creates(&pending.command.request)),
         };
         if !may_begin {
             self.phase = Phase::Absent;
             for pending in std::mem::take(&mut self.queue) {
-                announce::nack(&pending.command, Code::NotFound, "there is no such group", 0, turn);
+                let text =
+                    if self.id.is_group() { "there is no such group" } else { "there is no such message" };
+                announce::nack(&pending.command, Code::NotFound, text, 0, turn);
             }
             return;
         }
@@ -251,8 +258,11 @@ impl Conversation {
             *own = Group::from_projection(info, members);
         }
         self.retention_seconds = head.as_ref().map_or(0, |head| head.retention_seconds);
+        let waiting = head.as_ref().and_then(|head| head.confirming.clone());
+        self.owed.confirms.listed(waiting.unwrap_or_default());
         for entry in &missing {
             self.fold_retention(entry);
+            self.owed.confirms.fold(entry);
             if let Kind::Group(id, group) = &mut self.kind {
                 let changed = group.apply(entry, turn.rules.group);
                 if group.watermark() == Some(entry.seq) {
@@ -293,7 +303,9 @@ impl Conversation {
             turn.metrics.load_seconds.record(took_ms as f64 / 1_000.0);
         }
         self.phase = Phase::Serving;
-        if self.log.head > Seq::ZERO {
+        if self.log.head == Seq::ZERO {
+            self.owed.confirms.listed(Vec::new());
+        } else {
             self.publish_head(turn);
             self.probe.told(turn.now);
         }

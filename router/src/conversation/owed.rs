@@ -1,7 +1,7 @@
 //! What the projections still lack: written off the path of the ack, the first at once, then at most once in each
 //! `flush_interval` for a conversation, or within a second when members changed. While messages flow, less than
 //! [`GAP_MS`] apart, once in [`FLOW_MS`] and when they cease: whoever lists such a conversation hears the next message
-//! soon, and sees by its seq what the list lacked.
+//! soon, and sees by its seq what the list lacked. Who confirmed a message is written within a second, too.
 //!
 //! Lines of lists, one for each member, are most of that work, and only say where a conversation stands. They are written
 //! for the first message after a pause, then every [`LIST_MS`] while messages flow, and once more when they cease.
@@ -13,10 +13,14 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use proto::{ConversationId, Entry, Partition, Seq, UserId, limits};
+use proto::{ConversationId, Entry, Partition, Seq, Timestamp, UserId, limits};
 use smallvec::SmallVec;
-use store::{Cursor, GroupChange, GroupInfo, HeadRow, InboxRow, Member, MentionRow, OverlayRow, Relation};
+use store::{
+    ConfirmationRow, Cursor, GroupChange, GroupInfo, HeadRow, InboxRow, Member, MentionRow, OverlayRow,
+    Relation,
+};
 
+use super::confirms::Confirms;
 use super::held::Held;
 use super::{Conversation, Fresh, Kind};
 use crate::rules::body::{is_countable, mentions};
@@ -54,6 +58,10 @@ pub struct Flush {
     pub overlays: Vec<OverlayRow>,
     /// First: what the two users of a pair are to each other.
     pub relations: Option<[Relation; 2]>,
+    /// First: who confirmed messages.
+    pub confirmations: Vec<ConfirmationRow>,
+    /// First: whose devices are to be told of this conversation again, and the time.
+    pub listed_again: Vec<(UserId, Timestamp)>,
     /// Then: the head row.
     pub head: Option<HeadRow>,
     /// With it, when they are due: lines of the members' lists.
@@ -88,6 +96,9 @@ pub struct Owed {
     pub fresh: Fresh,
     /// Answers that wait for a write, and those that wait for the one under way.
     pub held: Held,
+    /// What waits to be confirmed.
+    pub confirms: Confirms,
+    listed_again: Vec<(UserId, Timestamp)>,
 }
 
 impl Owed {
@@ -171,6 +182,16 @@ impl Owed {
         }
     }
 
+    /// Something changed for this user alone, where nothing else did lately: their other devices would not hear of it.
+    pub fn list_again(&mut self, user: UserId, now: Timestamp) {
+        self.listed_again.push((user, now));
+    }
+
+    /// Whether something is being written.
+    pub fn is_flushing(&self) -> bool {
+        self.flushing.is_some()
+    }
+
     /// Whether anything is owed or being written.
     pub fn is_owing(&self) -> bool {
         self.marked || self.lacks() || self.flushing.is_some()
@@ -196,7 +217,7 @@ impl Owed {
             // Somebody waits for it.
             return last_ms;
         }
-        if self.group.is_some() {
+        if self.group.is_some() || self.confirms.is_owing() {
             return last_ms + flush_ms.min(MEMBERS_MS);
         }
         let ceased = if self.flows { (self.changed_ms + flush_ms).min(last_ms + FLOW_MS) } else { 0 };
@@ -217,6 +238,7 @@ impl Owed {
             || !self.fresh.is_empty()
             || !self.mentions.is_empty()
             || self.held.is_waiting()
+            || self.confirms.is_owing()
     }
 
     fn owe_cursor(&mut self, user: &UserId, entry: &Entry) {
@@ -285,12 +307,15 @@ impl Conversation {
             mentions: std::mem::take(&mut owed.mentions),
             overlays: owed.fresh.rows(&self.id),
             relations: owed.relations.take(),
+            confirmations: owed.confirms.rows(&self.id, self.epoch),
+            listed_again: std::mem::take(&mut owed.listed_again),
             head: head.map(|last| HeadRow {
                 conversation: self.id.clone(),
                 seq: last.seq,
                 counted: last.counted,
                 last,
                 retention_seconds: self.retention_seconds,
+                confirming: owed.confirms.list(),
             }),
             inbox,
             clear,

@@ -57,8 +57,10 @@ pub enum Question {
     Own(ClientMessageId),
     /// Its predecessor.
     After(ClientMessageId),
-    /// The message that it changes.
+    /// The message that it changes, or confirms.
     Target(MessageTarget),
+    /// What waits to be confirmed.
+    Confirms,
 }
 
 impl Pending {
@@ -73,10 +75,11 @@ impl Pending {
         }
     }
 
-    /// The message that it is about, if it is a change of one.
+    /// The message that it is about, if it changes or confirms one.
     pub fn change_of(&self) -> Option<MessageTarget> {
         match &self.command.request {
             Request::Send(send) => send.body.as_change().map(|(target, _)| target),
+            Request::Confirm(position) => Some(MessageTarget { seq: position.seq, message_id: None }),
             _ => None,
         }
     }
@@ -98,6 +101,7 @@ impl Conversation {
             announce::busy(&command, turn);
             return;
         }
+        self.retry_confirms();
         let (own, after, target) = (Answer::Unknown, Answer::Unknown, Found::Unknown);
         self.queue.push_back(Pending { command, arrived_ms: turn.now.steady_ms, own, after, target });
     }
@@ -106,11 +110,16 @@ impl Conversation {
     pub(super) fn ask_ahead(&mut self, turn: &mut Turn<'_>) {
         for at in 0..self.queue.len().min(AHEAD) {
             let Some(question) = self.question(&self.queue[at]) else { continue };
+            if matches!(question, Question::Confirms) {
+                self.ask_confirms(turn);
+                continue;
+            }
             let pending = &mut self.queue[at];
             let age_ms = pending.age_ms();
             let (id, answer) = match question {
                 Question::Own(id) => (id, &mut pending.own),
                 Question::After(id) => (id, &mut pending.after),
+                Question::Confirms => continue,
                 Question::Target(target) => {
                     if !matches!(std::mem::replace(&mut pending.target, Found::Asked), Found::Asked) {
                         let (head, generation) = (self.log.head, self.generation);

@@ -12,6 +12,7 @@ use proto::settings::Settings;
 use proto::{Contact, ConversationId, ConversationKind, Seq, ServerFrame, Timestamp, UserId, limits};
 use store::{Cursor, HeadRow, MentionRange, Store, StoreError};
 
+use super::confirmations;
 use crate::rules::contacts;
 use crate::rules::cursor::SyncCursor;
 use crate::rules::membership::invitation_shown;
@@ -89,8 +90,13 @@ async fn changed(
             continue;
         }
         let mention_unread = mentions.remove(&said.line.conversation).unwrap_or_default();
+        let confirm_seqs = match said.head.as_ref().filter(|_| !said.line.left) {
+            Some(head) => confirmations::waiting(store, user, head, &said.settings, now).await?,
+            None => Vec::new(),
+        };
         let shown = state(user, said, group.map(|info| info.name), mention_unread);
-        conversations.push(ConversationState { invitation: invitation.map(Box::new), ..shown });
+        let invitation = invitation.map(Box::new);
+        conversations.push(ConversationState { invitation, confirm_seqs, ..shown });
     }
     let more = next.is_some();
     let cursor = next.map_or_else(|| cursor.finished(), |(Reverse(time), id)| cursor.continued((time, id)));
@@ -142,6 +148,7 @@ fn state(user: &UserId, said: Said, name: Option<String>, mention_unread: u32) -
         settings: (settings.changed > Timestamp(0)).then(|| Box::new(settings)),
         mention_unread,
         retention_seconds,
+        confirm_seqs: Vec::new(),
         invitation: None,
     }
 }

@@ -91,7 +91,8 @@ impl Stand {
         let batch = Batch { conversation, bucket, epoch, entries, touched: None };
         Self::now(self.store.append(batch.into())).unwrap();
         let (seq, counted) = (last.seq, last.counted);
-        let row = HeadRow { conversation: id.clone(), seq, counted, last, retention_seconds: 10 };
+        let row =
+            HeadRow { conversation: id.clone(), seq, counted, last, retention_seconds: 10, confirming: None };
         Self::now(self.store.write_projection(vec![row], Vec::new())).unwrap();
     }
 
@@ -103,6 +104,7 @@ impl Stand {
             counted: last.counted,
             last,
             retention_seconds: 0,
+            confirming: None,
         };
         Self::now(self.store.write_projection(vec![row], Vec::new())).unwrap();
     }
@@ -132,6 +134,7 @@ impl Stand {
             floor: Seq(*floor),
             nickname: String::new(),
             muted_until: Timestamp(0),
+            number: 0,
         };
         let joined = members.iter().map(member).collect();
         Self::now(self.store.apply_group(GroupChange { info, joined, left: Vec::new() })).unwrap();

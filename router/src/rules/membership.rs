@@ -13,6 +13,8 @@ mod joining;
 pub mod permissions;
 mod room;
 
+use std::sync::Arc;
+
 use hashbrown::HashMap;
 use proto::command::Source;
 pub use proto::group::History;
@@ -24,6 +26,8 @@ pub use decide::Asked;
 pub use doors::invitation_shown;
 use permissions::{Action, Who, is_allowed};
 pub use room::may_enter;
+
+use crate::rules::confirm::People;
 
 /// What groups may be.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +44,7 @@ pub struct Group {
     /// Boxed: most conversations are not groups.
     info: Option<Box<Info>>,
     members: HashMap<UserId, Membership>,
+    people: Arc<People>,
 }
 
 #[derive(Debug)]
@@ -59,6 +64,7 @@ struct Membership {
     floor: Seq,
     nickname: Box<str>,
     muted_until: Timestamp,
+    number: u32,
 }
 
 /// What one entry changed.
@@ -81,12 +87,16 @@ impl Group {
     /// From its projection.
     pub fn from_projection(info: GroupInfo, members: Vec<Member>) -> Self {
         let GroupInfo { name, owner, created, dismissed, watermark, settings, .. } = info;
+        let mut people = People::default();
+        for member in &members {
+            people.insert(&member.user, member.number);
+        }
         let members = members.into_iter().map(|member| {
-            let Member { user, role, joined_at, floor, nickname, muted_until } = member;
-            (user, Membership { role, joined_at, floor, nickname: nickname.into(), muted_until })
+            let Member { user, role, joined_at, floor, nickname, muted_until, number } = member;
+            (user, Membership { role, joined_at, floor, nickname: nickname.into(), muted_until, number })
         });
         let info = Info { name, owner, created, dismissed, watermark, settings };
-        Self { info: Some(Box::new(info)), members: members.collect() }
+        Self { info: Some(Box::new(info)), members: members.collect(), people: Arc::new(people) }
     }
 
     /// For the projection; `None` before the group exists.
@@ -121,6 +131,21 @@ impl Group {
     /// All members.
     pub fn members(&self) -> impl Iterator<Item = &UserId> {
         self.members.keys()
+    }
+
+    /// All members, by their numbers.
+    pub fn people(&self) -> Arc<People> {
+        Arc::clone(&self.people)
+    }
+
+    /// The number of a member, 0 for one of old; `None` for others.
+    pub fn number_of(&self, user: &UserId) -> Option<u32> {
+        self.members.get(user).map(|member| member.number)
+    }
+
+    /// The highest number that was given.
+    pub fn numbers_given(&self) -> u32 {
+        self.info.as_ref().map_or(0, |info| info.settings.numbers_given)
     }
 
     /// Whether the user is its owner or an admin.

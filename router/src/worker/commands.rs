@@ -24,7 +24,9 @@ impl Incarnation<'_> {
                 continue;
             }
             match &command.request {
-                Request::Send(_) | Request::Group(..) | Request::Contact(..) => self.write_command(command),
+                Request::Send(_) | Request::Group(..) | Request::Contact(..) | Request::Confirm(_) => {
+                    self.write_command(command);
+                }
                 Request::Broadcast(request) => self.see_to_broadcast(&command, request),
                 _ => self.read(command),
             }
@@ -92,8 +94,18 @@ impl Incarnation<'_> {
         }
     }
 
+    /// A read of what is not there. One that would be loaded for it is refused.
+    pub(super) fn read_absent(&mut self, command: Command) {
+        match command.request {
+            Request::Confirmations(_) => self.refuse(&command, Code::NotFound, "there is no such group"),
+            _ => self.read(command),
+        }
+    }
+
     fn read_unloaded(&mut self, command: Command, id: ConversationId) {
-        if !self.touched.contains(&id) {
+        // Only the owner of a group knows of how many.
+        let counts = matches!(command.request, Request::Confirmations(_)) && id.is_group();
+        if !self.touched.contains(&id) && !counts {
             match command.request {
                 Request::Private(_) => self.change_private(command, id, None),
                 _ => self.ask_reader(command, None),
@@ -137,8 +149,8 @@ impl Incarnation<'_> {
                 }
                 self.ask_owner(command, key, view);
             }
-            Request::Pins(_) | Request::Versions(_) | Request::Readers(_) => {
-                self.ask_owner(command, key, view)
+            Request::Pins(_) | Request::Versions(_) | Request::Readers(_) | Request::Confirmations(_) => {
+                self.ask_owner(command, key, view);
             }
             Request::Private(change) => {
                 let id = change.conversation.clone();
@@ -191,6 +203,12 @@ impl Incarnation<'_> {
         let Some(slot) = self.table.get(key) else { return };
         let (fresh, changes) = (slot.conversation.fresh(), slot.conversation.private_changes());
         let id = slot.conversation.id().clone();
+        let confirmed = match &command.request {
+            Request::Confirmations(of) => {
+                Some((slot.conversation.people(), slot.conversation.confirmed(of.seq).unwrap_or_default()))
+            }
+            _ => None,
+        };
         if self.too_many_reads(&command) {
             return;
         }
@@ -201,7 +219,7 @@ impl Incarnation<'_> {
                 Ok(own) => (own.clone(), own.hides_nothing().then_some((user, changes))),
                 Err(error) => return Done::Looked(key, None, vec![reader::refuse(&command, error.into())]),
             };
-            let seen = Seen { view: Some(view), fresh, own: Some(own) };
+            let seen = Seen { view: Some(view), fresh, own: Some(own), confirmed };
             Done::Looked(key, plain, Box::pin(reader::answer(store, command, Some(seen), moment)).await)
         }));
     }

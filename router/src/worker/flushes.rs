@@ -87,6 +87,9 @@ impl Incarnation<'_> {
             let written = self.with(*key, |conversation, turn| {
                 let written = conversation.flushed(done, now_ms);
                 conversation.tell_held(turn);
+                if let Some(flush) = &written {
+                    conversation.tell_confirmations(&flush.confirmations, turn);
+                }
                 written
             });
             if let Some(sides) = written.flatten().and_then(|flush| flush.relations.clone()) {

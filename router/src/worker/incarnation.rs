@@ -372,8 +372,10 @@ impl<'a> Incarnation<'a> {
                 let readers = slot.conversation.take_readers();
                 if slot.conversation.is_absent() {
                     self.table.remove(key);
+                    readers.into_iter().for_each(|command| self.read_absent(command));
+                } else {
+                    readers.into_iter().for_each(|command| self.read(command));
                 }
-                readers.into_iter().for_each(|command| self.read(command));
                 self.pass_on_news(key);
             }
             self.arm(key);

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use proto::{ConversationId, Delivery, Entry, Partition, Seq, UserId, limits};
 use store::{
-    Cas, IncarnationId, LeaseError, Ownership, PageRange, Relation, Store, StoreError, Verified, VerifyError,
-    WorkerLease,
+    Cas, Confirming, IncarnationId, LeaseError, Ownership, PageRange, Relation, SettingsEdit, Store,
+    StoreError, Verified, VerifyError, WorkerLease,
 };
 
 use super::overlays;
 use super::table::Key;
 use crate::conversation::Flush;
+use crate::rules::confirm::People;
 use crate::rules::contacts::Regard;
 use crate::turn::{LookUp, Outcome, Recovered, Work};
 
@@ -80,6 +81,7 @@ pub fn perform(store: &Store, key: Key, id: &ConversationId, work: Work) -> Op {
                 Outcome::Indexed(store.write_index(&id, bucket, first).await)
             }
             Work::ReadPair => Outcome::Pair(regard(&store, &id).await),
+            Work::ReadConfirms(listed) => Outcome::Confirms(confirms(&store, &id, listed).await),
             Work::LookUp(asked) => Outcome::LookedUp(asked, look_up(&store, &id, asked).await),
             Work::Recover { head } => Outcome::Recovered(Box::pin(recover(&store, &id, head)).await),
             Work::ReadTarget { target, head, generation } => Outcome::Target(
@@ -174,6 +176,26 @@ pub async fn relations(
     Ok([first, second])
 }
 
+/// Messages that wait to be confirmed, and who has confirmed each.
+async fn confirms(
+    store: &Store,
+    id: &ConversationId,
+    listed: Option<Vec<Confirming>>,
+) -> Result<Vec<(Confirming, People)>, StoreError> {
+    let listed = match listed {
+        Some(listed) => listed,
+        None => {
+            let head = store.heads(std::slice::from_ref(id)).await?.pop().flatten();
+            head.and_then(|head| head.confirming).unwrap_or_default()
+        }
+    };
+    let read = listed.into_iter().map(async |message| {
+        let rows = store.confirmations(id, message.seq).await?;
+        Ok((message, People::of_rows(&rows)?))
+    });
+    futures_util::future::try_join_all(read).await
+}
+
 /// What the two users of a direct conversation are to each other, while nobody has their pair in memory.
 async fn regard(store: &Store, id: &ConversationId) -> Result<Regard, StoreError> {
     match id.kind() {
@@ -184,7 +206,7 @@ async fn regard(store: &Store, id: &ConversationId) -> Result<Regard, StoreError
     }
 }
 
-/// Writes projections of several conversations: cursors, mentions, overlays, relations and groups, then heads and lists
+/// Writes projections of several conversations: cursors, mentions, overlays, confirmations, relations and groups, then heads and lists
 /// together, then the marks are taken away. What depends on the watermark of the head row is written before it.
 pub async fn flush(store: Store, flushes: Vec<Arc<Flush>>) -> Result<(), StoreError> {
     let cursors = flushes.iter().flat_map(|flush| {
@@ -199,6 +221,17 @@ pub async fn flush(store: Store, flushes: Vec<Arc<Flush>>) -> Result<(), StoreEr
     if !overlays.is_empty() {
         store.write_overlays(overlays).await?;
     }
+    let confirmations: Vec<_> =
+        flushes.iter().flat_map(|flush| flush.confirmations.iter().cloned()).collect();
+    if !confirmations.is_empty() {
+        store.write_confirmations(confirmations).await?;
+    }
+    let again = flushes.iter().flat_map(|flush| {
+        let id = &flush.conversation;
+        let users = flush.listed_again.iter();
+        users.map(|(user, now)| store.edit_settings(user, id, SettingsEdit::touch(), *now))
+    });
+    futures_util::future::try_join_all(again).await?;
     for relations in flushes.iter().filter_map(|flush| flush.relations.as_ref()) {
         store.apply_relation(relations.clone()).await?;
     }

@@ -4,6 +4,7 @@
 
 mod broadcasts;
 mod changes;
+mod confirmations;
 mod contacts;
 mod crashes;
 mod groups;

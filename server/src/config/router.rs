@@ -1,6 +1,6 @@
 //! `[router]`.
 
-use router::{ContactRules, GroupRules, History, RouterConfig};
+use router::{ConfirmRules, ContactRules, GroupRules, History, RouterConfig};
 
 use super::reader::Reader;
 use super::{milliseconds, seconds};
@@ -17,6 +17,11 @@ pub(super) fn read(reader: &Reader) -> RouterConfig {
         friends_only: reader.flag("router.friends_only"),
         request_ttl_ms: u64::try_from(request_ttl.as_millis()).unwrap_or(u64::MAX),
     };
+    let confirm_window = reader.duration("router.confirm_window", seconds(1)..=seconds(366 * 86_400));
+    let confirms = ConfirmRules {
+        open_max: reader.whole("router.confirms_open_max", 0..=100),
+        window_ms: u64::try_from(confirm_window.as_millis()).unwrap_or(u64::MAX),
+    };
     RouterConfig {
         workers: reader.whole("router.workers", 1..=64),
         heartbeat_interval: reader.duration("router.heartbeat_interval", milliseconds(10)..=seconds(10)),
@@ -30,6 +35,7 @@ pub(super) fn read(reader: &Reader) -> RouterConfig {
         recall_window: reader.duration("router.recall_window", seconds(0)..=seconds(315_360_000)),
         edit_window: reader.duration("router.edit_window", seconds(0)..=seconds(315_360_000)),
         contacts,
+        confirms,
         retention: reader.duration("router.retention", seconds(0)..=seconds(316_224_000)),
         retention_sweep: reader.duration("router.retention_sweep", milliseconds(0)..=seconds(864_000)),
         bucket_entries_max: reader.whole("router.bucket_entries_max", 64..=10_000_000),

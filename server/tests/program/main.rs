@@ -13,6 +13,7 @@ mod life_of_a_message;
 mod live_rooms;
 mod live_sockets_move;
 mod moves_to_a_cluster;
+mod must_be_confirmed;
 mod outages;
 mod places;
 mod process;

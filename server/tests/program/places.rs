@@ -8,7 +8,7 @@ pub struct Places<'a> {
     pub api: &'a Tidegate,
     pub near: &'a Tidegate,
     pub far: &'a Tidegate,
-    cluster: Option<&'a Cluster>,
+    pub cluster: Option<&'a Cluster>,
 }
 
 impl Places<'_> {

@@ -147,6 +147,8 @@ impl Gateway {
                 ClientFrame::Pins(conversation) => Request::Pins(conversation),
                 ClientFrame::Versions(position) => Request::Versions(position),
                 ClientFrame::Readers(of) => Request::Readers(of),
+                ClientFrame::Confirm(position) => Request::Confirm(position),
+                ClientFrame::Confirmations(of) => Request::Confirmations(of),
                 ClientFrame::Private(change) => Request::Private(change),
                 ClientFrame::Presence(_) => return,
                 // Rooms live in the real gateway alone.

@@ -5,8 +5,8 @@ use proto::{ClientMessageId, ConversationId, Epoch, GroupId, LoginId, Partition,
 
 use super::row::Row;
 use crate::directory::{
-    decode_cursor, decode_group, decode_head, decode_mark, decode_member, decode_mention, decode_overlay,
-    decode_relation, decode_setting, group_key,
+    decode_confirmation, decode_cursor, decode_group, decode_head, decode_mark, decode_member,
+    decode_mention, decode_overlay, decode_relation, decode_setting, group_key,
 };
 use crate::engine::key::{KeyParts, Kind};
 use crate::engine::{Reader, Table, View};
@@ -84,6 +84,7 @@ pub(super) fn state_row(view: &dyn View, kind: Kind, key: &[u8], value: Bytes) -
         }
         Kind::Head => decode_head(&conversation(parts, "head")?, value).map(Row::Head),
         Kind::Overlay => decode_overlay(key, value).map(Row::Overlay),
+        Kind::Confirmation => decode_confirmation(key, value).map(Row::Confirmation),
         Kind::Mention => decode_mention(key).map(Row::Mention),
         Kind::Setting => Ok(Row::Settings {
             user: id(parts, UserId::parse, "settings")?,

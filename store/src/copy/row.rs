@@ -5,13 +5,13 @@ use std::hash::{DefaultHasher, Hasher as _};
 use proto::settings::Settings;
 use proto::{ClientMessageId, ConversationId, Entry, Epoch, GroupId, LoginId, Partition, Seq, UserId};
 
-use crate::directory::{encode_detail, encode_relation, encode_setting, encode_settings};
+use crate::directory::{encode_confirming, encode_detail, encode_relation, encode_setting, encode_settings};
 use crate::engine::Writer;
 use crate::identity::{Lease, encode_details};
 use crate::log::encode_entry;
 use crate::{
-    Account, AccountStatus, Bucket, Cursor, GroupInfo, HeadRow, InboxRow, Login, Member, MentionRow,
-    OverlayRow, Ownership, Register, Relation,
+    Account, AccountStatus, Bucket, ConfirmationRow, Cursor, GroupInfo, HeadRow, InboxRow, Login, Member,
+    MentionRow, OverlayRow, Ownership, Register, Relation,
 };
 
 /// A row.
@@ -43,6 +43,8 @@ pub(crate) enum Row {
     Head(HeadRow),
     /// What became of an entry.
     Overlay(OverlayRow),
+    /// Who confirmed a message, as one owner knew it.
+    Confirmation(ConfirmationRow),
     /// That an entry mentions somebody.
     Mention(MentionRow),
     /// What a user keeps for themselves.
@@ -77,6 +79,7 @@ pub(crate) enum RowKind {
     Inbox,
     Head,
     Overlay,
+    Confirmation,
     Mention,
     Settings,
     Account,
@@ -89,7 +92,7 @@ pub(crate) enum RowKind {
 
 impl RowKind {
     /// All of them.
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 22] = [
         Self::Entry,
         Self::Dedupe,
         Self::Index,
@@ -103,6 +106,7 @@ impl RowKind {
         Self::Inbox,
         Self::Head,
         Self::Overlay,
+        Self::Confirmation,
         Self::Mention,
         Self::Settings,
         Self::Account,
@@ -129,6 +133,7 @@ impl RowKind {
             Self::Inbox => "inbox rows",
             Self::Head => "heads",
             Self::Overlay => "overlays",
+            Self::Confirmation => "confirmations",
             Self::Mention => "mentions",
             Self::Settings => "settings",
             Self::Account => "accounts",
@@ -158,6 +163,7 @@ impl Row {
             Self::Inbox(_) => RowKind::Inbox,
             Self::Head(_) => RowKind::Head,
             Self::Overlay(_) => RowKind::Overlay,
+            Self::Confirmation(_) => RowKind::Confirmation,
             Self::Mention(_) => RowKind::Mention,
             Self::Settings { .. } => RowKind::Settings,
             Self::Account(_) => RowKind::Account,
@@ -243,6 +249,7 @@ impl Row {
                 to.number(head.last.seq.0);
                 encode_entry(&head.last, to);
                 to.number(u64::from(head.retention_seconds));
+                encode_confirming(head.confirming.as_deref().unwrap_or_default(), to);
             }
             Self::Mention(row) => {
                 to.text(row.conversation.as_str()).text(row.whom()).number(row.seq.0);
@@ -256,6 +263,9 @@ impl Row {
                     .number(row.seq.0)
                     .number(row.watermark.0)
                     .bytes(&row.value);
+            }
+            Self::Confirmation(row) => {
+                to.text(row.conversation.as_str()).number(row.seq.0).number(row.epoch.0).bytes(&row.value);
             }
             Self::Relation(side) => {
                 to.text(side.user.as_str()).text(side.contact.user.as_str()).bytes(&encode_relation(side));

@@ -37,7 +37,7 @@ pub(crate) enum Part {
 
 impl Part {
     /// What is copied, in this order; the place of each is part of a copy's mark.
-    pub(super) const COPIED: [Self; 17] = [
+    pub(super) const COPIED: [Self; 18] = [
         Self::Log,
         Self::State(Kind::Index),
         Self::State(Kind::Register),
@@ -55,6 +55,7 @@ impl Part {
         Self::State(Kind::Relation),
         Self::State(Kind::Mention),
         Self::State(Kind::Setting),
+        Self::State(Kind::Confirmation),
     ];
 
     /// What follows from the others, and is compared with them.
@@ -75,6 +76,7 @@ impl Part {
             Self::State(Kind::InboxOrder) => "inbox rows",
             Self::State(Kind::Head) => "heads",
             Self::State(Kind::Overlay) => "overlays",
+            Self::State(Kind::Confirmation) => "confirmations",
             Self::State(Kind::Mention) => "mentions",
             Self::State(Kind::Setting) => "settings",
             Self::State(Kind::Account) => "accounts",

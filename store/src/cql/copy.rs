@@ -159,6 +159,7 @@ impl CopyTarget {
             Row::Inbox(row) => cql.send_inbox_row(row).await,
             Row::Head(head) => cql.send_head(head).await,
             Row::Overlay(row) => cql.send_overlay(row).await,
+            Row::Confirmation(row) => cql.send_confirmation(row).await,
             Row::Relation(side) => cql.send_relation(side).await,
             Row::Mention(row) => cql.send_mention(row).await,
             Row::Settings { user, conversation, settings } => {

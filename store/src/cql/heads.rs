@@ -13,7 +13,7 @@ use super::error::CqlError;
 use super::session::Preparer;
 use super::several::{self, partly};
 use crate::call::{Call, Op};
-use crate::directory::{decode_retention, encode_retention};
+use crate::directory::{decode_confirming, decode_retention, encode_confirming, encode_retention};
 use crate::engine::{Reader, Writer};
 use crate::log::{decode_entry, encode_entry};
 use crate::{HeadRow, InboxRow, StoreError};
@@ -22,23 +22,29 @@ use crate::{HeadRow, InboxRow, StoreError};
 pub(super) struct HeadStatements {
     read: PreparedStatement,
     write: PreparedStatement,
+    write_confirming: PreparedStatement,
     first: PreparedStatement,
     after: PreparedStatement,
 }
 
-/// `seq`, `counted`, `value`.
-pub(super) type HeadColumns = (i64, i64, Vec<u8>);
+/// `seq`, `counted`, `value`, `confirming`.
+pub(super) type HeadColumns = (i64, i64, Vec<u8>, Option<Vec<u8>>);
 /// The same behind the id.
-type NamedColumns = (String, i64, i64, Vec<u8>);
+type NamedColumns = (String, i64, i64, Vec<u8>, Option<Vec<u8>>);
 
 impl HeadStatements {
     pub(super) async fn prepare(preparer: &Preparer<'_>) -> Result<Self, CqlError> {
         const WRITE: &str =
             "INSERT INTO head (conversation, seq, counted, value) VALUES (?, ?, ?, ?) USING TIMESTAMP ?";
-        const ALL: &str = "SELECT conversation, seq, counted, value FROM head";
+        const WRITE_CONFIRMING: &str = "INSERT INTO head (conversation, seq, counted, value, confirming) \
+            VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?";
+        const ALL: &str = "SELECT conversation, seq, counted, value, confirming FROM head";
         Ok(Self {
-            read: preparer.read("SELECT seq, counted, value FROM head WHERE conversation = ?").await?,
+            read: preparer
+                .read("SELECT seq, counted, value, confirming FROM head WHERE conversation = ?")
+                .await?,
             write: preparer.write(WRITE).await?,
+            write_confirming: preparer.write(WRITE_CONFIRMING).await?,
             first: preparer.read(&format!("{ALL} LIMIT ?")).await?,
             after: preparer.read(&format!("{ALL} WHERE token(conversation) > token(?) LIMIT ?")).await?,
         })
@@ -62,8 +68,15 @@ impl Cql {
 
     pub(super) async fn send_head(&self, head: &HeadRow) -> Result<(), StoreError> {
         let seq = head.seq.0.cast_signed();
-        let values = (head.conversation.as_str(), seq, head.counted.cast_signed(), encode(head), seq);
-        self.execute(&self.statements.heads.write, values).await
+        let (id, counted, value) = (head.conversation.as_str(), head.counted.cast_signed(), encode(head));
+        let statements = &self.statements.heads;
+        let Some(list) = &head.confirming else {
+            return self.execute(&statements.write, (id, seq, counted, value, seq)).await;
+        };
+        let mut confirming = Writer::default();
+        encode_confirming(list, &mut confirming);
+        let values = (id, seq, counted, value, confirming.written(), seq);
+        self.execute(&statements.write_confirming, values).await
     }
 
     /// Each is a partition of its own.
@@ -90,9 +103,9 @@ impl Cql {
             }
         };
         let rows = self.read(Call::new(Op::HeadsAfter), read).await?;
-        let decode = |(id, seq, counted, value): NamedColumns| {
+        let decode = |(id, seq, counted, value, confirming): NamedColumns| {
             let id = ConversationId::parse(&id).map_err(|_| StoreError::corrupt("head"))?;
-            decode(&id, (seq, counted, value))
+            decode(&id, (seq, counted, value, confirming))
         };
         rows.into_iter().map(decode).collect()
     }
@@ -114,7 +127,7 @@ fn encode(head: &HeadRow) -> Bytes {
 /// Reads a row.
 pub(super) fn decode(
     conversation: &ConversationId,
-    (seq, counted, value): HeadColumns,
+    (seq, counted, value, confirming): HeadColumns,
 ) -> Result<HeadRow, StoreError> {
     let mut value = Reader::new("head", value.into());
     let last = Seq(value.number()?);
@@ -124,5 +137,6 @@ pub(super) fn decode(
         counted: counted.cast_unsigned(),
         last: decode_entry(last, &mut value)?,
         retention_seconds: decode_retention(&mut value)?,
+        confirming: Some(decode_confirming(&mut Reader::new("head", confirming.unwrap_or_default().into()))?),
     })
 }

@@ -151,7 +151,7 @@ pub(super) fn decode(columns: MemberColumns) -> Result<Member, StoreError> {
     let role = role.ok_or_else(|| StoreError::corrupt("member"))?;
     // Members of old have none.
     let mut detail = Reader::new("member", detail.unwrap_or_default().into());
-    let (muted_until, nickname) = decode_detail(&mut detail)?;
+    let (muted_until, nickname, number) = decode_detail(&mut detail)?;
     Ok(Member {
         user: UserId::parse(&user).map_err(|_| StoreError::corrupt("member"))?,
         role,
@@ -159,5 +159,6 @@ pub(super) fn decode(columns: MemberColumns) -> Result<Member, StoreError> {
         floor: Seq(floor.cast_unsigned()),
         nickname,
         muted_until,
+        number,
     })
 }

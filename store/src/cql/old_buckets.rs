@@ -19,6 +19,7 @@ use crate::{Bucket, StoreError};
 /// The statements of this family.
 pub(super) struct OldBucketStatements {
     overlays: PreparedStatement,
+    confirmations: PreparedStatement,
     rows: PreparedStatement,
     index: PreparedStatement,
 }
@@ -27,7 +28,10 @@ impl OldBucketStatements {
     pub(super) async fn prepare(preparer: &Preparer<'_>) -> Result<Self, CqlError> {
         const OVERLAYS: &str =
             "DELETE FROM overlay WHERE conversation = ? AND part = ? AND seq >= ? AND seq <= ?";
+        const CONFIRMATIONS: &str =
+            "DELETE FROM confirmation WHERE conversation = ? AND part = ? AND seq >= ? AND seq <= ?";
         Ok(Self {
+            confirmations: preparer.write(CONFIRMATIONS).await?,
             overlays: preparer.write(OVERLAYS).await?,
             rows: preparer.write("DELETE FROM log WHERE conversation = ? AND bucket = ?").await?,
             index: preparer.write("DELETE FROM bucket_index WHERE conversation = ? AND bucket = ?").await?,
@@ -45,9 +49,10 @@ impl Cql {
         let wanted = conversation.clone();
         self.write(Call::on(Op::DropRows, conversation), move |cql| async move {
             let (first, last) = (seqs.start().0.max(1), seqs.end().0);
-            let parts = (first / SPAN..=last / SPAN).map(|part| {
+            let statements = &cql.statements.old_buckets;
+            let parts = (first / SPAN..=last / SPAN).flat_map(|part| {
                 let values = (wanted.as_str(), part.cast_signed(), first.cast_signed(), last.cast_signed());
-                cql.execute(&cql.statements.old_buckets.overlays, values)
+                [&statements.overlays, &statements.confirmations].map(|gone| cql.execute(gone, values))
             });
             several::writes(parts.collect()).await?;
             let values = (wanted.as_str(), bucket.0.cast_signed());

@@ -10,7 +10,9 @@ use uuid::Uuid;
 use super::copy::CopyTarget;
 use super::error::CqlError;
 use super::session::Preparer;
-use super::{accounts, cursors, groups, heads, leases, log, logins, members, overlays, settings};
+use super::{
+    accounts, confirmations, cursors, groups, heads, leases, log, logins, members, overlays, settings,
+};
 use crate::copy::row::Row;
 use crate::directory::decode_relation;
 use crate::engine::Reader;
@@ -20,7 +22,7 @@ use crate::{Bucket, InboxRow, IncarnationId, MentionRow, Ownership, Register, St
 const PAGE_ROWS: i32 = 1_000;
 
 /// The tables, and what of them is read: first the key.
-const TABLES: [(&str, &str); 20] = [
+const TABLES: [(&str, &str); 21] = [
     ("log", "conversation, bucket, kind, k1, k2, epoch, value"),
     ("bucket_index", "conversation, bucket, first_seq"),
     (
@@ -34,8 +36,9 @@ const TABLES: [(&str, &str); 20] = [
     ("group_info", "group_id, name, owner, created, dismissed, members, watermark, settings"),
     ("read_cursor", "user_id, conversation, read_seq, read_counted, delivered_seq"),
     ("inbox", "user_id, conversation, changed, has_left"),
-    ("head", "conversation, seq, counted, value"),
+    ("head", "conversation, seq, counted, value, confirming"),
     ("overlay", "conversation, seq, watermark, value"),
+    ("confirmation", "conversation, seq, epoch, value"),
     ("relation", "user_id, peer, value"),
     ("mention", "conversation, user_id, seq"),
     (
@@ -100,6 +103,7 @@ impl CopyTarget {
         self.table("inbox", on_row, inbox_row).await?;
         self.table("head", on_row, head_row).await?;
         self.table("overlay", on_row, overlay_row).await?;
+        self.table("confirmation", on_row, confirmation_row).await?;
         self.table("relation", on_row, relation_row).await?;
         self.table("mention", on_row, mention_row).await?;
         self.table("user_setting", on_row, setting_row).await?;
@@ -212,8 +216,10 @@ fn inbox_row((id, of, changed, left): (String, String, i64, bool)) -> Result<Row
     Ok(Row::Inbox(InboxRow { user: user(&id)?, conversation: conversation(&of)?, time, left }))
 }
 
-fn head_row((id, seq, counted, value): (String, i64, i64, Vec<u8>)) -> Result<Row, StoreError> {
-    heads::decode(&conversation(&id)?, (seq, counted, value)).map(Row::Head)
+type HeadColumns = (String, i64, i64, Vec<u8>, Option<Vec<u8>>);
+
+fn head_row((id, seq, counted, value, confirming): HeadColumns) -> Result<Row, StoreError> {
+    heads::decode(&conversation(&id)?, (seq, counted, value, confirming)).map(Row::Head)
 }
 
 fn mention_row((id, whom, seq): (String, String, i64)) -> Result<Row, StoreError> {
@@ -244,6 +250,10 @@ fn setting_row(
 
 fn overlay_row((id, seq, watermark, value): (String, i64, i64, Vec<u8>)) -> Result<Row, StoreError> {
     Ok(Row::Overlay(overlays::decode(&conversation(&id)?, (seq, watermark, value))))
+}
+
+fn confirmation_row((id, seq, epoch, value): (String, i64, i64, Vec<u8>)) -> Result<Row, StoreError> {
+    Ok(Row::Confirmation(confirmations::decode(&conversation(&id)?, (seq, epoch, value))))
 }
 
 fn relation_row((id, peer, value): (String, String, Vec<u8>)) -> Result<Row, StoreError> {

@@ -48,6 +48,7 @@ const VERSIONS: &[&str] = &[
     include_str!("schema/0007_details.cql"),
     include_str!("schema/0008_username_search.cql"),
     include_str!("schema/0009_settings.cql"),
+    include_str!("schema/0010_confirmations.cql"),
 ];
 
 /// A claim is taken over from a program that has not finished in this time.

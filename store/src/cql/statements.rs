@@ -1,6 +1,7 @@
 //! Every statement, prepared once for a session. Each family of calls keeps its own in its own file.
 
 use super::accounts::AccountStatements;
+use super::confirmations::ConfirmationStatements;
 use super::cursors::CursorStatements;
 use super::error::CqlError;
 use super::groups::GroupStatements;
@@ -33,6 +34,7 @@ pub(super) struct Statements {
     pub(super) cursors: CursorStatements,
     pub(super) heads: HeadStatements,
     pub(super) overlays: OverlayStatements,
+    pub(super) confirmations: ConfirmationStatements,
     pub(super) mentions: MentionStatements,
     pub(super) settings: SettingStatements,
     pub(super) inbox: InboxStatements,
@@ -57,6 +59,7 @@ impl Statements {
             cursors: CursorStatements::prepare(preparer).await?,
             heads: HeadStatements::prepare(preparer).await?,
             overlays: OverlayStatements::prepare(preparer).await?,
+            confirmations: ConfirmationStatements::prepare(preparer).await?,
             mentions: MentionStatements::prepare(preparer).await?,
             settings: Box::pin(SettingStatements::prepare(preparer)).await?,
             inbox: InboxStatements::prepare(preparer).await?,

@@ -36,7 +36,12 @@ pub struct GroupSettings {
     pub links: Vec<Link>,
     /// It is a live room: nobody is a member of it.
     pub room: Option<Room>,
+    /// The highest number that was given to a member; 0 where none was.
+    pub numbers_given: u32,
 }
+
+/// Stands for a group that is no room.
+const NO_ROOM: u64 = 15;
 
 /// A request to join that waits for its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,9 +106,12 @@ pub(crate) fn encode_settings(settings: &GroupSettings, to: &mut Writer) {
         to.text(link.link.as_str()).raw(&link.token.0).text(link.by.as_str()).number(link.expires.0);
         to.number(link.uses_max.into()).number(link.uses.into());
     }
-    // Groups that are none are written as they were before there were rooms.
-    if let Some(room) = settings.room {
-        to.number(room as u64);
+    // What groups of old do not have is left out where there is nothing of it.
+    if settings.room.is_some() || settings.numbers_given > 0 {
+        to.number(settings.room.map_or(NO_ROOM, |room| room as u64));
+    }
+    if settings.numbers_given > 0 {
+        to.number(settings.numbers_given.into());
     }
 }
 
@@ -140,8 +148,12 @@ pub(crate) fn decode_settings(value: &mut Reader) -> Result<GroupSettings, Store
         links: list(value, decode_link)?,
         room: match value.is_at_end() {
             true => None,
-            false => Some(Room::from_number(value.number()?).ok_or_else(|| value.corrupt())?),
+            false => match value.number()? {
+                NO_ROOM => None,
+                number => Some(Room::from_number(number).ok_or_else(|| value.corrupt())?),
+            },
         },
+        numbers_given: if value.is_at_end() { 0 } else { value.small()? },
     })
 }
 
@@ -184,6 +196,17 @@ mod tests {
         for room in [Room::WithHistory, Room::WithoutHistory] {
             let mut written = Writer::default();
             let settings = GroupSettings { room: Some(room), ..GroupSettings::default() };
+            encode_settings(&settings, &mut written);
+            let read = decode_settings(&mut Reader::new("group", written.finish())).unwrap();
+            assert_eq!(read, settings);
+        }
+    }
+
+    #[test]
+    fn numbers_stay_given_in_groups_and_rooms() {
+        for room in [None, Some(Room::WithHistory)] {
+            let mut written = Writer::default();
+            let settings = GroupSettings { room, numbers_given: 300, ..GroupSettings::default() };
             encode_settings(&settings, &mut written);
             let read = decode_settings(&mut Reader::new("group", written.finish())).unwrap();
             assert_eq!(read, settings);

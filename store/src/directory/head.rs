@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use proto::{ConversationId, Entry, Seq};
 
-use super::InboxRow;
 use super::inbox::put_inbox;
+use super::{Confirming, InboxRow, decode_confirming, encode_confirming};
 use crate::call::{Call, Op};
 use crate::engine::key::{KeyParts, Kind};
 use crate::engine::view::{Direction, after_prefix};
@@ -27,6 +27,9 @@ pub struct HeadRow {
     pub last: Entry,
     /// For how many seconds entries are kept, as the log up to it sets that; 0: as configured.
     pub retention_seconds: u32,
+    /// Messages that wait to be confirmed, rising. Never `None` where it was read; whoever writes `None` does not know of them,
+    /// and those of the row before stay.
+    pub confirming: Option<Vec<Confirming>>,
 }
 
 impl Store {
@@ -107,15 +110,20 @@ impl Store {
 
 fn put_head(tx: &mut Tx<'_>, head: &HeadRow) -> Result<(), StoreError> {
     let key = head_key(&head.conversation);
-    if let Some(stored) = tx.get(Table::State, &key)?
-        && Reader::new("head", stored).number()? > head.seq.0
-    {
+    let stored = tx.get(Table::State, &key)?.map(|value| decode(&head.conversation, value)).transpose()?;
+    if stored.as_ref().is_some_and(|stored| stored.seq > head.seq) {
         return Ok(());
     }
+    let confirming = head.confirming.clone().or_else(|| stored?.confirming).unwrap_or_default();
     let mut value = Writer::default();
     value.number(head.seq.0).number(head.counted).number(head.last.seq.0);
     encode_entry(&head.last, &mut value);
-    encode_retention(head, &mut value);
+    if confirming.is_empty() {
+        encode_retention(head, &mut value);
+    } else {
+        value.number(u64::from(head.retention_seconds));
+        encode_confirming(&confirming, &mut value);
+    }
     tx.put(Table::State, key, value.finish());
     Ok(())
 }
@@ -130,10 +138,11 @@ pub(crate) fn decode(conversation: &ConversationId, value: bytes::Bytes) -> Resu
         counted,
         last: decode_entry(Seq(last), &mut value)?,
         retention_seconds: decode_retention(&mut value)?,
+        confirming: Some(decode_confirming(&mut value)?),
     })
 }
 
-/// The last field, which rows of old do not have. Nothing where nothing was set: most rows stay as they were.
+/// A field that rows of old do not have. Nothing where nothing was set: most rows stay as they were.
 pub(crate) fn encode_retention(head: &HeadRow, value: &mut Writer) {
     if head.retention_seconds > 0 {
         value.number(u64::from(head.retention_seconds));

@@ -27,6 +27,8 @@ pub struct Member {
     pub nickname: String,
     /// Until when they may not speak; zero for never muted.
     pub muted_until: Timestamp,
+    /// Theirs alone in this group, for ever, from 1 on; 0 for members of old.
+    pub number: u32,
 }
 
 impl Store {
@@ -126,21 +128,25 @@ pub(crate) fn decode(user: UserId, value: bytes::Bytes) -> Result<Member, StoreE
     let mut value = Reader::new("member", value);
     let role = Role::from_number(value.number()?).ok_or_else(|| value.corrupt())?;
     let (joined_at, floor) = (Timestamp(value.number()?), Seq(value.number()?));
-    let (muted_until, nickname) = decode_detail(&mut value)?;
-    Ok(Member { user, role, joined_at, floor, nickname, muted_until })
+    let (muted_until, nickname, number) = decode_detail(&mut value)?;
+    Ok(Member { user, role, joined_at, floor, nickname, muted_until, number })
 }
 
 /// Writes what members of old do not have.
 pub(crate) fn encode_detail(member: &Member, to: &mut Writer) {
     to.number(member.muted_until.0).text(&member.nickname);
+    if member.number > 0 {
+        to.number(member.number.into());
+    }
 }
 
 /// Reads what [`encode_detail`] wrote, or nothing.
-pub(crate) fn decode_detail(value: &mut Reader) -> Result<(Timestamp, String), StoreError> {
+pub(crate) fn decode_detail(value: &mut Reader) -> Result<(Timestamp, String, u32), StoreError> {
     if value.is_at_end() {
-        return Ok((Timestamp(0), String::new()));
+        return Ok((Timestamp(0), String::new(), 0));
     }
-    Ok((Timestamp(value.number()?), value.text()?))
+    let (muted_until, nickname) = (Timestamp(value.number()?), value.text()?);
+    Ok((muted_until, nickname, if value.is_at_end() { 0 } else { value.small()? }))
 }
 
 fn member_key(group: &GroupId, user: &UserId) -> Key {
@@ -161,6 +167,6 @@ mod tests {
         value.number(1).number(9).number(4);
         let member = decode(UserId::parse("bob").unwrap(), value.finish()).unwrap();
         assert_eq!((member.role, member.joined_at, member.floor), (Role::Admin, Timestamp(9), Seq(4)));
-        assert_eq!((member.nickname.as_str(), member.muted_until), ("", Timestamp(0)));
+        assert_eq!((member.nickname.as_str(), member.muted_until, member.number), ("", Timestamp(0), 0));
     }
 }

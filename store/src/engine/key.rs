@@ -33,6 +33,8 @@ pub(crate) enum Kind {
     GroupOfUser = b'M',
     /// User id by username.
     Username = b'n',
+    /// Who confirmed a message: conversation, seq, epoch.
+    Confirmation = b'd',
     /// Overlay: conversation, seq.
     Overlay = b'v',
     /// Owner of a partition.

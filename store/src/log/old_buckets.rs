@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! for each bucket that was left, the oldest first, as long as its last entry is old and projected:
-//!   overlays of its entries ─► its rows ─► its index row
+//!   overlays of its entries, and who confirmed them ─► its rows ─► its index row
 //! ```
 //!
 //! **Guarantees.** A bucket that is appended to is never dropped, nor anything that is not settled or not projected yet. The
@@ -23,7 +23,7 @@ use super::Bucket;
 use super::entry_row::bucket_prefix;
 use super::register::{Level, index_key};
 use crate::call::{Call, Op};
-use crate::directory::overlay_key;
+use crate::directory::{confirmation_key, overlay_key};
 use crate::engine::Table;
 use crate::engine::view::{Direction, after_prefix};
 use crate::store::{Engine, Tables};
@@ -74,7 +74,7 @@ impl Store {
         Ok(rows.iter().all(|row| row.entry.time < oldest))
     }
 
-    /// The first steps for one bucket with these seqs: the overlays of its entries, then its rows.
+    /// The first steps for one bucket with these seqs: what stands beside its entries, then its rows.
     pub async fn drop_rows(
         &self,
         conversation: &ConversationId,
@@ -88,6 +88,9 @@ impl Store {
                 let begin: Vec<u8> = overlay_key(conversation, first).into();
                 let end: Vec<u8> = overlay_key(conversation, seqs.end().next()).into();
                 let call = Call::on(Op::DropRows, conversation);
+                delete(tables, &call, Table::State, &begin, &end).await?;
+                let begin: Vec<u8> = confirmation_key(conversation, first).into();
+                let end: Vec<u8> = confirmation_key(conversation, seqs.end().next()).into();
                 delete(tables, &call, Table::State, &begin, &end).await?;
                 let begin: Vec<u8> = bucket_prefix(conversation, bucket).into();
                 delete(tables, &call, Table::Log, &begin, &after_prefix(&begin)).await?;

@@ -25,6 +25,7 @@ contract!(
 fn settings(watermark: u64) -> GroupSettings {
     let expires = Timestamp(watermark + 1_000);
     GroupSettings {
+        numbers_given: 300,
         description: "what it is about \0".to_owned(),
         announcement: format!("at {watermark}"),
         avatar: "https://example.com/a.png".to_owned(),
@@ -74,6 +75,7 @@ fn member(name: &str, role: Role) -> Member {
         floor: Seq(4),
         nickname: format!("{name} \u{1f44b}\0"),
         muted_until: Timestamp(77),
+        number: 300,
     }
 }
 

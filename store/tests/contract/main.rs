@@ -12,12 +12,14 @@
 //! | old buckets go whole, the oldest first, and nothing else does; a drop that was interrupted is finished | `old_buckets`; at each step: `a_drop_may_end_at_any_step` |
 //! | what a user keeps for themselves changes one setting at a time, and what it hides stays hidden | `settings` |
 //! | mentions are counted once each | `mentions` |
+//! | who confirmed a message adds up, whoever writes it | `confirmations` |
 //! | cursors, heads, inbox rows, overlays, groups and relations never move backwards | `cursors`, `projections`, `overlays`, `groups`, `relations` |
 //! | one account for a username, one exchange for a refresh token, one holder for a worker number | `accounts`, `logins`, `leases` |
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it panics")]
 
 mod accounts;
+mod confirmations;
 mod cursors;
 mod engines;
 mod groups;

@@ -27,6 +27,7 @@ fn head(name: &str, seq: u64, text: &str) -> HeadRow {
         counted: seq * 2,
         last: entry(seq - 1, text),
         retention_seconds: u32::try_from(seq).unwrap() % 2 * 60,
+        confirming: Some(Vec::new()),
     }
 }
 

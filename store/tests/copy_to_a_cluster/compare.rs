@@ -51,6 +51,11 @@ async fn lists(source: &Store, target: &Store) {
         let rows = source.overlays(conversation, Seq(0), Seq(1_000)).await.unwrap();
         assert!(rows.len() >= 2);
         assert_eq!(target.overlays(conversation, Seq(0), Seq(1_000)).await.unwrap(), rows);
+        for (number, _) in all.iter().enumerate() {
+            let of = Seq(number as u64);
+            let rows = source.confirmations(conversation, of).await.unwrap();
+            assert_eq!(target.confirmations(conversation, of).await.unwrap(), rows);
+        }
     }
     let mut drafts = 0;
     for number in 0..USERS {

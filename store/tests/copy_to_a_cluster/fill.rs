@@ -7,9 +7,10 @@ use proto::{
     Partition, Seq, Timestamp, UserId, limits,
 };
 use store::{
-    Account, AccountDetails, AccountStatus, Batch, Bucket, Cas, Creation, Cursor, GroupChange, GroupInfo,
-    GroupSettings, HeadRow, InboxRow, IncarnationId, Level, Login, Member, MentionRow, OverlayRow, PageRange,
-    PresenceAudience, Register, Relation, Role, Rotation, SettingsEdit, Store,
+    Account, AccountDetails, AccountStatus, Batch, Bucket, Cas, ConfirmationRow, Confirming, Creation,
+    Cursor, GroupChange, GroupInfo, GroupSettings, HeadRow, InboxRow, IncarnationId, Level, Login, Member,
+    MentionRow, OverlayRow, PageRange, PresenceAudience, Register, Relation, Role, Rotation, SettingsEdit,
+    Store,
 };
 
 pub const USERS: u64 = 60;
@@ -157,6 +158,7 @@ async fn projections(store: &Store, number: u64, conversation: &ConversationId) 
         counted: seq / 2,
         last: entry(seq, &format!("the last of {number}")),
         retention_seconds: u32::try_from(number % 3).unwrap() * 3_600,
+        confirming: Some(waiting(number)),
     };
     let mut rows = Vec::new();
     for at in 0..20 {
@@ -179,7 +181,20 @@ async fn projections(store: &Store, number: u64, conversation: &ConversationId) 
         value: vec![7; usize::try_from(number).unwrap()].into(),
     });
     store.write_overlays(overlays.to_vec()).await.unwrap();
+    let confirmed = [1, 4].map(|epoch| ConfirmationRow {
+        conversation: conversation.clone(),
+        seq: Seq(number),
+        epoch: Epoch(epoch),
+        value: vec![1; usize::try_from(number).unwrap()].into(),
+    });
+    store.write_confirmations(confirmed.to_vec()).await.unwrap();
     own(store, conversation, number).await;
+}
+
+/// Messages that wait to be confirmed, in some conversations.
+fn waiting(number: u64) -> Vec<Confirming> {
+    let one = |seq| Confirming { seq: Seq(seq), sender: user(0), until: Timestamp(77), numbers: 3 };
+    (1..=number % 3).map(one).collect()
 }
 
 async fn own(store: &Store, conversation: &ConversationId, number: u64) {
@@ -238,6 +253,7 @@ async fn groups(store: &Store) {
             floor: Seq(1 + at % 4),
             nickname: if at.is_multiple_of(3) { format!("nick {at}") } else { String::new() },
             muted_until: Timestamp(at % 5),
+            number: u32::try_from(at % 3).unwrap(),
         };
         let mut info = GroupInfo {
             group: group(number),

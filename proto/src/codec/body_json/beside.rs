@@ -56,6 +56,12 @@ pub(super) fn read_expiry(reader: &mut Reader<'_>) -> Read<wire::Expiry> {
     Ok(expiry)
 }
 
+pub(super) fn read_must_confirm(reader: &mut Reader<'_>) -> Read<wire::MustConfirm> {
+    let mut confirm = wire::MustConfirm::default();
+    reader.fields(&["until"], |reader, _| reader.unsigned().map(|until| confirm.until = until))?;
+    Ok(confirm)
+}
+
 pub(super) fn read_recall(reader: &mut Reader<'_>) -> Read<wire::RecallOf> {
     let mut recall = wire::RecallOf::default();
     reader.fields(&["message"], |reader, _| {
@@ -114,6 +120,11 @@ pub(super) fn write(writer: &mut Writer<'_>, body: &wire::Body) {
         writer.narrow_if_any("after_seconds", expiry.after_seconds);
         writer.wide_if_any("time", expiry.time);
         writer.flag_if_set("expired", expiry.expired);
+        writer.close_object();
+    }
+    if let Some(confirm) = &body.must_confirm {
+        writer.open_member("must_confirm");
+        writer.wide_if_any("until", confirm.until);
         writer.close_object();
     }
 }

@@ -166,7 +166,8 @@ fn it_is_found_again_by_a_load() {
         assert!(matches!(stand.only(), Work::Recover { .. }), "though nobody touched it");
         let last = entry(4, 3).entry;
         let (conversation, seq, counted) = (direct.clone(), last.seq, last.counted);
-        let head = Some(HeadRow { conversation, seq, counted, last, retention_seconds: 60 });
+        let head =
+            Some(HeadRow { conversation, seq, counted, last, retention_seconds: 60, confirming: None });
         let set = |seconds| proto::Entry { body: Body::retention(seconds), ..entry(5, 3).entry };
         let missing = missing.map(set).into_iter().collect();
         stand.outcome(Outcome::Recovered(Ok(Box::new(Recovered { head, missing, ..Recovered::default() }))));

@@ -29,7 +29,8 @@ fn direct() -> ConversationId {
 
 fn head_row(id: &ConversationId, seq: u64) -> HeadRow {
     let last = entry(seq, 3).entry;
-    HeadRow { conversation: id.clone(), seq: last.seq, counted: last.counted, last, retention_seconds: 0 }
+    let (conversation, seq, counted) = (id.clone(), last.seq, last.counted);
+    HeadRow { conversation, seq, counted, last, retention_seconds: 0, confirming: None }
 }
 
 fn change(seq: u64, sender: &str, change: Change) -> Entry {
@@ -98,7 +99,7 @@ fn a_groups_members_are_its_projection_and_the_changes_that_it_lacks() {
     let projected = flush.group.as_ref().unwrap();
     assert_eq!(projected.joined.iter().filter(|member| member.role == Role::Owner).count(), 1);
     let mut stand = recovering(id.clone(), false, 4);
-    let left = Change::Left(MembersChange { users: vec!["ann".into()] });
+    let left = Change::Left(MembersChange { users: vec!["ann".into()], first_number: 0 });
     let missing = vec![change(2, "ann", left), entry(3, 3).entry, entry(4, 3).entry];
     stand.outcome(Outcome::Recovered(Ok(Box::new(Recovered {
         head: Some(head_row(&id, 1)),

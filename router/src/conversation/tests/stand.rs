@@ -70,6 +70,7 @@ impl Stand {
             group: GroupRules { members_max: 10, history: History::Whole },
             changes: ChangeRules { recall_ms: 120_000, edit_ms: 3_600_000 },
             contacts: crate::ContactRules::OPEN,
+            confirms: crate::ConfirmRules::USUAL,
             retention_ms: 0,
             bucket_entries_max: 100_000,
             bucket_bytes_max: 1 << 30,

@@ -113,6 +113,7 @@ fn the_list_has_the_newest_first_with_what_is_unread() {
         settings: None,
         mention_unread: 0,
         retention_seconds: 0,
+        confirm_seqs: Vec::new(),
         invitation: None,
     };
     assert_eq!(list.conversations[2], last);

@@ -77,6 +77,7 @@ fn replies() -> Vec<Reply> {
         left: false,
         settings: None,
         mention_unread: 0,
+        confirm_seqs: Vec::new(),
         invitation: None,
         retention_seconds: 0,
     };

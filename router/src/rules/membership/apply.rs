@@ -1,5 +1,7 @@
 //! What an entry makes of a group: the same for a fresh change and for one that is replayed.
 
+use std::sync::Arc;
+
 use proto::group::{GroupEdit, Role};
 use proto::wire::{self, system::Change};
 use proto::{Entry, Seq, Timestamp, UserId};
@@ -35,15 +37,21 @@ impl Group {
     fn change(&mut self, entry: &Entry, change: Change, rules: GroupRules) -> Option<Changed> {
         Some(match change {
             Change::Joined(change) | Change::Added(change) | Change::JoinApproved(change) => {
-                self.come(entry, &change.users, rules)
+                self.come(entry, &change.users, change.first_number, rules)
             }
             Change::JoinedByLink(joined) => {
                 self.info.as_mut()?.settings.use_link(&joined.link);
-                self.come(entry, &[joined.user], rules)
+                self.come(entry, &[joined.user], joined.number, rules)
             }
             Change::Left(change) | Change::Removed(change) => {
                 let mut left = users(&change.users);
-                left.retain(|user| self.members.remove(user).is_some());
+                left.retain(|user| match self.members.remove(user) {
+                    Some(member) => {
+                        Arc::make_mut(&mut self.people).remove(user, member.number);
+                        true
+                    }
+                    None => false,
+                });
                 Changed { left, ..Changed::default() }
             }
             Change::Dismissed(_) => {
@@ -97,20 +105,29 @@ impl Group {
         if is_room {
             return Changed::default();
         }
-        let mut joined = self.enter(entry, &[owner.to_string()], Role::Owner, rules);
-        joined.append(&mut self.enter(entry, &created.members, Role::Member, rules));
+        let mut joined = self.enter(entry, &[owner.to_string()], Role::Owner, 1, rules);
+        joined.append(&mut self.enter(entry, &created.members, Role::Member, 2, rules));
         Changed { joined, ..Changed::default() }
     }
 
     /// Users become members; what waited for that is done.
-    fn come(&mut self, entry: &Entry, names: &[String], rules: GroupRules) -> Changed {
+    fn come(&mut self, entry: &Entry, names: &[String], first_number: u32, rules: GroupRules) -> Changed {
         if let Some(info) = &mut self.info {
             info.settings.forget(names);
         }
-        Changed { joined: self.enter(entry, names, Role::Member, rules), ..Changed::default() }
+        let joined = self.enter(entry, names, Role::Member, first_number, rules);
+        Changed { joined, ..Changed::default() }
     }
 
-    fn enter(&mut self, entry: &Entry, names: &[String], role: Role, rules: GroupRules) -> Vec<Member> {
+    /// `first_number` is that of the first of them; 0 in entries of old, which gave none.
+    fn enter(
+        &mut self,
+        entry: &Entry,
+        names: &[String],
+        role: Role,
+        first_number: u32,
+        rules: GroupRules,
+    ) -> Vec<Member> {
         let history = self.info.as_ref().and_then(|info| info.settings.history).unwrap_or(rules.history);
         let floor = match history {
             History::Whole => Seq(1),
@@ -122,10 +139,16 @@ impl Group {
             floor,
             nickname: Box::default(),
             muted_until: Timestamp(0),
+            number: 0,
         };
         let mut entered = Vec::with_capacity(names.len());
-        for user in users(names) {
-            if let Ok(member) = self.members.try_insert(user.clone(), new.clone()) {
+        let numbers = (0..).map(|at: u32| if first_number == 0 { 0 } else { first_number + at });
+        for (user, number) in users(names).into_iter().zip(numbers) {
+            if let Some(info) = &mut self.info {
+                info.settings.numbers_given = info.settings.numbers_given.max(number);
+            }
+            if let Ok(member) = self.members.try_insert(user.clone(), Membership { number, ..new.clone() }) {
+                Arc::make_mut(&mut self.people).insert(&user, number);
                 entered.push(row(user, member));
             }
         }
@@ -224,6 +247,7 @@ fn row(user: UserId, member: &Membership) -> Member {
         floor: member.floor,
         nickname: member.nickname.to_string(),
         muted_until: member.muted_until,
+        number: member.number,
     }
 }
 

@@ -29,6 +29,23 @@ const NOT_A_MEMBER: Refusal = (Code::NotFound, "not a member of the group");
 impl Group {
     /// Whether a request is allowed, and the change that it makes; `None` when nothing has to change.
     pub fn decide(&self, asked: Asked<'_>, request: &GroupRequest, rules: GroupRules) -> Decided {
+        Ok(self.decide_change(asked, request, rules)?.map(|change| self.numbered(change)))
+    }
+
+    /// Whoever comes in gets the next number. It is in the entry, so that whoever applies it gives the same.
+    fn numbered(&self, mut change: Change) -> Change {
+        let next = self.numbers_given() + 1;
+        match &mut change {
+            Change::Joined(change) | Change::Added(change) | Change::JoinApproved(change) => {
+                change.first_number = next;
+            }
+            Change::JoinedByLink(joined) => joined.number = next,
+            _ => {}
+        }
+        change
+    }
+
+    fn decide_change(&self, asked: Asked<'_>, request: &GroupRequest, rules: GroupRules) -> Decided {
         if users_of(request).len() > limits::MEMBERS_PER_COMMAND_MAX {
             return Err((Code::BadField, "at most 1,000 members in one command"));
         }
@@ -272,5 +289,5 @@ pub(super) fn change_of<'a>(users: impl IntoIterator<Item = &'a UserId>) -> Opti
     users.sort_unstable();
     users.dedup();
     let users: Vec<String> = users.into_iter().map(ToString::to_string).collect();
-    (!users.is_empty()).then_some(wire::MembersChange { users })
+    (!users.is_empty()).then_some(wire::MembersChange { users, first_number: 0 })
 }

@@ -61,7 +61,8 @@ impl Group {
     fn decide_by_link(&self, info: &Info, asked: Asked<'_>, token: TokenHash, rules: GroupRules) -> Decided {
         let ended = (Code::JoinClosed, "the link has ended");
         let link = info.settings.link(token, asked.now).ok_or(ended)?;
-        let joined = wire::JoinedByLink { user: asked.user.to_string(), link: link.link.to_string() };
+        let (user, link) = (asked.user.to_string(), link.link.to_string());
+        let joined = wire::JoinedByLink { user, link, number: 0 };
         let change = self.grown(info, std::slice::from_ref(asked.user), rules)?;
         Ok(change.map(|_| Change::JoinedByLink(joined)))
     }
@@ -120,7 +121,7 @@ impl Group {
             return Err((Code::BadField, "expires: a time to come is needed"));
         }
         let new = change_of(users.iter().filter(|user| !self.members.contains_key(*user)));
-        let Some(wire::MembersChange { users }) = new else { return Ok(None) };
+        let Some(wire::MembersChange { users, .. }) = new else { return Ok(None) };
         let others = info.settings.invitations.iter().filter(|invitation| {
             invitation.expires > now && !users.iter().any(|user| user == invitation.user.as_str())
         });

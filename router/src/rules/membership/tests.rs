@@ -144,7 +144,7 @@ fn before_its_creation_there_is_nothing_to_do() {
     assert_eq!(stand.may_send("olga", Source::ServerApi), Err(Code::NotFound));
     assert_eq!(stand.group.may_read(&user("olga"), Source::ServerApi).unwrap_err().0, Code::NotFound);
     // An entry before the creation changes nothing: there is no group to change.
-    let change = Change::Joined(wire::MembersChange { users: vec!["ann".into()] });
+    let change = Change::Joined(wire::MembersChange { users: vec!["ann".into()], first_number: 0 });
     assert_eq!(stand.group.apply(&entry(1, "ann", change), RULES), Changed::default());
     assert!(!stand.group.exists());
 }
@@ -286,8 +286,8 @@ fn a_new_member_reads_everything_or_from_the_joining_on() {
 #[test]
 fn an_entry_applied_again_changes_nothing() {
     let mut stand = Stand::new(&["ann"]);
-    let leave = Change::Left(wire::MembersChange { users: vec!["ann".into()] });
-    let join = Change::Joined(wire::MembersChange { users: vec!["ann".into()] });
+    let leave = Change::Left(wire::MembersChange { users: vec!["ann".into()], first_number: 0 });
+    let join = Change::Joined(wire::MembersChange { users: vec!["ann".into()], first_number: 0 });
     assert_eq!(stand.group.apply(&entry(2, "ann", leave.clone()), RULES).left, users(&["ann"]));
     assert_eq!(joined(&stand.group.apply(&entry(3, "ann", join), RULES)), ["ann"]);
     assert_eq!(stand.group.apply(&entry(2, "ann", leave), RULES), Changed::default(), "below the watermark");
@@ -319,6 +319,7 @@ fn a_group_read_from_its_projection_is_the_same_group() {
         floor: Seq(1),
         nickname: String::new(),
         muted_until: Timestamp(0),
+        number: 1,
     };
     let id = GroupId::parse("team").unwrap();
     let info = stand.group.info(&id).unwrap();
@@ -326,6 +327,7 @@ fn a_group_read_from_its_projection_is_the_same_group() {
     assert_eq!(again.info(&id), Some(info));
     let mut again = Stand { group: again, seq: 4, rules: RULES, later_ms: 0 };
     assert_eq!(again.members(), stand.members());
+    assert_eq!(again.group.people(), stand.group.people());
     assert_eq!(again.may_send("bob", Source::Client), Err(Code::Muted));
     let nickname = GroupRequest::SetNickname(user("bob"), "Bobby".into());
     assert_eq!(again.does("bob", nickname), Ok(Changed::default()), "it is that already");

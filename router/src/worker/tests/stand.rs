@@ -49,6 +49,7 @@ pub fn config() -> RouterConfig {
         retention: Duration::ZERO,
         retention_sweep: Duration::ZERO,
         contacts: crate::ContactRules::OPEN,
+        confirms: crate::ConfirmRules::USUAL,
         bucket_entries_max: 100_000,
         bucket_bytes_max: 1 << 20,
         conversation_queue_max: 100,

@@ -1,0 +1,129 @@
+//! Who has confirmed a message, page by page, and which messages wait for a user.
+
+use std::sync::Arc;
+
+use proto::client_frame::ReadersOf;
+use proto::group::Role;
+use proto::server_frame::{Confirmation, Confirmations};
+use proto::settings::Settings;
+use proto::{Code, Command, ConversationId, ConversationKind, Entry, GroupId, Seq, Timestamp, UserId};
+use store::{Confirming, HeadRow, Store, StoreError};
+
+use super::Refused;
+use super::readers::page_of_members;
+use crate::rules::confirm::{self, Count, People, is_asked, number_in_direct};
+
+/// A page of those who are to confirm a message, for its sender and those who manage the group. `known` is what the owner of
+/// the conversation knows: everybody who is in it, and who has confirmed.
+pub async fn of(
+    store: &Store,
+    command: &Command,
+    of: &ReadersOf,
+    entry: &Entry,
+    known: Option<(Arc<People>, People)>,
+) -> Result<Confirmations, Refused> {
+    let id = &of.conversation;
+    let asks = entry
+        .body
+        .must_confirm()
+        .ok_or(Refused::Rule(Code::NotFound, "the message is not to be confirmed"))?;
+    may_see(store, command, id, entry).await?;
+    let (seq, sender, until) = (entry.seq, entry.sender.clone(), Timestamp(asks.until));
+    let message = Confirming { seq, sender, until, numbers: asks.numbers };
+    let mut confirmed = People::of_rows(&store.confirmations(id, of.seq).await?)?;
+    let (present, gathered) = match (known, id.kind()) {
+        (Some(known), _) => known,
+        (None, ConversationKind::Group(_)) => {
+            return Err(Refused::Rule(Code::Unavailable, "the owner of the group does not answer"));
+        }
+        (None, _) => (Arc::new(People::of_two()), People::default()),
+    };
+    confirmed.add(&gathered);
+    let (members, next, number) = match id.kind() {
+        ConversationKind::Group(group) => of_group(store, &group, of, &message).await?,
+        _ => {
+            let peer =
+                id.peer_of(&entry.sender).filter(|peer| of.after.as_ref().is_none_or(|after| peer > after));
+            let peer = peer.and_then(|peer| number_in_direct(id, &peer).map(|number| (peer, number)));
+            (peer.into_iter().collect(), None, number_in_direct(id, &entry.sender))
+        }
+    };
+    let Count { confirmed: done, of: all } = confirm::count(&message, number, &present, &confirmed);
+    let said = |(user, number): (UserId, u32)| Confirmation { confirmed: confirmed.has(&user, number), user };
+    Ok(Confirmations {
+        conversation: id.clone(),
+        seq: of.seq,
+        confirmed: done,
+        of: all,
+        // Rows of members may be a second behind.
+        members: members.into_iter().filter(|(user, number)| present.has(user, *number)).map(said).collect(),
+        next,
+    })
+}
+
+/// Messages of a conversation that wait for the user, as its head row lists them.
+pub async fn waiting(
+    store: &Store,
+    user: &UserId,
+    head: &HeadRow,
+    own: &Settings,
+    now: Timestamp,
+) -> Result<Vec<Seq>, StoreError> {
+    let mut wait = head.confirming.clone().unwrap_or_default();
+    wait.retain(|one| one.until > now && one.sender != *user && !own.hides(one.seq));
+    if wait.is_empty() {
+        return Ok(Vec::new());
+    }
+    let id = &head.conversation;
+    let number = match id.kind() {
+        ConversationKind::Group(group) => store.member(&group, user).await?.map(|member| member.number),
+        _ => number_in_direct(id, user),
+    };
+    let Some(number) = number else { return Ok(Vec::new()) };
+    let mut seqs = Vec::new();
+    wait.retain(|one| is_asked(one, user, number));
+    for message in wait {
+        let confirmed = People::of_rows(&store.confirmations(id, message.seq).await?)?;
+        if !confirmed.has(user, number) {
+            seqs.push(message.seq);
+        }
+    }
+    Ok(seqs)
+}
+
+/// Who of the next members is to confirm it, where the next page begins, and the number of the sender.
+async fn of_group(
+    store: &Store,
+    group: &GroupId,
+    of: &ReadersOf,
+    message: &Confirming,
+) -> Result<(Vec<(UserId, u32)>, Option<UserId>, Option<u32>), StoreError> {
+    let (members, next) = page_of_members(store, group, of).await?;
+    let asked = members.into_iter().filter(|member| is_asked(message, &member.user, member.number));
+    let sender = store.member(group, &message.sender).await?.map(|member| member.number);
+    Ok((asked.map(|member| (member.user, member.number)).collect(), next, sender))
+}
+
+/// Its sender, the owner and admins of the group, and services.
+async fn may_see(
+    store: &Store,
+    command: &Command,
+    id: &ConversationId,
+    entry: &Entry,
+) -> Result<(), Refused> {
+    let (user, source) = (&command.origin.user, command.origin.source);
+    if entry.sender == *user || source.is_service() {
+        return Ok(());
+    }
+    let role = match id.kind() {
+        ConversationKind::Group(group) => store.member(&group, user).await?.map(|member| member.role),
+        _ => None,
+    };
+    match role {
+        Some(Role::Owner | Role::Admin) => Ok(()),
+        _ => Err(Refused::Rule(
+            Code::Forbidden,
+            "only its sender, the owner and admins may see who confirmed a message",
+        )),
+    }
+}
