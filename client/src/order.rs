@@ -5,6 +5,7 @@
 //! seq <= last       drop
 //! seq >  last + 1   hold; missing for longer than `gap_wait` ──► fetch
 //! head > last       the same, with nothing to hold
+//! page from > last + 1: what is between is gone, or the page answers something else ──► fetch exactly that
 //! ```
 //!
 //! **Guarantees.** What [`Order::pop`] gives is, for each conversation, every entry the reader may see, once, in
@@ -36,6 +37,8 @@ struct Place {
     held: BTreeMap<Seq, (Entry, State)>,
     /// Events came before it was known where to begin.
     unplaced: bool,
+    /// A page began here, above what was asked for: nothing below may be there any more.
+    floor: Option<Seq>,
 }
 
 /// See the module.
@@ -121,8 +124,14 @@ impl Order {
         let before = place.last;
         place.head = place.head.max(head).max(to);
         if from > before.next() {
+            self.begins_later(&conversation, (from, to), head);
+            self.advance(&conversation, now);
+            if let Some(at) = self.missing.get_mut(&conversation) {
+                *at = now;
+            }
             return;
         }
+        place.floor = None;
         let mut states: BTreeMap<Seq, Overlay> =
             overlays.into_iter().map(|overlay| (overlay.seq, overlay)).collect();
         let whole = entries.into_iter().all(|entry| {
@@ -139,6 +148,22 @@ impl Order {
         if let Some(at) = self.missing.get_mut(&conversation) {
             *at = next;
         }
+    }
+
+    /// A page that begins above what is missing. Pages do not say what they answer, so one such page alone skips nothing: what
+    /// seems to be gone is asked for by itself, and the answer that there is nothing of it is believed.
+    fn begins_later(&mut self, conversation: &ConversationId, (from, to): (Seq, Seq), head: Seq) {
+        let place = self.place(conversation);
+        let is_gone = |floor: Seq| to < from && (from == floor || (from > floor && from <= head));
+        if !place.floor.is_some_and(is_gone) {
+            place.floor = Some(from);
+            return;
+        }
+        place.floor = None;
+        place.last = Seq(from.0 - 1);
+        let kept = place.held.split_off(&from);
+        let gone = std::mem::replace(&mut place.held, kept).len();
+        self.held -= gone;
     }
 
     /// Takes one entry of a page; `false` when there is no room for it. A seq that the page left out before it is one
@@ -185,7 +210,8 @@ impl Order {
         self.missing.remove(&conversation);
         let place = self.place(&conversation);
         let from = place.last.next();
-        let to = place.held.keys().next().map_or(Seq::ZERO, |first| Seq(first.0 - 1));
+        let end = place.floor.or_else(|| place.held.keys().next().copied());
+        let to = end.map_or(Seq::ZERO, |end| Seq(end.0 - 1));
         Some(Fetch { conversation, from, to, limit: 0, backwards: false })
     }
 

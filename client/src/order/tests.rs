@@ -97,6 +97,47 @@ fn what_a_page_covers_without_showing_is_not_for_this_reader() {
 }
 
 #[test]
+fn what_is_no_longer_there_is_skipped_once_it_is_certain() {
+    let (mut order, now) = placed(4, 100);
+    order.head(&bob(), Seq(12), now);
+    assert_eq!(interval(order.poll(now + GAP)), Some((5, 0)));
+    order.page(page(&[9, 10], 9, 10, 12), now);
+    assert_eq!(popped(&mut order, now), [0; 0], "this page alone may answer another question");
+    assert_eq!(interval(order.poll(now)), Some((5, 8)));
+    order.page(page(&[], 10, 9, 12), now);
+    assert_eq!(interval(order.poll(now)), Some((10, 0)), "more has gone meanwhile");
+    order.page(page(&[10, 11, 12], 10, 12, 12), now);
+    assert_eq!(popped(&mut order, now), [10, 11, 12]);
+    assert_eq!(order.next_due(), None);
+}
+
+#[test]
+fn where_nothing_is_left_the_next_entry_is_the_first() {
+    let (mut order, now) = placed(0, 100);
+    order.head(&bob(), Seq(7), now);
+    assert!(order.poll(now + GAP).is_some());
+    order.page(page(&[], 8, 7, 7), now);
+    assert_eq!(interval(order.poll(now)), Some((1, 7)));
+    order.page(page(&[], 8, 7, 7), now);
+    assert_eq!(order.next_due(), None, "there is nothing more to ask for");
+    order.event(event(8), now);
+    assert_eq!(popped(&mut order, now), [8]);
+}
+
+#[test]
+fn a_late_answer_to_another_question_skips_nothing() {
+    let (mut order, now) = placed(4, 100);
+    order.head(&bob(), Seq(12), now);
+    assert!(order.poll(now + GAP).is_some());
+    order.page(page(&[11, 12], 11, 12, 12), now);
+    assert_eq!(interval(order.poll(now)), Some((5, 10)));
+    order.page(page(&[5, 6, 7, 8, 9, 10], 5, 10, 12), now);
+    assert_eq!(interval(order.poll(now)), Some((11, 0)));
+    order.page(page(&[11, 12], 11, 12, 12), now);
+    assert_eq!(popped(&mut order, now), [5, 6, 7, 8, 9, 10, 11, 12]);
+}
+
+#[test]
 fn an_empty_answer_is_not_asked_again_at_once() {
     let (mut order, now) = placed(4, 100);
     order.head(&bob(), Seq(5), now);
