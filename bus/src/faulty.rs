@@ -91,6 +91,11 @@ impl Network {
         self.changed.notify_one();
     }
 
+    /// A process hears no heartbeat but its own until this time; everything else reaches it.
+    pub fn deafen(&self, number: u64, until: Instant) {
+        self.state().deafen(number, until);
+    }
+
     /// From now on it is like this; what is on its way stays as late as it is.
     pub fn set_conditions(&self, conditions: Conditions) {
         self.state().conditions = conditions;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use store::mutation::{Mutation, break_rule};
 use tokio::time::Instant;
 
+use crate::mutations;
 use crate::plan::{Less, Plan};
 use crate::world::{self, Done};
 
@@ -91,6 +92,9 @@ pub fn run(
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= seeds.end {
                         return;
+                    }
+                    if broken.is_some_and(|broken| !mutations::concerns(broken, seed)) {
+                        continue;
                     }
                     let ran = run_one(seed, &Less::default(), broken);
                     let mut summary = summary.lock().unwrap_or_else(PoisonError::into_inner);

@@ -94,23 +94,18 @@ fn show_smallest(seed: u64, violation: String, broken: Option<Mutation>) {
     let _ = run_traced(seed, &shrunk.less, broken, true);
 }
 
+/// Prints the table of docs/SIMULATION.md.
 fn break_rules(arguments: &Arguments) -> ExitCode {
     let all = Mutation::ALL.iter().copied();
     let chosen: Vec<Mutation> = all.filter(|m| arguments.only.is_none_or(|only| only == *m)).collect();
     let mut unnoticed = 0;
-    println!("{:<26} {:>7} {:>7} {:>8}  violation", "broken rule", "worlds", "seed", "seconds");
+    println!("{}", mutations::TABLE_HEAD);
     for mutation in chosen {
         let seeds = arguments.from..arguments.from.saturating_add(arguments.seeds);
         let noticed = mutations::look(mutation, seeds, arguments.threads(), |line| eprintln!("{line}"));
-        let (seed, what) = match noticed.by {
-            Some((seed, what)) => (seed.to_string(), what),
-            None => {
-                unnoticed += 1;
-                ("-".to_owned(), "NOT NOTICED".to_owned())
-            }
-        };
-        let (name, worlds, seconds) = (mutation.name(), noticed.worlds, noticed.seconds);
-        println!("{name:<26} {worlds:>7} {seed:>7} {seconds:>8.1}  {what}");
+        eprintln!("{}: {} worlds, {:.1} s", mutation.name(), noticed.worlds, noticed.seconds);
+        unnoticed += usize::from(noticed.by.is_none());
+        println!("{}", noticed.row());
     }
     if unnoticed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

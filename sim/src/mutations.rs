@@ -6,6 +6,7 @@ use store::mutation::Mutation;
 use tokio::time::Instant;
 
 use crate::campaign::{self, Until};
+use crate::plan::{Less, Plan};
 
 /// What became of one broken rule.
 #[derive(Clone, Debug)]
@@ -20,7 +21,35 @@ pub struct Noticed {
     pub seconds: f64,
 }
 
-/// Looks for a world that notices, among those of `seeds`. Only what was told wrongly counts, not what is stuck.
+/// Above the rows of [`Noticed::row`].
+pub const TABLE_HEAD: &str =
+    "| rule | what is done instead | seed of a world that notices | what it saw |\n|---|---|--:|---|";
+
+impl Noticed {
+    /// A row of the table in docs/SIMULATION.md.
+    pub fn row(&self) -> String {
+        let (name, rule) = (self.mutation.name(), self.mutation.rule());
+        match &self.by {
+            Some((seed, what)) => format!("| `{name}` | {rule} | {seed} | {what} |"),
+            None => format!("| `{name}` | {rule} | – | **not noticed** in {} worlds |", self.worlds),
+        }
+    }
+}
+
+/// Whether a world has in it what a rule is for. Other worlds need not be run.
+pub fn concerns(mutation: Mutation, seed: u64) -> bool {
+    let plan = Plan::draw(seed, &Less::default());
+    match mutation {
+        Mutation::NoVerifyAfterLoad | Mutation::ServingAfterRelease => plan.is_siege,
+        Mutation::AnswersAsleep => plan.is_quiet,
+        Mutation::DroppedEarly => !plan.retention.is_zero(),
+        Mutation::ExpiredShown => plan.expiring > 0,
+        _ => true,
+    }
+}
+
+/// Looks for a world that notices, among those of `seeds`. Only what was told wrongly counts, not what is stuck; but for lists
+/// and counts that do not become right.
 pub fn look(
     mutation: Mutation,
     seeds: Range<u64>,
@@ -28,8 +57,9 @@ pub fn look(
     progress: impl Fn(&str) + Sync,
 ) -> Noticed {
     let began = Instant::now();
-    let summary = campaign::run(seeds, Some(mutation), threads, Until::Unsafe, progress);
-    let by = summary.failures.iter().find(|failure| !failure.is_stuck());
+    let until = if mutation.is_of_lists() { Until::Failures(1) } else { Until::Unsafe };
+    let summary = campaign::run(seeds, Some(mutation), threads, until, progress);
+    let by = summary.failures.iter().find(|failure| mutation.is_of_lists() || !failure.is_stuck());
     let by = by.map(|failure| (failure.seed, failure.violation.clone()));
     Noticed { mutation, worlds: summary.worlds, by, seconds: began.elapsed().as_secs_f64() }
 }

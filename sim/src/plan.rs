@@ -3,12 +3,18 @@
 //! Each part is drawn from a source of its own, so that taking one part away leaves the others as they are: that is how
 //! a failing world is made smaller.
 
+mod incidents;
+mod shapes;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bus::faulty::Conditions;
 use lifecycle::sim::Random;
 use store::Weather;
+
+use incidents::Stage;
+pub use incidents::{Incident, What};
 
 macro_rules! faults {
     ($($name:ident = $text:literal,)+) => {
@@ -49,6 +55,11 @@ faults! {
     Clocks = "clocks",
     Window = "window",
     Reconnects = "reconnects",
+    Deaf = "deaf",
+    Quiet = "quiet",
+    Retention = "retention",
+    Expiry = "expiry",
+    Siege = "siege",
 }
 
 /// What of a world is left out.
@@ -81,6 +92,14 @@ pub struct Plan {
     pub talk: Duration,
     /// Chance that a device says something in a step, in thousandths.
     pub eagerness: u64,
+    /// Chance that it reads instead, and that it moves its read cursor.
+    pub reads: u64,
+    /// How long entries are kept, and how often old buckets are looked for; zero: for ever.
+    pub retention: Duration,
+    /// See [`Self::retention`].
+    pub retention_sweep: Duration,
+    /// Of a thousand messages so many expire within a few seconds.
+    pub expiring: u64,
     /// Unix time at the beginning.
     pub wall_ms: u64,
     /// How far the clock of each process is off, in milliseconds.
@@ -91,6 +110,10 @@ pub struct Plan {
     pub conditions: Conditions,
     /// What happens when, in order of time.
     pub incidents: Vec<Incident>,
+    /// See [`Fault::Quiet`].
+    pub is_quiet: bool,
+    /// See [`Fault::Siege`].
+    pub is_siege: bool,
     /// Entries after which a bucket is left.
     pub bucket_entries: u64,
     /// Conversations in a router's memory.
@@ -109,35 +132,6 @@ pub struct Plan {
     pub grace: Duration,
 }
 
-/// Something that happens.
-#[derive(Clone, Copy, Debug)]
-pub struct Incident {
-    /// When, since the beginning.
-    pub at: Duration,
-    /// What.
-    pub what: What,
-}
-
-/// What can happen.
-#[derive(Clone, Copy, Debug)]
-#[allow(missing_docs, reason = "the names and the lines above them say it")]
-pub enum What {
-    /// A router stands still.
-    Pause { router: usize, pause: Duration },
-    /// A router dies after so many more effects.
-    Crash { router: usize, effects: u64 },
-    /// A router is stopped in order and started again.
-    Restart { router: usize },
-    /// A router's clock steps.
-    Clock { router: usize, by_ms: i64 },
-    /// A replica of the store crashes, and is back after a while.
-    Replica { replica: usize, pause: Duration },
-    /// A router, or a gateway, cannot reach the bus.
-    Cut { process: usize, pause: Duration },
-    /// A device loses its socket.
-    Disconnect { device: usize },
-}
-
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 /// The beginning of a window of buckets (10 days), somewhere in 2026.
 const WINDOW_MS: u64 = 2_060 * 10 * DAY_MS;
@@ -146,11 +140,46 @@ impl Plan {
     /// The world of a seed, without what is left out.
     pub fn draw(seed: u64, less: &Less) -> Self {
         let of = |part: u64| Random::new(seed.wrapping_mul(0x2545_f491_4f6c_dd1d).wrapping_add(part << 56));
-        let has = |fault: Fault| !less.without.contains(&fault);
-        let mut size = of(1);
+        let left = |fault: Fault| !less.without.contains(&fault);
+        let mut plan = Self::sized(seed, of(1));
+        let retains = left(Fault::Retention) && shapes::retain(&mut plan, of(9));
+        // What is old is judged by clocks: where they differ nothing can be said of what is missing.
+        let has = |fault: Fault| left(fault) && !(retains && fault == Fault::Clocks);
+        plan.weather = weather(of(4), &has);
+        plan.conditions = conditions(of(5), &has);
+        if left(Fault::Expiry) {
+            shapes::expire(&mut plan, of(10));
+        }
+        plan.is_quiet = left(Fault::Quiet) && shapes::quiet(&mut plan, of(6));
+        plan.is_siege = !plan.is_quiet && left(Fault::Siege) && shapes::besiege(&mut plan, of(11));
+        plan.routers = plan.routers.min(less.routers.unwrap_or(plan.routers));
+        plan.users = plan.users.min(less.users.unwrap_or(plan.users)).max(1);
+        let talk_ms = u64::try_from(plan.talk.as_millis()).unwrap_or(u64::MAX);
+        let talk_ms = talk_ms.min(less.talk_ms.unwrap_or(talk_ms));
+        plan.talk = Duration::from_millis(talk_ms);
+        let stage = Stage { routers: plan.routers, gateways: plan.gateways, users: plan.users, talk_ms };
+        let mut incidents = incidents::usual(of(2), &has, &stage);
+        if plan.is_quiet {
+            incidents.extend(incidents::sleeps(of(7), &stage));
+        }
+        if left(Fault::Deaf) {
+            incidents.extend(incidents::deaf(of(8), &stage));
+        }
+        if plan.is_siege {
+            incidents.extend(incidents::siege(of(12), &stage));
+        }
+        incidents.sort_by_key(|incident| incident.at);
+        incidents.truncate(less.incidents.unwrap_or(incidents.len()));
+        plan.incidents = incidents;
+        (plan.wall_ms, plan.skews_ms) = clocks(of(3), &has, plan.routers + plan.gateways);
+        plan
+    }
+
+    /// An ordinary world in which nothing happens.
+    fn sized(seed: u64, mut size: Random) -> Self {
         let routers = size.between(2..4) as usize;
         let (gateways, users) = (size.between(1..3) as usize, size.between(2..5) as usize);
-        let talk_ms = size.between(6_000..16_000);
+        let talk = Duration::from_millis(size.between(6_000..16_000));
         let eagerness = size.between(20..200);
         let bucket_entries = size.between(3..40);
         let conversations = size.between(2..6) as usize;
@@ -159,33 +188,32 @@ impl Plan {
         // A beat that is a little late is suspicious in a quarter of the worlds: there everyone fences everyone.
         let quarrelsome = size.per_mille(250);
         let suspect_ms = if quarrelsome { size.between(105..180) } else { size.between(180..700) };
-        let suspect_after = Duration::from_millis(suspect_ms);
         let listen = Duration::from_millis(size.between(0..if quarrelsome { 100 } else { 700 }));
         let steady_after = Duration::from_millis(size.between(0..1_500));
         let grace = Duration::from_millis(size.between(0..1_000));
-        let routers = routers.min(less.routers.unwrap_or(routers));
-        let users = users.min(less.users.unwrap_or(users)).max(1);
-        let talk_ms = talk_ms.min(less.talk_ms.unwrap_or(talk_ms));
-        let mut incidents = incidents(of(2), &has, routers, gateways, users, talk_ms);
-        incidents.truncate(less.incidents.unwrap_or(incidents.len()));
-        let (wall_ms, skews_ms) = clocks(of(3), &has, routers + gateways);
         Self {
             seed,
             routers,
             gateways,
             users,
-            talk: Duration::from_millis(talk_ms),
+            talk,
             eagerness,
-            wall_ms,
-            skews_ms,
-            weather: weather(of(4), &has),
-            conditions: conditions(of(5), &has),
-            incidents,
+            reads: 20,
+            retention: Duration::ZERO,
+            retention_sweep: Duration::ZERO,
+            expiring: 0,
+            wall_ms: 0,
+            skews_ms: Vec::new(),
+            weather: Weather::calm(),
+            conditions: Conditions::calm(),
+            incidents: Vec::new(),
+            is_quiet: false,
+            is_siege: false,
             bucket_entries,
             conversations,
             give_up,
             restart_pause,
-            suspect_after,
+            suspect_after: Duration::from_millis(suspect_ms),
             listen,
             steady_after,
             grace,
@@ -194,6 +222,11 @@ impl Plan {
 }
 
 impl Plan {
+    /// Whether routers are ever deaf.
+    pub fn has_deaf_routers(&self) -> bool {
+        self.incidents.iter().any(|incident| matches!(incident.what, What::Deaf { .. }))
+    }
+
     /// Whether some clock is ever off by more than what an incremental `sync` allows for (one minute).
     pub fn has_far_clocks(&self) -> bool {
         const FAR_MS: i64 = 20_000;
@@ -254,47 +287,4 @@ fn conditions(mut random: Random, has: &impl Fn(Fault) -> bool) -> Conditions {
         delay_us: random.between(100..5_000),
         slow_ms: random.between(1..3_000),
     }
-}
-
-fn incidents(
-    mut random: Random,
-    has: &impl Fn(Fault) -> bool,
-    routers: usize,
-    gateways: usize,
-    users: usize,
-    talk_ms: u64,
-) -> Vec<Incident> {
-    let mut incidents = Vec::new();
-    let mut add = |random: &mut Random, fault: Fault, most: u64, make: &dyn Fn(&mut Random) -> What| {
-        let times = if random.per_mille(700) { random.below(most + 1) } else { 0 };
-        for _ in 0..times {
-            let at = Duration::from_millis(random.below(talk_ms.max(1)));
-            let what = make(random);
-            if has(fault) {
-                incidents.push(Incident { at, what });
-            }
-        }
-    };
-    let router = |random: &mut Random| random.below(routers as u64) as usize;
-    let pause = |random: &mut Random, max: u64| Duration::from_millis(random.between(20..max));
-    add(&mut random, Fault::Pauses, 6, &|r| What::Pause { router: router(r), pause: pause(r, 6_000) });
-    add(&mut random, Fault::Crashes, 6, &|r| What::Crash { router: router(r), effects: r.below(40) });
-    add(&mut random, Fault::Restarts, 4, &|r| What::Restart { router: router(r) });
-    add(&mut random, Fault::Clocks, 3, &|r| {
-        let most = if r.per_mille(200) { 900_000 } else { 4_000 };
-        What::Clock { router: router(r), by_ms: r.below(2 * most) as i64 - most as i64 }
-    });
-    add(&mut random, Fault::Replicas, 3, &|r| What::Replica {
-        replica: r.below(3) as usize,
-        pause: pause(r, 5_000),
-    });
-    add(&mut random, Fault::Cuts, 3, &|r| What::Cut {
-        process: r.below((routers + gateways) as u64) as usize,
-        pause: pause(r, 4_000),
-    });
-    add(&mut random, Fault::Reconnects, 5, &|r| What::Disconnect {
-        device: r.below(users as u64 + 1) as usize,
-    });
-    incidents.sort_by_key(|incident| incident.at);
-    incidents
 }

@@ -1,18 +1,29 @@
 //! Everything that ever left a router, and what must hold of it at once and at the end.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use lifecycle::sim::note;
+use proto::TraceId;
 use proto::server_frame::{Ack, Page};
-use proto::{ClientMessageId, ConversationId, Delivery, Entry, MessageId, Payload, Reply, Seq, ServerFrame};
+use proto::{
+    ClientMessageId, ConversationId, Delivery, Entry, MessageId, Payload, Reply, Seq, ServerFrame, Timestamp,
+};
+use tokio::time::Instant;
+
+use crate::plan::Plan;
 
 /// See the module.
-#[derive(Default)]
 pub struct Record {
+    began: Instant,
     shown: BTreeMap<(ConversationId, Seq), Shown>,
     places: BTreeMap<(ConversationId, ClientMessageId), Seq>,
     acks: BTreeMap<(ConversationId, ClientMessageId), Seq>,
-    heads: BTreeMap<ConversationId, Seq>,
+    heads: BTreeMap<ConversationId, Vec<(Instant, Seq)>>,
+    /// How long entries are kept, in milliseconds; 0: for ever.
+    retention_ms: u64,
+    /// How old an answer may be.
+    answers_old: Option<Duration>,
     violation: Option<String>,
 }
 
@@ -23,16 +34,51 @@ struct Shown {
     entry: Option<Entry>,
 }
 
+/// What was told so long before somebody asked is in the answer.
+const ANSWERS_OLD_MAX: Duration = Duration::from_secs(3);
+
+/// The trace of a command that is sent now, in a world that began then.
+pub fn trace_of(began: Instant) -> TraceId {
+    TraceId(began.elapsed().as_millis() + 1)
+}
+
+/// When the command with this trace was sent.
+fn asked(began: Instant, TraceId(trace): TraceId) -> Option<Instant> {
+    let ms = u64::try_from(trace.checked_sub(1)?).ok()?;
+    Some(began + Duration::from_millis(ms))
+}
+
 impl Record {
+    /// Of a world.
+    pub fn of(plan: &Plan) -> Self {
+        let retention_ms = u64::try_from(plan.retention.as_millis()).unwrap_or(u64::MAX);
+        let answers_old = (!plan.has_deaf_routers()).then_some(ANSWERS_OLD_MAX);
+        Self {
+            began: Instant::now(),
+            shown: BTreeMap::new(),
+            places: BTreeMap::new(),
+            acks: BTreeMap::new(),
+            heads: BTreeMap::new(),
+            retention_ms,
+            answers_old,
+            violation: None,
+        }
+    }
+
     /// Something left a router.
     pub fn delivery(&mut self, delivery: &Delivery) {
         match &delivery.payload {
             Payload::Fanout(fanout) => self.frame(fanout.frame.frame()),
-            Payload::Reply(_, Reply::Frame(frame)) => self.frame(frame),
+            Payload::Reply(_, Reply::Frame(frame)) => {
+                if let ServerFrame::Page(page) = frame {
+                    self.answered(&page.conversation, page.head, delivery.trace);
+                }
+                self.frame(frame);
+            }
             Payload::Reply(_, Reply::Heads(heads)) => {
                 for state in heads.iter().filter(|state| state.member) {
                     self.head(&state.conversation, state.seq);
-                    state.last.iter().for_each(|entry| self.entry(&state.conversation, entry));
+                    state.last.iter().for_each(|entry| self.read(&state.conversation, entry));
                 }
             }
             Payload::Reply(..) | Payload::Control(_) | Payload::Broadcast(_) => {}
@@ -51,7 +97,7 @@ impl Record {
             ServerFrame::Delta(delta) => {
                 for state in delta.conversations.iter().filter(|state| !state.left) {
                     self.head(&state.conversation, state.head);
-                    state.last.iter().for_each(|entry| self.entry(&state.conversation, entry));
+                    state.last.iter().for_each(|entry| self.read(&state.conversation, entry));
                 }
             }
             _ => {}
@@ -61,7 +107,8 @@ impl Record {
     fn ack(&mut self, ack: &Ack) {
         note(|| format!("ack {} {} {}", ack.conversation, ack.seq, ack.client_message_id));
         let key = (ack.conversation.clone(), ack.client_message_id);
-        if self.acks.insert(key, ack.seq).is_some_and(|before| before != ack.seq) {
+        let before = self.acks.insert(key, ack.seq).filter(|before| *before != ack.seq);
+        if before.is_some_and(|before| !self.may_be_forgotten(&ack.conversation, before)) {
             self.violate(format!("{} is acknowledged at two places", ack.client_message_id));
         }
         self.show(&ack.conversation, ack.seq, (ack.client_message_id, ack.message_id), None);
@@ -72,23 +119,52 @@ impl Record {
         self.show(conversation, entry.seq, ids, Some(entry));
     }
 
-    /// Every reader may see everything here, so a page has everything.
-    fn page(&mut self, page: &Page) {
-        self.head(&page.conversation, page.head);
-        for entry in &page.entries {
-            self.entry(&page.conversation, entry);
+    /// An entry in an answer: by the clock of whoever gives it, it has not expired.
+    fn read(&mut self, conversation: &ConversationId, entry: &Entry) {
+        if entry.body.left_at(Timestamp(lifecycle::wall_clock_ms())).is_some() {
+            self.violate(format!("{conversation} {} is shown after it expired", entry.seq));
         }
-        let whole = (page.to.0 + 1).saturating_sub(page.from.0);
-        let contiguous = page.entries.iter().zip(page.from.0..).all(|(entry, seq)| entry.seq.0 == seq);
-        if page.entries.len() as u64 != whole || !contiguous {
-            let (from, to, count) = (page.from, page.to, page.entries.len());
-            self.violate(format!("{} has a hole: {count} entries in {from}..={to}", page.conversation));
+        self.entry(conversation, entry);
+    }
+
+    /// Every reader may see everything here, so a page has everything that is kept.
+    fn page(&mut self, page: &Page) {
+        let Page { conversation, from, to, entries, head, .. } = page;
+        self.head(conversation, *head);
+        entries.iter().for_each(|entry| self.read(conversation, entry));
+        let first = entries.first().map_or(to.next(), |entry| entry.seq).max(*from);
+        let contiguous = entries.iter().zip(first.0..).all(|(entry, seq)| entry.seq.0 == seq);
+        let whole = entries.len() as u64 == (to.0 + 1).saturating_sub(first.0);
+        let now = Timestamp(lifecycle::wall_clock_ms());
+        if !contiguous || !whole || (first > *from && !self.is_old(conversation, first, now)) {
+            let count = entries.len();
+            self.violate(format!("{conversation} has a hole: {count} entries in {from}..={to}"));
         }
     }
 
+    /// Whether everything before a seq is older than what is kept.
+    pub fn is_old(&self, conversation: &ConversationId, before: Seq, now: Timestamp) -> bool {
+        let last = (conversation.clone(), Seq(before.0.saturating_sub(1)));
+        let shown = self.shown.get(&last).and_then(|shown| shown.entry.as_ref());
+        // What nobody was shown may be anything.
+        self.retention_ms > 0 && shown.is_none_or(|entry| entry.time < now.minus_ms(self.retention_ms))
+    }
+
     fn head(&mut self, conversation: &ConversationId, head: Seq) {
-        let told = self.heads.entry(conversation.clone()).or_default();
-        *told = head.max(*told);
+        if head > self.newest(conversation) {
+            self.heads.entry(conversation.clone()).or_default().push((Instant::now(), head));
+        }
+    }
+
+    /// Whoever asks is told of everything that anybody was told long before.
+    fn answered(&mut self, conversation: &ConversationId, head: Seq, trace: TraceId) {
+        let told = self.heads.get(conversation).map_or(&[][..], Vec::as_slice);
+        let after = told.partition_point(|(_, told)| *told <= head);
+        let (Some((since, told)), Some(asked)) = (told.get(after), asked(self.began, trace)) else { return };
+        let ms = asked.saturating_duration_since(*since).as_millis();
+        if self.answers_old.is_some_and(|old| ms > old.as_millis()) {
+            self.violate(format!("{conversation}: who asked was told {head}, {ms} ms after {told} was told"));
+        }
     }
 
     fn show(
@@ -99,9 +175,8 @@ impl Record {
         entry: Option<&Entry>,
     ) {
         self.head(conversation, seq);
-        if let Some(before) = self.places.insert((conversation.clone(), ids.0), seq)
-            && before != seq
-        {
+        let before = self.places.insert((conversation.clone(), ids.0), seq).filter(|before| *before != seq);
+        if let Some(before) = before.filter(|before| !self.may_be_forgotten(conversation, seq.min(*before))) {
             self.violate(format!("{conversation} shows {} at {before} and at {seq}", ids.0));
         }
         let key = (conversation.clone(), seq);
@@ -110,14 +185,27 @@ impl Record {
             return;
         };
         let same = match (&shown.entry, entry) {
-            (Some(before), Some(now)) => before == now,
+            (Some(before), Some(now)) => is_same(before, now),
             _ => shown.ids == ids,
         };
         let before = shown.ids;
-        shown.entry = shown.entry.take().or_else(|| entry.cloned());
+        // What has not expired says more.
+        if shown.entry.as_ref().is_none_or(has_expired) {
+            shown.entry = entry.cloned().or_else(|| shown.entry.take());
+        }
         if !same {
             self.violate(format!("{conversation} {seq} was shown as {} and then as {}", before.0, ids.0));
         }
+    }
+
+    /// Whether nothing of a place need be there: what is sent again after that is new.
+    fn may_be_forgotten(&self, conversation: &ConversationId, seq: Seq) -> bool {
+        self.is_old(conversation, seq.next(), Timestamp(lifecycle::wall_clock_ms()))
+    }
+
+    /// Where a message was shown.
+    pub fn place(&self, conversation: &ConversationId, id: ClientMessageId) -> Option<Seq> {
+        self.places.get(&(conversation.clone(), id)).copied()
     }
 
     /// Something is wrong; the first thing counts.
@@ -135,12 +223,12 @@ impl Record {
 
     /// The newest seq that was told of a conversation.
     pub fn newest(&self, conversation: &ConversationId) -> Seq {
-        self.heads.get(conversation).copied().unwrap_or_default()
+        self.heads.get(conversation).and_then(|told| told.last()).map_or(Seq::ZERO, |(_, head)| *head)
     }
 
     /// Conversations of which anything was told.
     pub fn conversations(&self) -> Vec<ConversationId> {
-        self.heads.iter().filter(|(_, head)| **head > Seq::ZERO).map(|(id, _)| id.clone()).collect()
+        self.heads.keys().cloned().collect()
     }
 
     /// How many messages were acknowledged.
@@ -148,28 +236,38 @@ impl Record {
         self.acks.len() as u64
     }
 
-    /// Compares with a whole log, from 1 to the newest seq that was told.
-    pub fn check(&self, conversation: &ConversationId, log: &[Entry]) -> Result<(), String> {
+    /// Compares with all that is left of a log, up to the newest seq that was told.
+    pub fn check(&self, conversation: &ConversationId, log: &[Entry], now: Timestamp) -> Result<(), String> {
         let head = self.newest(conversation);
-        for (seq, entry) in (1..).zip(log) {
+        let first = log.first().map_or(head.next(), |entry| entry.seq);
+        if first > Seq(1) && !self.is_old(conversation, first, now) {
+            return Err(format!("{conversation} begins with {first}"));
+        }
+        for (seq, entry) in (first.0..).zip(log) {
             if entry.seq.0 != seq {
                 return Err(format!("{conversation} has {} where {seq} should be", entry.seq));
             }
         }
-        if log.len() as u64 != head.0 {
-            return Err(format!("{conversation} has {} entries, but {head} was told", log.len()));
+        if log.len() as u64 != head.0 + 1 - first.0 {
+            return Err(format!(
+                "{conversation} has {} entries from {first}, but {head} was told",
+                log.len()
+            ));
         }
         let mut ids = BTreeMap::new();
         for entry in log {
-            if let Some(before) = ids.insert(entry.client_message_id, entry.seq) {
+            if let Some(before) = ids.insert(entry.client_message_id, entry.seq)
+                && !self.is_old(conversation, before.next(), now)
+            {
                 let id = entry.client_message_id;
                 return Err(format!("{conversation} has {id} at {before} and at {}", entry.seq));
             }
         }
-        for ((_, seq), shown) in self.shown.iter().filter(|((of, _), _)| of == conversation) {
-            let found = usize::try_from(seq.0).ok().and_then(|at| log.get(at.checked_sub(1)?));
+        let shown = self.shown.iter().filter(|((of, seq), _)| of == conversation && *seq >= first);
+        for ((_, seq), shown) in shown {
+            let found = usize::try_from(seq.0 - first.0).ok().and_then(|at| log.get(at));
             let same = found.is_some_and(|found| match &shown.entry {
-                Some(entry) => entry == found,
+                Some(entry) => is_same(entry, found),
                 None => shown.ids == (found.client_message_id, found.message_id),
             });
             if !same {
@@ -179,4 +277,17 @@ impl Record {
         }
         Ok(())
     }
+}
+
+/// Whether two readers got the same entry, one of them perhaps after it expired.
+pub fn is_same(one: &Entry, other: &Entry) -> bool {
+    let left = |entry: &Entry| {
+        let body = entry.body.left_at(Timestamp(u64::MAX)).unwrap_or_else(|| entry.body.clone());
+        Entry { body, ..entry.clone() }
+    };
+    one == other || ((has_expired(one) || has_expired(other)) && left(one) == left(other))
+}
+
+fn has_expired(entry: &Entry) -> bool {
+    entry.body.expiry().is_some_and(|expiry| expiry.expired)
 }

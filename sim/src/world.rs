@@ -22,14 +22,14 @@ use std::time::Duration;
 use bus::Limits;
 use bus::faulty::{Conditions, Network};
 use lifecycle::sim::{Process, Random, note};
-use proto::{ClientFrame, ConversationId, GroupId, Partition, ServerFrame, UserId};
+use proto::{ClientFrame, ConversationId, GroupId, Partition, ServerFrame, Timestamp, UserId};
 use router::{GroupRules, History, RouterConfig};
 use store::{Replicated, Weather};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use crate::plan::{Incident, Plan, What};
 use crate::record::Record;
-use device::{Device, Gateways};
+use device::{Device, Gateways, Talk};
 use gateway::Gateway;
 use host::{Host, Surroundings};
 
@@ -110,7 +110,7 @@ impl Gateways for GatewayList {
 impl World {
     fn new(plan: &Plan) -> Self {
         let mut random = Random::new(plan.seed ^ 0x57a7_0000);
-        let record: Arc<Mutex<Record>> = Arc::default();
+        let record = Arc::new(Mutex::new(Record::of(plan)));
         let observer = Arc::clone(&record);
         let observer = Box::new(move |delivery: &_| locked(&observer).delivery(delivery));
         let network = Network::new(random.draw(), plan.conditions, observer);
@@ -210,13 +210,15 @@ impl World {
         for gateway in &mut self.gateways.0 {
             gateway.step();
         }
-        let eagerness = if talking { self.plan.eagerness } else { 0 };
+        let Plan { eagerness, reads, expiring, .. } = self.plan;
+        let talk = if talking { Talk { eagerness, reads, expiring } } else { Talk::default() };
         for device in &mut self.devices {
-            device.step(&mut self.gateways, eagerness)?;
+            device.step(&mut self.gateways, talk)?;
         }
         for observer in &mut self.observers {
-            observer.step(&mut self.gateways, 0)?;
+            observer.step(&mut self.gateways, Talk::default())?;
         }
+        self.check_skipped()?;
         if !self.well {
             return Ok(false);
         }
@@ -224,6 +226,29 @@ impl World {
             return Err(format!("{STUCK}: {}", self.unrest()));
         }
         Ok(self.is_at_rest())
+    }
+
+    /// A reader may miss only what is too old.
+    fn check_skipped(&mut self) -> Result<(), String> {
+        let (record, now) = (locked(&self.record), self.now());
+        for device in self.devices.iter_mut().chain(&mut self.observers) {
+            for (conversation, before) in device.skipped.drain(..) {
+                if !record.is_old(&conversation, before, now) {
+                    return Err(format!("a reader of {conversation} misses what is before {before}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The right time.
+    fn now(&self) -> Timestamp {
+        self.time_at(Instant::now())
+    }
+
+    fn time_at(&self, moment: Instant) -> Timestamp {
+        let elapsed = moment.saturating_duration_since(self.surroundings.began).as_millis();
+        Timestamp(self.plan.wall_ms.saturating_add(u64::try_from(elapsed).unwrap_or(u64::MAX)))
     }
 
     fn happen(&mut self, what: What) {
@@ -247,6 +272,13 @@ impl World {
                     self.surroundings.network.cut(number, pause);
                 }
             }
+            What::Deaf { router, pause } => {
+                let until = Instant::now() + pause;
+                let all = self.hosts.iter_mut().enumerate();
+                for (_, host) in all.filter(|(n, _)| router.is_none_or(|router| router % routers == *n)) {
+                    host.deafen(until, &self.surroundings);
+                }
+            }
             What::Disconnect { device } => {
                 let devices = self.devices.len();
                 note(|| format!("device {device} loses its socket"));
@@ -266,6 +298,7 @@ impl World {
         for host in &mut self.hosts {
             host.go_on();
             host.right_clock();
+            host.deafen(Instant::now(), &self.surroundings);
         }
         for (n, gateway) in self.gateways.0.iter().enumerate() {
             gateway.process.step_clock(-self.plan.skews_ms[self.hosts.len() + n]);
@@ -319,8 +352,8 @@ fn router_config(plan: &Plan) -> RouterConfig {
         group: GroupRules { members_max: 100, history: History::Whole },
         recall_window: Duration::from_secs(120),
         edit_window: Duration::from_secs(86_400),
-        retention: Duration::ZERO,
-        retention_sweep: Duration::ZERO,
+        retention: plan.retention,
+        retention_sweep: plan.retention_sweep,
         contacts: router::ContactRules::OPEN,
         confirms: router::ConfirmRules::USUAL,
         bucket_entries_max: plan.bucket_entries,

@@ -15,6 +15,14 @@ const CHEAP: &[Mutation] = &[
     Mutation::LowestEpochWins,
     Mutation::PeriodicSync,
     Mutation::LostOrder,
+    Mutation::OtherBytes,
+    Mutation::NoRecovery,
+    Mutation::DirtyRelease,
+    Mutation::SkippedLookUp,
+    // Only quiet worlds, and worlds that drop or let expire: a few of the hundred.
+    Mutation::AnswersAsleep,
+    Mutation::DroppedEarly,
+    Mutation::ExpiredShown,
 ];
 
 #[test]
@@ -33,4 +41,12 @@ fn a_world_that_fails_is_made_smaller() {
     assert!(shrunk.less.without.len() > 8, "few faults are needed: {:?}", shrunk.less);
     assert!(sim::campaign::run_one(seed, &shrunk.less, Some(Mutation::UnfencedClaim)).is_err());
     assert!(sim::campaign::run_one(seed, &shrunk.less, None).is_ok(), "it is the rule that makes it fail");
+}
+
+#[test]
+fn serving_after_a_release_of_unknown_outcome_is_noticed() {
+    let broken = Mutation::ServingAfterRelease;
+    let seeds = 23_735..23_736;
+    assert!(look(broken, seeds.clone(), 1, |_| {}).by.is_some());
+    assert!(sim::campaign::run_one(seeds.start, &sim::plan::Less::default(), None).is_ok());
 }

@@ -52,7 +52,18 @@ mutations! {
     QuorumOfOne = "quorum-of-one", "S1: one replica is enough for a plain read or write.";
     SkippedLookUp = "no-look-up", "A4: append whatever misses the ring.";
     AnswersAsleep = "answers-asleep", "DESIGN 6: after a sleep, answer from memory without having heard that nobody took over.";
+    OtherBytes = "other-bytes", "A2: after a failed append, append something else under the same seq.";
+    NoRecovery = "no-recovery", "DESIGN 6.11: do not run again what a dead owner left of projections.";
+    DroppedEarly = "dropped-early", "DESIGN 7: drop buckets whose entries are not old.";
+    ExpiredShown = "expired-shown", "what has expired is shown as it was.";
     LostOrder = "no-predecessor-check", "DESIGN 6.9: append without the predecessor.";
+}
+
+impl Mutation {
+    /// Whether what it breaks is told at the end only: lists and counts that do not become right, however long one waits.
+    pub const fn is_of_lists(self) -> bool {
+        matches!(self, Self::NoRecovery)
+    }
 }
 
 #[cfg(feature = "sim")]

@@ -4,6 +4,7 @@
 //! ```text
 //! append, fence, announce, index ─► three ways, each with its own time, or none ─► replicas ─► answered by two
 //! claim, release, register       ─► decided at one moment (now, late, never) ────► told to the replicas
+//! drops of buckets, their index  ─► three ways, like plain writes ───────────────► what was written before is gone
 //! reads                          ─► at one moment, what two replicas that are up say together
 //! ```
 //!
@@ -17,7 +18,7 @@
 //! **Does not** replicate projections (heads, lists, groups, cursors, marks, leases): they are there once, with the same
 //! late and unknown outcomes.
 //!
-//! **Limits.** One thread with paused time; nothing is ever deleted from the log.
+//! **Limits.** One thread with paused time.
 
 mod conditional;
 mod plain;

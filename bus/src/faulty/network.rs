@@ -30,6 +30,8 @@ pub(super) struct State {
 struct Member {
     local: Arc<Local>,
     cut_until: Option<Instant>,
+    /// Until then it hears no heartbeat but its own.
+    deaf_until: Option<Instant>,
     missed: bool,
 }
 
@@ -58,7 +60,7 @@ impl State {
     }
 
     pub(super) fn join(&mut self, number: u64, local: Arc<Local>) {
-        self.members.insert(number, Member { local, cut_until: None, missed: false });
+        self.members.insert(number, Member { local, cut_until: None, deaf_until: None, missed: false });
     }
 
     pub(super) fn leave(&mut self, number: u64) {
@@ -70,6 +72,12 @@ impl State {
         if let Some(member) = self.members.get_mut(&number) {
             member.cut_until = Some(until);
             self.at(until, Arrival::Message { to: number, message: Message::Gap });
+        }
+    }
+
+    pub(super) fn deafen(&mut self, number: u64, until: Instant) {
+        if let Some(member) = self.members.get_mut(&number) {
+            member.deaf_until = Some(until);
         }
     }
 
@@ -257,6 +265,8 @@ impl State {
             Message::Deliveries(_) if is_cut => member.missed = true,
             _ if is_cut => {}
             Message::Deliveries(mut deliveries) => member.local.publish(&mut deliveries),
+            Message::Beat(beat)
+                if beat.router != to && member.deaf_until.is_some_and(|until| now < until) => {}
             Message::Beat(heartbeat) => member.local.hear(heartbeat),
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use proto::client_frame::AckMode;
 use proto::{Entry, Request, Seq, limits};
 use smallvec::SmallVec;
+use store::mutation::{self, Mutation};
 use store::{Batch, Durable, StoreError};
 
 use super::announce::{self, Asker};
@@ -244,6 +245,10 @@ impl Conversation {
                 }
                 if in_flight.failures == 1 {
                     tracing::debug!(conversation = %self.id, %error, "append failed, writing the same again");
+                }
+                if mutation::is(Mutation::OtherBytes) {
+                    self.in_flight = None;
+                    return;
                 }
                 in_flight.stage = Stage::Retrying(turn.now.steady_ms + pause_ms(in_flight.failures));
             }

@@ -168,7 +168,7 @@ impl Conversation {
             self.settle(&register, tail, turn);
         } else {
             // An entry may have come after the touched marks of the partition were read.
-            self.touched = true;
+            self.touched = !mutation::is(Mutation::NoRecovery);
             if mutation::is(Mutation::ToldBeforeMove) {
                 tail.run
                     .iter()

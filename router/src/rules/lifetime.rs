@@ -5,6 +5,7 @@
 
 use proto::server_frame::{Overlay, Page, Pins, Versions};
 use proto::{Delivery, Entry, Payload, Reply, ServerFrame, Timestamp};
+use store::mutation::{self, Mutation};
 
 /// The time, and how long entries are kept where their conversation does not say.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +29,9 @@ impl Moment {
 
 /// Leaves of each answer what is still to be seen at this time.
 pub fn conceal(deliveries: &mut [Delivery], moment: Moment) {
+    if mutation::is(Mutation::ExpiredShown) {
+        return;
+    }
     for delivery in deliveries {
         match &mut delivery.payload {
             Payload::Reply(_, Reply::Frame(frame)) => conceal_frame(frame, moment),

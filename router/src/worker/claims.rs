@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proto::{ConversationId, Partition};
+use store::mutation::{self, Mutation};
 use store::{IncarnationId, Ownership, StoreError};
 
 use super::incarnation::Incarnation;
@@ -213,8 +214,10 @@ impl Incarnation<'_> {
             return;
         };
         self.asking -= 1;
-        self.touched.extend(touched.iter().cloned());
-        self.touched_queue.extend(touched);
+        if !mutation::is(Mutation::NoRecovery) {
+            self.touched.extend(touched.iter().cloned());
+            self.touched_queue.extend(touched);
+        }
         self.serving.insert(partition, epoch);
         self.unclaimed.remove(&partition);
         self.opened.push(partition);

@@ -8,7 +8,7 @@ use client::{Backoff, ClientConfig, Notice, Refused, StartAt, TokenSource};
 use lifecycle::sim::{Random, note};
 use proto::client_frame::{AckMode, Fetch, Position, Recipient};
 use proto::server_frame::{Ack, ConversationState};
-use proto::{Body, ClientFrame, ClientMessageId, ConversationId, Entry, Seq, ServerFrame, UserId};
+use proto::{Body, ClientFrame, ClientMessageId, ConversationId, Entry, Seq, ServerFrame, UserId, wire};
 use rand::SeedableRng as _;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -31,10 +31,14 @@ pub struct Device {
     waiting: Vec<Waiting>,
     /// All its messages in a conversation, in the order in which they were asked for.
     pub sent: BTreeMap<ConversationId, Vec<ClientMessageId>>,
+    /// When it said each of them.
+    pub said: BTreeMap<ClientMessageId, Instant>,
     /// What it was acknowledged.
     pub acks: Vec<Ack>,
     /// What its reader got of each conversation.
     pub read: BTreeMap<ConversationId, Vec<Entry>>,
+    /// What its reader was not given, because it is no longer kept: up to where, of which conversation.
+    pub skipped: Vec<(ConversationId, Seq)>,
     /// The last line of the list of each conversation.
     pub lines: BTreeMap<ConversationId, ConversationState>,
     made: u64,
@@ -48,6 +52,17 @@ struct Link {
     welcome: bool,
     up: VecDeque<(Instant, ClientFrame)>,
     down: VecDeque<(Instant, ServerFrame)>,
+}
+
+/// How much a device does. Chances are in thousandths, in each step.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Talk {
+    /// It says something.
+    pub eagerness: u64,
+    /// It reads instead, or moves its read cursor.
+    pub reads: u64,
+    /// What it says expires.
+    pub expiring: u64,
 }
 
 /// What a device can reach.
@@ -85,8 +100,10 @@ impl Device {
             reconnect_at: Instant::now(),
             waiting: Vec::new(),
             sent: BTreeMap::new(),
+            said: BTreeMap::new(),
             acks: Vec::new(),
             read: BTreeMap::new(),
+            skipped: Vec::new(),
             lines: BTreeMap::new(),
             made: 0,
         }
@@ -108,7 +125,7 @@ impl Device {
     }
 
     /// Everything that is due.
-    pub fn step(&mut self, gateways: &mut impl Gateways, eagerness: u64) -> Result<(), String> {
+    pub fn step(&mut self, gateways: &mut impl Gateways, talk: Talk) -> Result<(), String> {
         let now = Instant::now();
         if self.link.is_none() && self.reconnect_at <= now {
             let gateway = self.random.below(gateways.count() as u64) as usize;
@@ -118,8 +135,8 @@ impl Device {
                 Some(Link { gateway, session, welcome: false, up: VecDeque::new(), down: VecDeque::new() });
         }
         self.receive(gateways, now);
-        if eagerness > 0 && self.machine.takes_asks() {
-            self.talk(eagerness);
+        if talk.eagerness > 0 && self.machine.takes_asks() {
+            self.talk(talk);
         }
         self.settle()?;
         self.machine.poll(now);
@@ -178,17 +195,21 @@ impl Device {
     }
 
     /// Says something, reads a page or moves its read cursor, now and then.
-    fn talk(&mut self, eagerness: u64) {
+    fn talk(&mut self, Talk { eagerness, reads, expiring }: Talk) {
         let at = self.random.below(self.conversations.len() as u64) as usize;
         let conversation = self.conversations[at].clone();
         if self.random.per_mille(eagerness) && self.waiting.len() < OUTSTANDING_MAX {
-            self.say(conversation);
-        } else if self.random.per_mille(20) {
+            let expiry = (expiring > 0 && self.random.per_mille(expiring)).then(|| wire::Expiry {
+                after_seconds: self.random.between(1..5) as u32,
+                ..wire::Expiry::default()
+            });
+            self.say(conversation, expiry);
+        } else if self.random.per_mille(reads) {
             let backwards = self.random.per_mille(500);
             let fetch = Fetch { conversation, from: Seq(1), to: Seq::ZERO, limit: 20, backwards };
             // What it shows is recorded where it leaves the router.
             self.machine.ask(Ask::Fetch(fetch, oneshot::channel().0));
-        } else if self.random.per_mille(20) {
+        } else if self.random.per_mille(reads) {
             let seq = self.read.get(&conversation).and_then(|read| read.last()).map(|entry| entry.seq);
             if let Some(seq) = seq {
                 self.machine.ask(Ask::Read(Position { conversation, seq }));
@@ -196,16 +217,17 @@ impl Device {
         }
     }
 
-    fn say(&mut self, conversation: ConversationId) {
+    fn say(&mut self, conversation: ConversationId, expiry: Option<wire::Expiry>) {
         self.made += 1;
         let id =
             ClientMessageId((u128::from(self.number as u64 + 1) << 64 | u128::from(self.made)).to_be_bytes());
         let (done, answer) = oneshot::channel();
         let to = Recipient::Conversation(conversation.clone());
-        let body = Body::text(format!("{} {}", self.user, self.made));
+        let body = Body::text(format!("{} {}", self.user, self.made)).with_expiry(expiry);
         note(|| format!("{} says {id} in {conversation}", self.user));
         self.machine.ask(Ask::Send(Box::new(Outgoing { id, to, body, ack: AckMode::Persisted, done })));
         self.sent.entry(conversation.clone()).or_default().push(id);
+        self.said.insert(id, Instant::now());
         self.waiting.push((conversation, id, answer));
     }
 
@@ -233,12 +255,12 @@ impl Device {
             match self.machine.next_notice(now) {
                 Some(Notice::Event(event)) => {
                     let read = self.read.entry(event.conversation.clone()).or_default();
-                    if event.entry.seq.0 != read.len() as u64 + 1 {
-                        let (seq, len) = (event.entry.seq, read.len());
-                        return Err(format!(
-                            "a reader of {} got {seq} after {len} entries",
-                            event.conversation
-                        ));
+                    let (seq, last) = (event.entry.seq, read.last().map_or(Seq::ZERO, |entry| entry.seq));
+                    if seq <= last {
+                        return Err(format!("a reader of {} got {seq} after {last}", event.conversation));
+                    }
+                    if seq > last.next() {
+                        self.skipped.push((event.conversation.clone(), seq));
                     }
                     read.push(event.entry);
                 }

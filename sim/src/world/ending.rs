@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::device::Device;
 use super::{Done, World, locked};
+use crate::record::is_same;
 
 /// While a world comes to rest, every device asks anew this often.
 const RESYNC_EVERY: Duration = Duration::from_secs(5);
@@ -60,7 +61,8 @@ impl World {
             let devices = self.devices.iter().filter(told);
             for device in devices.chain(&self.observers).filter(is_member) {
                 let read = device.read.get(&conversation).map_or(&[][..], Vec::as_slice);
-                if read.len() as u64 != head.0 {
+                let last = read.last().map_or(Seq::ZERO, |entry| entry.seq);
+                if last != head && !record.is_old(&conversation, head.next(), self.now()) {
                     let len = read.len();
                     let (number, user) = (device.number, &device.user);
                     return Some(format!(
@@ -69,18 +71,42 @@ impl World {
                 }
             }
             for observer in self.observers.iter().filter(is_member) {
-                if let Some(wrong) = wrong_line(observer, &conversation, head) {
+                if let Some(wrong) = self.wrong_line(observer, &conversation, head) {
                     return Some(wrong);
                 }
             }
             // Nor is a line.
             for device in self.devices.iter().filter(is_member).filter(|_| !self.plan.has_far_clocks()) {
-                if let Some(wrong) = wrong_line(device, &conversation, head) {
+                if let Some(wrong) = self.wrong_line(device, &conversation, head) {
                     return Some(wrong);
                 }
             }
         }
         None
+    }
+
+    /// What is wrong with the line that a device has of a conversation of which it has everything. What was unread and is no
+    /// longer kept counts for the server alone.
+    fn wrong_line(&self, device: &Device, conversation: &ConversationId, head: Seq) -> Option<String> {
+        let (user, read) = (&device.user, device.read.get(conversation)?);
+        let Some(line) = device.lines.get(conversation) else {
+            return Some(format!("{user} has no line of {conversation}"));
+        };
+        let unread = read.iter().filter(|entry| entry.seq > line.read_seq && is_message(entry)).count();
+        let own = read
+            .iter()
+            .rfind(|entry| entry.sender == *user && is_message(entry))
+            .map_or(Seq::ZERO, |entry| entry.seq);
+        let is_right = line.head == head
+            && (line.unread == unread as u64 || !self.plan.retention.is_zero())
+            && line.read_seq >= own;
+        (!is_right).then(|| {
+            format!(
+                "{user} is told head {}, {} unread after {} of {conversation}, but head is {head}, {unread} are unread, and \
+                 {own} is the last of their own",
+                line.head, line.unread, line.read_seq
+            )
+        })
     }
 
     /// Reads every log to its end, once everything that was late has arrived, and compares.
@@ -97,7 +123,7 @@ impl World {
             for _ in 0..3 {
                 // Each time from other replicas.
                 let log = whole_log(&store, &conversation, head).await?;
-                locked(&self.record).check(&conversation, &log)?;
+                locked(&self.record).check(&conversation, &log, self.now())?;
                 self.check_senders(&conversation, &log)?;
                 self.check_readers(&conversation, &log)?;
             }
@@ -105,17 +131,23 @@ impl World {
         Ok(Done { acknowledged: locked(&self.record).acknowledged(), elapsed_ms })
     }
 
-    /// What each device said is there, once, in its order, and where it was acknowledged.
+    /// What each device said is there, once, in its order, and where it was acknowledged, as far as it is kept.
     fn check_senders(&self, conversation: &ConversationId, log: &[Entry]) -> Result<(), String> {
+        let (record, first) = (locked(&self.record), log.first().map_or(Seq(u64::MAX), |entry| entry.seq));
+        let is_kept = |id: &&ClientMessageId| record.place(conversation, **id).is_none_or(|at| at >= first);
         for device in &self.devices {
             let Some(sent) = device.sent.get(conversation) else { continue };
+            let late = self.appended_again(device, log);
+            let sent: Vec<ClientMessageId> =
+                sent.iter().filter(is_kept).filter(|id| !late.contains(id)).copied().collect();
             let stored: Vec<ClientMessageId> =
                 log.iter().map(|entry| entry.client_message_id).filter(|id| sent.contains(id)).collect();
-            if stored != *sent {
+            if stored != sent {
                 return Err(format!("{conversation}: messages of {} are lost or out of order", device.user));
             }
-            for ack in device.acks.iter().filter(|ack| ack.conversation == *conversation) {
-                let entry = usize::try_from(ack.seq.0).ok().and_then(|at| log.get(at.checked_sub(1)?));
+            let acks = device.acks.iter().filter(|ack| ack.conversation == *conversation && ack.seq >= first);
+            for ack in acks {
+                let entry = usize::try_from(ack.seq.0 - first.0).ok().and_then(|at| log.get(at));
                 if entry.is_none_or(|entry| entry.client_message_id != ack.client_message_id) {
                     let id = ack.client_message_id;
                     return Err(format!(
@@ -128,38 +160,35 @@ impl World {
         Ok(())
     }
 
+    /// Messages that were appended so long after they were said that a first copy may have been dropped: they have no place
+    /// among the others.
+    fn appended_again(&self, device: &Device, log: &[Entry]) -> Vec<ClientMessageId> {
+        if self.plan.retention.is_zero() {
+            return Vec::new();
+        }
+        let is_late = |entry: &&Entry| {
+            let said = device.said.get(&entry.client_message_id);
+            said.is_some_and(|said| entry.time >= self.time_at(*said + self.plan.retention))
+        };
+        log.iter().filter(is_late).map(|entry| entry.client_message_id).collect()
+    }
+
     /// What each reader got is what is there.
     fn check_readers(&self, conversation: &ConversationId, log: &[Entry]) -> Result<(), String> {
         for device in &self.devices {
-            if let Some(read) = device.read.get(conversation)
-                && read != log
-            {
+            let Some(read) = device.read.get(conversation) else { continue };
+            let first = log.first().map_or(Seq(u64::MAX), |entry| entry.seq);
+            let kept: Vec<&Entry> = read.iter().filter(|entry| entry.seq >= first).collect();
+            let same = kept.iter().all(|entry| {
+                let found = usize::try_from(entry.seq.0 - first.0).ok().and_then(|at| log.get(at));
+                found.is_some_and(|found| is_same(entry, found))
+            });
+            if !same {
                 return Err(format!("{conversation}: a reader of {} has something else", device.user));
             }
         }
         Ok(())
     }
-}
-
-/// What is wrong with the line that a device has of a conversation of which it has everything.
-fn wrong_line(device: &Device, conversation: &ConversationId, head: Seq) -> Option<String> {
-    let (user, read) = (&device.user, device.read.get(conversation)?);
-    let Some(line) = device.lines.get(conversation) else {
-        return Some(format!("{user} has no line of {conversation}"));
-    };
-    let unread = read.iter().filter(|entry| entry.seq > line.read_seq && is_message(entry)).count();
-    let own = read
-        .iter()
-        .rfind(|entry| entry.sender == *user && is_message(entry))
-        .map_or(Seq::ZERO, |entry| entry.seq);
-    let is_right = line.head == head && line.unread == unread as u64 && line.read_seq >= own;
-    (!is_right).then(|| {
-        format!(
-            "{user} is told head {}, {} unread after {} of {conversation}, but head is {head}, {unread} are unread, and \
-             {own} is the last of their own",
-            line.head, line.unread, line.read_seq
-        )
-    })
 }
 
 /// Whether it counts as unread. Devices say nothing but messages; all else is written by the router.

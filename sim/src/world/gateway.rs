@@ -16,13 +16,16 @@ use proto::delivery::{Control, Fanout};
 use proto::server_frame::{Head, Limits, Nack, Pong, Welcome};
 use proto::{
     ClientFrame, Code, Command, ConversationId, Delivery, DeviceId, GroupId, NodeId, Partition, Payload,
-    Reply, Request, Seq, ServerFrame, SessionRef, Target, Timestamp, TraceId, UserId, limits,
+    Reply, Request, Seq, ServerFrame, SessionRef, Target, Timestamp, UserId, limits,
 };
 use tokio::time::Instant;
+
+use crate::record::trace_of;
 
 /// See the module.
 pub struct Gateway {
     pub process: Rc<Process>,
+    began: Instant,
     bus: Bus,
     inbox: NodeInbox,
     sessions: BTreeMap<u64, Session>,
@@ -50,7 +53,15 @@ const PING_MS: u32 = 2_000;
 impl Gateway {
     pub fn new(process: Rc<Process>, bus: Bus) -> Self {
         let inbox = bus.node(NodeId(process.number));
-        Self { process, bus, inbox, sessions: BTreeMap::new(), next_session: 1, group_made: false }
+        Self {
+            process,
+            began: Instant::now(),
+            bus,
+            inbox,
+            sessions: BTreeMap::new(),
+            next_session: 1,
+            group_made: false,
+        }
     }
 
     /// A socket was opened; `welcome` is on its way.
@@ -206,7 +217,7 @@ impl Gateway {
             origin: Origin { user, device: DeviceId::unnamed(), session, source },
             deadline: Timestamp(wall_clock_ms()).plus_ms(limits::COMMAND_DEADLINE_MS),
             epoch: proto::Epoch(0),
-            trace: TraceId::default(),
+            trace: trace_of(self.began),
             request,
         };
         command.epoch = self.bus.epoch(command.partition());

@@ -36,6 +36,8 @@ pub struct Host {
     life: Option<Life>,
     starts_at: Option<Instant>,
     paused_until: Option<Instant>,
+    /// Until then it hears no other router.
+    deaf_until: Instant,
     woken: Arc<Woken>,
 }
 
@@ -77,6 +79,7 @@ impl Host {
             life: None,
             starts_at,
             paused_until: None,
+            deaf_until: Instant::now(),
             woken: Arc::default(),
         }
     }
@@ -130,6 +133,7 @@ impl Host {
         let process = Process::new(number, wall_ms, self.random.draw());
         let tasks = Tasks::default();
         let bus = surroundings.network.connect(number, LIMITS);
+        surroundings.network.deafen(number, self.deaf_until);
         let store = Store::Replicated(Arc::clone(&surroundings.store));
         let worker = Worker::new(0, number, self.config.clone(), bus, store, tasks.clone());
         let worker = worker.only(surroundings.partitions.clone()).seeded(self.random.draw());
@@ -154,6 +158,18 @@ impl Host {
     pub fn pause(&mut self, pause: Duration) {
         note(|| format!("router {} stands still for {} ms", self.index, pause.as_millis()));
         self.paused_until = Some(Instant::now() + pause);
+    }
+
+    /// It hears no other router until this time, whichever life it is in.
+    pub fn deafen(&mut self, until: Instant, surroundings: &Surroundings) {
+        note(|| {
+            let left = until.saturating_duration_since(Instant::now());
+            format!("router {} hears nobody else for {} ms", self.index, left.as_millis())
+        });
+        self.deaf_until = until;
+        if let Some(number) = self.number() {
+            surroundings.network.deafen(number, until);
+        }
     }
 
     pub fn go_on(&mut self) {

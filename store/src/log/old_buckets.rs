@@ -26,6 +26,7 @@ use crate::call::{Call, Op};
 use crate::directory::{confirmation_key, overlay_key};
 use crate::engine::Table;
 use crate::engine::view::{Direction, after_prefix};
+use crate::mutation::{self, Mutation};
 use crate::store::{Engine, Tables};
 use crate::{Store, StoreError};
 
@@ -70,6 +71,9 @@ impl Store {
         last: Seq,
         oldest: Timestamp,
     ) -> Result<bool, StoreError> {
+        if mutation::is(Mutation::DroppedEarly) {
+            return Ok(true);
+        }
         let rows = self.bucket_rows(conversation, bucket, last, 1).await?;
         Ok(rows.iter().all(|row| row.entry.time < oldest))
     }
@@ -108,9 +112,15 @@ impl Store {
             Engine::Cql(cql) => return cql.drop_index(conversation, bucket).await,
             Engine::Tables(tables) => tables,
         };
-        let key = index_key(conversation, bucket);
+        let (key, call) = (index_key(conversation, bucket), Call::on(Op::DropIndex, conversation));
+        #[cfg(feature = "sim")]
+        if let Tables::Replicated(replicated) = tables {
+            let key: Vec<u8> = key.into();
+            let end = after_prefix(&key);
+            return replicated.drop_rows(call, Table::State, (key, end)).await;
+        }
         tables
-            .write(Call::on(Op::DropIndex, conversation), move |tx| {
+            .write(call, move |tx| {
                 tx.delete(Table::State, key);
                 Ok(())
             })
@@ -126,6 +136,11 @@ async fn delete(
     from: &[u8],
     to: &[u8],
 ) -> Result<(), StoreError> {
+    // Log rows are one deletion where they are replicated, as in CQL.
+    #[cfg(feature = "sim")]
+    if let (Tables::Replicated(replicated), Table::Log) = (tables, table) {
+        return replicated.drop_rows(call.clone(), table, (from.to_vec(), to.to_vec())).await;
+    }
     loop {
         let (from, to) = (from.to_vec(), to.to_vec());
         let found = move |view: &dyn crate::engine::View| {

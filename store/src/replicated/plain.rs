@@ -6,6 +6,7 @@ use std::time::Duration;
 use proto::Partition;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::rows::Dropped;
 use super::state::{Acks, Sent, State};
 use super::{Replicated, Slot, TIMEOUT, alive, locked, unavailable, unknown};
 use crate::call::{Call, Op};
@@ -30,6 +31,27 @@ impl Replicated {
         let answered = self.answered(call.op, sent).await;
         lifecycle::sim::note(|| format!("{} {:?}", call.op.name(), answered));
         answered.map(|()| answer)
+    }
+
+    /// Drops the rows `from <= key < to` at a quorum.
+    pub(crate) async fn drop_rows(
+        &self,
+        call: Call,
+        table: Table,
+        (from, to): (Vec<u8>, Vec<u8>),
+    ) -> Result<(), StoreError> {
+        alive().await;
+        let sent = {
+            let mut state = self.advanced();
+            if state.fails() {
+                return Err(unavailable(call.op));
+            }
+            let now = Instant::now();
+            (state.spread_drop(now, Dropped { table, from, to }), now + TIMEOUT)
+        };
+        let answered = self.answered(call.op, sent).await;
+        lifecycle::sim::note(|| format!("{} {:?} {answered:?}", call.op.name(), call.conversation));
+        answered
     }
 
     /// Sends cells, or fails before anything was sent.
@@ -87,7 +109,9 @@ impl Replicated {
     ) -> Result<Verified, VerifyError> {
         let of_load = |durable: &Durable| !self.state().is_appended(durable);
         if mutation::is(Mutation::NoVerify)
-            || (mutation::is(Mutation::NoVerifyAfterLoad) && durable.iter().all(of_load))
+            || (mutation::is(Mutation::NoVerifyAfterLoad)
+                && !durable.is_empty()
+                && durable.iter().all(of_load))
         {
             return Ok(Verified::checked(durable));
         }

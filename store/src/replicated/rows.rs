@@ -17,6 +17,8 @@ pub(super) struct Cell {
     /// The ballot of a conditional write; 0 for plain ones. The higher one wins.
     pub(super) ballot: u64,
     pub(super) value: Bytes,
+    /// When it was written.
+    pub(super) sent: Instant,
     /// When it came here.
     pub(super) at: Instant,
 }
@@ -34,6 +36,15 @@ impl Cell {
 pub(super) struct Rows {
     log: BTreeMap<Vec<u8>, Cell>,
     state: BTreeMap<Vec<u8>, Cell>,
+    dropped: Vec<(Dropped, Instant)>,
+}
+
+/// Rows `from <= key < to` of a table that were dropped together.
+#[derive(Clone, Debug)]
+pub(super) struct Dropped {
+    pub(super) table: Table,
+    pub(super) from: Vec<u8>,
+    pub(super) to: Vec<u8>,
 }
 
 impl Rows {
@@ -51,8 +62,31 @@ impl Rows {
         }
     }
 
+    /// Rows are dropped by a deletion of this time: those that are there, and those that are still on their way.
+    pub(super) fn drop_rows(&mut self, dropped: Dropped, sent: Instant) {
+        let rows = self.table_mut(dropped.table);
+        let older = |(_, cell): &(&Vec<u8>, &Cell)| cell.sent <= sent;
+        let range = (Bound::Included(dropped.from.clone()), Bound::Excluded(dropped.to.clone()));
+        let keys: Vec<Vec<u8>> = rows.range(range).filter(older).map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            rows.remove(&key);
+        }
+        self.dropped.push((dropped, sent));
+    }
+
+    /// Whether a row that was written then was dropped since.
+    fn is_dropped(&self, table: Table, key: &[u8], cell: &Cell) -> bool {
+        self.dropped.iter().any(|(dropped, sent)| {
+            let Dropped { from, to, .. } = dropped;
+            dropped.table == table && cell.sent <= *sent && from.as_slice() <= key && key < to.as_slice()
+        })
+    }
+
     /// A cell arrives.
     pub(super) fn merge(&mut self, table: Table, key: Vec<u8>, cell: Cell) {
+        if self.is_dropped(table, &key, &cell) {
+            return;
+        }
         let rows = self.table_mut(table);
         if rows.get(&key).is_none_or(|there| cell.is_newer_than(there)) {
             rows.insert(key, cell);
@@ -130,13 +164,21 @@ pub(super) struct Quorum<'a> {
     pub(super) once: &'a Rows,
 }
 
+impl Quorum<'_> {
+    /// One of them may not know of a deletion yet.
+    fn is_dropped(&self, table: Table, key: &[u8], cell: &Cell) -> bool {
+        self.one.is_dropped(table, key, cell) || self.other.is_dropped(table, key, cell)
+    }
+}
+
 impl View for Quorum<'_> {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         if !is_replicated(table, key) {
             return self.once.get(table, key);
         }
         let (one, other) = (self.one.cell(table, key), self.other.cell(table, key));
-        Ok(newest(one, other).map(|cell| cell.value.clone()))
+        let cell = newest(one, other).filter(|cell| !self.is_dropped(table, key, cell));
+        Ok(cell.map(|cell| cell.value.clone()))
     }
 
     fn scan(
@@ -155,6 +197,9 @@ impl View for Quorum<'_> {
         }
         let mut rows: BTreeMap<&[u8], &Cell> = BTreeMap::new();
         for (key, cell) in self.one.range(table, from, to).chain(self.other.range(table, from, to)) {
+            if self.is_dropped(table, key, cell) {
+                continue;
+            }
             let there = rows.get(key.as_slice()).copied();
             if let Some(cell) = newest(there, Some(cell)) {
                 rows.insert(key, cell);

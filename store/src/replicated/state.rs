@@ -9,7 +9,7 @@ use lifecycle::sim::Random;
 use proto::{ConversationId, Epoch, Partition};
 use tokio::time::Instant;
 
-use super::rows::{Cell, Quorum, Rows};
+use super::rows::{Cell, Dropped, Quorum, Rows};
 use super::weather::Weather;
 use crate::StoreError;
 use crate::engine::{Changes, Table, Tx};
@@ -102,23 +102,38 @@ impl State {
         self.replicas[replica].down_until = Some(now + pause);
     }
 
-    /// A write arrives at a replica; `false` when that is down.
-    fn arrive(&mut self, replica: usize, now: Instant, cells: &[Sent]) {
-        for Sent { table, key, ballot, value } in cells {
-            let cell = Cell { ballot: *ballot, value: value.clone(), at: now };
-            self.replicas[replica].rows.merge(*table, key.clone(), cell);
+    /// A write arrives at a replica.
+    fn arrive(&mut self, replica: usize, now: Instant, Parcel { sent, what }: &Parcel) {
+        let rows = &mut self.replicas[replica].rows;
+        match what {
+            What::Cells(cells) => {
+                for Sent { table, key, ballot, value } in cells {
+                    let cell = Cell { ballot: *ballot, value: value.clone(), sent: *sent, at: now };
+                    rows.merge(*table, key.clone(), cell);
+                }
+            }
+            What::Drop(dropped) => rows.drop_rows(dropped.clone(), *sent),
         }
     }
 
     /// Sends cells to all replicas. A replica that is down gets them when it is up again, or never.
     pub(super) fn spread(&mut self, now: Instant, cells: Vec<Sent>) -> Acks {
-        let (acks, cells) = (Acks::default(), Arc::new(cells));
+        self.spread_to_all(now, What::Cells(cells))
+    }
+
+    /// Sends a deletion to all replicas.
+    pub(super) fn spread_drop(&mut self, now: Instant, dropped: Dropped) -> Acks {
+        self.spread_to_all(now, What::Drop(dropped))
+    }
+
+    fn spread_to_all(&mut self, now: Instant, what: What) -> Acks {
+        let (acks, parcel) = (Acks::default(), Arc::new(Parcel { sent: now, what }));
         let mut planned = Vec::new();
         for replica in 0..REPLICAS {
             let back = self.weather.way(&mut self.random);
             if let Some(way) = self.weather.write_way(&mut self.random) {
                 planned.push(now + way + back);
-                self.deliver_at(now + way, replica, Arc::clone(&cells), acks.clone(), back);
+                self.deliver_at(now + way, replica, Arc::clone(&parcel), acks.clone(), back);
             }
         }
         planned.sort_unstable();
@@ -130,18 +145,18 @@ impl State {
         &mut self,
         moment: Instant,
         replica: usize,
-        cells: Arc<Vec<Sent>>,
+        parcel: Arc<Parcel>,
         acks: Acks,
         back: Duration,
     ) {
         self.at(moment, move |state, now| match state.replicas[replica].down_until.filter(|up| *up > now) {
             None => {
-                state.arrive(replica, now, &cells);
+                state.arrive(replica, now, &parcel);
                 acks.came(now + back);
             }
             Some(up) if state.random.per_mille(700) => {
                 let hint = up + Duration::from_millis(state.random.below(5_000));
-                state.deliver_at(hint, replica, cells, acks, back);
+                state.deliver_at(hint, replica, parcel, acks, back);
             }
             Some(_) => {}
         });
@@ -194,10 +209,22 @@ impl State {
         for ((table, key), value) in tx.into_changes() {
             self.ballot += 1;
             let ballot = self.ballot;
-            self.once.set(table, key, value.map(|value| Cell { ballot, value, at: now }));
+            self.once.set(table, key, value.map(|value| Cell { ballot, value, sent: now, at: now }));
         }
         Ok(answer)
     }
+}
+
+/// What is on its way to the replicas.
+struct Parcel {
+    /// When it was written.
+    sent: Instant,
+    what: What,
+}
+
+enum What {
+    Cells(Vec<Sent>),
+    Drop(Dropped),
 }
 
 /// A cell on its way.
