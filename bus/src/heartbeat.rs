@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use crate::metrics::Meters;
 
-/// Incarnations whose newest heartbeat waits in one inbox; those of more are dropped until it is read.
+/// Incarnations whose heartbeats wait in one inbox; those of more are dropped until it is read.
 pub(crate) const INCARNATIONS_MAX: usize = 4096;
 
 /// Hears every heartbeat on the bus, those of this process among them. Closed when dropped.
@@ -16,8 +16,16 @@ pub struct HeartbeatInbox(Arc<Waiting>);
 
 #[derive(Default)]
 struct Waiting {
-    newest: Mutex<BTreeMap<u128, Arc<Heartbeat>>>,
+    unread: Mutex<BTreeMap<u128, Unread>>,
     filled: Notify,
+}
+
+/// Of one incarnation.
+struct Unread {
+    /// The last that served anything, when the newest serves nothing: who slept through all of it must learn from a farewell,
+    /// too, that its partitions were taken.
+    served: Option<Arc<Heartbeat>>,
+    newest: Arc<Heartbeat>,
 }
 
 /// Everyone in this process who listens.
@@ -46,26 +54,36 @@ impl Listeners {
 impl Waiting {
     /// Whether there was room.
     fn put(&self, heartbeat: &Arc<Heartbeat>) -> bool {
-        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        if newest.len() >= INCARNATIONS_MAX && !newest.contains_key(&heartbeat.incarnation) {
+        let mut unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
+        if unread.len() >= INCARNATIONS_MAX && !unread.contains_key(&heartbeat.incarnation) {
             return false;
         }
-        newest.insert(heartbeat.incarnation, Arc::clone(heartbeat));
-        drop(newest);
+        let before = unread.remove(&heartbeat.incarnation);
+        unread.insert(heartbeat.incarnation, Unread::after(before, heartbeat));
+        drop(unread);
         self.filled.notify_one();
         true
     }
 }
 
+impl Unread {
+    fn after(before: Option<Self>, newest: &Arc<Heartbeat>) -> Self {
+        let served = before.filter(|_| newest.serving.is_empty()).and_then(|before| {
+            if before.newest.serving.is_empty() { before.served } else { Some(before.newest) }
+        });
+        Self { served, newest: Arc::clone(newest) }
+    }
+}
+
 impl HeartbeatInbox {
-    /// Waits for heartbeats and takes the newest of each incarnation that beat since the last call, in no order that matters,
-    /// replacing what is in `into`. Cancel-safe.
+    /// Waits for heartbeats and takes the newest of each incarnation that beat since the last call, replacing what is in
+    /// `into`. Before one that serves nothing comes the last that did. Cancel-safe.
     pub async fn recv(&self, into: &mut Vec<Arc<Heartbeat>>) {
         into.clear();
         loop {
+            let unread = std::mem::take(&mut *self.0.unread.lock().unwrap_or_else(PoisonError::into_inner));
             into.extend(
-                std::mem::take(&mut *self.0.newest.lock().unwrap_or_else(PoisonError::into_inner))
-                    .into_values(),
+                unread.into_values().flat_map(|Unread { served, newest }| served.into_iter().chain([newest])),
             );
             if !into.is_empty() {
                 return;

@@ -56,6 +56,27 @@ async fn only_the_newest_heartbeat_of_each_incarnation_waits() {
 }
 
 #[tokio::test]
+async fn a_farewell_does_not_hide_what_was_served() {
+    let seven = Partition::new(7).unwrap();
+    let farewell = Heartbeat { serving: Vec::new(), draining: true, ..heartbeat(1, seven, 50) };
+    for stand in stands(LIMITS).await {
+        let (slow, witness) = (stand.bus.heartbeats(), stand.bus.heartbeats());
+        for epoch in 1..50 {
+            stand.bus.beat(heartbeat(1, seven, epoch));
+        }
+        stand.bus.beat(farewell.clone());
+        stand.bus.beat(farewell.clone());
+        stand.bus.beat(heartbeat(2, seven, 1));
+        hear(&witness, |heard| heard.incarnation == 2).await;
+        let mut waiting = Vec::new();
+        slow.recv(&mut waiting).await;
+        waiting.retain(|heartbeat| heartbeat.incarnation == 1);
+        let waiting: Vec<_> = waiting.into_iter().map(|heartbeat| Heartbeat::clone(&heartbeat)).collect();
+        assert_eq!(waiting, [heartbeat(1, seven, 49), farewell.clone()]);
+    }
+}
+
+#[tokio::test]
 async fn the_highest_epoch_stays() {
     let partition = Partition::of_user(&user("alice"));
     for stand in stands(LIMITS).await {
