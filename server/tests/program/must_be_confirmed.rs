@@ -48,11 +48,15 @@ fn in_a_cluster() {
 fn is_confirmed(at: &Places<'_>) -> Said {
     let users = ["anna", "bert", "cora", "dora"].map(|name| new_user(at.api, name, "a long secret"));
     let [anna, bert, cora, dora] = &users;
-    let body = json!({"group_id": "team", "name": "Team", "join": "open", "member_ids": [bert.id, cora.id]});
-    assert_eq!(post_as(&at.url("/groups"), &anna.token, &body).status, 201);
     let mut a = Socket::open(at.near, &anna.token);
     let mut b = Socket::open(at.far, &bert.token);
     let mut b2 = Socket::open(at.near, &bert.token);
+    let body = json!({"group_id": "team", "name": "Team", "join": "open", "member_ids": [bert.id, cora.id]});
+    assert_eq!(post_as(&at.url("/groups"), &anna.token, &body).status, 201);
+    // Who has not heard of the group is not told yet what is said there.
+    for socket in [&mut a, &mut b, &mut b2] {
+        assert_eq!(socket.until("event")["seq"], json!("1"));
+    }
 
     let notice = |number: u32| {
         let body = json!({"text": "fire drill at noon", "must_confirm": {}});
