@@ -106,6 +106,15 @@ export class Api {
     return this.#get(`/api/v1/conversations/${encodeURIComponent(conversation)}/messages?before=${seq + 1}&after=${seq - 1}`);
   }
 
+  /** Some of those whose usernames begin so. */
+  async usersBeginning(prefix) {
+    return (await this.#get(`/api/v1/users/search?prefix=${encodeURIComponent(prefix)}`)).users;
+  }
+
+  group(group) {
+    return this.#get(`/api/v1/groups/${encodeURIComponent(group)}`);
+  }
+
   member(group, user) {
     return this.#get(`/api/v1/groups/${encodeURIComponent(group)}/members/${encodeURIComponent(user)}`);
   }

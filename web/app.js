@@ -65,7 +65,7 @@ function start() {
     list.render();
     view.render();
     members.render();
-    showMe(names.of(chat.me));
+    showMe(names.of(chat.me), names.username(chat.me));
   }
 
   function open(conversation) {
@@ -104,8 +104,9 @@ function start() {
   render();
 }
 
-function showMe(name) {
+function showMe(name, username) {
   setText(byId("me-name"), name);
+  setText(byId("me-username"), username && `@${username}`);
   const avatar = byId("me-avatar");
   setText(avatar, initials(name));
   avatar.dataset.hue = hue(api.userId ?? "");

@@ -2,6 +2,8 @@
 // became of an earlier one. An entry's `state` is what is known of that, and its `body` what it says now.
 
 const KINDS = ["recall", "edit", "react", "pin"];
+// What the server allows unless it is configured otherwise; it has the last word.
+const EDIT_MS = 24 * 3_600_000;
 // The server names as many of those who reacted, and counts the others.
 const USERS_NAMED_MAX = 20;
 
@@ -20,6 +22,10 @@ export const endOf = ({ body, time }) =>
 
 /** Whether a message has expired: as the server says, or by the clock here. */
 export const isExpired = (entry, now = Date.now()) => Boolean(entry.body.expiry?.expired) || endOf(entry) <= now;
+
+/** Whether the text of an own message can still be another. */
+export const mayEdit = (entry, now = Date.now()) => typeof entry?.body.text === "string"
+  && !entry.state.recalled && !isExpired(entry, now) && now - entry.time < EDIT_MS;
 
 /** What became of a message that nothing changed. */
 export const unchanged = () => ({ changedSeq: 0, recalled: null, isEdited: false, reactions: [], pinned: null });

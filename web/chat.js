@@ -25,6 +25,7 @@ const TYPING_EVERY_MS = 3_000;
 const OPEN_MAX = 200;
 const KEPT_ENTRIES = 200;
 const END_PLANNED_MS = 86_400_000;
+const GROUP_SHOWN_MS = 1_200;
 
 export class Chat {
   /** By id; conversations without an id yet are in `#drafts`, by peer. */
@@ -39,6 +40,7 @@ export class Chat {
   #outboxTimer;
   #deliveredTimer;
   #namesTimer;
+  #groupTimer;
   #namesDelay = NAMES_DELAY_FIRST_MS;
   #typingSent = 0;
   /** The conversation on screen. */
@@ -74,6 +76,7 @@ export class Chat {
     if (this.current === conversation) return;
     this.current?.log.trim(KEPT_ENTRIES);
     this.current = conversation;
+    if (conversation) conversation.newFrom = conversation.unread > 0 ? conversation.readSeq + 1 : 0;
     if (conversation?.id && !conversation.log.loaded) this.#fetchNewest(conversation);
     this.#lookUp();
     this.#changed();
@@ -108,6 +111,7 @@ export class Chat {
     const now = Date.now();
     conversation.outbox.add(newMessageId(now), text, now, { text, ...beside });
     conversation.time = now;
+    conversation.newFrom = 0;
     this.#typingSent = 0;
     this.#flush();
     this.#changed();
@@ -126,11 +130,6 @@ export class Chat {
     const known = conversation.message(seq);
     if (!known) this.#lookUps.message(conversation, seq);
     return known;
-  }
-
-  /** Asks which role the user has in the group now. */
-  learnRole(conversation) {
-    if (conversation.isGroup) this.#lookUps.role(conversation);
   }
 
   retry(conversation, id) {
@@ -306,7 +305,14 @@ export class Chat {
     const conversation = this.current;
     if (!conversation?.id || !this.#connection.online) return;
     this.#lookUps.pins(conversation);
-    if (!conversation.isGroup && conversation.peer !== this.me) this.#lookUps.receipts(conversation, (receipt) => this.#onReceipt(receipt));
+    if (conversation.isGroup) this.#lookUps.group(conversation);
+    else if (conversation.peer !== this.me) this.#lookUps.receipts(conversation, (receipt) => this.#onReceipt(receipt));
+  }
+
+  /** What happened to the open group shows over HTTP within a second; several changes are looked at once. */
+  #planGroupLookUp() {
+    clearTimeout(this.#groupTimer);
+    this.#groupTimer = setTimeout(() => this.current?.isGroup && this.#lookUps.group(this.current), GROUP_SHOWN_MS);
   }
 
   #onTyping({ conversation: id, user }) {
@@ -326,6 +332,7 @@ export class Chat {
     }
     if (conversation !== this.current) conversation.log.trim(KEPT_ENTRIES);
     else if (["pin", "recall", "edit"].includes(changeOf(entry)?.kind)) this.#lookUps.pins(conversation);
+    else if (entry.body.system && conversation.isGroup) this.#planGroupLookUp();
     this.#planEnd(entry);
     this.#planDelivered();
     this.#changed();

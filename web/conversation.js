@@ -31,13 +31,17 @@ export class Conversation {
   #typing = new Map();
   /** Up to where the server was told that this device received. */
   deliveredTold = 0;
+  /** The first message that was unread when the conversation was opened; 0 for none. */
+  newFrom = 0;
   /** Unsent text of the composer. */
   draft = "";
   /** What the composer is for, besides a new message: `{ kind: "reply" or "edit", seq }`. */
   composing = null;
-  /** Pinned messages, and the role that the user has in a group, as last asked. */
+  /** Pinned messages, as last asked. */
   pins = [];
+  /** Of a group, as last asked: the role that the user has in it, and how many members there are. */
   role = "";
+  members = 0;
   /** Messages that others answer, by seq, that the log does not hold. */
   quoted = new Map();
 
@@ -48,6 +52,11 @@ export class Conversation {
 
   get isGroup() {
     return this.peer === null;
+  }
+
+  /** The id of a group, as HTTP names it. */
+  get group() {
+    return this.id.slice("g.".length);
   }
 
   /** Whether only a `delta` can say what this conversation is called, and none has yet. */

@@ -6,15 +6,37 @@ import { notice } from "./notices.js";
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const DAY = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
 const SHORT_DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const WEEKDAY = new Intl.DateTimeFormat(undefined, { weekday: "short" });
+const DAYS_AGO = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+const DAY_MS = 86_400_000;
 
 export const clock = (time) => CLOCK.format(time);
-export const day = (time) => DAY.format(time);
 export const isSameDay = (a, b) => new Date(a).toDateString() === new Date(b).toDateString();
 
-/** The clock today, the day before that. */
+/** Today and yesterday by their names, other days by their dates. */
+export function day(time, now = Date.now()) {
+  const ago = daysAgo(time, now);
+  return ago === 0 || ago === 1 ? inDays(ago) : DAY.format(time);
+}
+
+/** The clock today, for a week the day before that, the date earlier. */
 export function shortTime(time, now = Date.now()) {
   if (!time) return "";
-  return isSameDay(time, now) ? clock(time) : SHORT_DAY.format(time);
+  const ago = daysAgo(time, now);
+  if (ago <= 0) return clock(time);
+  if (ago === 1) return inDays(ago);
+  return ago < 7 ? WEEKDAY.format(time) : SHORT_DAY.format(time);
+}
+
+/** Midnights between then and now. A day that clocks are changed on is an hour longer or shorter. */
+function daysAgo(time, now) {
+  const [from, to] = [time, now].map((one) => new Date(one).setHours(0, 0, 0, 0));
+  return Math.round((to - from) / DAY_MS);
+}
+
+function inDays(ago) {
+  const said = DAYS_AGO.format(-ago, "day");
+  return said.charAt(0).toLocaleUpperCase() + said.slice(1);
 }
 
 /** One or two letters for an avatar. */

@@ -27,10 +27,13 @@ export class LookUps {
     this.#changed();
   }
 
-  /** Which role the user has in the group. */
-  async role(conversation) {
-    const member = await this.#api.member(conversation.id.slice("g.".length), this.#me).catch(() => null);
-    if (!member) return;
+  /** What a group is now, and the user in it. */
+  async group(conversation) {
+    const { group } = conversation;
+    const asked = Promise.all([this.#api.group(group), this.#api.member(group, this.#me)]);
+    const [info, member] = await asked.catch(() => []);
+    if (!info) return;
+    conversation.members = info.members;
     conversation.role = member.role;
     this.#changed();
   }

@@ -5,6 +5,7 @@ export class Names {
   #changed;
   #known = new Map();
   #handles = new Map();
+  #usernames = new Map();
   #asked = new Set();
 
   constructor(api, changed) {
@@ -20,7 +21,14 @@ export class Names {
 
   learn(profile) {
     this.#known.set(profile.user_id, profile.nickname || profile.username || profile.user_id);
+    this.#usernames.set(profile.user_id, profile.username || profile.user_id);
     this.#handles.set(profile.user_id, [profile.nickname, profile.username, profile.user_id].filter(Boolean));
+  }
+
+  /** By what others find a user; nothing until it is known. */
+  username(userId) {
+    this.of(userId);
+    return this.#usernames.get(userId) ?? "";
   }
 
   /** Everything that a user may be called behind an `@`. */
@@ -40,7 +48,7 @@ export class Names {
       this.learn(await this.#api.user(userId));
     } catch (problem) {
       // No account here: the id is the name. Anything else may work later.
-      if (problem.status === 404) this.#known.set(userId, userId);
+      if (problem.status === 404) this.learn({ user_id: userId });
       else this.#asked.delete(userId);
       return;
     }

@@ -9,6 +9,9 @@ import { makeFailed, makeFailedChange, makeMessage, progressState, showProgress,
 
 // How near to an end, in pixels, counts as being there.
 const NEAR = 80;
+// How many pages of older messages are read to show one that another answers.
+const SEEK_PAGES_MAX = 40;
+const POINTED_AT_MS = 1_600;
 // Messages of one sender within this time stand together.
 const TOGETHER_MS = 5 * 60_000;
 
@@ -21,6 +24,10 @@ export class ChatView {
   #composer;
   #menu;
   #atEnd = true;
+  /** Whether it is still to be decided where to begin reading. */
+  #beginning = false;
+  /** A message to bring into sight: `{ seq, pages }`. */
+  #sought = null;
 
   constructor(chat, names, title) {
     this.#chat = chat;
@@ -32,7 +39,7 @@ export class ChatView {
     this.#composer = new Composer(chat, names, () => {
       this.#atEnd = true;
     });
-    this.#menu = new Menu(chat, names, this.#composer);
+    this.#menu = new Menu(chat, names, this.#composer, (seq) => this.#seek(seq));
     document.addEventListener("visibilitychange", () => this.#readIfSeen());
     addEventListener("focus", () => this.#readIfSeen());
   }
@@ -54,12 +61,14 @@ export class ChatView {
     const { scrollTop, scrollHeight } = this.#messages;
     const first = this.#messages.querySelector("[data-seq]");
     reconcile(this.#messages, this.#items(conversation), (item) => this.#make(item), showProgress);
-    if (this.#atEnd) this.#toEnd();
+    if (this.#beginning && conversation.log.loaded) this.#beginReading();
+    else if (this.#atEnd) this.#toEnd();
     else if (first?.isConnected && first !== this.#messages.querySelector("[data-seq]")) {
       // Older messages came above: what is on screen stays where it is.
       this.#messages.scrollTop = scrollTop + this.#messages.scrollHeight - scrollHeight;
     }
     this.#renderToNewest();
+    this.#showSought();
     this.#readIfSeen();
     this.#readOlderIfNear();
   }
@@ -68,6 +77,8 @@ export class ChatView {
     this.#shown = conversation;
     this.#messages.replaceChildren();
     this.#atEnd = true;
+    this.#beginning = true;
+    this.#sought = null;
     this.#composer.begin(conversation);
   }
 
@@ -78,7 +89,9 @@ export class ChatView {
     setText(avatar, initials(title));
     avatar.dataset.hue = hue(conversation.peer ?? conversation.id);
     const typing = conversation.typing(Date.now()).map((user) => this.#names.of(user));
-    let note = conversation.isGroup ? "Group" : "";
+    const { members } = conversation;
+    let note = "";
+    if (conversation.isGroup) note = members > 0 ? `${members} ${members > 1 ? "members" : "member"}` : "Group";
     if (typing.length > 0) note = `${typing.join(", ")} ${typing.length > 1 ? "are" : "is"} typing…`;
     else if (!conversation.log.loaded && conversation.id) note = "Loading…";
     if (conversation.left) note = "You are no longer a member.";
@@ -96,10 +109,17 @@ export class ChatView {
   #items(conversation) {
     const items = [];
     let before;
+    // Only where what was read is above.
+    let isDivided = conversation.log.first > conversation.newFrom;
     for (const entry of conversation.log.entries) {
       if (changeOf(entry)) continue;
       if (!before || !isSameDay(before.time, entry.time)) {
-        items.push({ key: `day ${day(entry.time)}`, version: "", day: day(entry.time) });
+        const shown = day(entry.time);
+        items.push({ key: `day ${new Date(entry.time).toDateString()}`, version: shown, day: shown });
+      }
+      if (conversation.newFrom > 0 && entry.seq >= conversation.newFrom && !isDivided) {
+        isDivided = true;
+        items.push({ key: "unread", version: "", unread: true });
       }
       items.push(this.#entryItem(conversation, entry, before));
       before = entry;
@@ -141,7 +161,8 @@ export class ChatView {
   }
 
   #make(item) {
-    if (item.day) return element("div", { class: "day" }, item.day);
+    if (item.day) return element("div", { class: "day" }, element("span", {}, item.day));
+    if (item.unread) return element("div", { id: "unread-from" }, element("span", {}, "New"));
     if (item.line !== undefined) return element("div", { class: "system", "data-seq": item.seq }, item.line);
     if (!item.message) return makeMessage(item);
     const { conversation, message } = item;
@@ -160,6 +181,40 @@ export class ChatView {
 
   #toEnd() {
     this.#messages.scrollTop = this.#messages.scrollHeight;
+  }
+
+  /** Where what is unread begins, if that is above what fits on the screen; otherwise at the end. */
+  #beginReading() {
+    this.#beginning = false;
+    this.#toEnd();
+    const divider = byId("unread-from");
+    const above = divider ? divider.getBoundingClientRect().top - this.#messages.getBoundingClientRect().top : 0;
+    if (above >= 0) return;
+    this.#messages.scrollTop += above - NEAR / 2;
+    this.#atEnd = false;
+  }
+
+  #seek(seq) {
+    this.#sought = { seq, pages: 0 };
+    this.#showSought();
+  }
+
+  /** Brings the sought message into sight; one further up is read first. */
+  #showSought() {
+    if (!this.#sought || this.#chat.isFetching(this.#shown)) return;
+    const { seq, pages } = this.#sought;
+    const found = this.#messages.querySelector(`:scope > [data-seq="${seq}"]`);
+    if (!found && this.#shown.log.first > seq && pages < SEEK_PAGES_MAX) {
+      this.#sought.pages += 1;
+      this.#chat.older(this.#shown);
+      return;
+    }
+    this.#sought = null;
+    if (!found) return;
+    this.#atEnd = false;
+    found.scrollIntoView({ block: "center" });
+    found.classList.add("pointed-at");
+    setTimeout(() => found.classList.remove("pointed-at"), POINTED_AT_MS);
   }
 
   /** What is on screen, in a window that is looked at, has been read. */

@@ -1,5 +1,6 @@
 // The composer: a new message, an answer to one, or another text for one.
 
+import { isMessage, mayEdit } from "./changes.js";
 import { byId, setText } from "./dom.js";
 import { words } from "./format.js";
 
@@ -22,6 +23,7 @@ export class Composer {
     });
     this.#draft.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && this.#chat.current.composing) this.#cancel();
+      if (event.key === "ArrowUp" && this.#draft.value === "") this.#editLast(event);
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
       event.preventDefault();
       this.#send();
@@ -59,6 +61,15 @@ export class Composer {
   edit(seq, text) {
     this.#compose({ kind: "edit", seq });
     this.#fill(text);
+  }
+
+  /** As in other chats: up, from an empty draft, to what one said last. */
+  #editLast(event) {
+    const { log, composing } = this.#chat.current;
+    const last = log.entries.findLast((entry) => entry.sender === this.#chat.me && isMessage(entry));
+    if (composing || !mayEdit(last)) return;
+    event.preventDefault();
+    this.edit(last.seq, last.body.text);
   }
 
   #compose(composing) {

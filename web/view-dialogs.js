@@ -1,6 +1,10 @@
 // The dialogs that begin a chat or a group.
 
-import { byId, setText } from "./dom.js";
+import { byId, element, setText } from "./dom.js";
+
+// The server looks for nothing shorter, and slows down who looks often.
+const SEARCH_CHARS_MIN = 3;
+const SEARCH_DELAY_MS = 400;
 
 /**
  * Opens when `opener` is pressed. `submit` gives what `done` is then called with, or throws, and its words are shown.
@@ -46,7 +50,27 @@ export async function findAll(api, names, text) {
   return [...new Set(await Promise.all(named.map((one) => find(api, names, one))))];
 }
 
+/** Offers users whose usernames begin with what was typed so far. */
+function suggestUsers(api, input, list) {
+  let planned;
+  input.addEventListener("input", () => {
+    clearTimeout(planned);
+    const prefix = input.value.trim();
+    if ([...prefix].length < SEARCH_CHARS_MIN) list.replaceChildren();
+    else planned = setTimeout(() => suggest(prefix), SEARCH_DELAY_MS);
+  });
+
+  async function suggest(prefix) {
+    // Whoever is not found can be named all the same.
+    const users = await api.usersBeginning(prefix).catch(() => []);
+    if (input.value.trim() !== prefix) return;
+    list.replaceChildren(...users.map(({ username, nickname }) =>
+      element("option", { value: username, label: nickname === username ? false : nickname })));
+  }
+}
+
 export function setUpNewChat(api, chat, names, open) {
+  suggestUsers(api, byId("chat-with"), byId("chat-with-users"));
   setUpDialog(byId("new-chat"), byId("chat-dialog"), async () => {
     const user = await find(api, names, byId("chat-with").value.trim());
     return chat.direct(user);

@@ -1,10 +1,12 @@
 // The list of conversations.
 
 import { isExpired, isMessage } from "./changes.js";
-import { byId, element, reconcile } from "./dom.js";
+import { byId, element, reconcile, setText } from "./dom.js";
 import { hue, initials, shortTime, words } from "./format.js";
 
 const UNREAD_SHOWN_MAX = 99;
+// Fewer conversations are found at a glance.
+const FIND_FROM = 6;
 
 export class List {
   #chat;
@@ -15,6 +17,12 @@ export class List {
     this.#chat = chat;
     this.#names = names;
     this.#open = open;
+    byId("find").addEventListener("input", () => this.render());
+    byId("find").addEventListener("keydown", (event) => {
+      const [first] = this.#found();
+      if (event.key === "Enter" && first) this.#open(first);
+    });
+    byId("note-to-self").addEventListener("click", () => this.#open(this.#chat.direct(this.#chat.me)));
   }
 
   title(conversation) {
@@ -30,12 +38,24 @@ export class List {
   }
 
   render() {
-    const conversations = this.#chat.list();
-    const items = conversations.map((conversation) => this.#item(conversation));
-    reconcile(byId("conversations"), items, (item) => this.#line(item));
-    byId("no-conversations").hidden = conversations.length > 0;
+    const found = this.#found();
+    const { length } = this.#chat.list();
+    reconcile(byId("conversations"), found.map((conversation) => this.#item(conversation)), (item) => this.#line(item));
+    byId("no-conversations").hidden = length > 0;
+    byId("find").hidden = length < FIND_FROM && byId("find").value === "";
+    byId("found-none").hidden = length === 0 || found.length > 0;
+    setText(byId("my-username"), this.#names.username(this.#chat.me));
     const { unread } = this.#chat;
     document.title = unread > 0 ? `(${unread}) Tidegate` : "Tidegate";
+  }
+
+  /** Those whose titles have every word that is looked for. */
+  #found() {
+    const words = byId("find").value.toLocaleLowerCase().split(/\s+/u).filter(Boolean);
+    return this.#chat.list().filter((conversation) => {
+      const title = this.title(conversation).toLocaleLowerCase();
+      return words.every((word) => title.includes(word));
+    });
   }
 
   #item(conversation) {

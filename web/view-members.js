@@ -29,7 +29,7 @@ export class MembersView {
   }
 
   get #group() {
-    return this.#chat.current.id.slice("g.".length);
+    return this.#chat.current.group;
   }
 
   /** Names come a moment later than members. */

@@ -1,24 +1,26 @@
 // What can be done with a message, and what is pinned.
 
-import { isExpired } from "./changes.js";
+import { isExpired, mayEdit } from "./changes.js";
 import { byId, element, setText } from "./dom.js";
 import { words } from "./format.js";
 
 const REACTIONS = ["👍", "❤️", "😂", "😮", "😢", "🙏"];
 // What the server allows unless it is configured otherwise; it has the last word.
 const RECALL_MS = 120_000;
-const EDIT_MS = 24 * 3_600_000;
 const MANAGERS = ["owner", "admin"];
 
 export class Menu {
   #chat;
   #names;
   #composer;
+  #show;
   #dialog = byId("message-dialog");
   #pins = byId("pins-dialog");
   #message = null;
 
-  constructor(chat, names, composer) {
+  /** `show` brings the message of a seq into sight. */
+  constructor(chat, names, composer, show) {
+    this.#show = show;
     this.#chat = chat;
     this.#names = names;
     this.#composer = composer;
@@ -43,8 +45,15 @@ export class Menu {
     byId("pins").ariaLabel = `${pins.length} pinned`;
     if (this.#dialog.open) this.#offer();
     byId("pin-list").replaceChildren(...pins.map((entry) => element("li", {},
-      element("strong", {}, this.#name(entry.sender)),
-      element("span", {}, words(entry, (user) => this.#name(user))))));
+      element("button", { type: "button", class: "line", onclick: () => this.#showPinned(entry.seq) },
+        element("span", { class: "line-text" },
+          element("strong", {}, this.#name(entry.sender)),
+          element("span", {}, words(entry, (user) => this.#name(user))))))));
+  }
+
+  #showPinned(seq) {
+    this.#pins.close();
+    this.#show(seq);
   }
 
   #name(user) {
@@ -59,7 +68,7 @@ export class Menu {
     const { reaction } = target.closest("[data-reaction]")?.dataset ?? {};
     const { quote } = target.closest("[data-quote]")?.dataset ?? {};
     if (reaction) this.#toggle(message, reaction);
-    else if (quote) showQuoted(quote);
+    else if (quote) this.#show(Number(quote));
     else if (target.closest("[data-menu]")) this.#open(message);
   }
 
@@ -67,7 +76,6 @@ export class Menu {
     this.#message = message;
     this.#offer();
     this.#dialog.showModal();
-    this.#chat.learnRole(this.#chat.current);
   }
 
   #offer() {
@@ -83,14 +91,15 @@ export class Menu {
     setText(this.#dialog.querySelector("[data-do=pin]"), message.state.pinned ? "Unpin" : "Pin");
   }
 
-  #allowed({ sender, time, body }) {
+  #allowed(message) {
+    const { sender, time } = message;
     const { isGroup, role, left } = this.#chat.current;
     const own = sender === this.#chat.me;
     const manages = isGroup && MANAGERS.includes(role);
     const age = Date.now() - time;
     return {
       reply: !left,
-      edit: !left && own && typeof body.text === "string" && age < EDIT_MS,
+      edit: !left && own && mayEdit(message),
       pin: !left && (!isGroup || manages),
       recall: !left && (manages || (own && age < RECALL_MS)),
     };
@@ -115,8 +124,4 @@ export class Menu {
     const mine = state.reactions.some((one) => one.reaction === reaction && one.users.includes(this.#chat.me));
     this.#chat.change(this.#chat.current, seq, "react", { reaction, ...(mine ? { remove: true } : {}) });
   }
-}
-
-function showQuoted(seq) {
-  document.querySelector(`#messages > [data-seq="${CSS.escape(seq)}"]`)?.scrollIntoView({ block: "center" });
 }

@@ -13,6 +13,8 @@ const TICKS = {
   delivered: ["✓✓", "delivered"],
   read: ["✓✓", "read"],
 };
+// One to three emoji and nothing else.
+const ONLY_EMOJI = /^(?:\p{Extended_Pictographic}(?:\p{Emoji_Modifier}|\uFE0F|\u200D\p{Extended_Pictographic})*\s?){1,3}$/u;
 const EVERYBODY = ["all", "everyone", "everybody"];
 
 /** Everything about a message that is shown, as plain values: another version is another element. */
@@ -106,7 +108,7 @@ export function showProgress(message, { progress, seq, time, readers }) {
 function written(text, handles = []) {
   const link = ({ text: shown, href }) => element("a", { href, target: "_blank", rel: "noopener noreferrer" }, shown);
   const parts = pieces(text).flatMap((piece) => (piece.href ? link(piece) : marked(piece.text, mentioning(handles))));
-  return element("p", { class: "text", dir: "auto" }, ...parts);
+  return element("p", { class: ONLY_EMOJI.test(text) ? "text only-emoji" : "text", dir: "auto" }, ...parts);
 }
 
 function marked(text, mention) {

@@ -1,57 +1,15 @@
-// The page, served by the real program, in real Chromium: `TIDEGATE_BIN=…/tidegate CHROMIUM=…/chromium node --test`.
+// The page, served by the real program, in real Chromium: who talks to whom, and what becomes of it.
 
 import assert from "node:assert/strict";
-import { mkdir } from "node:fs/promises";
-import path from "node:path";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 
-import { chromium } from "playwright-core";
+import { PHONE, Stage, WITH_PROGRAM, leave } from "./stage.js";
 
-import { Person } from "./person.js";
-import { Server } from "./server.js";
-
-const PROGRAM = process.env.TIDEGATE_BIN;
-const BROWSER = process.env.CHROMIUM || "/usr/bin/chromium";
-// Where to leave pictures of what a test saw; none when unset.
-const PICTURES = process.env.PICTURES;
-// The narrowest phones in wide use.
-const PHONE = { width: 360, height: 740 };
-const skip = PROGRAM ? false : "TIDEGATE_BIN is not set: build the program and name it there";
-
-describe("the page", { skip, timeout: 240_000 }, () => {
-  let server;
-  let browser;
-
-  before(async () => {
-    server = await Server.start(path.resolve(PROGRAM));
-    browser = await chromium.launch({
-      executablePath: BROWSER,
-      args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-    });
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
-
-  /** Two people who just registered, by names that nobody has yet. */
-  async function pair(prefix, viewport) {
-    const [alice, bob] = await Promise.all(
-      ["alice", "bob"].map((name) => Person.arrive(browser, server, `${prefix}-${name}`, viewport)),
-    );
-    await Promise.all([alice.register("Alice"), bob.register("Bob")]);
-    return [alice, bob];
-  }
-
-  async function picture(person, name) {
-    if (!PICTURES) return;
-    await mkdir(PICTURES, { recursive: true });
-    await person.page.screenshot({ path: path.join(PICTURES, `${name}.png`) });
-  }
+describe("the page", WITH_PROGRAM, () => {
+  const stage = new Stage();
 
   test("two people chat both ways, with unread counts and ticks", async () => {
-    const [alice, bob] = await pair("direct");
+    const [alice, bob] = await stage.pair("direct");
     await alice.startChat("direct-bob");
     await alice.focused(alice.page.locator("#draft"));
     await alice.say("hello Bob");
@@ -72,7 +30,7 @@ describe("the page", { skip, timeout: 240_000 }, () => {
     await bob.tick("yes, hello Alice", "read");
     assert.deepEqual(await alice.texts(), ["hello Bob", "are you there?", "yes, hello Alice"]);
     assert.deepEqual(await bob.texts(), await alice.texts());
-    await picture(alice, "direct");
+    await stage.picture(alice, "direct");
 
     // Ticks are known again after a reload, though their receipts were told before.
     await alice.say("good bye");
@@ -80,11 +38,11 @@ describe("the page", { skip, timeout: 240_000 }, () => {
     await alice.page.reload();
     await alice.open("Bob");
     await alice.tick("good bye", "read");
-    await Promise.all([alice.leave(), bob.leave()]);
+    await leave(alice, bob);
   });
 
   test("what people write is text and never markup", async () => {
-    const [alice, bob] = await pair("markup");
+    const [alice, bob] = await stage.pair("markup");
     const nasty = '<img src=x onerror="document.title=1"><script>alert(1)</script>';
     await alice.startChat("markup-bob");
     await alice.say(nasty);
@@ -96,12 +54,12 @@ describe("the page", { skip, timeout: 240_000 }, () => {
     await link.waitFor();
     assert.equal(await link.getAttribute("href"), "https://example.org/tide?at=");
     assert.equal(await link.getAttribute("rel"), "noopener noreferrer");
-    await Promise.all([alice.leave(), bob.leave()]);
+    await leave(alice, bob);
   });
 
   test("a group chats, and shows who said what", async () => {
-    const [alice, bob] = await pair("group");
-    const carol = await Person.arrive(browser, server, "group-carol");
+    const [alice, bob] = await stage.pair("group");
+    const carol = await stage.arrive("group-carol");
     await carol.register("Carol");
     await alice.startGroup("The crew", ["group-bob", "group-carol"]);
     await alice.say("welcome aboard");
@@ -119,12 +77,12 @@ describe("the page", { skip, timeout: 240_000 }, () => {
     await carol.message("aye").locator(".sender", { hasText: "Bob" }).waitFor();
     await alice.page.locator(".system", { hasText: "Alice created the group “The crew”" }).waitFor();
     await alice.message("welcome aboard").locator(".tick[data-state=read][title='read by 2']").waitFor();
-    await picture(carol, "group");
-    await Promise.all([alice, bob, carol].map((person) => person.leave()));
+    await stage.picture(carol, "group");
+    await leave(alice, bob, carol);
   });
 
   test("messages are answered, reacted to, edited, pinned and recalled", async () => {
-    const [alice, bob] = await pair("changes", PHONE);
+    const [alice, bob] = await stage.pair("changes", PHONE);
     const reaction = (person, text, words) => person.message(text).locator(".chip", { hasText: words }).waitFor();
     await alice.startChat("changes-bob");
     await alice.say("lunch at noon?");
@@ -165,7 +123,7 @@ describe("the page", { skip, timeout: 240_000 }, () => {
     await bob.previews("Alice", "Alice recalled a message");
     assert.equal(await bob.page.locator(".badge").count(), 0, "a change is not unread");
     await alice.message("lunch at one?").getByRole("button", { name: "Actions" }).click();
-    await picture(alice, "phone-menu");
+    await stage.picture(alice, "phone-menu");
     await alice.fitsItsWidth();
     await alice.page.locator("#message-dialog [data-cancel]").click();
 
@@ -184,13 +142,13 @@ describe("the page", { skip, timeout: 240_000 }, () => {
     await bob.message("lunch at one?").getByRole("button", { name: "Actions" }).click();
     assert.deepEqual(await bob.page.locator("#message-dialog [data-do]:visible").allTextContents(), ["Reply", "Unpin"]);
     await bob.page.locator("#message-dialog [data-cancel]").click();
-    await picture(bob, "phone-changes");
+    await stage.picture(bob, "phone-changes");
     await bob.fitsItsWidth();
-    await Promise.all([alice.leave(), bob.leave()]);
+    await leave(alice, bob);
   });
 
   test("who is mentioned in a group sees it, and its owner recalls what others said", async () => {
-    const [alice, bob] = await pair("mention");
+    const [alice, bob] = await stage.pair("mention");
     await alice.startGroup("Bridge", ["mention-bob"]);
     await bob.open("Bridge");
     await alice.say("@Bob and @nobody: report");
@@ -202,11 +160,11 @@ describe("the page", { skip, timeout: 240_000 }, () => {
     await bob.told("Alice recalled a message of Bob");
     await bob.page.getByText("something rude").waitFor({ state: "detached" });
     await alice.previews("Bridge", "You recalled a message");
-    await Promise.all([alice.leave(), bob.leave()]);
+    await leave(alice, bob);
   });
 
   test("people are added to a group and leave it", async () => {
-    const [alice, bob] = await pair("members");
+    const [alice, bob] = await stage.pair("members");
     await alice.startGroup("Deck", []);
     await alice.say("just me");
     await alice.addMembers(["members-bob"]);
@@ -218,7 +176,7 @@ describe("the page", { skip, timeout: 240_000 }, () => {
     await bob.page.getByRole("button", { name: "Members" }).click();
     await bob.page.locator("#member-list li", { hasText: "Alice" }).getByText("Owner").waitFor();
     await bob.page.locator("#member-list li", { hasText: "Bob (you)" }).waitFor();
-    await picture(bob, "members");
+    await stage.picture(bob, "members");
     await bob.page.getByRole("button", { name: "Leave group" }).click();
     await bob.line("Deck").waitFor({ state: "detached" });
     await alice.page.locator(".system", { hasText: "Bob left" }).waitFor();
@@ -227,11 +185,11 @@ describe("the page", { skip, timeout: 240_000 }, () => {
     await bob.page.reload();
     await bob.online();
     await bob.page.getByText("No conversations yet.").waitFor();
-    await Promise.all([alice.leave(), bob.leave()]);
+    await leave(alice, bob);
   });
 
   test("history is read on scrolling up, in order and once", async () => {
-    const [alice, bob] = await pair("history");
+    const [alice, bob] = await stage.pair("history");
     const texts = Array.from({ length: 130 }, (_, i) => `message ${i + 1}`);
     await alice.startChat("history-bob");
     for (const text of texts) await alice.say(text);
@@ -264,11 +222,11 @@ describe("the page", { skip, timeout: 240_000 }, () => {
     await newest.click();
     await bob.unread("Alice", 0);
     await alice.tick("one more", "read");
-    await Promise.all([alice.leave(), bob.leave()]);
+    await leave(alice, bob);
   });
 
   test("a killed server is noticed, and everything is there when it is back", async () => {
-    const [alice, bob] = await pair("killed", PHONE);
+    const [alice, bob] = await stage.pair("killed", PHONE);
     await alice.startChat("killed-bob");
     await alice.say("before");
     await bob.open("Alice");
@@ -276,17 +234,17 @@ describe("the page", { skip, timeout: 240_000 }, () => {
     await alice.tick("before", "read");
 
     for (const person of [alice, bob]) person.serverGoesAway();
-    await server.kill();
+    await stage.server.kill();
     const trouble = alice.page.getByRole("status").filter({ hasText: "Connection lost. Reconnecting…" });
     await Promise.all([trouble.waitFor(), bob.page.getByText("Connection lost. Reconnecting…").waitFor()]);
     await alice.fitsItsWidth();
-    await picture(alice, "reconnecting");
+    await stage.picture(alice, "reconnecting");
     await alice.say("into the void");
     await bob.say("me too");
     await alice.tick("into the void", "sending");
     await bob.tick("me too", "sending");
 
-    await server.run();
+    await stage.server.run();
     await Promise.all([trouble.waitFor({ state: "hidden" }), bob.online()]);
     for (const person of [alice, bob]) {
       await person.sees("into the void");
@@ -301,11 +259,11 @@ describe("the page", { skip, timeout: 240_000 }, () => {
     const texts = await alice.texts();
     assert.deepEqual(await bob.texts(), texts, "both see the same order");
     assert.deepEqual([...texts].sort(), ["after", "before", "into the void", "me too"]);
-    await Promise.all([alice.leave(), bob.leave()]);
+    await leave(alice, bob);
   });
 
   test("someone who was away while the server was killed misses nothing", async () => {
-    const [alice, bob] = await pair("away");
+    const [alice, bob] = await stage.pair("away");
     await alice.startChat("away-bob");
     await alice.say("one");
     await bob.open("Alice");
@@ -316,8 +274,8 @@ describe("the page", { skip, timeout: 240_000 }, () => {
     await bob.linkState("waiting");
     await alice.say("two");
     await alice.tick("two", "sent");
-    await server.kill();
-    await server.run();
+    await stage.server.kill();
+    await stage.server.run();
     await alice.online();
     await alice.say("three");
     await alice.tick("three", "sent");
@@ -326,23 +284,23 @@ describe("the page", { skip, timeout: 240_000 }, () => {
     await bob.sees("three");
     assert.deepEqual(await bob.texts(), ["one", "two", "three"]);
     await alice.tick("three", "read");
-    await Promise.all([alice.leave(), bob.leave()]);
+    await leave(alice, bob);
   });
 
   test("what everybody is told is shown until it was seen", async () => {
-    const people = await pair("told");
-    await server.tellEveryone("Maintenance at <b>22:00</b>");
+    const people = await stage.pair("told");
+    await stage.server.tellEveryone("Maintenance at <b>22:00</b>");
     for (const { page } of people) await page.locator("#told", { hasText: "Maintenance at <b>22:00</b>" }).waitFor();
     const [alice, bob] = people;
-    await picture(alice, "told");
+    await stage.picture(alice, "told");
     await alice.page.getByRole("button", { name: "Got it" }).click();
     await alice.page.locator("#told p").waitFor({ state: "hidden" });
     await bob.page.locator("#told-words").waitFor({ state: "visible" });
-    await Promise.all(people.map((person) => person.leave()));
+    await leave(...people);
   });
 
   test("a phone's width shows the list or the chat, and nothing sticks out", async () => {
-    const [alice, bob] = await pair("phone", PHONE);
+    const [alice, bob] = await stage.pair("phone", PHONE);
     await alice.fitsItsWidth();
     await alice.startChat("phone-bob");
     assert.equal(await alice.page.locator("#sidebar").isVisible(), false);
@@ -351,7 +309,7 @@ describe("the page", { skip, timeout: 240_000 }, () => {
     await alice.say("https://example.org/".padEnd(200, "long-path/"));
     await alice.tick("w".repeat(300), "delivered");
     await alice.fitsItsWidth();
-    await picture(alice, "phone-chat");
+    await stage.picture(alice, "phone-chat");
     await alice.page.getByRole("button", { name: "Back to conversations" }).click();
     await alice.page.locator("#open-chat").waitFor({ state: "hidden" });
     await alice.focused(alice.line("Bob"));
@@ -362,16 +320,16 @@ describe("the page", { skip, timeout: 240_000 }, () => {
     await alice.page.locator("#sidebar").waitFor();
     await alice.fitsItsWidth();
     await bob.unread("Alice", 3);
-    await picture(bob, "phone-list");
+    await stage.picture(bob, "phone-list");
     await bob.fitsItsWidth();
     await bob.page.getByRole("button", { name: "New group" }).click();
     await bob.fitsItsWidth();
-    await picture(bob, "phone-dialog");
-    await Promise.all([alice.leave(), bob.leave()]);
+    await stage.picture(bob, "phone-dialog");
+    await leave(alice, bob);
   });
 
   test("a reload keeps the login, signing out ends it, a wrong password is told", async () => {
-    const alice = await Person.arrive(browser, server, "sign-alice");
+    const alice = await stage.arrive("sign-alice");
     await alice.fitsItsWidth();
     await alice.register("Alice");
     await alice.page.reload();

@@ -73,7 +73,7 @@ export class Person {
   async startChat(username) {
     const { page } = this;
     await page.getByRole("button", { name: "New chat" }).click();
-    await page.getByRole("textbox", { name: "Username or user id" }).fill(username);
+    await page.getByLabel("Username or user id").fill(username);
     await page.getByRole("button", { name: "Chat", exact: true }).click();
     await page.locator("#open-chat").waitFor();
   }
@@ -134,6 +134,17 @@ export class Person {
   /** Waits until the message is shown. */
   sees(text) {
     return this.message(text).waitFor();
+  }
+
+  /** Waits until it is within the window. */
+  async inSight(locator) {
+    await locator.waitFor();
+    const element = await locator.elementHandle();
+    await this.page.waitForFunction((one) => {
+      const { top, bottom } = one.getBoundingClientRect();
+      const room = document.getElementById("messages").getBoundingClientRect();
+      return top >= room.top - 1 && bottom <= room.bottom + 1;
+    }, element);
   }
 
   /** Waits until the own message has this tick: sending, sent, delivered or read. */
