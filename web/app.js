@@ -6,6 +6,7 @@ import { Connection } from "./connection.js";
 import { byId, setText } from "./dom.js";
 import { hue, initials, words } from "./format.js";
 import { Names } from "./names.js";
+import { Presence } from "./presence.js";
 import { ChatView } from "./view-chat.js";
 import { findAll, setUpNewChat, setUpNewGroup } from "./view-dialogs.js";
 import { Entrance } from "./view-entrance.js";
@@ -31,8 +32,9 @@ function start() {
   app.hidden = false;
   const names = new Names(api, render);
   const chat = new Chat(api.userId, render, api);
-  const list = new List(chat, names, open);
-  const view = new ChatView(chat, names, (conversation) => list.title(conversation));
+  const presence = new Presence(render);
+  const list = new List(chat, names, presence, open);
+  const view = new ChatView(chat, names, presence, (conversation) => list.title(conversation));
   const members = new MembersView(api, chat, names, {
     find: (text) => findAll(api, names, text),
     left: (conversation) => {
@@ -43,12 +45,20 @@ function start() {
   const connection = new Connection(api, {
     onState: (link) => {
       showLink(link);
-      if (link.state !== "online") chat.disconnected();
+      if (link.state === "online") return;
+      chat.disconnected();
+      presence.disconnected();
+      render();
     },
-    onFrame: (name, content) => (name === "broadcast" ? showTold(content, names) : chat.take(name, content)),
+    onFrame: (name, content) => {
+      if (name === "broadcast") showTold(content, names);
+      presence.take(name, content);
+      chat.take(name, content);
+    },
     onSignedOut: leave,
   });
   chat.attach(connection);
+  presence.attach(connection);
 
   // Many frames may come in one go; the screen is made once for all of them.
   let planned = false;
@@ -62,6 +72,7 @@ function start() {
   }
 
   function draw() {
+    presence.watch(chat.others());
     list.render();
     view.render();
     members.render();
@@ -96,7 +107,11 @@ function start() {
   });
   byId("told-seen").addEventListener("click", () => tell(""));
   byId("try-now").addEventListener("click", () => connection.tryNow());
-  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && connection.hurry());
+  document.addEventListener("visibilitychange", () => {
+    const isLookedAt = document.visibilityState === "visible";
+    presence.report(isLookedAt);
+    if (isLookedAt) connection.hurry();
+  });
   addEventListener("beforeunload", (event) => chat.hasUnsent && api.signedIn && event.preventDefault());
   setUpNewChat(api, chat, names, open);
   setUpNewGroup(api, chat, names, open);

@@ -62,6 +62,12 @@ export class Chat {
     return all.sort((a, b) => b.time - a.time);
   }
 
+  /** The others of direct conversations, those first with whom one talks now. */
+  others() {
+    const peers = [this.current, ...this.list()].map((conversation) => conversation?.peer);
+    return [...new Set(peers)].filter((peer) => peer && peer !== this.me);
+  }
+
   get unread() {
     return this.list().reduce((sum, conversation) => sum + conversation.unread, 0);
   }

@@ -39,6 +39,14 @@ function inDays(ago) {
   return said.charAt(0).toLocaleUpperCase() + said.slice(1);
 }
 
+/** Whether somebody is there, or when they were. */
+export function presenceWords({ state, lastSeen }, now = Date.now()) {
+  if (state === "online") return "online";
+  if (!lastSeen) return state === "away" ? "away" : "";
+  const seen = isSameDay(lastSeen, now) ? clock(lastSeen) : `${shortTime(lastSeen, now)}, ${clock(lastSeen)}`;
+  return state === "away" ? `away since ${seen}` : `last seen ${seen}`;
+}
+
 /** One or two letters for an avatar. */
 export function initials(name) {
   const words = name.split(/[\s._-]+/u).filter(Boolean);

@@ -2,7 +2,7 @@
 
 import { changeOf, isExpired, unchanged } from "./changes.js";
 import { byId, element, reconcile, setText } from "./dom.js";
-import { day, hue, initials, isSameDay, words } from "./format.js";
+import { day, hue, initials, isSameDay, presenceWords, words } from "./format.js";
 import { Composer } from "./view-composer.js";
 import { Menu } from "./view-menu.js";
 import { makeFailed, makeFailedChange, makeMessage, progressState, showProgress, shown } from "./view-message.js";
@@ -18,6 +18,7 @@ const TOGETHER_MS = 5 * 60_000;
 export class ChatView {
   #chat;
   #names;
+  #presence;
   #title;
   #shown = null;
   #messages = byId("messages");
@@ -29,9 +30,10 @@ export class ChatView {
   /** A message to bring into sight: `{ seq, pages }`. */
   #sought = null;
 
-  constructor(chat, names, title) {
+  constructor(chat, names, presence, title) {
     this.#chat = chat;
     this.#names = names;
+    this.#presence = presence;
     this.#title = title;
     this.#messages.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     new ResizeObserver(() => this.#atEnd && this.#toEnd()).observe(this.#messages);
@@ -88,6 +90,8 @@ export class ChatView {
     const avatar = byId("chat-avatar");
     setText(avatar, initials(title));
     avatar.dataset.hue = hue(conversation.peer ?? conversation.id);
+    const there = this.#presence.of(conversation.peer);
+    avatar.dataset.presence = there.state;
     const typing = conversation.typing(Date.now()).map((user) => this.#names.of(user));
     const { members } = conversation;
     let note = "";
@@ -96,6 +100,7 @@ export class ChatView {
     else if (!conversation.log.loaded && conversation.id) note = "Loading…";
     if (conversation.left) note = "You are no longer a member.";
     setText(byId("chat-note"), note);
+    setText(byId("chat-presence"), note ? "" : presenceWords(there));
     byId("members").hidden = !conversation.isGroup || conversation.left;
   }
 

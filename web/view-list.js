@@ -11,11 +11,13 @@ const FIND_FROM = 6;
 export class List {
   #chat;
   #names;
+  #presence;
   #open;
 
-  constructor(chat, names, open) {
+  constructor(chat, names, presence, open) {
     this.#chat = chat;
     this.#names = names;
+    this.#presence = presence;
     this.#open = open;
     byId("find").addEventListener("input", () => this.render());
     byId("find").addEventListener("keydown", (event) => {
@@ -65,6 +67,7 @@ export class List {
       time: shortTime(conversation.time),
       unread: conversation.unread,
       current: conversation === this.#chat.current,
+      presence: conversation.peer ? this.#presence.of(conversation.peer).state : "unknown",
     };
     return { key: keyOf(conversation), version: JSON.stringify(line), conversation, line };
   }
@@ -81,7 +84,7 @@ export class List {
   }
 
   #line({ key, conversation, line }) {
-    const { title, preview, time, unread, current } = line;
+    const { title, preview, time, unread, current, presence } = line;
     const shown = unread > UNREAD_SHOWN_MAX ? `${UNREAD_SHOWN_MAX}+` : String(unread);
     return element("li", {},
       element("button", {
@@ -90,9 +93,10 @@ export class List {
         "aria-current": current && "true",
         onclick: () => this.#open(conversation),
       },
-      element("span", { class: "avatar", "data-hue": hue(conversation.peer ?? key), "aria-hidden": "true" }, initials(title)),
+      element("span", { class: "avatar", "data-hue": hue(conversation.peer ?? key), "data-presence": presence, "aria-hidden": "true" }, initials(title)),
       element("span", { class: "line-text" },
         element("span", { class: "line-title" }, title),
+        ["online", "away"].includes(presence) && element("span", { class: "visually-hidden" }, presence),
         element("span", { class: "line-preview quiet" }, preview)),
       element("span", { class: "line-side" },
         element("span", { class: "quiet" }, time),

@@ -147,6 +147,21 @@ export class Person {
     }, element);
   }
 
+  /** Looks at another window, or at this one again. */
+  async looksAtThis(isLooking) {
+    await this.page.evaluate((state) => {
+      Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }, isLooking ? "visible" : "hidden");
+  }
+
+  /** Waits until the open direct conversation and its line show this: online, away or offline, in words like these. */
+  async seesPresence(title, state, words) {
+    await this.page.locator(`#chat-avatar[data-presence=${state}]`).waitFor();
+    await this.line(title).locator(`.avatar[data-presence=${state}]`).waitFor({ state: "attached" });
+    await this.page.locator("#chat-presence").filter({ hasText: words }).waitFor();
+  }
+
   /** Waits until the own message has this tick: sending, sent, delivered or read. */
   tick(text, state) {
     return this.message(text).locator(`.tick[data-state=${state}]`).waitFor();

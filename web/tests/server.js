@@ -59,6 +59,8 @@ export class Server {
       TIDEGATE_DATA__DIR: path.join(this.folder, "data"),
       TIDEGATE_PUBLIC__LISTEN: `127.0.0.1:${this.port}`,
       TIDEGATE_ADMIN__LISTEN: `127.0.0.1:${this.adminPort}`,
+      // Whoever leaves is told as gone after this.
+      TIDEGATE_PRESENCE__GRACE: "1s",
     };
   }
 
