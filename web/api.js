@@ -143,6 +143,56 @@ export class Api {
     return this.#authorized("DELETE", `/api/v1/groups/${encodeURIComponent(group)}/members/me`);
   }
 
+  editGroup(group, changes) {
+    return this.#authorized("PATCH", `/api/v1/groups/${encodeURIComponent(group)}`, changes);
+  }
+
+  joinByLink(group, token) {
+    return this.#authorized("POST", `/api/v1/groups/${encodeURIComponent(group)}/members`, { link_token: token });
+  }
+
+  /** Joins an open group; where people are approved the answer says that this is `pending`. */
+  askToJoin(group, note) {
+    return this.#authorized("POST", `/api/v1/groups/${encodeURIComponent(group)}/join-requests`, { note });
+  }
+
+  async joinRequests(group) {
+    return (await this.#get(`/api/v1/groups/${encodeURIComponent(group)}/join-requests?limit=100`)).requests;
+  }
+
+  approve(group, user) {
+    return this.#authorized("POST", `/api/v1/groups/${encodeURIComponent(group)}/join-requests/${encodeURIComponent(user)}/approve`);
+  }
+
+  reject(group, user) {
+    return this.#authorized("POST", `/api/v1/groups/${encodeURIComponent(group)}/join-requests/${encodeURIComponent(user)}/reject`);
+  }
+
+  invite(group, userIds) {
+    return this.#authorized("POST", `/api/v1/groups/${encodeURIComponent(group)}/invitations`, { user_ids: userIds });
+  }
+
+  acceptInvitation(group) {
+    return this.#authorized("POST", `/api/v1/invitations/${encodeURIComponent(group)}/accept`);
+  }
+
+  declineInvitation(group) {
+    return this.#authorized("POST", `/api/v1/invitations/${encodeURIComponent(group)}/decline`);
+  }
+
+  /** A link that lets anybody in for so many milliseconds; its token is told this once. */
+  makeLink(group, goodForMs) {
+    return this.#authorized("POST", `/api/v1/groups/${encodeURIComponent(group)}/links`, { expires_in_ms: goodForMs });
+  }
+
+  async links(group) {
+    return (await this.#get(`/api/v1/groups/${encodeURIComponent(group)}/links`)).links;
+  }
+
+  endLink(group, link) {
+    return this.#authorized("DELETE", `/api/v1/groups/${encodeURIComponent(group)}/links/${encodeURIComponent(link)}`);
+  }
+
   #get(path) {
     return this.#authorized("GET", path);
   }

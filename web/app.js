@@ -5,13 +5,17 @@ import { Chat } from "./chat.js";
 import { Connection } from "./connection.js";
 import { byId, setText } from "./dom.js";
 import { hue, initials, words } from "./format.js";
+import { keptLink, takeLink } from "./join-link.js";
 import { Names } from "./names.js";
 import { Presence } from "./presence.js";
 import { ChatView } from "./view-chat.js";
+import { Details } from "./view-details.js";
 import { findAll, setUpNewChat, setUpNewGroup } from "./view-dialogs.js";
 import { Entrance } from "./view-entrance.js";
+import { Joining } from "./view-join.js";
+import { Links } from "./view-links.js";
 import { List } from "./view-list.js";
-import { MembersView } from "./view-members.js";
+import { Members } from "./view-members.js";
 
 const LINK_WORDS = { connecting: "Connecting…", online: "Online", waiting: "Reconnecting…", stopped: "Disconnected" };
 // Where the list and the chat do not fit side by side; as in style.css.
@@ -20,10 +24,11 @@ const REASON = "tidegate.reason";
 
 const api = new Api();
 
+takeLink();
 if (api.signedIn) {
   start();
 } else {
-  new Entrance(api, start).open(sessionStorage.getItem(REASON) ?? "");
+  new Entrance(api, start, keptLink()).open(sessionStorage.getItem(REASON) ?? "");
   sessionStorage.removeItem(REASON);
 }
 
@@ -35,13 +40,14 @@ function start() {
   const presence = new Presence(render);
   const list = new List(chat, names, presence, open);
   const view = new ChatView(chat, names, presence, (conversation) => list.title(conversation));
-  const members = new MembersView(api, chat, names, {
-    find: (text) => findAll(api, names, text),
-    left: (conversation) => {
-      chat.left(conversation);
-      history.back();
-    },
+  const joining = new Joining(api, chat, names, {
+    joined: open,
+    asked: (words = "You asked to join. The group appears here when somebody lets you in.") => tell(words),
   });
+  const details = new Details(chat, (conversation) => list.title(conversation), (run) => [
+    new Members(api, chat, names, run, { find: (text) => findAll(api, names, text), left: leaveGroup }),
+    new Links(api, run),
+  ]);
   const connection = new Connection(api, {
     onState: (link) => {
       showLink(link);
@@ -75,7 +81,8 @@ function start() {
     presence.watch(chat.others());
     list.render();
     view.render();
-    members.render();
+    details.render();
+    joining.render();
     showMe(names.of(chat.me), names.username(chat.me));
   }
 
@@ -95,6 +102,12 @@ function start() {
     chat.open(null);
     draw();
     list.focus(left);
+  }
+
+  function leaveGroup(conversation) {
+    details.close();
+    chat.left(conversation);
+    history.back();
   }
 
   if (history.state) history.replaceState(null, "");
@@ -117,6 +130,7 @@ function start() {
   setUpNewGroup(api, chat, names, open);
   connection.start();
   render();
+  joining.offer();
 }
 
 function showMe(name, username) {

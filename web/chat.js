@@ -84,7 +84,7 @@ export class Chat {
     this.current = conversation;
     if (conversation) conversation.newFrom = conversation.unread > 0 ? conversation.readSeq + 1 : 0;
     if (conversation?.id && !conversation.log.loaded) this.#fetchNewest(conversation);
-    this.#lookUp();
+    this.lookUp();
     this.#changed();
   }
 
@@ -98,12 +98,25 @@ export class Chat {
     return draft;
   }
 
-  /** A group that was just made. */
+  /** A group that was just made or joined. */
   group(id, name) {
     const conversation = this.#ensure(id);
     conversation.name = name;
     conversation.time ||= Date.now();
+    conversation.enter();
     return conversation;
+  }
+
+  /** Groups to which the user is invited, those that end first before the others. */
+  invitations(now = Date.now()) {
+    const invited = [...this.#conversations.values()].filter(({ left, invitation }) => left && invitation?.expires > now);
+    return invited.sort((a, b) => a.invitation.expires - b.invitation.expires);
+  }
+
+  /** An invitation that the user declined. */
+  answered(conversation) {
+    conversation.invitation = null;
+    this.#changed();
   }
 
   /** A group that the user just left. */
@@ -187,6 +200,7 @@ export class Chat {
       case "pong": return (content.heads ?? []).forEach((head) => this.#onHead(head));
       case "receipt": return this.#onReceipt(content);
       case "typing": return this.#onTyping(content);
+      case "invitation": return this.#onInvitation(content);
       case "too_long": this.#cursor = ""; return this.#sync();
       case "resync": return this.#sync();
       default: return undefined;
@@ -209,7 +223,7 @@ export class Chat {
     for (const conversation of this.list()) conversation.outbox.hurry();
     this.#flush();
     if (this.current?.id && !this.current.log.loaded) this.#fetchNewest(this.current);
-    this.#lookUp();
+    this.lookUp();
   }
 
   #onAck(ack) {
@@ -306,8 +320,13 @@ export class Chat {
     this.#changed();
   }
 
-  /** What frames do not tell of the open conversation. */
-  #lookUp() {
+  #onInvitation(invitation) {
+    this.#ensure(`g.${invitation.group}`).takeInvitation(invitation);
+    this.#changed();
+  }
+
+  /** Asks what frames do not tell of the open conversation. */
+  lookUp() {
     const conversation = this.current;
     if (!conversation?.id || !this.#connection.online) return;
     this.#lookUps.pins(conversation);

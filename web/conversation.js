@@ -5,6 +5,7 @@ import { Log } from "./log.js";
 import { Outbox } from "./outbox.js";
 
 export const TYPING_SHOWN_MS = 5_000;
+const MANAGERS = ["owner", "admin"];
 
 export class Conversation {
   /** `null` for a direct conversation in which nothing was said yet; the first ack names it. */
@@ -42,6 +43,11 @@ export class Conversation {
   /** Of a group, as last asked: the role that the user has in it, and how many members there are. */
   role = "";
   members = 0;
+  /** How one joins the group, and who waits to be let in, as those see it who manage it. */
+  join = "open";
+  requests = [];
+  /** That the user, who is not in this group, may join it: `{ by, expires }`. */
+  invitation = null;
   /** Messages that others answer, by seq, that the log does not hold. */
   quoted = new Map();
 
@@ -59,6 +65,11 @@ export class Conversation {
     return this.id.slice("g.".length);
   }
 
+  /** Whether the user keeps the group in order. */
+  get isManaged() {
+    return this.isGroup && MANAGERS.includes(this.role);
+  }
+
   /** Whether only a `delta` can say what this conversation is called, and none has yet. */
   get isNameless() {
     return this.peer === null && this.name === "";
@@ -73,6 +84,22 @@ export class Conversation {
     if (state.name) this.name = state.name;
     if (state.peer) this.peer = state.peer;
     this.left = state.left === true;
+    this.takeInvitation(state.invitation);
+  }
+
+  /** Takes the invitation that there is now, if any. */
+  takeInvitation(invitation) {
+    const expires = Number(invitation?.expires ?? 0);
+    this.invitation = expires > 0 ? { by: invitation.by, expires } : null;
+    if (invitation?.name) this.name = invitation.name;
+    // A group that one is only invited to is in no list.
+    if (this.invitation && this.head === 0) this.left = true;
+  }
+
+  /** The user is in this group now. */
+  enter() {
+    this.left = false;
+    this.invitation = null;
   }
 
   /** Counts what was pushed after the state was read; what was read here meanwhile is not unread. */
@@ -115,7 +142,7 @@ export class Conversation {
     const concerns = (change) => change && (change.users?.includes(me) ?? sender === me);
     if (concerns(system.left) || concerns(system.removed)) this.left = true;
     const came = [system.joined, system.added, system.join_approved];
-    if (came.some(concerns) || system.joined_by_link?.user === me) this.left = false;
+    if (came.some(concerns) || system.joined_by_link?.user === me) this.enter();
   }
 
   /** Takes a page of the log, and what it says about the newest entry. */

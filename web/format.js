@@ -5,6 +5,7 @@ import { notice } from "./notices.js";
 
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const DAY = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
+const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const SHORT_DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 const WEEKDAY = new Intl.DateTimeFormat(undefined, { weekday: "short" });
 const DAYS_AGO = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
@@ -38,6 +39,9 @@ function inDays(ago) {
   const said = DAYS_AGO.format(-ago, "day");
   return said.charAt(0).toLocaleUpperCase() + said.slice(1);
 }
+
+/** Day and clock. */
+export const moment = (time) => MOMENT.format(time);
 
 /** Whether somebody is there, or when they were. */
 export function presenceWords({ state, lastSeen }, now = Date.now()) {

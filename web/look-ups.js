@@ -35,6 +35,8 @@ export class LookUps {
     if (!info) return;
     conversation.members = info.members;
     conversation.role = member.role;
+    conversation.join = info.join;
+    conversation.requests = conversation.isManaged ? await this.#api.joinRequests(group).catch(() => []) : [];
     this.#changed();
   }
 

@@ -101,7 +101,6 @@ export class ChatView {
     if (conversation.left) note = "You are no longer a member.";
     setText(byId("chat-note"), note);
     setText(byId("chat-presence"), note ? "" : presenceWords(there));
-    byId("members").hidden = !conversation.isGroup || conversation.left;
   }
 
   #renderToNewest() {

@@ -6,18 +6,23 @@ import { byId, element, setText } from "./dom.js";
 const SEARCH_CHARS_MIN = 3;
 const SEARCH_DELAY_MS = 400;
 
+/** Why something was not done, for whoever asked for it. */
+export const inWords = (refused) => (refused instanceof TypeError ? "The server cannot be reached." : refused.message);
+
 /**
- * Opens when `opener` is pressed. `submit` gives what `done` is then called with, or throws, and its words are shown.
+ * Opens when `opener` is pressed, or what is given back is called. `submit` gives what `done` is then called with, or throws,
+ * and its words are shown.
  */
 export function setUpDialog(opener, dialog, submit, done) {
   const form = dialog.querySelector("form");
   const problem = dialog.querySelector(".problem");
   const button = dialog.querySelector("[type=submit]");
-  opener.addEventListener("click", () => {
+  const open = () => {
     form.reset();
     setText(problem, "");
     dialog.showModal();
-  });
+  };
+  opener.addEventListener("click", open);
   dialog.querySelector("[data-cancel]").addEventListener("click", () => dialog.close());
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -29,11 +34,12 @@ export function setUpDialog(opener, dialog, submit, done) {
       dialog.close();
       done(result);
     } catch (refused) {
-      setText(problem, refused instanceof TypeError ? "The server cannot be reached." : refused.message);
+      setText(problem, inWords(refused));
     } finally {
       button.disabled = false;
     }
   });
+  return open;
 }
 
 /** The user that was named, or an error in words. */

@@ -22,9 +22,12 @@ export class Entrance {
   #entered;
   #mode = LOG_IN;
 
-  constructor(api, entered) {
+  /** `link` is the link to a group with which the page was opened, if it was. */
+  constructor(api, entered, link) {
     this.#api = api;
     this.#entered = entered;
+    byId("entrance-link").hidden = !link;
+    if (link) setText(byId("entrance-link"), `You have a link to ${link.name ? `“${link.name}”` : "a group"}. Log in or register to join.`);
     byId("entrance-other").addEventListener("click", () => this.#show(this.#mode === LOG_IN ? REGISTER : LOG_IN));
     byId("entrance-form").addEventListener("submit", (event) => {
       event.preventDefault();

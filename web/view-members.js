@@ -1,84 +1,91 @@
-// Who is in the open group: the list, adding people, leaving.
+// Who is in a group and who asks to be: the lists, adding and inviting people, letting them in, leaving.
 
 import { byId, element, reconcile, setText } from "./dom.js";
 import { hue, initials } from "./format.js";
-import { setUpDialog } from "./view-dialogs.js";
 
 const ROLES = { owner: "Owner", admin: "Admin" };
 
-export class MembersView {
+export class Members {
   #api;
   #chat;
   #names;
-  #dialog = byId("members-dialog");
+  #run;
+  #conversation = null;
   #members = [];
-  #problem = this.#dialog.querySelector(".problem");
 
   /** `find` gives the user ids that a text names; `left` is called with the group that was left. */
-  constructor(api, chat, names, { find, left }) {
+  constructor(api, chat, names, run, { find, left }) {
     this.#api = api;
     this.#chat = chat;
     this.#names = names;
-    setUpDialog(byId("members"), this.#dialog, async () => {
-      const group = this.#group;
+    this.#run = run;
+    const named = async (button, action) => run(button, async () => {
       const users = await find(byId("member-add").value);
-      if (users.length > 0) await this.#api.addMembers(group, users);
-    }, () => {});
-    byId("members").addEventListener("click", () => this.#list());
-    byId("leave-group").addEventListener("click", () => this.#leave(left));
+      if (users.length > 0) await action(this.#conversation.group, users);
+      byId("member-add").value = "";
+      await this.#list();
+    });
+    byId("member-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      named(byId("member-add-submit"), (group, users) => api.addMembers(group, users));
+    });
+    byId("member-invite").addEventListener("click", ({ target }) => named(target, (group, users) => api.invite(group, users)));
+    byId("leave-group").addEventListener("click", ({ target }) => run(target, async () => {
+      const conversation = this.#conversation;
+      await api.leaveGroup(conversation.group);
+      left(conversation);
+    }));
   }
 
-  get #group() {
-    return this.#chat.current.group;
+  begin(conversation) {
+    this.#conversation = conversation;
+    this.#members = [];
+    byId("member-form").reset();
+    if (conversation.isGroup) this.#run(byId("member-list"), () => this.#list());
+  }
+
+  render({ isGroup, isManaged, role, requests }) {
+    byId("members-part").hidden = !isGroup;
+    const members = this.#members.map(({ user_id: user, role }) => ({ user, note: ROLES[role] ?? "" }));
+    reconcile(byId("member-list"), members.map((one) => this.#item(one)), ({ key, name, note }) => element("li", {},
+      ...this.#who(key, key === this.#chat.me ? `${name} (you)` : name), note && element("span", { class: "quiet" }, note)));
+    // Others would only be told that they may not.
+    byId("member-form").hidden = !isManaged;
+    byId("leave-group").hidden = role === "" || role === "owner";
+
+    byId("requests-part").hidden = requests.length === 0;
+    const asking = requests.map(({ user_id: user, note }) => this.#item({ user, note }));
+    reconcile(byId("request-list"), asking, ({ key, name, note }) => element("li", {},
+      ...this.#who(key, name, note && `“${note}”`),
+      this.#answer("Let in", name, () => this.#api.approve(this.#conversation.group, key)),
+      this.#answer("Refuse", name, () => this.#api.reject(this.#conversation.group, key))));
   }
 
   /** Names come a moment later than members. */
-  render() {
-    if (!this.#dialog.open) return;
-    // The way back leads out of the group and of this.
-    if (!this.#chat.current?.isGroup) {
-      this.#dialog.close();
-      return;
-    }
-    const items = this.#members.map(({ user_id: user, role }) => {
-      const name = this.#names.of(user);
-      return { key: user, version: `${role} ${name}`, name, role };
+  #item({ user, note }) {
+    const name = this.#names.of(user);
+    return { key: user, version: JSON.stringify([name, note]), name, note };
+  }
+
+  #who(user, name, words) {
+    return [
+      element("span", { class: "avatar", "data-hue": hue(user), "aria-hidden": "true" }, initials(name)),
+      element("span", { class: "line-text" }, element("span", { class: "line-title" }, name),
+        words && element("span", { class: "quiet" }, words)),
+    ];
+  }
+
+  #answer(words, name, action) {
+    const pressed = ({ currentTarget }) => this.#run(currentTarget, async () => {
+      await action();
+      await this.#list();
     });
-    reconcile(byId("member-list"), items, ({ key, name, role }) => element("li", {},
-      element("span", { class: "avatar", "data-hue": hue(key), "aria-hidden": "true" }, initials(name)),
-      element("span", { class: "line-text line-title" }, key === this.#chat.me ? `${name} (you)` : name),
-      ROLES[role] && element("span", { class: "quiet" }, ROLES[role])));
-    // Others would only be told that they may not.
-    const mine = this.#members.find((member) => member.user_id === this.#chat.me)?.role;
-    byId("member-add-row").hidden = !(mine in ROLES);
-    byId("member-add-submit").hidden = !(mine in ROLES);
-    byId("leave-group").hidden = mine === undefined || mine === "owner";
+    return element("button", { type: "button", "aria-label": `${words}: ${name}`, onclick: pressed }, words);
   }
 
   async #list() {
-    this.#members = [];
-    this.render();
-    try {
-      this.#members = await this.#api.members(this.#group);
-    } catch (refused) {
-      this.#explain(refused);
-    }
-    this.render();
-  }
-
-  async #leave(left) {
-    const conversation = this.#chat.current;
-    try {
-      await this.#api.leaveGroup(this.#group);
-    } catch (refused) {
-      this.#explain(refused);
-      return;
-    }
-    this.#dialog.close();
-    left(conversation);
-  }
-
-  #explain(refused) {
-    setText(this.#problem, refused instanceof TypeError ? "The server cannot be reached." : refused.message);
+    const conversation = this.#conversation;
+    const members = await this.#api.members(conversation.group);
+    if (conversation === this.#conversation) this.#members = members;
   }
 }

@@ -7,7 +7,6 @@ import { words } from "./format.js";
 const REACTIONS = ["👍", "❤️", "😂", "😮", "😢", "🙏"];
 // What the server allows unless it is configured otherwise; it has the last word.
 const RECALL_MS = 120_000;
-const MANAGERS = ["owner", "admin"];
 
 export class Menu {
   #chat;
@@ -93,9 +92,8 @@ export class Menu {
 
   #allowed(message) {
     const { sender, time } = message;
-    const { isGroup, role, left } = this.#chat.current;
+    const { isGroup, isManaged: manages, left } = this.#chat.current;
     const own = sender === this.#chat.me;
-    const manages = isGroup && MANAGERS.includes(role);
     const age = Date.now() - time;
     return {
       reply: !left,

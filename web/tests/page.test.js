@@ -173,7 +173,7 @@ describe("the page", WITH_PROGRAM, () => {
     await bob.unread("Deck", 1);
     await bob.open("Deck");
     await bob.sees("now two");
-    await bob.page.getByRole("button", { name: "Members" }).click();
+    await bob.details();
     await bob.page.locator("#member-list li", { hasText: "Alice" }).getByText("Owner").waitFor();
     await bob.page.locator("#member-list li", { hasText: "Bob (you)" }).waitFor();
     await stage.picture(bob, "members");

@@ -36,9 +36,14 @@ export class Person {
   }
 
   async logInWrongly() {
-    this.#expected.push(/status of 401/);
+    this.expects(/status of 401/);
     await this.#enter("not the password");
     await this.page.locator("#entrance-problem", { hasText: "Wrong username or password." }).waitFor();
+  }
+
+  /** The browser may complain of this. */
+  expects(complaint) {
+    this.#expected.push(complaint);
   }
 
   /** The entrance, whoever was here before. */
@@ -90,10 +95,22 @@ export class Person {
   /** To the group that is open. */
   async addMembers(members) {
     const { page } = this;
-    await page.getByRole("button", { name: "Members" }).click();
-    await page.getByRole("textbox", { name: "Add" }).fill(members.join(", "));
+    await this.details();
+    await page.getByRole("textbox", { name: "Add or invite" }).fill(members.join(", "));
     await page.getByRole("button", { name: "Add", exact: true }).click();
-    await page.locator("#members-dialog").waitFor({ state: "hidden" });
+    await page.waitForFunction(() => document.getElementById("member-add").value === "");
+    await this.closeDetails();
+  }
+
+  /** About the conversation that is open. */
+  async details() {
+    await this.page.locator("#details").click();
+    await this.page.locator("#details-dialog").waitFor();
+  }
+
+  async closeDetails() {
+    await this.page.locator("#details-dialog [data-cancel]").click();
+    await this.page.locator("#details-dialog").waitFor({ state: "hidden" });
   }
 
   async open(title) {
