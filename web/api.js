@@ -96,6 +96,10 @@ export class Api {
     return (await this.#get(`/api/v1/conversations/${encodeURIComponent(conversation)}/receipts`)).receipts;
   }
 
+  setRetention(conversation, seconds) {
+    return this.#authorized("PUT", `/api/v1/conversations/${encodeURIComponent(conversation)}/retention`, { seconds });
+  }
+
   /** The pinned messages of a conversation, with what became of them. */
   pins(conversation) {
     return this.#get(`/api/v1/conversations/${encodeURIComponent(conversation)}/pins`);

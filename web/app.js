@@ -13,6 +13,7 @@ import { Details } from "./view-details.js";
 import { findAll, setUpNewChat, setUpNewGroup } from "./view-dialogs.js";
 import { Entrance } from "./view-entrance.js";
 import { Joining } from "./view-join.js";
+import { Keeping } from "./view-keeping.js";
 import { Links } from "./view-links.js";
 import { List } from "./view-list.js";
 import { Members } from "./view-members.js";
@@ -47,6 +48,7 @@ function start() {
   const details = new Details(chat, (conversation) => list.title(conversation), (run) => [
     new Members(api, chat, names, run, { find: (text) => findAll(api, names, text), left: leaveGroup }),
     new Links(api, run),
+    new Keeping(api, run),
   ]);
   const connection = new Connection(api, {
     onState: (link) => {

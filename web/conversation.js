@@ -34,6 +34,10 @@ export class Conversation {
   deliveredTold = 0;
   /** The first message that was unread when the conversation was opened; 0 for none. */
   newFrom = 0;
+  /** For how long entries are kept, as it was set for this conversation; 0: as the server is configured. */
+  retentionSeconds = 0;
+  /** After how long what is sent from here goes by itself; 0: never. */
+  expirySeconds = 0;
   /** Unsent text of the composer. */
   draft = "";
   /** What the composer is for, besides a new message: `{ kind: "reply" or "edit", seq }`. */
@@ -84,7 +88,13 @@ export class Conversation {
     if (state.name) this.name = state.name;
     if (state.peer) this.peer = state.peer;
     this.left = state.left === true;
+    this.retentionSeconds = Number(state.retention_seconds ?? 0);
     this.takeInvitation(state.invitation);
+  }
+
+  /** Whether an entry is still to be seen. */
+  isKept({ time }, now = Date.now()) {
+    return this.retentionSeconds === 0 || time > now - this.retentionSeconds * 1000;
   }
 
   /** Takes the invitation that there is now, if any. */
@@ -139,6 +149,7 @@ export class Conversation {
     if (!system || seq < this.head) return;
     const name = system.created?.name ?? system.edited?.name;
     if (name) this.name = name;
+    if (system.retention_set) this.retentionSeconds = Number(system.retention_set.seconds ?? 0);
     const concerns = (change) => change && (change.users?.includes(me) ?? sender === me);
     if (concerns(system.left) || concerns(system.removed)) this.left = true;
     const came = [system.joined, system.added, system.join_approved];

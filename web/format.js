@@ -43,6 +43,14 @@ function inDays(ago) {
 /** Day and clock. */
 export const moment = (time) => MOMENT.format(time);
 
+const LEFT = [[DAY_MS, "day"], [3_600_000, "hour"], [60_000, "minute"], [1_000, "second"]];
+
+/** So many milliseconds in the largest unit that fits them, rounded up. */
+export function timeLeft(ms) {
+  const [of, unit] = LEFT.find(([of]) => ms > of) ?? LEFT.at(-1);
+  return new Intl.NumberFormat(undefined, { style: "unit", unit, unitDisplay: "narrow" }).format(Math.max(0, Math.ceil(ms / of)));
+}
+
 /** Whether somebody is there, or when they were. */
 export function presenceWords({ state, lastSeen }, now = Date.now()) {
   if (state === "online") return "online";

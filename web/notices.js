@@ -62,7 +62,7 @@ const end = (until) => Number(until) > FOREVER_MS ? "" : ` until ${UNTIL.format(
 const SPANS = [[86_400, "day"], [3_600, "hour"], [60, "minute"], [1, "second"]];
 
 /** So many seconds in the largest unit that fits them. */
-function span(seconds) {
+export function span(seconds) {
   const [of, unit] = SPANS.find(([of]) => seconds % of === 0);
   return `${seconds / of} ${unit}${seconds === of ? "" : "s"}`;
 }

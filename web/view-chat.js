@@ -1,11 +1,11 @@
 // The open conversation: its messages with their ticks, between its head and the composer.
 
-import { changeOf, isExpired, unchanged } from "./changes.js";
+import { changeOf, endOf, isExpired, unchanged } from "./changes.js";
 import { byId, element, reconcile, setText } from "./dom.js";
 import { day, hue, initials, isSameDay, presenceWords, words } from "./format.js";
 import { Composer } from "./view-composer.js";
 import { Menu } from "./view-menu.js";
-import { makeFailed, makeFailedChange, makeMessage, progressState, showProgress, shown } from "./view-message.js";
+import { makeFailed, makeFailedChange, makeMessage, progressState, showProgress, showTimeLeft, shown } from "./view-message.js";
 
 // How near to an end, in pixels, counts as being there.
 const NEAR = 80;
@@ -29,6 +29,7 @@ export class ChatView {
   #beginning = false;
   /** A message to bring into sight: `{ seq, pages }`. */
   #sought = null;
+  #counting;
 
   constructor(chat, names, presence, title) {
     this.#chat = chat;
@@ -71,8 +72,17 @@ export class ChatView {
     }
     this.#renderToNewest();
     this.#showSought();
+    this.#countDown();
     this.#readIfSeen();
     this.#readOlderIfNear();
+  }
+
+  /** How long those have that go by themselves; each second as long as there are any. */
+  #countDown() {
+    clearTimeout(this.#counting);
+    const going = this.#messages.querySelectorAll(".left");
+    for (const one of going) showTimeLeft(one);
+    if (going.length > 0) this.#counting = setTimeout(() => this.#countDown(), 1_000);
   }
 
   #begin(conversation) {
@@ -116,7 +126,7 @@ export class ChatView {
     // Only where what was read is above.
     let isDivided = conversation.log.first > conversation.newFrom;
     for (const entry of conversation.log.entries) {
-      if (changeOf(entry)) continue;
+      if (changeOf(entry) || !conversation.isKept(entry)) continue;
       if (!before || !isSameDay(before.time, entry.time)) {
         const shown = day(entry.time);
         items.push({ key: `day ${new Date(entry.time).toDateString()}`, version: shown, day: shown });
@@ -133,7 +143,7 @@ export class ChatView {
       if (state === "failed") items.push({ key, version: `failed ${problem}`, conversation, message });
       else if (message.name === "send") {
         const said = { sender: this.#chat.me, body: message.content.body, state: unchanged() };
-        items.push({ ...this.#messageItem(conversation, said), key, time, ...progressState("sending", "", time) });
+        items.push({ ...this.#messageItem(conversation, said), key, time, ...progressState("sending", { time, body: said.body }) });
       }
     }
     return items;
@@ -146,13 +156,13 @@ export class ChatView {
       return { key: `seq ${seq}`, version: text, seq: String(seq), line: text };
     }
     const own = sender === this.#chat.me;
-    const item = { ...this.#messageItem(conversation, entry, before), seq: String(seq), time };
+    const item = { ...this.#messageItem(conversation, entry, before), seq: String(seq), time, end: endOf(entry) };
     if (!own) return { ...item, key: `seq ${seq}` };
     // An own message keeps the key and the element that it had on its way: only the tick changes, and nothing is read
     // aloud again.
     const key = entry.clientMessageId ?? `seq ${seq}`;
     const readers = conversation.isGroup ? conversation.readers(seq) : 0;
-    return { ...item, key, ...progressState(conversation.progress(seq), String(seq), time, readers) };
+    return { ...item, key, ...progressState(conversation.progress(seq), entry, readers) };
   }
 
   #messageItem(conversation, entry, before) {

@@ -3,6 +3,7 @@
 import { isMessage, mayEdit } from "./changes.js";
 import { byId, setText } from "./dom.js";
 import { words } from "./format.js";
+import { MessageOptions } from "./view-options.js";
 
 const LINES_MAX = 6;
 
@@ -11,6 +12,7 @@ export class Composer {
   #names;
   #sent;
   #draft = byId("draft");
+  #options = new MessageOptions();
 
   /** `sent` is called when something was said. */
   constructor(chat, names, sent) {
@@ -35,11 +37,13 @@ export class Composer {
   /** Another conversation is on screen. */
   begin(conversation) {
     this.#draft.value = conversation.draft;
+    this.#options.begin(conversation);
     this.#fit();
   }
 
   render(conversation) {
     byId("composer").hidden = conversation.left;
+    this.#options.render(conversation);
     const { composing } = conversation;
     const message = composing && conversation.message(composing.seq);
     // It may have been recalled meanwhile.
@@ -97,7 +101,10 @@ export class Composer {
     this.#fill("");
     this.#sent();
     if (composing?.kind === "edit") this.#sendEdit(conversation, composing.seq, text);
-    else this.#chat.say(conversation, text, { ...this.#mentions(conversation, text), ...answering(composing) });
+    else {
+      const beside = { ...this.#mentions(conversation, text), ...answering(composing), ...this.#options.take(conversation) };
+      this.#chat.say(conversation, text, beside);
+    }
     this.#draft.focus();
   }
 

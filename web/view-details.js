@@ -27,7 +27,7 @@ export class Details {
   render() {
     const { current } = this.#chat;
     const waiting = current?.requests.length ?? 0;
-    byId("details").hidden = !current?.isGroup || current.left;
+    byId("details").hidden = !current?.id || current.left;
     byId("details-waiting").hidden = waiting === 0;
     setText(byId("details-waiting"), String(waiting));
     byId("details-waiting").ariaLabel = `${waiting} asking to join`;

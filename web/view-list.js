@@ -72,10 +72,11 @@ export class List {
     return { key: keyOf(conversation), version: JSON.stringify(line), conversation, line };
   }
 
-  #preview({ last, outbox, isGroup }) {
+  #preview(conversation) {
+    const { last, outbox, isGroup } = conversation;
     const waiting = outbox.messages.findLast(({ text }) => text !== "");
     if (waiting) return waiting.text;
-    if (!last) return "";
+    if (!last || !conversation.isKept(last)) return "";
     const isSaid = isMessage(last) && !last.state.recalled && !isExpired(last);
     const text = words(last, (user) => (user === this.#chat.me && !last.body.system ? "You" : this.#names.of(user)));
     if (!isSaid) return text;

@@ -1,8 +1,8 @@
 // One message on the screen: what it says, what it answers, what became of it.
 
-import { isExpired } from "./changes.js";
+import { endOf, isExpired } from "./changes.js";
 import { element, setText } from "./dom.js";
-import { clock, hue, words } from "./format.js";
+import { clock, hue, moment, timeLeft, words } from "./format.js";
 import { pieces } from "./links.js";
 import { mentioning } from "./names.js";
 
@@ -29,6 +29,7 @@ export function shown({ body, state, sender }, { chat, conversation, names }) {
     isForMe: sender !== chat.me && Boolean(mentions?.all || mentions?.users?.includes(chat.me)),
     isEdited: state.isEdited,
     isPinned: state.pinned !== null,
+    expires: Boolean(body.expiry),
     reactions: state.reactions.map(({ reaction, count, users }) => ({
       reaction, count, isMine: users.includes(chat.me), who: users.map(name).join(", "),
     })),
@@ -42,7 +43,7 @@ function quote(chat, conversation, seq, name) {
   return { seq, who: message.state.recalled || isExpired(message) ? "" : name(message.sender), text: [...text].slice(0, QUOTE_MAX).join("") };
 }
 
-export function makeMessage({ own, name, sender, seq, time, shown: it }) {
+export function makeMessage({ own, name, sender, seq, time, end, shown: it }) {
   return element("div", { class: `message ${own ? "own" : "other"}${it.isForMe ? " for-me" : ""}`, "data-seq": seq },
     name && element("span", { class: "sender", "data-hue": hue(sender) }, name),
     element("div", { class: "bubble" },
@@ -52,6 +53,7 @@ export function makeMessage({ own, name, sender, seq, time, shown: it }) {
       written(it.text, it.handles),
       element("span", { class: "meta" },
         it.isPinned && element("span", { class: "pinned", role: "img", "aria-label": "pinned", title: "pinned" }, "📌"),
+        it.expires && element("span", { class: "left", role: "img", "data-end": String(end) }),
         it.isEdited && element("span", { class: "edited" }, "edited"),
         element("time", { datetime: new Date(time).toISOString() }, clock(time)),
         own && element("span", { class: "tick", role: "img" }),
@@ -85,13 +87,14 @@ export function makeFailedChange({ message }, discard) {
     element("button", { type: "button", class: "link", onclick: discard }, "Close"));
 }
 
-/** What changes about an own message after it was made. */
-export function progressState(progress, seq, time, readers = 0) {
-  return { progress, seq, readers, state: `${progress} ${readers} ${seq} ${clock(time)}` };
+/** What changes about an own message after it was made: it has no `seq` before it is acknowledged. */
+export function progressState(progress, { seq, time, body }, readers = 0) {
+  const end = endOf({ time, body });
+  return { progress, seq: seq && String(seq), readers, end, state: `${progress} ${readers} ${seq ?? ""} ${clock(time)} ${end ?? ""}` };
 }
 
 /** `readers` is how many read it, in a group. */
-export function showProgress(message, { progress, seq, time, readers }) {
+export function showProgress(message, { progress, seq, time, readers, end }) {
   const [mark, state] = TICKS[progress];
   const label = readers > 0 ? `read by ${readers}` : state;
   const tick = message.querySelector(".tick");
@@ -102,6 +105,16 @@ export function showProgress(message, { progress, seq, time, readers }) {
   setText(message.querySelector("time"), clock(time));
   message.classList.toggle("sending", progress === "sending");
   if (seq) message.dataset.seq = seq;
+  const left = message.querySelector(".left");
+  if (left) left.dataset.end = String(end);
+}
+
+/** How long a message has that goes by itself; for those who listen only when that is. */
+export function showTimeLeft(left) {
+  const end = Number(left.dataset.end);
+  left.ariaLabel = `expires ${moment(end)}`;
+  left.title = left.ariaLabel;
+  setText(left, `⏳ ${timeLeft(end - Date.now())}`);
 }
 
 /** What somebody wrote, with its addresses as links and its mentions marked. */

@@ -59,3 +59,16 @@ test("readers of a group are counted: by what they said, by what the server tell
   group.takeReceipt(undefined, 3, "carol");
   assert.deepEqual([group.progress(3), group.readers(1), group.readers(3)], ["read", 2, 2]);
 });
+
+test("what a conversation no longer keeps is not to be seen, whoever set it", () => {
+  const conversation = new Conversation("d.alice.bob", "bob");
+  const old = { time: 10_000 };
+  const isKept = (now) => conversation.isKept(old, now);
+  assert.ok(isKept(1e15));
+  conversation.takeEntry({ seq: 1, sender: "bob", time: 20_000, body: { system: { retention_set: { seconds: 60 } } } }, "alice");
+  assert.deepEqual([69_999, 70_000].map(isKept), [true, false]);
+  conversation.takeState({ head: "1", retention_seconds: 3_600 });
+  assert.ok(isKept(70_000));
+  conversation.takeState({ head: "1" });
+  assert.ok(isKept(1e15));
+});
