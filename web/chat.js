@@ -7,6 +7,7 @@
 
 import { changeOf, endOf } from "./changes.js";
 import { Conversation, TYPING_SHOWN_MS } from "./conversation.js";
+import { GoingOut } from "./going-out.js";
 import { newMessageId } from "./ids.js";
 import { readEntry, readPage } from "./log.js";
 import { LookUps } from "./look-ups.js";
@@ -18,7 +19,6 @@ const HOLE_MAX = 200;
 const HOLE_PATIENCE_MS = 300;
 // For the answer to a `fetch`.
 const FETCH_TIMEOUT_MS = 10_000;
-const DELIVERED_DELAY_MS = 200;
 const NAMES_DELAY_FIRST_MS = 200;
 const NAMES_DELAY_MAX_MS = 30_000;
 const TYPING_EVERY_MS = 3_000;
@@ -36,9 +36,8 @@ export class Chat {
   #lookUps;
   #cursor = "";
   #syncing = false;
+  #out = new GoingOut(() => this.list());
   #fetches = new Map();
-  #outboxTimer;
-  #deliveredTimer;
   #namesTimer;
   #groupTimer;
   #namesDelay = NAMES_DELAY_FIRST_MS;
@@ -54,6 +53,7 @@ export class Chat {
 
   attach(connection) {
     this.#connection = connection;
+    this.#out.attach(connection);
   }
 
   /** Newest first. */
@@ -132,7 +132,7 @@ export class Chat {
     conversation.time = now;
     conversation.newFrom = 0;
     this.#typingSent = 0;
-    this.#flush();
+    this.#out.flush();
     this.#changed();
   }
 
@@ -140,7 +140,7 @@ export class Chat {
   change(conversation, seq, name, content = {}) {
     const now = Date.now();
     conversation.outbox.change(newMessageId(now), name, { seq: String(seq), ...content }, now);
-    this.#flush();
+    this.#out.flush();
     this.#changed();
   }
 
@@ -153,7 +153,7 @@ export class Chat {
 
   retry(conversation, id) {
     conversation.outbox.retry(id);
-    this.#flush();
+    this.#out.flush();
     this.#changed();
   }
 
@@ -212,7 +212,7 @@ export class Chat {
     for (const { timer } of this.#fetches.values()) clearTimeout(timer);
     this.#fetches.clear();
     this.#syncing = false;
-    clearTimeout(this.#outboxTimer);
+    this.#out.stop();
     clearTimeout(this.#namesTimer);
   }
 
@@ -221,7 +221,7 @@ export class Chat {
     if (this.#syncing) return;
     this.#sync();
     for (const conversation of this.list()) conversation.outbox.hurry();
-    this.#flush();
+    this.#out.flush();
     if (this.current?.id && !this.current.log.loaded) this.#fetchNewest(this.current);
     this.lookUp();
   }
@@ -233,13 +233,13 @@ export class Chat {
     const target = this.#named(conversation, ack.conversation);
     const { seq, time, client_message_id } = ack;
     this.#takeEntry(target, readEntry({ seq, time, client_message_id, sender: this.me, body: bodyOf(message) }));
-    this.#flush();
+    this.#out.flush();
   }
 
   #onNack({ client_message_id: id, code, message, retry_after_ms: retryAfterMs = 0, frame }) {
     if (id) {
       this.#holding(id)?.outbox.refuse(id, code, message, retryAfterMs, Date.now());
-      this.#planFlush();
+      this.#out.plan();
     } else if (frame === "sync") {
       this.#syncing = false;
       setTimeout(() => this.#sync(), Math.max(retryAfterMs, 500));
@@ -285,7 +285,7 @@ export class Chat {
       }
       this.#fillHole(conversation);
     }
-    this.#planDelivered();
+    this.#out.planDelivered();
     if (delta.more) this.#sync();
     else this.#planNames();
     this.#changed();
@@ -359,7 +359,7 @@ export class Chat {
     else if (["pin", "recall", "edit"].includes(changeOf(entry)?.kind)) this.#lookUps.pins(conversation);
     else if (entry.body.system && conversation.isGroup) this.#planGroupLookUp();
     this.#planEnd(entry);
-    this.#planDelivered();
+    this.#out.planDelivered();
     this.#changed();
   }
 
@@ -440,40 +440,6 @@ export class Chat {
 
   #holding(messageId) {
     return this.list().find(({ outbox }) => outbox.messages.some(({ id }) => id === messageId));
-  }
-
-  // ---- what goes out
-
-  #flush() {
-    const now = Date.now();
-    if (!this.#connection.online) return;
-    for (const conversation of this.list()) {
-      const to = conversation.id ? { conversation: conversation.id } : { to_user: conversation.peer };
-      for (const { name, ...frame } of conversation.outbox.due(now)) this.#connection.send(name, { ...frame, ...to });
-    }
-    this.#planFlush();
-  }
-
-  #planFlush() {
-    clearTimeout(this.#outboxTimer);
-    const next = Math.min(Infinity, ...this.list().map(({ outbox }) => outbox.nextDueAt));
-    if (next === Infinity) return;
-    this.#outboxTimer = setTimeout(() => this.#flush(), Math.max(0, next - Date.now()));
-  }
-
-  #planDelivered() {
-    this.#deliveredTimer ??= setTimeout(() => {
-      this.#deliveredTimer = undefined;
-      for (const conversation of this.list()) {
-        if (conversation.id && conversation.unread > 0) this.#tellDelivered(conversation);
-      }
-    }, DELIVERED_DELAY_MS);
-  }
-
-  #tellDelivered(conversation) {
-    const { id, head } = conversation;
-    if (head <= conversation.deliveredTold) return;
-    if (this.#connection.send("delivered", { conversation: id, seq: String(head) })) conversation.deliveredTold = head;
   }
 }
 
