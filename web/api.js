@@ -8,6 +8,8 @@ const STORED = "tidegate.login";
 const FRESH_MS = 30_000;
 // Of a larger group no more are shown.
 const MEMBERS_MAX = 1_000;
+// What the server gives in one answer, at most.
+const LIMIT_MAX = 200;
 
 /** The server said no. `code` and `name` are of the table of codes. */
 export class Refused extends Error {
@@ -96,6 +98,16 @@ export class Api {
     return (await this.#get(`/api/v1/conversations/${encodeURIComponent(conversation)}/receipts`)).receipts;
   }
 
+  confirm(conversation, seq) {
+    return this.#authorized("POST", `/api/v1/conversations/${encodeURIComponent(conversation)}/messages/${seq}/confirm`);
+  }
+
+  /** How many have confirmed a message, and of which of the first so many members. */
+  async confirmations(conversation, seq, most = MEMBERS_MAX) {
+    const path = `/api/v1/conversations/${encodeURIComponent(conversation)}/messages/${seq}/confirmations`;
+    return this.#pages(path, "members", most);
+  }
+
   setRetention(conversation, seconds) {
     return this.#authorized("PUT", `/api/v1/conversations/${encodeURIComponent(conversation)}/retention`, { seconds });
   }
@@ -129,14 +141,7 @@ export class Api {
 
   /** The first members of a group, at most a thousand. */
   async members(group) {
-    const members = [];
-    let cursor = "";
-    do {
-      const page = await this.#get(`/api/v1/groups/${encodeURIComponent(group)}/members?limit=200${cursor}`);
-      members.push(...page.members);
-      cursor = page.next_cursor && `&cursor=${page.next_cursor}`;
-    } while (cursor && members.length < MEMBERS_MAX);
-    return members;
+    return (await this.#pages(`/api/v1/groups/${encodeURIComponent(group)}/members`, "members", MEMBERS_MAX)).members;
   }
 
   addMembers(group, userIds) {
@@ -195,6 +200,18 @@ export class Api {
 
   endLink(group, link) {
     return this.#authorized("DELETE", `/api/v1/groups/${encodeURIComponent(group)}/links/${encodeURIComponent(link)}`);
+  }
+
+  /** The first answer, with its list of this name gone on with until it ends or has so many. */
+  async #pages(path, list, most) {
+    const limit = Math.min(most, LIMIT_MAX);
+    const answer = await this.#get(`${path}?limit=${limit}`);
+    for (let next = answer.next_cursor; next && answer[list].length < most;) {
+      const page = await this.#get(`${path}?limit=${limit}&cursor=${encodeURIComponent(next)}`);
+      answer[list].push(...page[list]);
+      next = page.next_cursor;
+    }
+    return answer;
   }
 
   #get(path) {

@@ -9,6 +9,7 @@ import { keptLink, takeLink } from "./join-link.js";
 import { Names } from "./names.js";
 import { Presence } from "./presence.js";
 import { ChatView } from "./view-chat.js";
+import { Confirmations } from "./view-confirmations.js";
 import { Details } from "./view-details.js";
 import { findAll, setUpNewChat, setUpNewGroup } from "./view-dialogs.js";
 import { Entrance } from "./view-entrance.js";
@@ -45,6 +46,7 @@ function start() {
     joined: open,
     asked: (words = "You asked to join. The group appears here when somebody lets you in.") => tell(words),
   });
+  const confirmations = new Confirmations(api, chat, names, tell);
   const details = new Details(chat, (conversation) => list.title(conversation), (run) => [
     new Members(api, chat, names, run, { find: (text) => findAll(api, names, text), left: leaveGroup }),
     new Links(api, run),
@@ -84,6 +86,7 @@ function start() {
     list.render();
     view.render();
     details.render();
+    confirmations.render();
     joining.render();
     showMe(names.of(chat.me), names.username(chat.me));
   }

@@ -162,6 +162,17 @@ export class Chat {
     this.#changed();
   }
 
+  /** The user confirmed a message. */
+  confirmed(conversation, seq) {
+    conversation.takeConfirmed(seq);
+    this.#changed();
+  }
+
+  /** Asks how many confirmed a message, unless that is known. */
+  learnConfirmations(conversation, seq) {
+    if (!conversation.confirmations.has(seq)) this.#lookUps.confirmations(conversation, seq);
+  }
+
   /** Everything on screen has been seen. */
   read(conversation) {
     const seq = conversation.log.last;
@@ -201,10 +212,18 @@ export class Chat {
       case "receipt": return this.#onReceipt(content);
       case "typing": return this.#onTyping(content);
       case "invitation": return this.#onInvitation(content);
+      case "confirmed": return this.#in(content, (conversation, seq) => this.confirmed(conversation, seq));
+      case "confirmations": return this.#in(content, (conversation, seq) => this.#onConfirmations(conversation, seq, content));
       case "too_long": this.#cursor = ""; return this.#sync();
       case "resync": return this.#sync();
       default: return undefined;
     }
+  }
+
+  /** Of what is told of one message of a conversation that is known. */
+  #in({ conversation: id, seq }, take) {
+    const conversation = this.#conversations.get(id);
+    if (conversation) take(conversation, Number(seq));
   }
 
   /** The socket is gone: what was asked is asked again on the next one. */
@@ -317,6 +336,11 @@ export class Chat {
     const [delivered, read] = [receipt.delivered_seq, receipt.read_seq].map((seq) => seq && Number(seq));
     if (receipt.user !== this.me) conversation.takeReceipt(delivered, read, receipt.user);
     else if (read) conversation.takeRead(read, receipt.unread === undefined ? undefined : Number(receipt.unread));
+    this.#changed();
+  }
+
+  #onConfirmations(conversation, seq, { confirmed = 0, of = 0 }) {
+    conversation.takeConfirmations(seq, { confirmed, of });
     this.#changed();
   }
 

@@ -52,6 +52,12 @@ export class Conversation {
   requests = [];
   /** That the user, who is not in this group, may join it: `{ by, expires }`. */
   invitation = null;
+  /** Messages that wait for the user's confirmation, those that were confirmed from here, and how many confirmed. */
+  confirmSeqs = new Set();
+  confirmedSeqs = new Set();
+  confirmations = new Map();
+  /** Asked of everybody with the next message. */
+  mustConfirm = false;
   /** Messages that others answer, by seq, that the log does not hold. */
   quoted = new Map();
 
@@ -90,6 +96,19 @@ export class Conversation {
     this.left = state.left === true;
     this.retentionSeconds = Number(state.retention_seconds ?? 0);
     this.takeInvitation(state.invitation);
+    const later = [...this.confirmSeqs].filter((seq) => seq > Number(state.head ?? 0));
+    this.confirmSeqs = new Set([...(state.confirm_seqs ?? []).map(Number), ...later].filter((seq) => !this.confirmedSeqs.has(seq)));
+  }
+
+  /** The user confirmed a message, here or on another device. */
+  takeConfirmed(seq) {
+    this.confirmSeqs.delete(seq);
+    this.confirmedSeqs.add(seq);
+  }
+
+  /** How many have confirmed a message: `{ confirmed, of }`. */
+  takeConfirmations(seq, count) {
+    this.confirmations.set(seq, count);
   }
 
   /** Whether an entry is still to be seen. */
@@ -130,6 +149,7 @@ export class Conversation {
       else {
         this.unread += 1;
         this.#unreadSeqs.push(entry.seq);
+        if (entry.body.must_confirm) this.confirmSeqs.add(entry.seq);
       }
     }
     if (entry.clientMessageId) this.outbox.settle(entry.clientMessageId);
@@ -139,7 +159,9 @@ export class Conversation {
     // A conversation that begins with this entry is held whole.
     if (!this.log.loaded && entry.seq === 1) this.log.take({ from: 1, to: 0, entries: [] });
     const log = this.log.push(entry);
-    const quoted = this.quoted.get(changeOf(entry)?.seq);
+    const change = changeOf(entry);
+    if (change?.kind === "recall") this.confirmSeqs.delete(change.seq);
+    const quoted = this.quoted.get(change?.seq);
     if (quoted) apply(quoted, entry);
     return log === "early" || (log === "unloaded" && missed);
   }

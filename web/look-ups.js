@@ -40,11 +40,24 @@ export class LookUps {
     this.#changed();
   }
 
+  /** How many confirmed a message, once: its sender is told later counts. */
+  async confirmations(conversation, seq) {
+    if (!this.#isFirst(`confirmations ${conversation.id} ${seq}`)) return;
+    const found = await this.#api.confirmations(conversation.id, seq, 1).catch(() => null);
+    if (!found) return;
+    conversation.takeConfirmations(seq, { confirmed: found.confirmed, of: found.of });
+    this.#changed();
+  }
+
+  #isFirst(key) {
+    const isFirst = !this.#asked.has(key);
+    this.#asked.add(key);
+    return isFirst;
+  }
+
   /** A message that another answers, once. */
   async message(conversation, seq) {
-    const key = `${conversation.id} ${seq}`;
-    if (this.#asked.has(key)) return;
-    this.#asked.add(key);
+    if (!this.#isFirst(`${conversation.id} ${seq}`)) return;
     const found = await this.#api.message(conversation.id, seq).catch(() => null);
     if (!found) return;
     for (const entry of readEntries(found.messages, found.overlays, this.#me)) conversation.quoted.set(entry.seq, entry);

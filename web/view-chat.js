@@ -1,11 +1,12 @@
 // The open conversation: its messages with their ticks, between its head and the composer.
 
-import { changeOf, endOf, isExpired, unchanged } from "./changes.js";
+import { changeOf, isExpired, unchanged } from "./changes.js";
 import { byId, element, reconcile, setText } from "./dom.js";
 import { day, hue, initials, isSameDay, presenceWords, words } from "./format.js";
 import { Composer } from "./view-composer.js";
+import { confirmation } from "./view-confirmations.js";
 import { Menu } from "./view-menu.js";
-import { makeFailed, makeFailedChange, makeMessage, progressState, showProgress, showTimeLeft, shown } from "./view-message.js";
+import { changing, makeFailed, makeFailedChange, makeMessage, showChanging, showTimeLeft, shown } from "./view-message.js";
 
 // How near to an end, in pixels, counts as being there.
 const NEAR = 80;
@@ -39,6 +40,7 @@ export class ChatView {
     this.#messages.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     new ResizeObserver(() => this.#atEnd && this.#toEnd()).observe(this.#messages);
     byId("to-newest").addEventListener("click", () => this.#toEnd());
+    byId("to-confirm").addEventListener("click", () => this.#seek(Math.min(...this.#shown.confirmSeqs)));
     this.#composer = new Composer(chat, names, () => {
       this.#atEnd = true;
     });
@@ -63,7 +65,7 @@ export class ChatView {
     this.#menu.render(conversation);
     const { scrollTop, scrollHeight } = this.#messages;
     const first = this.#messages.querySelector("[data-seq]");
-    reconcile(this.#messages, this.#items(conversation), (item) => this.#make(item), showProgress);
+    reconcile(this.#messages, this.#items(conversation), (item) => this.#make(item), showChanging);
     if (this.#beginning && conversation.log.loaded) this.#beginReading();
     else if (this.#atEnd) this.#toEnd();
     else if (first?.isConnected && first !== this.#messages.querySelector("[data-seq]")) {
@@ -110,6 +112,9 @@ export class ChatView {
     else if (!conversation.log.loaded && conversation.id) note = "Loading…";
     if (conversation.left) note = "You are no longer a member.";
     setText(byId("chat-note"), note);
+    const { size: waiting } = conversation.confirmSeqs;
+    byId("to-confirm-bar").hidden = waiting === 0;
+    setText(byId("to-confirm"), waiting === 1 ? "A message waits for your confirmation" : `${waiting} messages wait for your confirmation`);
     setText(byId("chat-presence"), note ? "" : presenceWords(there));
   }
 
@@ -143,7 +148,7 @@ export class ChatView {
       if (state === "failed") items.push({ key, version: `failed ${problem}`, conversation, message });
       else if (message.name === "send") {
         const said = { sender: this.#chat.me, body: message.content.body, state: unchanged() };
-        items.push({ ...this.#messageItem(conversation, said), key, time, ...progressState("sending", { time, body: said.body }) });
+        items.push({ ...this.#messageItem(conversation, said), key, time, ...changing({ time, body: said.body }, null, "sending") });
       }
     }
     return items;
@@ -156,13 +161,15 @@ export class ChatView {
       return { key: `seq ${seq}`, version: text, seq: String(seq), line: text };
     }
     const own = sender === this.#chat.me;
-    const item = { ...this.#messageItem(conversation, entry, before), seq: String(seq), time, end: endOf(entry) };
-    if (!own) return { ...item, key: `seq ${seq}` };
+    const item = { ...this.#messageItem(conversation, entry, before), seq: String(seq), time };
+    const confirming = confirmation(entry, conversation, this.#chat.me);
+    if (confirming?.kind === "counted") this.#chat.learnConfirmations(conversation, seq);
+    if (!own) return { ...item, key: `seq ${seq}`, ...changing(entry, confirming) };
     // An own message keeps the key and the element that it had on its way: only the tick changes, and nothing is read
     // aloud again.
     const key = entry.clientMessageId ?? `seq ${seq}`;
     const readers = conversation.isGroup ? conversation.readers(seq) : 0;
-    return { ...item, key, ...progressState(conversation.progress(seq), entry, readers) };
+    return { ...item, key, ...changing(entry, confirming, conversation.progress(seq), readers) };
   }
 
   #messageItem(conversation, entry, before) {

@@ -12,13 +12,14 @@ export class Composer {
   #names;
   #sent;
   #draft = byId("draft");
-  #options = new MessageOptions();
+  #options;
 
   /** `sent` is called when something was said. */
   constructor(chat, names, sent) {
     this.#chat = chat;
     this.#names = names;
     this.#sent = sent;
+    this.#options = new MessageOptions(chat.me);
     byId("composer").addEventListener("submit", (event) => {
       event.preventDefault();
       this.#send();

@@ -67,6 +67,7 @@ export class List {
       time: shortTime(conversation.time),
       unread: conversation.unread,
       current: conversation === this.#chat.current,
+      confirm: conversation.confirmSeqs.size,
       presence: conversation.peer ? this.#presence.of(conversation.peer).state : "unknown",
     };
     return { key: keyOf(conversation), version: JSON.stringify(line), conversation, line };
@@ -85,7 +86,7 @@ export class List {
   }
 
   #line({ key, conversation, line }) {
-    const { title, preview, time, unread, current, presence } = line;
+    const { title, preview, time, unread, current, confirm, presence } = line;
     const shown = unread > UNREAD_SHOWN_MAX ? `${UNREAD_SHOWN_MAX}+` : String(unread);
     return element("li", {},
       element("button", {
@@ -101,7 +102,9 @@ export class List {
         element("span", { class: "line-preview quiet" }, preview)),
       element("span", { class: "line-side" },
         element("span", { class: "quiet" }, time),
-        unread > 0 && element("span", { class: "badge", "aria-label": `${unread} unread` }, shown))));
+        element("span", { class: "badges" },
+          confirm > 0 && element("span", { class: "badge asking", role: "img", "aria-label": `${confirm} to confirm` }, "!"),
+          unread > 0 && element("span", { class: "badge", "aria-label": `${unread} unread` }, shown)))));
   }
 }
 

@@ -5,6 +5,7 @@ import { element, setText } from "./dom.js";
 import { clock, hue, moment, timeLeft, words } from "./format.js";
 import { pieces } from "./links.js";
 import { mentioning } from "./names.js";
+import { makeConfirmation, showConfirmation } from "./view-confirmations.js";
 
 const QUOTE_MAX = 140;
 const TICKS = {
@@ -30,6 +31,7 @@ export function shown({ body, state, sender }, { chat, conversation, names }) {
     isEdited: state.isEdited,
     isPinned: state.pinned !== null,
     expires: Boolean(body.expiry),
+    mustConfirm: Boolean(body.must_confirm),
     reactions: state.reactions.map(({ reaction, count, users }) => ({
       reaction, count, isMine: users.includes(chat.me), who: users.map(name).join(", "),
     })),
@@ -43,17 +45,19 @@ function quote(chat, conversation, seq, name) {
   return { seq, who: message.state.recalled || isExpired(message) ? "" : name(message.sender), text: [...text].slice(0, QUOTE_MAX).join("") };
 }
 
-export function makeMessage({ own, name, sender, seq, time, end, shown: it }) {
+export function makeMessage({ own, name, sender, seq, time, shown: it }) {
   return element("div", { class: `message ${own ? "own" : "other"}${it.isForMe ? " for-me" : ""}`, "data-seq": seq },
     name && element("span", { class: "sender", "data-hue": hue(sender) }, name),
     element("div", { class: "bubble" },
       it.forwarded && element("span", { class: "forwarded quiet" }, it.forwarded),
       it.quote && element("button", { type: "button", class: "quote", "data-quote": String(it.quote.seq) },
         it.quote.who && element("strong", {}, it.quote.who), element("span", {}, it.quote.text)),
+      it.mustConfirm && element("span", { class: "asks quiet" }, "To be confirmed"),
       written(it.text, it.handles),
+      it.mustConfirm && makeConfirmation(),
       element("span", { class: "meta" },
         it.isPinned && element("span", { class: "pinned", role: "img", "aria-label": "pinned", title: "pinned" }, "📌"),
-        it.expires && element("span", { class: "left", role: "img", "data-end": String(end) }),
+        it.expires && element("span", { class: "left", role: "img" }),
         it.isEdited && element("span", { class: "edited" }, "edited"),
         element("time", { datetime: new Date(time).toISOString() }, clock(time)),
         own && element("span", { class: "tick", role: "img" }),
@@ -87,14 +91,24 @@ export function makeFailedChange({ message }, discard) {
     element("button", { type: "button", class: "link", onclick: discard }, "Close"));
 }
 
-/** What changes about an own message after it was made: it has no `seq` before it is acknowledged. */
-export function progressState(progress, { seq, time, body }, readers = 0) {
+/**
+ * What changes about a message after it was made. An own one has a `progress` and, in a group, a number of `readers`; it has no
+ * `seq` before it is acknowledged. `confirming` is who has confirmed it.
+ */
+export function changing({ seq, time, body }, confirming, progress = "", readers = 0) {
   const end = endOf({ time, body });
-  return { progress, seq: seq && String(seq), readers, end, state: `${progress} ${readers} ${seq ?? ""} ${clock(time)} ${end ?? ""}` };
+  const now = { progress, seq: seq && String(seq), readers, end, confirming };
+  return { ...now, state: JSON.stringify([now, clock(time)]) };
 }
 
-/** `readers` is how many read it, in a group. */
-export function showProgress(message, { progress, seq, time, readers, end }) {
+export function showChanging(message, item) {
+  if (item.progress) showProgress(message, item);
+  const left = message.querySelector(".left");
+  if (left) left.dataset.end = String(item.end);
+  showConfirmation(message, item.confirming);
+}
+
+function showProgress(message, { progress, seq, time, readers }) {
   const [mark, state] = TICKS[progress];
   const label = readers > 0 ? `read by ${readers}` : state;
   const tick = message.querySelector(".tick");
@@ -105,8 +119,6 @@ export function showProgress(message, { progress, seq, time, readers, end }) {
   setText(message.querySelector("time"), clock(time));
   message.classList.toggle("sending", progress === "sending");
   if (seq) message.dataset.seq = seq;
-  const left = message.querySelector(".left");
-  if (left) left.dataset.end = String(end);
 }
 
 /** How long a message has that goes by itself; for those who listen only when that is. */

@@ -121,7 +121,7 @@ describe("the page", WITH_PROGRAM, () => {
     for (const person of [alice, bob]) await person.page.getByText("never mind").first().waitFor({ state: "detached" });
     await alice.told("Alice recalled a message");
     await bob.previews("Alice", "Alice recalled a message");
-    assert.equal(await bob.page.locator(".badge").count(), 0, "a change is not unread");
+    assert.equal(await bob.page.locator(".line .badge").count(), 0, "a change is not unread");
     await alice.message("lunch at one?").getByRole("button", { name: "Actions" }).click();
     await stage.picture(alice, "phone-menu");
     await alice.fitsItsWidth();

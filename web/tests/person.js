@@ -186,7 +186,7 @@ export class Person {
 
   /** Waits for the number on a line of the list; 0 is no number. */
   async unread(title, count) {
-    const badge = this.line(title).locator(".badge");
+    const badge = this.line(title).locator(".badge:not(.asking)");
     if (count === 0) await badge.waitFor({ state: "detached" });
     else await badge.getByText(String(count), { exact: true }).waitFor();
   }
