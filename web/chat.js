@@ -352,7 +352,7 @@ export class Chat {
   /** Asks what frames do not tell of the open conversation. */
   lookUp() {
     const conversation = this.current;
-    if (!conversation?.id || !this.#connection.online) return;
+    if (!conversation?.id || conversation.left || !this.#connection.online) return;
     this.#lookUps.pins(conversation);
     if (conversation.isGroup) this.#lookUps.group(conversation);
     else if (conversation.peer !== this.me) this.#lookUps.receipts(conversation, (receipt) => this.#onReceipt(receipt));
@@ -361,7 +361,7 @@ export class Chat {
   /** What happened to the open group shows over HTTP within a second; several changes are looked at once. */
   #planGroupLookUp() {
     clearTimeout(this.#groupTimer);
-    this.#groupTimer = setTimeout(() => this.current?.isGroup && this.#lookUps.group(this.current), GROUP_SHOWN_MS);
+    this.#groupTimer = setTimeout(() => this.lookUp(), GROUP_SHOWN_MS);
   }
 
   #onTyping({ conversation: id, user }) {
@@ -449,6 +449,7 @@ export class Chat {
     this.#drafts.delete(peer);
     conversation.outbox = draft.outbox;
     conversation.draft = draft.draft;
+    conversation.options = draft.options;
     if (this.current !== draft) return;
     this.current = conversation;
     this.#fetchNewest(conversation);

@@ -36,8 +36,9 @@ export class Conversation {
   newFrom = 0;
   /** For how long entries are kept, as it was set for this conversation; 0: as the server is configured. */
   retentionSeconds = 0;
-  /** After how long what is sent from here goes by itself; 0: never. */
-  expirySeconds = 0;
+  #retentionSeq = 0;
+  /** What is chosen above the composer: after how long what is sent goes by itself (0: never), and whether it is to be confirmed. */
+  options = { isOpen: false, expirySeconds: 0, mustConfirm: false };
   /** Unsent text of the composer. */
   draft = "";
   /** What the composer is for, besides a new message: `{ kind: "reply" or "edit", seq }`. */
@@ -56,8 +57,6 @@ export class Conversation {
   confirmSeqs = new Set();
   confirmedSeqs = new Set();
   confirmations = new Map();
-  /** Asked of everybody with the next message. */
-  mustConfirm = false;
   /** Messages that others answer, by seq, that the log does not hold. */
   quoted = new Map();
 
@@ -94,7 +93,7 @@ export class Conversation {
     if (state.name) this.name = state.name;
     if (state.peer) this.peer = state.peer;
     this.left = state.left === true;
-    this.retentionSeconds = Number(state.retention_seconds ?? 0);
+    this.#takeRetention(Number(state.retention_seconds ?? 0), Number(state.head ?? 0));
     this.takeInvitation(state.invitation);
     const later = [...this.confirmSeqs].filter((seq) => seq > Number(state.head ?? 0));
     this.confirmSeqs = new Set([...(state.confirm_seqs ?? []).map(Number), ...later].filter((seq) => !this.confirmedSeqs.has(seq)));
@@ -109,6 +108,13 @@ export class Conversation {
   /** How many have confirmed a message: `{ confirmed, of }`. */
   takeConfirmations(seq, count) {
     this.confirmations.set(seq, count);
+  }
+
+  /** What was set at a place of the log; lists may be behind it. */
+  #takeRetention(seconds, seq) {
+    if (seq < this.#retentionSeq) return;
+    this.#retentionSeq = seq;
+    this.retentionSeconds = seconds;
   }
 
   /** Whether an entry is still to be seen. */
@@ -171,7 +177,7 @@ export class Conversation {
     if (!system || seq < this.head) return;
     const name = system.created?.name ?? system.edited?.name;
     if (name) this.name = name;
-    if (system.retention_set) this.retentionSeconds = Number(system.retention_set.seconds ?? 0);
+    if (system.retention_set) this.#takeRetention(Number(system.retention_set.seconds ?? 0), seq);
     const concerns = (change) => change && (change.users?.includes(me) ?? sender === me);
     if (concerns(system.left) || concerns(system.removed)) this.left = true;
     const came = [system.joined, system.added, system.join_approved];
@@ -187,6 +193,8 @@ export class Conversation {
     for (const entry of page.entries) {
       this.outbox.settle(entry.clientMessageId);
       this.#sayingIsReading(entry, me);
+      const { retention_set: set } = entry.body.system ?? {};
+      if (set) this.#takeRetention(Number(set.seconds ?? 0), entry.seq);
     }
   }
 

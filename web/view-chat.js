@@ -211,7 +211,7 @@ export class ChatView {
     const divider = byId("unread-from");
     const above = divider ? divider.getBoundingClientRect().top - this.#messages.getBoundingClientRect().top : 0;
     if (above >= 0) return;
-    this.#messages.scrollTop += above - NEAR / 2;
+    this.#messages.scrollTop += above - NEAR;
     this.#atEnd = false;
   }
 

@@ -20,7 +20,7 @@ export function setUpDialog(opener, dialog, submit, done) {
   const open = () => {
     form.reset();
     setText(problem, "");
-    dialog.showModal();
+    if (!dialog.open) dialog.showModal();
   };
   opener.addEventListener("click", open);
   dialog.querySelector("[data-cancel]").addEventListener("click", () => dialog.close());

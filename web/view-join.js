@@ -33,14 +33,12 @@ export class Joining {
     });
     byId("join").addEventListener("click", () => this.#explain(null));
     byId("join-where").addEventListener("input", () => this.#explain(readLink(byId("join-where").value)));
-    addEventListener("hashchange", () => {
-      takeLink();
-      this.offer();
-    });
+    addEventListener("hashchange", () => this.offer());
   }
 
   /** Asks whether to use the link with which the page was opened, if it was. */
   offer() {
+    takeLink();
     const link = keptLink();
     if (!link) return;
     forgetLink();

@@ -48,7 +48,7 @@ export class Members {
     byId("members-part").hidden = !isGroup;
     const members = this.#members.map(({ user_id: user, role }) => ({ user, note: ROLES[role] ?? "" }));
     reconcile(byId("member-list"), members.map((one) => this.#item(one)), ({ key, name, note }) => element("li", {},
-      ...this.#who(key, key === this.#chat.me ? `${name} (you)` : name), note && element("span", { class: "quiet" }, note)));
+      ...this.#who(key, name), note && element("span", { class: "quiet" }, note)));
     // Others would only be told that they may not.
     byId("member-form").hidden = !isManaged;
     byId("leave-group").hidden = role === "" || role === "owner";
@@ -70,7 +70,7 @@ export class Members {
   #who(user, name, words) {
     return [
       element("span", { class: "avatar", "data-hue": hue(user), "aria-hidden": "true" }, initials(name)),
-      element("span", { class: "line-text" }, element("span", { class: "line-title" }, name),
+      element("span", { class: "line-text" }, element("span", { class: "line-title" }, user === this.#chat.me ? `${name} (you)` : name),
         words && element("span", { class: "quiet" }, words)),
     ];
   }

@@ -126,7 +126,7 @@ export function showTimeLeft(left) {
   const end = Number(left.dataset.end);
   left.ariaLabel = `expires ${moment(end)}`;
   left.title = left.ariaLabel;
-  setText(left, `⏳ ${timeLeft(end - Date.now())}`);
+  setText(left, `${timeLeft(end - Date.now())} left`);
 }
 
 /** What somebody wrote, with its addresses as links and its mentions marked. */

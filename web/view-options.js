@@ -5,46 +5,46 @@ import { byId } from "./dom.js";
 export class MessageOptions {
   #me;
   #conversation = null;
-  #isOpen = false;
+  #expiry = byId("expiry");
   #mustConfirm = byId("must-confirm");
 
   constructor(me) {
     this.#me = me;
     byId("options-toggle").addEventListener("click", () => {
-      this.#isOpen = !this.#isOpen;
+      const { options } = this.#conversation;
+      options.isOpen = !options.isOpen;
       this.render(this.#conversation);
-      if (this.#isOpen) byId("expiry").focus();
+      if (options.isOpen) this.#expiry.focus();
     });
-    byId("expiry").addEventListener("change", ({ target }) => {
-      this.#conversation.expirySeconds = Number(target.value);
+    this.#expiry.addEventListener("change", () => {
+      this.#conversation.options.expirySeconds = Number(this.#expiry.value);
     });
     this.#mustConfirm.addEventListener("change", () => {
-      this.#conversation.mustConfirm = this.#mustConfirm.checked;
+      this.#conversation.options.mustConfirm = this.#mustConfirm.checked;
     });
   }
 
   /** Another conversation is on screen. */
   begin(conversation) {
     this.#conversation = conversation;
-    this.#isOpen = conversation.expirySeconds > 0 || conversation.mustConfirm;
-    this.#mustConfirm.checked = conversation.mustConfirm;
+    this.#expiry.value = String(conversation.options.expirySeconds);
+    this.#mustConfirm.checked = conversation.options.mustConfirm;
     // There is nobody to confirm what one writes to oneself.
     this.#mustConfirm.disabled = conversation.peer === this.#me;
-    byId("expiry").value = String(conversation.expirySeconds);
   }
 
   /** An edit keeps what its message has. */
-  render(conversation) {
-    const isEdit = conversation.composing?.kind === "edit";
-    byId("options-toggle").hidden = conversation.left || isEdit;
-    byId("options-toggle").ariaExpanded = String(this.#isOpen);
-    byId("options").hidden = !this.#isOpen || conversation.left || isEdit;
+  render({ options: { isOpen }, composing, left }) {
+    const isNew = !left && composing?.kind !== "edit";
+    byId("options-toggle").hidden = !isNew;
+    byId("options-toggle").ariaExpanded = String(isOpen);
+    byId("options").hidden = !isOpen || !isNew;
   }
 
   /** What stands beside the text of the message that is sent now. Each is asked for anew whether it is to be confirmed. */
-  take(conversation) {
-    const { expirySeconds: after_seconds, mustConfirm } = conversation;
-    conversation.mustConfirm = false;
+  take({ options }) {
+    const { expirySeconds: after_seconds, mustConfirm } = options;
+    options.mustConfirm = false;
     this.#mustConfirm.checked = false;
     return { ...(after_seconds > 0 ? { expiry: { after_seconds } } : {}), ...(mustConfirm ? { must_confirm: {} } : {}) };
   }

@@ -71,4 +71,9 @@ test("what a conversation no longer keeps is not to be seen, whoever set it", ()
   assert.ok(isKept(70_000));
   conversation.takeState({ head: "1" });
   assert.ok(isKept(1e15));
+  // The list may be behind what a page says.
+  const entries = [entry(3), { ...entry(4), body: { system: { retention_set: { seconds: 60 } } } }];
+  conversation.takePage({ from: 3, to: 4, head: 4, entries }, ME);
+  conversation.takeState({ head: "3" });
+  assert.equal(conversation.retentionSeconds, 60);
 });

@@ -12,16 +12,16 @@ describe("what goes by itself in the page", WITH_PROGRAM, () => {
     const [alice, bob] = await stage.pair("expiry", PHONE);
     await alice.startChat("expiry-bob");
     await alice.page.getByRole("button", { name: "Options of the message" }).click();
-    await alice.page.getByLabel("Goes by itself").selectOption("after 10 seconds");
+    await alice.page.getByLabel("Disappears").selectOption("after 10 seconds");
     await alice.fitsItsWidth();
     await bob.page.getByText("No conversations yet.").waitFor();
     await alice.say("the code is 1234");
     await bob.open("Alice");
     for (const person of [alice, bob]) {
-      await person.message("the code is 1234").locator(".left", { hasText: /⏳ \d+s/ }).waitFor();
+      await person.message("the code is 1234").locator(".left", { hasText: /\d+s left/ }).waitFor();
     }
     await stage.picture(alice, "phone-expiry");
-    await alice.page.getByLabel("Goes by itself").selectOption("never");
+    await alice.page.getByLabel("Disappears").selectOption("never");
     await alice.say("that stays");
     for (const person of [alice, bob]) {
       await person.told("A message of Alice has expired");
@@ -43,7 +43,7 @@ describe("what goes by itself in the page", WITH_PROGRAM, () => {
     await alice.say("hello");
     await bob.open("Alice");
     await bob.details();
-    await bob.page.getByLabel("Messages stay here, for everybody,").selectOption("for 7 days");
+    await bob.page.getByLabel("Messages are kept").selectOption("for 7 days");
     await bob.closeDetails();
     for (const person of [alice, bob]) await person.told("Bob lets messages stay for 7 days");
     await alice.details();
@@ -53,7 +53,7 @@ describe("what goes by itself in the page", WITH_PROGRAM, () => {
 
     await alice.startGroup("Log", ["kept-bob"]);
     await alice.details();
-    await alice.page.getByLabel("Messages stay here, for everybody,").selectOption("for 1 day");
+    await alice.page.getByLabel("Messages are kept").selectOption("for 1 day");
     await alice.closeDetails();
     await alice.told("Alice lets messages stay for 1 day");
     await bob.page.reload();
@@ -61,7 +61,7 @@ describe("what goes by itself in the page", WITH_PROGRAM, () => {
     await bob.open("Log");
     await bob.details();
     await chosen(bob, "for 1 day");
-    assert.ok(await bob.page.getByLabel("Messages stay here, for everybody,").isDisabled(), "a member may only see it");
+    assert.ok(await bob.page.getByLabel("Messages are kept").isDisabled(), "a member may only see it");
     await bob.closeDetails();
     await leave(alice, bob);
   });

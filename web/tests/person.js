@@ -88,7 +88,7 @@ export class Person {
     await page.getByRole("button", { name: "New group" }).click();
     await page.getByRole("textbox", { name: "Name", exact: true }).fill(name);
     await page.getByRole("textbox", { name: "Members" }).fill(members.join(", "));
-    await page.getByRole("button", { name: "Create" }).click();
+    await page.getByRole("button", { name: "Create", exact: true }).click();
     await page.locator("#chat-name", { hasText: name }).waitFor();
   }
 
@@ -130,6 +130,14 @@ export class Person {
   message(text) {
     const exactly = new RegExp(`^${text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`);
     return this.page.locator(".message").filter({ has: this.page.locator(".text", { hasText: exactly }) });
+  }
+
+  /** Reloads until something is there: lists follow what happens within a second. */
+  async reloadUntil(locator) {
+    do {
+      await this.page.reload();
+      await this.online();
+    } while (!(await locator.waitFor({ timeout: 1_000 }).then(() => true, () => false)));
   }
 
   /** Opens the menu of a message and chooses: Reply, Edit, Pin, Unpin, Recall, or `React with …`. */
