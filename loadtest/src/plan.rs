@@ -186,6 +186,32 @@ mod tests {
         assert_eq!(value(&needs, "addresses of a generator or proxy").round() as u64, 36);
     }
 
+    /// Of the newest record in the table that has it: 1,337 of `| memory of each | [1,337 B](…) | …`.
+    fn recorded(label: &str) -> f64 {
+        let table = include_str!("../../bench-results/README.md");
+        let row = table.lines().find(|line| line.contains(&format!("| {label} | ["))).expect(label);
+        let figure = row.split("| [").nth(1).and_then(|cell| cell.split([' ', ']']).next()).expect(label);
+        figure.replace(',', "").parse().expect("a number")
+    }
+
+    #[test]
+    fn what_a_plan_begins_with_is_what_was_measured_last() {
+        let arguments = Arguments::try_parse_from(["loadtest", "plan", "--connections", "1"]).expect("good");
+        let Command::Plan(settings) = arguments.command else { panic!("it is a plan") };
+        for (label, flag, default) in [
+            ("memory of each", "--connection-bytes", settings.connection_bytes),
+            ("processor time of each", "--accept-us", settings.accept_us),
+            ("processor time of a message", "--dm-us", settings.dm_us),
+        ] {
+            let recorded = recorded(label);
+            let off = (default / recorded - 1.0).abs();
+            assert!(
+                off < 0.25,
+                "{flag} is {default}, measured is {recorded}: change it, and docs/CAPACITY.md"
+            );
+        }
+    }
+
     #[test]
     fn more_of_anything_never_needs_less() {
         let small = plan(&["--connections", "1000"]);
