@@ -103,6 +103,12 @@ impl Audit {
         acked.map(|(number, _)| u64::from(recipients(number as u64))).sum()
     }
 
+    /// Devices that received message `number`.
+    pub fn deliveries_of(&self, number: u64) -> u32 {
+        let record = usize::try_from(number).ok().and_then(|number| self.records.get(number));
+        record.map_or(0, |record| record.deliveries)
+    }
+
     /// Whether message `number` was acknowledged or refused.
     pub fn is_answered(&self, number: u64) -> bool {
         let record = usize::try_from(number).ok().and_then(|number| self.records.get(number));

@@ -330,6 +330,9 @@ fn conclude(figures: &mut Figures, name: &str, outcome: &Outcome, load: &Load, c
     } else {
         figures.latencies("ack", outcome.traffic.course.ack());
         figures.latencies("delivery", outcome.traffic.course.delivery());
+        if let Some(last) = &outcome.last {
+            figures.latencies("last", last);
+        }
         Verdict::Good
     };
     let faults = [

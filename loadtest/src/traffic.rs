@@ -7,6 +7,7 @@
 //! ```
 
 mod activity;
+mod last;
 mod listener;
 mod outbox;
 mod run;
@@ -28,6 +29,7 @@ use crate::ledger::Ledger;
 use crate::schedule::{Day, Schedule};
 use crate::topology::Topology;
 pub use activity::{Activity, Nothing};
+use last::LastDevice;
 use outbox::Outbox;
 pub use run::{Outcome, Telling, run};
 pub use whole::Whole;
@@ -49,6 +51,8 @@ pub struct Order {
     pub patient: bool,
     /// Latencies count of the first so many connections.
     pub judged: usize,
+    /// Whether it is noted when the last recipient of each message had it.
+    pub last_device: bool,
 }
 
 /// How fast and how long.
@@ -90,7 +94,16 @@ impl Pace {
 impl Order {
     /// Of everybody, on sockets that stay.
     pub fn new(topology: Topology, run: u32, pace: Pace) -> Self {
-        Self { topology, run, pace, journal: None, echoes: false, patient: false, judged: usize::MAX }
+        Self {
+            topology,
+            run,
+            pace,
+            journal: None,
+            echoes: false,
+            patient: false,
+            judged: usize::MAX,
+            last_device: false,
+        }
     }
 }
 
@@ -114,6 +127,8 @@ pub struct Traffic {
     gaps: Vec<u64>,
     audit: Audit,
     outbox: Outbox,
+    /// `None`: nobody asks.
+    last: Option<LastDevice>,
     journal: Option<Journal>,
     failure: Option<anyhow::Error>,
     /// Pages of old history that were asked for, when, by whom.
@@ -166,6 +181,7 @@ impl Traffic {
             first: order.topology.mine().start,
             first_place: places.start,
             outbox: Outbox::new(if order.patient { order.topology.mine().len() } else { 0 }),
+            last: order.last_device.then(|| LastDevice::new(messages)),
             topology: order.topology,
             run: order.run,
             pace: order.pace,

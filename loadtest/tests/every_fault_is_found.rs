@@ -63,6 +63,11 @@ async fn a_server_without_fault_passes_in_both_encodings() {
             assert!(acked >= 55.0, "{}", run.text());
             assert_eq!(run.figure(&format!("{name}.delivered")), acked * recipients, "{}", run.text());
             assert!(run.figure(&format!("{name}.delivery.p99")) > 0.0);
+            if name == "group" {
+                // The last device of the slowest message is the slowest delivery, and no message is whole before half of it is.
+                assert_eq!(run.figure("group.last.max"), run.figure("group.delivery.max"), "{}", run.text());
+                assert!(run.figure("group.last.p50") >= run.figure("group.delivery.p50"), "{}", run.text());
+            }
         }
     }
 }
@@ -91,6 +96,8 @@ async fn what_was_not_pushed_is_fetched_and_counts_as_late_not_as_lost() {
     assert_eq!(run.code(), Some(0), "{}", run.text());
     assert!(run.figure("dm.healed") >= 1.0, "{}", run.text());
     assert!(run.figure("dm.delivery.max") >= 0.3, "the wait is in the latency: {}", run.text());
+    let run = self::run(Some(Fault::KeepBack(30)), GROUP).await;
+    assert!(run.figure("group.last.max") >= 0.3, "so it is in that of the last device: {}", run.text());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -50,6 +50,14 @@ async fn the_sum_of_all_is_what_one_finds() {
             let acked = many.figure(&format!("{name}.acked"));
             assert_eq!(many.figure(&format!("{name}.delivered")), acked * recipients);
             assert!(many.figure(&format!("{name}.delivery.p50")) > 0.0);
+            if name == "group" {
+                assert_eq!(
+                    many.figure("group.last.max"),
+                    many.figure("group.delivery.max"),
+                    "{}",
+                    many.text()
+                );
+            }
         }
     }
 }

@@ -22,6 +22,8 @@ pub struct Found {
     pub course: Course,
     /// What happened beside messages.
     pub aside: Aside,
+    /// By message, where somebody asked: microseconds from due until the last of this part's recipients had it.
+    pub last_micros: Vec<u32>,
     /// What the audit found on the way.
     pub faults: Findings,
     /// The audit's book, as bytes.
@@ -135,13 +137,14 @@ mod tests {
         for micros in (1..3_000_000).step_by(977) {
             latencies.record(micros * 1000);
         }
-        let mut found = Found { book: vec![1, 2, 3], unsent: 4, ..Found::default() };
+        let mut found = Found { book: vec![1, 2, 3], unsent: 4, last_micros: vec![7, 0], ..Found::default() };
         found.extras = Extras::default().count("drops", 7).latencies("reopen", &latencies);
         found.aside.refusals.insert("BUSY".into(), 3);
         found.course.acked(5 * MILLISECOND);
         let mut bytes = Vec::new();
         found.encode(&mut bytes).expect("bytes");
         let again = Found::decode(&bytes).expect("the same");
+        assert_eq!(again.last_micros, [7, 0]);
         assert_eq!((&again.book, again.unsent, again.extras.get("drops")), (&found.book, 4, 7));
         assert_eq!(again.extras.get_latencies("reopen").buckets(), latencies.buckets());
         assert_eq!(again.aside.refusals, found.aside.refusals);

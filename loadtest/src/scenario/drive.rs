@@ -46,6 +46,7 @@ impl Driven {
             ramp: self.ramp.clone(),
             course: std::mem::take(&mut traffic.course),
             aside: traffic.aside.clone(),
+            last_micros: traffic.last_micros(),
             faults,
             book,
             generator: self.outcome.generator,

@@ -24,7 +24,8 @@ pub(super) fn run(context: &Context, settings: &Group) -> Result {
         progress.say(&format!("making a group of {} members", settings.members));
         make(context, &group, topology.users())?;
     }
-    let order = Order::new(topology, context.run, Pace::steady(settings.rate, settings.load.times()));
+    let pace = Pace::steady(settings.rate, settings.load.times());
+    let order = Order { last_device: true, ..Order::new(topology, context.run, pace) };
     Ok(context.drive(order, &settings.load, &mut progress)?.measured("group", &settings.load))
 }
 

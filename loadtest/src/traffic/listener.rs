@@ -77,6 +77,9 @@ impl Traffic {
     }
 
     fn delivered(&mut self, schedule: &Schedule, who: usize, number: u64, at: Nanos) {
+        if let Some(last) = &mut self.last {
+            last.delivered(number, at.saturating_sub(schedule.due(number)));
+        }
         if who + self.first < self.judged {
             self.course_of(schedule, number, at, Course::delivered);
         }

@@ -10,6 +10,7 @@ use crate::audit::Findings;
 use crate::clock::{MILLISECOND, Nanos, SECOND};
 use crate::course::{Counters, Course};
 use crate::engine::Engine;
+use crate::latency::Latencies;
 use crate::parts::{Follower, TICK_AT_THE_END, Tick};
 use crate::progress::{Progress, Sample};
 use crate::sampler::Sampler;
@@ -34,6 +35,8 @@ pub struct Outcome {
     pub findings: Findings,
     /// Messages that count, as planned.
     pub measured: u64,
+    /// From due until the last recipient had it, where somebody asked.
+    pub last: Option<Latencies>,
     /// Seconds in which they were due.
     pub seconds: f64,
     /// Messages that could not even wait for their socket.
@@ -357,6 +360,7 @@ impl<'a> Watch<'a> {
         Ok(Outcome {
             findings: traffic.audit.findings(|number| traffic.topology.recipients(number)),
             measured: schedule.measured(),
+            last: traffic.last_device(),
             seconds: schedule.measured_seconds(),
             unsent,
             server,

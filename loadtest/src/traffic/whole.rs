@@ -39,6 +39,9 @@ impl Whole {
         merged.context("the book of a part is not of this run")?;
         self.traffic.course.merge(&found.course);
         self.traffic.aside.merge(&found.aside);
+        if let Some(last) = &mut self.traffic.last {
+            last.merge(&found.last_micros);
+        }
         self.generator = self.generator.and(&found.generator);
         self.used_seconds = self.used_seconds.max(found.used_seconds);
         self.unsent += found.unsent;
@@ -52,6 +55,7 @@ impl Whole {
         Outcome {
             findings: traffic.audit.findings(|number| traffic.topology.recipients(number)),
             measured: schedule.measured(),
+            last: traffic.last_device(),
             seconds: schedule.measured_seconds(),
             unsent,
             server,

@@ -49,6 +49,9 @@ pub struct Picked {
     pub label: String,
     /// In the record.
     pub name: String,
+    /// Whether there are kept records of before it was measured.
+    #[serde(default)]
+    pub later: bool,
 }
 
 /// A rate that follows from another row.
