@@ -19,7 +19,7 @@ use crate::server_process::ServerArguments;
 use crate::tokens::TokenArguments;
 pub use machines::{Agent, Coordinate, Led, Machines};
 pub use peers::{DriverName, Rawserver, WriteMode};
-pub use settings::{Dm, Endure, Group, Idle, Load, Mixed, Reconnect, Slow, Storm, Sync, Verify};
+pub use settings::{Dm, Endure, Group, Idle, Load, Mixed, Overload, Reconnect, Slow, Storm, Sync, Verify};
 pub use sources::SourceAddresses;
 pub use tools::{Compare, Explain, Find, PlanSettings, Rated, RunNamed};
 pub use trust::TrustArguments;
@@ -174,6 +174,8 @@ pub enum Scenario {
     Dm(Dm),
     /// One group that everybody is in: deliveries per second, latency
     Group(Group),
+    /// More than the server can take: is everybody served alike, is what is too much refused, and does it lower the rest?
+    Overload(Overload),
     /// A population: friends and groups of all sizes, day and night, typing, reads, history
     Mixed(Mixed),
     /// `mixed` for hours: does memory grow, does it become slower?

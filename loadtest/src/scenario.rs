@@ -6,6 +6,7 @@ mod endure;
 mod group;
 mod idle;
 mod mixed;
+mod overload;
 mod reconnect;
 mod slow;
 mod smoke;
@@ -66,14 +67,16 @@ pub type Result = anyhow::Result<Measured>;
 pub fn run(scenario: &Scenario, common: &Common) -> Result {
     if common.driver != DriverName::Tidegate && !scenario.suits_any_server() {
         bail!(
-            "--driver {}: this scenario needs what only Tidegate does; idle, storm, dm and group do not",
+            "--driver {}: this scenario needs what only Tidegate does; idle, storm, dm, group and overload do not",
             common.driver.name()
         );
     }
     let mut context = Context::new(common)?;
     if common.processes > 1 || common.machines.is_some() {
         if !scenario.suits_many_processes() {
-            bail!("sync, endure and verify are for one process; all other scenarios can be shared");
+            bail!(
+                "sync, endure and verify are for one process, and overload until --peak is given; all others can be shared"
+            );
         }
         context.lead(scenario)?;
     }
@@ -93,6 +96,7 @@ fn run_in(context: &Context, scenario: &Scenario) -> Result {
         Scenario::Storm(storm) => storm::run(context, storm),
         Scenario::Dm(dm) => dm::run(context, dm),
         Scenario::Group(group) => group::run(context, group),
+        Scenario::Overload(overload) => overload::run(context, overload),
         Scenario::Mixed(mixed) => mixed::run(context, mixed),
         Scenario::Soak(mixed) => soak::run(context, mixed),
         Scenario::Reconnect(reconnect) => reconnect::run(context, reconnect),

@@ -12,6 +12,7 @@ mod listener;
 mod outbox;
 mod run;
 mod whole;
+mod window;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -33,6 +34,8 @@ use last::LastDevice;
 use outbox::Outbox;
 pub use run::{Outcome, Telling, run};
 pub use whole::Whole;
+use window::Window;
+pub use window::{ANSWER_MAX, Served};
 
 /// What is to be sent.
 #[derive(Debug)]
@@ -51,6 +54,8 @@ pub struct Order {
     pub patient: bool,
     /// Latencies count of the first so many connections.
     pub judged: usize,
+    /// Messages of one sender that may be unanswered; what is due beyond that is withheld. `None`: whatever is due leaves.
+    pub unanswered_max: Option<u32>,
     /// Whether it is noted when the last recipient of each message had it.
     pub last_device: bool,
 }
@@ -102,6 +107,7 @@ impl Order {
             echoes: false,
             patient: false,
             judged: usize::MAX,
+            unanswered_max: None,
             last_device: false,
         }
     }
@@ -127,6 +133,8 @@ pub struct Traffic {
     gaps: Vec<u64>,
     audit: Audit,
     outbox: Outbox,
+    /// `None`: whatever is due leaves.
+    window: Option<Window>,
     /// `None`: nobody asks.
     last: Option<LastDevice>,
     journal: Option<Journal>,
@@ -156,6 +164,8 @@ pub struct Aside {
     pub resent: u64,
     /// From asking for a page of history to its arrival.
     pub pages: Latencies,
+    /// How senders with a bounded number of unanswered messages were served.
+    pub served: Served,
 }
 
 impl Aside {
@@ -166,6 +176,7 @@ impl Aside {
         self.alarms += other.alarms;
         self.resent += other.resent;
         self.pages.merge(&other.pages);
+        self.served.merge(&other.served);
         for (code, count) in &other.refusals {
             *self.refusals.entry(code.clone()).or_default() += count;
         }
@@ -181,6 +192,7 @@ impl Traffic {
             first: order.topology.mine().start,
             first_place: places.start,
             outbox: Outbox::new(if order.patient { order.topology.mine().len() } else { 0 }),
+            window: order.unanswered_max.map(|max| Window::new(max, order.topology.mine().len())),
             last: order.last_device.then(|| LastDevice::new(messages)),
             topology: order.topology,
             run: order.run,

@@ -38,6 +38,10 @@ pub enum Fault {
     Refuse(u64),
     /// It is stored, but its socket ends before it is acknowledged.
     Hangup(u64),
+    /// All first tries of users whose number is odd are refused, for now; not of a message.
+    Favour,
+    /// It has no answer and is not stored.
+    Ignore(u64),
     /// No list has any conversation; not of a message.
     Unlist,
 }
@@ -256,6 +260,17 @@ impl State {
         self.seen.push(send.clone());
         self.sends += u64::from(send.attempt == 0);
         if send.attempt == 0 && self.fault == Some(Fault::Refuse(self.sends)) {
+            let nack = Nack::of_send(send.client_message_id, Code::Busy, "later").retry_after_ms(10);
+            return vec![Out::Frame(ServerFrame::Nack(nack))];
+        }
+        if self.fault == Some(Fault::Ignore(self.sends)) {
+            return Vec::new();
+        }
+        let number = user.as_str().rsplit('-').next().and_then(|number| number.parse::<u64>().ok());
+        if self.fault == Some(Fault::Favour)
+            && send.attempt == 0
+            && number.is_some_and(|number| number % 2 == 1)
+        {
             let nack = Nack::of_send(send.client_message_id, Code::Busy, "later").retry_after_ms(10);
             return vec![Out::Frame(ServerFrame::Nack(nack))];
         }

@@ -44,12 +44,17 @@ impl DriverName {
 impl Scenario {
     /// Whether several processes can run it together.
     pub fn suits_many_processes(&self) -> bool {
-        !matches!(self, Self::Sync(_) | Self::Endure(_) | Self::Verify(_))
+        match self {
+            Self::Sync(_) | Self::Endure(_) | Self::Verify(_) => false,
+            // What all must know before the first message, none of them can measure alone.
+            Self::Overload(overload) => overload.peak.is_some(),
+            _ => true,
+        }
     }
 
     /// Whether it needs nothing that only Tidegate does.
     pub fn suits_any_server(&self) -> bool {
-        matches!(self, Self::Idle(_) | Self::Storm(_) | Self::Dm(_) | Self::Group(_))
+        matches!(self, Self::Idle(_) | Self::Storm(_) | Self::Dm(_) | Self::Group(_) | Self::Overload(_))
     }
 }
 

@@ -174,6 +174,30 @@ pub struct Dm {
     pub journal: Option<PathBuf>,
 }
 
+/// Settings of `overload`.
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
+pub struct Overload {
+    /// How many, in pairs that write to each other; an even number
+    #[arg(long, default_value_t = 200)]
+    pub senders: usize,
+    /// How much each offers: so many times its share of the peak
+    #[arg(long, default_value_t = 2.0)]
+    pub offer: f64,
+    /// The peak, acknowledged messages a second over all; without it, it is measured first, as long as what follows
+    #[arg(long, value_name = "RATE")]
+    pub peak: Option<f64>,
+    /// Messages of each that are unanswered at a time while the peak is measured
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
+    pub peak_unanswered: u32,
+    /// Messages of each that may be unanswered in the overload; what is due beyond that is withheld
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
+    pub unanswered: u32,
+    /// How long and how much.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub load: Load,
+}
+
 /// Settings of `group`.
 #[derive(Args, Clone, Debug, Serialize, Deserialize)]
 pub struct Group {

@@ -1,9 +1,9 @@
 //! What each frame means for the audit.
 
 use proto::server_frame::{Nack, Page};
-use proto::{ConversationId, ServerFrame};
+use proto::{Code, ConversationId, ServerFrame};
 
-use super::Traffic;
+use super::{ANSWER_MAX, Traffic, window};
 use crate::clock::Nanos;
 use crate::course::Course;
 use crate::engine::Listener;
@@ -21,7 +21,10 @@ impl Listener for Traffic {
         match heard {
             Heard::Event { seq, stamp } => self.event(at, who, seq, stamp),
             Heard::Ack(ack) => self.acked(at, who, ack),
-            Heard::Refused { stamp, code } => self.refused(stamp, code),
+            Heard::Refused { stamp, code } => {
+                self.aside.served.unadvised += 1;
+                self.refused(at, stamp, code);
+            }
             Heard::Other(frame) => self.other(at, who, *frame),
             Heard::Ready | Heard::Call | Heard::Nothing => {}
         }
@@ -98,8 +101,12 @@ impl Traffic {
         }
         let Some(schedule) = self.schedule else { return };
         let Some(stamp) = stamp else { return self.audit.extra() };
+        self.answered(at, stamp.number);
         if !self.audit.acked(stamp.number, ack.seq) {
             return;
+        }
+        if self.window.is_some() && window::is_measured_time(&schedule, at) {
+            *self.aside.served.acked.entry(who + self.first).or_default() += 1;
         }
         self.course_of(&schedule, stamp.number, at, Course::acked);
         if let Some(journal) = &mut self.journal {
@@ -112,7 +119,7 @@ impl Traffic {
 
     fn other(&mut self, at: Nanos, who: usize, frame: ServerFrame) {
         match frame {
-            ServerFrame::Nack(nack) => self.nack(&nack),
+            ServerFrame::Nack(nack) => self.nack(at, &nack),
             ServerFrame::Head(head) => self.head(who, &head.conversation, head.last.0),
             ServerFrame::Pong(pong) => {
                 for head in pong.heads {
@@ -136,16 +143,31 @@ impl Traffic {
         }
     }
 
-    fn nack(&mut self, nack: &Nack) {
+    fn nack(&mut self, at: Nanos, nack: &Nack) {
         let id = nack.client_message_id.map(|id| id.to_string());
-        self.refused(id.and_then(|id| Stamp::from_hyphenated(id.as_bytes())), nack.code.name());
+        let advised = nack.code == Code::Busy && nack.retry_after_ms > 0;
+        self.aside.served.unadvised += u64::from(!advised);
+        self.refused(at, id.and_then(|id| Stamp::from_hyphenated(id.as_bytes())), nack.code.name());
     }
 
-    fn refused(&mut self, stamp: Option<Stamp>, code: &'static str) {
+    fn refused(&mut self, at: Nanos, stamp: Option<Stamp>, code: &'static str) {
         *self.aside.refusals.entry(code.into()).or_default() += 1;
         if let Some(stamp) = stamp.filter(|stamp| stamp.run == self.run) {
+            self.answered(at, stamp.number);
             self.audit.refused(stamp.number);
         }
+    }
+
+    /// Message `number` has an answer: its sender may send another one, if it is the first.
+    fn answered(&mut self, at: Nanos, number: u64) {
+        let (Some(window), Some(schedule)) = (&mut self.window, &self.schedule) else { return };
+        let sender = self.topology.sender(number);
+        if self.audit.is_answered(number) || !self.topology.mine().contains(&sender) {
+            return;
+        }
+        window.give(sender - self.first);
+        let late = at.saturating_sub(schedule.due(number)) > ANSWER_MAX;
+        self.aside.served.late += u64::from(late && schedule.is_measured(number));
     }
 
     /// What was fetched is received as well as what was pushed, only later.
