@@ -7,6 +7,7 @@ import { byId, setText } from "./dom.js";
 import { hue, initials, words } from "./format.js";
 import { keptLink, takeLink } from "./join-link.js";
 import { Names } from "./names.js";
+import { Notifier } from "./notifier.js";
 import { Presence } from "./presence.js";
 import { ChatView } from "./view-chat.js";
 import { Confirmations } from "./view-confirmations.js";
@@ -40,7 +41,7 @@ function start() {
   const names = new Names(api, render);
   const chat = new Chat(api.userId, render, api);
   const presence = new Presence(render);
-  const list = new List(chat, names, presence, open);
+  const list = new List(chat, names, presence, new Notifier(open), open);
   const view = new ChatView(chat, names, presence, (conversation) => list.title(conversation));
   const joining = new Joining(api, chat, names, {
     joined: open,

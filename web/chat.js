@@ -5,7 +5,7 @@
 // views ─► open, say, read … ─► frames ─► socket
 // ```
 
-import { changeOf, endOf } from "./changes.js";
+import { changeOf, endOf, isMessage } from "./changes.js";
 import { Conversation, TYPING_SHOWN_MS } from "./conversation.js";
 import { GoingOut } from "./going-out.js";
 import { newMessageId } from "./ids.js";
@@ -44,6 +44,8 @@ export class Chat {
   #typingSent = 0;
   /** The conversation on screen. */
   current = null;
+  /** Called with the conversation and the entry when somebody says something new. */
+  heard = () => {};
 
   constructor(me, changed, api) {
     this.me = me;
@@ -274,7 +276,9 @@ export class Chat {
       if (entry.sender !== this.me) this.#adopt(conversation, entry.sender);
       else this.#sync();
     }
+    const isNew = entry.seq > conversation.head && entry.sender !== this.me && isMessage(entry);
     this.#takeEntry(conversation, entry);
+    if (isNew && !conversation.isMuted()) this.heard(conversation, entry);
   }
 
   #onPage(content) {

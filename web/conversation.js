@@ -37,6 +37,7 @@ export class Conversation {
   /** For how long entries are kept, as it was set for this conversation; 0: as the server is configured. */
   retentionSeconds = 0;
   #retentionSeq = 0;
+  #mutedUntil = 0;
   /** What is chosen above the composer: after how long what is sent goes by itself (0: never), and whether it is to be confirmed. */
   options = { isOpen: false, expirySeconds: 0, mustConfirm: false };
   /** Unsent text of the composer. */
@@ -93,6 +94,7 @@ export class Conversation {
     if (state.name) this.name = state.name;
     if (state.peer) this.peer = state.peer;
     this.left = state.left === true;
+    this.#mutedUntil = Number(state.settings?.muted_until ?? 0);
     this.#takeRetention(Number(state.retention_seconds ?? 0), Number(state.head ?? 0));
     this.takeInvitation(state.invitation);
     const later = [...this.confirmSeqs].filter((seq) => seq > Number(state.head ?? 0));
@@ -115,6 +117,11 @@ export class Conversation {
     if (seq < this.#retentionSeq) return;
     this.#retentionSeq = seq;
     this.retentionSeconds = seconds;
+  }
+
+  /** Whether the user wants to hear nothing from here for a while. */
+  isMuted(now = Date.now()) {
+    return now < this.#mutedUntil;
   }
 
   /** Whether an entry is still to be seen. */

@@ -6,7 +6,7 @@ export class Names {
   #known = new Map();
   #handles = new Map();
   #usernames = new Map();
-  #asked = new Set();
+  #asked = new Map();
 
   constructor(api, changed) {
     this.#api = api;
@@ -15,8 +15,15 @@ export class Names {
 
   of(userId) {
     const known = this.#known.get(userId);
-    if (known === undefined && !this.#asked.has(userId)) this.#ask(userId);
+    if (known === undefined && !this.#asked.has(userId)) this.#asked.set(userId, this.#ask(userId));
     return known ?? userId;
+  }
+
+  /** What a user is called, once that is known. */
+  async asked(userId) {
+    this.of(userId);
+    await this.#asked.get(userId);
+    return this.of(userId);
   }
 
   learn(profile) {
@@ -43,7 +50,6 @@ export class Names {
   }
 
   async #ask(userId) {
-    this.#asked.add(userId);
     try {
       this.learn(await this.#api.user(userId));
     } catch (problem) {

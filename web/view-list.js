@@ -12,18 +12,28 @@ export class List {
   #chat;
   #names;
   #presence;
+  #notifier;
   #open;
 
-  constructor(chat, names, presence, open) {
+  constructor(chat, names, presence, notifier, open) {
     this.#chat = chat;
     this.#names = names;
     this.#presence = presence;
+    this.#notifier = notifier;
     this.#open = open;
     byId("find").addEventListener("input", () => this.render());
     byId("find").addEventListener("keydown", (event) => {
       const [first] = this.#found();
       if (event.key === "Enter" && first) this.#open(first);
     });
+    byId("notify").addEventListener("click", async () => {
+      await this.#notifier.ask();
+      this.render();
+    });
+    chat.heard = async (conversation, entry) => {
+      await names.asked(entry.sender);
+      this.#notifier.tell(conversation, this.title(conversation), this.#heard(conversation, entry));
+    };
     byId("note-to-self").addEventListener("click", () => this.#open(this.#chat.direct(this.#chat.me)));
   }
 
@@ -45,6 +55,7 @@ export class List {
     reconcile(byId("conversations"), found.map((conversation) => this.#item(conversation)), (item) => this.#line(item));
     byId("no-conversations").hidden = length > 0;
     byId("find").hidden = length < FIND_FROM && byId("find").value === "";
+    byId("notify").hidden = length === 0 || !this.#notifier.mayAsk;
     byId("found-none").hidden = length === 0 || found.length > 0;
     setText(byId("my-username"), this.#names.username(this.#chat.me));
     const { unread } = this.#chat;
@@ -83,6 +94,13 @@ export class List {
     if (!isSaid) return text;
     if (last.sender === this.#chat.me) return `You: ${text}`;
     return isGroup ? `${this.#names.of(last.sender)}: ${text}` : text;
+  }
+
+  /** What a notification says; not what shall go by itself, as notifications stay. */
+  #heard(conversation, entry) {
+    const name = (user) => this.#names.of(user);
+    const text = entry.body.expiry ? "A message that expires" : words(entry, name);
+    return conversation.isGroup ? `${name(entry.sender)}: ${text}` : text;
   }
 
   #line({ key, conversation, line }) {

@@ -40,7 +40,7 @@ describe("finding one's way in the page", WITH_PROGRAM, () => {
     await bob.unread("Alice", 40);
     await stage.picture(bob, "unread");
     assert.deepEqual((await bob.texts()).slice(0, 2), ["the first", "news 1"]);
-    await bob.page.getByRole("button", { name: "New messages" }).click();
+    await bob.page.getByRole("button", { name: "New messages ↓" }).click();
     await bob.inSight(bob.message("news 40"));
     await bob.unread("Alice", 0);
     await leave(alice, bob);
