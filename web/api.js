@@ -108,6 +108,11 @@ export class Api {
     return this.#pages(path, "members", most);
   }
 
+  /** Who has received and read a message. */
+  readers(conversation, seq) {
+    return this.#pages(`/api/v1/conversations/${encodeURIComponent(conversation)}/messages/${seq}/readers`, "readers", MEMBERS_MAX);
+  }
+
   setRetention(conversation, seconds) {
     return this.#authorized("PUT", `/api/v1/conversations/${encodeURIComponent(conversation)}/retention`, { seconds });
   }

@@ -19,6 +19,7 @@ import { Keeping } from "./view-keeping.js";
 import { Links } from "./view-links.js";
 import { List } from "./view-list.js";
 import { Members } from "./view-members.js";
+import { Readers } from "./view-readers.js";
 
 const LINK_WORDS = { connecting: "Connecting…", online: "Online", waiting: "Reconnecting…", stopped: "Disconnected" };
 // Where the list and the chat do not fit side by side; as in style.css.
@@ -42,7 +43,7 @@ function start() {
   const chat = new Chat(api.userId, render, api);
   const presence = new Presence(render);
   const list = new List(chat, names, presence, new Notifier(open), open);
-  const view = new ChatView(chat, names, presence, (conversation) => list.title(conversation));
+  const view = new ChatView(chat, names, presence, new Readers(api, names), (conversation) => list.title(conversation));
   const joining = new Joining(api, chat, names, {
     joined: open,
     asked: (words = "You asked to join. The group appears here when somebody lets you in.") => tell(words),

@@ -236,6 +236,11 @@ export class Conversation {
     this.#peerDelivered = Math.max(this.#peerDelivered, delivered, read);
   }
 
+  /** Whether somebody is known to have read an entry. */
+  hasRead(user, seq) {
+    return (this.#readBy.get(user) ?? 0) >= seq;
+  }
+
   /** How many are known to have read an own entry. */
   readers(seq) {
     return [...this.#readBy.values()].filter((read) => read >= seq).length;

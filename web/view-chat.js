@@ -32,7 +32,7 @@ export class ChatView {
   #sought = null;
   #counting;
 
-  constructor(chat, names, presence, title) {
+  constructor(chat, names, presence, readers, title) {
     this.#chat = chat;
     this.#names = names;
     this.#presence = presence;
@@ -44,7 +44,7 @@ export class ChatView {
     this.#composer = new Composer(chat, names, () => {
       this.#atEnd = true;
     });
-    this.#menu = new Menu(chat, names, this.#composer, (seq) => this.#seek(seq));
+    this.#menu = new Menu(chat, names, this.#composer, readers, (seq) => this.#seek(seq));
     document.addEventListener("visibilitychange", () => this.#readIfSeen());
     addEventListener("focus", () => this.#readIfSeen());
   }

@@ -12,13 +12,15 @@ export class Menu {
   #chat;
   #names;
   #composer;
+  #readers;
   #show;
   #dialog = byId("message-dialog");
   #pins = byId("pins-dialog");
   #message = null;
 
   /** `show` brings the message of a seq into sight. */
-  constructor(chat, names, composer, show) {
+  constructor(chat, names, composer, readers, show) {
+    this.#readers = readers;
     this.#show = show;
     this.#chat = chat;
     this.#names = names;
@@ -43,6 +45,7 @@ export class Menu {
     setText(byId("pins"), `📌 ${pins.length}`);
     byId("pins").ariaLabel = `${pins.length} pinned`;
     if (this.#dialog.open) this.#offer();
+    this.#readers.render(conversation);
     byId("pin-list").replaceChildren(...pins.map((entry) => element("li", {},
       element("button", { type: "button", class: "line", onclick: () => this.#showPinned(entry.seq) },
         element("span", { class: "line-text" },
@@ -98,6 +101,7 @@ export class Menu {
     return {
       reply: !left,
       edit: !left && own && mayEdit(message),
+      readers: isGroup && own && !left,
       pin: !left && (!isGroup || manages),
       recall: !left && (manages || (own && age < RECALL_MS)),
     };
@@ -109,6 +113,7 @@ export class Menu {
     this.#dialog.close();
     if (what === "reply") this.#composer.answer(seq);
     else if (what === "edit") this.#composer.edit(seq, body.text);
+    else if (what === "readers") this.#readers.open(this.#chat.current, seq);
     else if (what === "recall") this.#chat.change(this.#chat.current, seq, "recall");
     else this.#chat.change(this.#chat.current, seq, "pin", state.pinned ? { remove: true } : {});
   }

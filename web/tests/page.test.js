@@ -78,6 +78,16 @@ describe("the page", WITH_PROGRAM, () => {
     await alice.page.locator(".system", { hasText: "Alice created the group “The crew”" }).waitFor();
     await alice.message("welcome aboard").locator(".tick[data-state=read][title='read by 2']").waitFor();
     await stage.picture(carol, "group");
+
+    await bob.startChat("group-carol");
+    await alice.say("all hands");
+    await alice.message("all hands").locator(".tick[data-state=read][title='read by 1']").waitFor();
+    await alice.act("all hands", "Who has read it");
+    const reader = (name) => alice.page.locator("#reader-list li", { hasText: name });
+    await reader("Carol").getByText("✓✓ read").waitFor();
+    await reader("Bob").getByText(/received|not yet/).waitFor();
+    await stage.picture(alice, "readers");
+    await alice.page.locator("#readers-dialog [data-cancel]").click();
     await leave(alice, bob, carol);
   });
 
