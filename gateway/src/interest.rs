@@ -168,16 +168,18 @@ impl Interest {
         of.filter(|of| !of.groups.is_empty()).collect()
     }
 
-    /// The user joined a group.
-    pub(crate) fn joined(&mut self, bus: &impl Subscriptions, user: &UserId, group: &GroupId) {
-        let Some(known) = self.users.get_mut(user) else { return };
-        if known.join(group) {
+    /// The user joined a group. Tells whether that is new here.
+    pub(crate) fn joined(&mut self, bus: &impl Subscriptions, user: &UserId, group: &GroupId) -> bool {
+        let Some(known) = self.users.get_mut(user) else { return false };
+        let is_new = known.join(group);
+        if is_new {
             let slots = known.slots().to_vec();
             self.join(bus, group);
             if let Some(group) = self.groups.get_mut(group) {
                 slots.iter().for_each(|slot| group.add(*slot));
             }
         }
+        is_new
     }
 
     /// The user left a group.

@@ -42,7 +42,7 @@ use std::sync::Arc;
 use bus::{Bus, NodeInbox};
 use bytes::Bytes;
 use hashbrown::{HashMap, HashSet};
-use proto::{NodeId, SessionRef, UserId};
+use proto::{GroupId, NodeId, SessionRef, UserId};
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
 use tokio::sync::Notify;
@@ -108,6 +108,8 @@ pub(crate) struct Shard {
     /// Sessions of clients that nobody uses.
     away: HashSet<SessionKey>,
     entering: Vec<Entering>,
+    /// Who has come into a group, and hears where it is once the subscription is in force.
+    joined: Vec<(UserId, GroupId)>,
     /// What sessions say against others of their users; only where users may not have many.
     claims: HashMap<SessionKey, Claimed>,
     interest_changed: Rc<Notify>,
@@ -133,10 +135,10 @@ impl Subscriptions for NodeInbox {
     fn unsubscribe_user(&self, user: &UserId) {
         Self::unsubscribe_user(self, user);
     }
-    fn subscribe_group(&self, group: &proto::GroupId) {
+    fn subscribe_group(&self, group: &GroupId) {
         Self::subscribe_group(self, group);
     }
-    fn unsubscribe_group(&self, group: &proto::GroupId) {
+    fn unsubscribe_group(&self, group: &GroupId) {
         Self::unsubscribe_group(self, group);
     }
 }
@@ -185,6 +187,7 @@ impl Shard {
             quiet: VecDeque::new(),
             away: HashSet::new(),
             entering: Vec::new(),
+            joined: Vec::new(),
             claims: HashMap::new(),
             interest_changed: Rc::default(),
             broadcasts: Broadcasts::default(),

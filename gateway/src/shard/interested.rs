@@ -2,10 +2,15 @@
 //!
 //! ```text
 //! proof ─► subscribe user ─► flush ─► Connected ─► Groups ─► subscribe groups ─► flush ─► waiting syncs
+//! joined_group ────────────────────────────────────────────► subscribe group ─► flush ─► heads
 //! ```
+//!
+//! A group that the user joins in the same moment is not missed: the router says `joined_group` when the change is told, and
+//! again once lists of groups have it. So either `Groups` has the group, or the second word comes after the user's subscription
+//! was in force. What was said there before the group's own subscription shows in its head.
 
 use proto::delivery::Control;
-use proto::{Command, DeviceId, GroupId, LoginId, Request, UserId};
+use proto::{Command, ConversationId, DeviceId, GroupId, LoginId, Request, UserId};
 
 use super::Shard;
 use super::rooms::Entering;
@@ -38,6 +43,7 @@ pub(super) struct InterestWork {
     answered: Vec<SessionKey>,
     watching: Vec<SessionKey>,
     entering: Vec<Entering>,
+    joined: Vec<(UserId, GroupId)>,
 }
 
 impl InterestWork {
@@ -54,6 +60,7 @@ impl Shard {
             answered: std::mem::take(&mut self.answered),
             watching: std::mem::take(&mut self.watching),
             entering: std::mem::take(&mut self.entering),
+            joined: std::mem::take(&mut self.joined),
         }
     }
 
@@ -71,6 +78,9 @@ impl Shard {
         }
         for entering in work.entering {
             self.entered(entering);
+        }
+        for (user, group) in work.joined {
+            self.ask_head(&user, group);
         }
     }
 
@@ -141,10 +151,25 @@ impl Shard {
         self.interest_changed.notify_one();
     }
 
+    /// The user came into a group. Those who have gone again meanwhile are told nothing.
+    fn ask_head(&mut self, user: &UserId, group: GroupId) {
+        let conversation = ConversationId::group(&group);
+        for slot in self.interest.of_user(user).to_vec() {
+            let Some(key) = self.sessions.key_at(slot) else { continue };
+            // Where it finds no room the owner's next event or probe shows the same.
+            let _ = self.send_command(key, Request::Heads(vec![conversation.clone()]));
+        }
+    }
+
     /// Something about a user for the gateway itself.
     pub(super) fn on_control(&mut self, user: &UserId, control: &Control) {
         match control {
-            Control::JoinedGroup(group) => self.interest.joined(&*self.inbox, user, group),
+            Control::JoinedGroup(group) => {
+                if self.interest.joined(&*self.inbox, user, group) {
+                    self.joined.push((user.clone(), group.clone()));
+                    self.interest_changed.notify_one();
+                }
+            }
             Control::LeftGroup(group) => self.interest.left(&*self.inbox, user, group),
             Control::Revoke(login) => self.revoke(user, login.as_ref()),
             Control::Claim(claim) => self.on_claim(user, claim),

@@ -1,7 +1,7 @@
 //! Events reach the sessions that are interested, and no others.
 
-use proto::delivery::{Class, Control};
-use proto::{ConversationId, Payload, Target};
+use proto::delivery::{Class, Control, HeadState};
+use proto::{ConversationId, Payload, Reply, Request, Seq, ServerFrame, Target};
 
 use crate::bench::{Bench, direct, event_frame, group, user};
 
@@ -54,4 +54,33 @@ fn a_command_carries_the_identity_of_its_session() {
     assert_eq!(command.origin.user, user("alice"));
     assert!(command.deadline.0 > lifecycle::wall_clock_ms() + 5_000);
     assert_eq!(command.conversation(), Some(direct("alice", "bob")));
+}
+
+/// What was said between the change and the subscription was told to nobody here.
+#[test]
+fn who_comes_into_a_group_hears_where_it_is() {
+    let bench = Bench::start();
+    let (mut phone, mut laptop) = (bench.connect("bob"), bench.connect("bob"));
+    let team = ConversationId::group(&group("g"));
+    let joined = || {
+        let control = Control::JoinedGroup(group("g"));
+        bench.publish(Target::User(user("bob")), Payload::Control(control));
+    };
+    joined();
+    for _ in 0..2 {
+        let command = bench.command();
+        assert_eq!(command.request, Request::Heads(vec![team.clone()]));
+        let (seq, floor, conversation) = (Seq(7), Seq(1), team.clone());
+        let (counted, last, member, retention_seconds) = (7, None, true, 0);
+        let head = HeadState { conversation, seq, counted, last, member, floor, retention_seconds };
+        bench.reply(&command, Reply::Heads(vec![head]));
+    }
+    for client in [&mut phone, &mut laptop] {
+        let ServerFrame::Head(head) = client.frame() else { panic!("a head is told") };
+        assert_eq!((head.conversation, head.last), (team.clone(), Seq(7)));
+    }
+    // Said again it is nothing new: the next command is a client's.
+    joined();
+    phone.send_message(1, "bob");
+    assert!(matches!(bench.command().request, Request::Send(_)));
 }

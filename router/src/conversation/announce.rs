@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hashbrown::HashSet;
 use proto::client_frame::{AckMode, Send};
 use proto::command::Origin;
 use proto::delivery::{Class, Control, Fanout, GroupDone};
@@ -152,6 +153,21 @@ impl Conversation {
             for user in &changed.left {
                 control(user, Control::LeftGroup(group.clone()), trace, turn);
             }
+        }
+    }
+
+    /// Lists of groups have a change now: tells the gateways of whoever came or went what is so. A gateway that read such a list
+    /// before, for a session that began in that moment, was not there yet when the change itself was told.
+    pub fn tell_members_again(&mut self, change: Option<&store::GroupChange>, turn: &mut Turn<'_>) {
+        let untold = self.owed.take_untold();
+        let Kind::Group(id, group) = &self.kind else { return };
+        let came = change.iter().flat_map(|change| change.joined.iter().map(|member| &member.user));
+        let left = change.iter().flat_map(|change| &change.left);
+        let mut told: HashSet<&UserId> = HashSet::new();
+        for user in came.chain(left).chain(&untold).filter(|user| told.insert(user)) {
+            let is_in = group.role_of(user).is_some();
+            let word = if is_in { Control::JoinedGroup } else { Control::LeftGroup };
+            control(user, word(id.clone()), TraceId::default(), turn);
         }
     }
 

@@ -12,7 +12,7 @@ use super::log::Log;
 use super::{Conversation, Kind, Phase, announce};
 use crate::rules::backoff::pause_ms;
 use crate::rules::lost::Lost;
-use crate::rules::membership::Group;
+use crate::rules::membership::{self, Group};
 use crate::rules::overlay::{self, Pins, State};
 use crate::rules::ring::Ring;
 use crate::rules::tail::{self, Tail};
@@ -237,6 +237,7 @@ impl Conversation {
         debug_assert_eq!(told.upto(), tail.end);
         let Tail { end, counted, settled, run } = tail;
         let entries: Vec<Entry> = settled.into_iter().chain(run).collect();
+        self.tell_again(&entries);
         let first = entries.first().map_or(end.next(), |entry| entry.seq);
         self.log = Log::loaded(register, end, counted, entries, Ring::new(first, lost), turn.now);
         // Where every entry counts nothing was ever set.
@@ -245,6 +246,14 @@ impl Conversation {
             turn.work.push(Work::Recover { head: end });
         } else {
             self.serve(turn);
+        }
+    }
+
+    /// Whoever comes or goes by these entries of a dead owner may not have been told: neither when that was told, nor once lists
+    /// had it.
+    fn tell_again(&mut self, entries: &[Entry]) {
+        if self.touched && self.id.is_group() {
+            self.owed.tell_again(entries.iter().flat_map(membership::whom_it_moves).collect());
         }
     }
 
@@ -260,6 +269,7 @@ impl Conversation {
         self.retention_seconds = head.as_ref().map_or(0, |head| head.retention_seconds);
         let waiting = head.as_ref().and_then(|head| head.confirming.clone());
         self.owed.confirms.listed(waiting.unwrap_or_default());
+        self.tell_again(&missing);
         for entry in &missing {
             self.fold_retention(entry);
             self.owed.confirms.fold(entry);

@@ -99,6 +99,8 @@ pub struct Owed {
     /// What waits to be confirmed.
     pub confirms: Confirms,
     listed_again: Vec<(UserId, Timestamp)>,
+    /// Users who came or went under a dead owner, which may not have told them.
+    untold: Vec<UserId>,
 }
 
 impl Owed {
@@ -185,6 +187,16 @@ impl Owed {
     /// Something changed for this user alone, where nothing else did lately: their other devices would not hear of it.
     pub fn list_again(&mut self, user: UserId, now: Timestamp) {
         self.listed_again.push((user, now));
+    }
+
+    /// Users who came or went under a dead owner: told, with others, once everything is written.
+    pub fn tell_again(&mut self, users: Vec<UserId>) {
+        self.untold.extend(users);
+    }
+
+    /// See [`Self::tell_again`].
+    pub(super) fn take_untold(&mut self) -> Vec<UserId> {
+        std::mem::take(&mut self.untold)
     }
 
     /// Whether something is being written.
@@ -284,7 +296,10 @@ impl Conversation {
         }
         let quiet_since = self.owed.changed_ms + turn.rules.quiet_ms;
         let quiet = urgency == Urgency::AllAtOnce || quiet_since <= turn.now.steady_ms;
-        let clear = (self.owed.marked && quiet && self.in_flight.is_none()).then_some(self.log.head);
+        // Whoever came or went is told again once that is written: until then another owner has to find it.
+        let all_told = urgency == Urgency::AllAtOnce || self.owed.group.is_none();
+        let may_clear = self.owed.marked && quiet && all_told && self.in_flight.is_none();
+        let clear = may_clear.then_some(self.log.head);
         if !self.owed.lacks() && clear.is_none() {
             return None;
         }

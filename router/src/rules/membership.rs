@@ -22,6 +22,7 @@ use proto::group::Role;
 use proto::{Code, GroupId, Seq, Timestamp, UserId};
 use store::{GroupInfo, GroupSettings, Member};
 
+pub use apply::whom_it_moves;
 pub use decide::Asked;
 pub use doors::invitation_shown;
 use permissions::{Action, Who, is_allowed};

@@ -89,6 +89,7 @@ impl Incarnation<'_> {
                 conversation.tell_held(turn);
                 if let Some(flush) = &written {
                     conversation.tell_confirmations(&flush.confirmations, turn);
+                    conversation.tell_members_again(flush.group.as_ref(), turn);
                 }
                 written
             });

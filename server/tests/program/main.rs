@@ -7,6 +7,7 @@ mod commands;
 mod encrypted;
 mod first_five_minutes;
 mod http;
+mod joined_in_the_same_moment;
 mod kept_for_oneself;
 mod life_of_a_contact;
 mod life_of_a_group;

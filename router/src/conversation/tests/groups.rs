@@ -7,6 +7,7 @@ use proto::group::{GroupEdit, JoinPolicy, Role};
 use proto::wire::{Notice, system::Change};
 use proto::{Body, Code, ConversationId, Payload, Reply, Request, ServerFrame};
 
+use super::super::Urgency;
 use super::stand::{Stand, id, message, team, user, users};
 use crate::turn::Work;
 
@@ -49,6 +50,33 @@ fn a_new_member_is_told_before_the_group_and_one_that_left_after_it() {
     stand.change(3, "ann", GroupRequest::Leave);
     stand.persists();
     assert_eq!(stand.said(), ["team event 3", "ann leaves team", "3 done 3 with 1"]);
+}
+
+/// A gateway may have read the lists of groups before they had the change, for a session that was not there when it was told.
+#[test]
+fn what_is_so_is_told_again_once_lists_have_it() {
+    let mut stand = Stand::group(&["ann"]);
+    stand.written().expect("due at once");
+    let mut said = stand.said();
+    said.sort();
+    assert_eq!(said, ["ann joins team", "olga joins team"]);
+    stand.change(2, "bob", GroupRequest::Join);
+    stand.persists();
+    stand.after(1_000);
+    let turn = |stand: &mut Stand| {
+        stand.turn(|conversation, turn| conversation.begin_flush(Urgency::Due, turn)).expect("due");
+    };
+    turn(&mut stand);
+    stand.change(3, "bob", GroupRequest::Leave);
+    stand.persists();
+    stand.said();
+    stand.ends(true);
+    assert_eq!(stand.said(), ["bob leaves team"], "not what was written, but what is so");
+    stand.after(1_000);
+    stand.said();
+    turn(&mut stand);
+    stand.ends(false);
+    assert!(stand.said().is_empty(), "nothing is known to be written");
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use proto::client_frame::Send;
 use proto::command::{GroupRequest, Source};
 use proto::wire::{MembersChange, system::Change};
-use proto::{Body, ConversationId, Entry, Seq};
-use store::{Cursor, HeadRow, Role};
+use proto::{Body, ConversationId, Entry, Epoch, Seq};
+use store::{Cursor, GroupInfo, HeadRow, Role, Row};
 
 use super::stand::{EPOCH, Stand, entry, message, register, rows, team, user, users};
 use crate::turn::{Outcome, Recovered, Work};
@@ -143,4 +143,32 @@ fn the_newest_entry_of_an_empty_bucket_is_known_by_its_projection() {
     stand.outcome(Outcome::Recovered(Ok(Box::new(Recovered { head, ..Recovered::default() }))));
     let state = stand.conversation.head_state(&user("bob"), Source::Client);
     assert_eq!((state.seq, state.counted, state.last), (Seq(5), 5, Some(entry(5, 3).entry)));
+}
+
+/// It may have died between the write and the telling.
+#[test]
+fn who_came_or_went_under_a_dead_owner_is_told_what_is_so() {
+    let id = ConversationId::group(&team());
+    let projected = Stand::group(&["ann"]).written().unwrap();
+    let projected = projected.group.as_ref().unwrap();
+    let of = |name: &str| MembersChange { users: vec![name.into()], first_number: 0 };
+    let changes = [(2, "ann", Change::Joined(of("ann"))), (3, "bob", Change::Left(of("bob")))];
+    let changes = changes.map(|(seq, name, of)| Row { epoch: Epoch(3), entry: change(seq, name, of) });
+    let mut stand = Stand::of(id.clone(), true);
+    stand.begin();
+    stand.outcome(Outcome::Register(Ok(Some(register(4, 4)))));
+    stand.work();
+    stand.outcome(Outcome::Tail(Ok([rows(1..=1, 3), changes.to_vec()].concat())));
+    stand.moves();
+    stand.passes();
+    stand.work();
+    let info = GroupInfo { watermark: Seq(3), ..projected.info.clone() };
+    let (head, group) = (Some(head_row(&id, 3)), Some((info, projected.joined.clone())));
+    stand.outcome(Outcome::Recovered(Ok(Box::new(Recovered { head, group, ..Recovered::default() }))));
+    assert_eq!(stand.said(), ["team head 3"]);
+    assert!(stand.written().expect("it was touched").group.is_none(), "nothing is missing");
+    assert_eq!(stand.said(), ["ann joins team", "bob leaves team"]);
+    stand.after(stand.rules.quiet_ms);
+    assert!(stand.written().is_some());
+    assert!(!stand.said().iter().any(|said| said.ends_with("team")), "once");
 }

@@ -323,8 +323,11 @@ impl Stand {
     /// The write of projections has ended.
     pub fn ends(&mut self, done: bool) {
         self.turn(|conversation, turn| {
-            conversation.flushed(done, turn.now.steady_ms);
+            let written = conversation.flushed(done, turn.now.steady_ms);
             conversation.tell_held(turn);
+            if let Some(flush) = written {
+                conversation.tell_members_again(flush.group.as_ref(), turn);
+            }
         });
     }
 

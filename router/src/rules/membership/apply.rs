@@ -230,6 +230,26 @@ pub(super) fn merge(attributes: &mut Vec<(String, String)>, new: Vec<(String, St
     }
 }
 
+/// Who comes or goes by an entry.
+pub fn whom_it_moves(entry: &Entry) -> Vec<UserId> {
+    let change = match entry.body.to_wire().kind {
+        Some(wire::body::Kind::System(wire::System { change: Some(change) })) => change,
+        _ => return Vec::new(),
+    };
+    match change {
+        Change::Created(created) => {
+            users(&[created.owner]).into_iter().chain(users(&created.members)).collect()
+        }
+        Change::Joined(of)
+        | Change::Added(of)
+        | Change::JoinApproved(of)
+        | Change::Left(of)
+        | Change::Removed(of) => users(&of.users),
+        Change::JoinedByLink(joined) => users(&[joined.user]),
+        _ => Vec::new(),
+    }
+}
+
 /// Whose invitation comes or goes.
 fn invited_by(change: &Change) -> Vec<UserId> {
     match change {
