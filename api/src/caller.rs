@@ -10,6 +10,7 @@ use proto::command::Source;
 use proto::{Code, UserId};
 
 use crate::App;
+use crate::idempotency::CallId;
 use crate::problem::Problem;
 use crate::scopes::Access;
 
@@ -18,8 +19,9 @@ use crate::scopes::Access;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
 
-/// The verified caller of a request: a user, or a service that has the scope for what it asks.
-pub(crate) struct Caller(pub(crate) Identity);
+/// The verified caller of a request: a user, or a service that has the scope for what it asks. With an idempotency key the call has
+/// an id.
+pub(crate) struct Caller(pub(crate) Identity, Option<CallId>);
 
 /// The caller, if the request carries a token; a bad token is refused all the same.
 pub(crate) struct OptionalCaller(pub(crate) Option<Identity>);
@@ -32,12 +34,14 @@ pub(crate) struct Address(pub(crate) Option<IpAddr>);
 pub(crate) struct Asker {
     pub(crate) user: UserId,
     pub(crate) source: Source,
+    /// Of the call that asks, if it may have been made before.
+    pub(crate) call: Option<CallId>,
 }
 
 impl Caller {
     /// Commands of the caller as a user.
     pub(crate) fn asker(&self) -> Asker {
-        Asker { user: self.0.user.clone(), source: Source::Client }
+        Asker { user: self.0.user.clone(), source: Source::Client, call: self.1 }
     }
 
     /// Whether a service asks, whose scope allows it.
@@ -48,7 +52,7 @@ impl Caller {
     /// Commands of the caller: as a user, or as the trusted service that it is.
     pub(crate) fn operator(&self) -> Asker {
         let source = if self.is_service() { Source::ServerApi } else { Source::Client };
-        Asker { user: self.0.user.clone(), source }
+        Asker { source, ..self.asker() }
     }
 }
 
@@ -60,7 +64,7 @@ impl FromRequestParts<App> for Caller {
             OptionalCaller(Some(identity)) => {
                 let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
                 Access::to(&parts.method, path).check(&identity)?;
-                Ok(Self(identity))
+                Ok(Self(identity, parts.extensions.get().copied()))
             }
             OptionalCaller(None) => {
                 Err(Problem::new(Code::Unauthenticated, "send `Authorization: Bearer <access token>`"))

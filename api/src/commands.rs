@@ -6,8 +6,9 @@
 //! ```
 //!
 //! **Guarantees.** At most `pending_max` commands wait. Each waits no longer than `timeout`, and the command carries
-//! that as its deadline, so that nothing is carried out after its caller was told that nobody answered. A command that
-//! may be repeated is sent again, under the same number, when its reply is late.
+//! that as its deadline, so that nothing is carried out after its caller was told that nobody answered. When its reply is
+//! late a command is sent again, under the same number, and is carried out once: routers know it by its id, or it is one that changes
+//! nothing the second time.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,16 +19,17 @@ use bus::{Bus, NodeInbox};
 use futures_util::future::try_join_all;
 use hashbrown::HashMap;
 use lifecycle::{Tasks, wall_clock_ms};
-use proto::command::GroupRequest;
+use proto::command::Once;
 use proto::delivery::{Control, GroupDone, HeadState};
 use proto::{
-    Code, Command, ConversationId, Delivery, DeviceId, LoginId, NodeId, Origin, Partition, Payload, Reply,
-    Request, ServerFrame, SessionRef, Target, Timestamp, TraceId, UserId,
+    ClientMessageId, Code, Command, ConversationId, Delivery, DeviceId, LoginId, NodeId, Origin, Partition,
+    Payload, Reply, Request, ServerFrame, SessionRef, Target, Timestamp, TraceId, UserId,
 };
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::caller::Asker;
+use crate::idempotency::{CallId, KEY_KNOWN_MS};
 use crate::metrics::CommandMetrics;
 use crate::problem::Problem;
 
@@ -74,15 +76,19 @@ impl Commands {
     pub(crate) async fn ask(&self, asker: &Asker, mut request: Request) -> Result<Reply, Problem> {
         let started = Instant::now();
         let deadline = Timestamp(wall_clock_ms()).plus_ms(millis(self.timeout));
+        let mut once = changes(&request).then(|| once(asker));
         let mut pending = self.pending()?;
         loop {
-            self.send(asker, pending.number, deadline, request.clone())?;
-            let left = self.timeout.saturating_sub(started.elapsed());
-            let wait = if repeatable(&request) { left.min(REPEAT_AFTER) } else { left };
+            self.send(asker, (pending.number, deadline), once, request.clone())?;
+            let wait = self.timeout.saturating_sub(started.elapsed()).min(REPEAT_AFTER);
             if let Ok(Ok(reply)) = tokio::time::timeout(wait, &mut pending.reply).await {
                 self.metrics.seconds.record(started.elapsed());
                 return match reply {
                     Reply::Frame(ServerFrame::Nack(nack)) => Err(nack.into()),
+                    // A router that cannot know whether an earlier attempt was carried out says nothing about it.
+                    Reply::Settled if once.is_some() || matches!(request, Request::Send(_)) => {
+                        Err(Problem::new(Code::Unavailable, "whether it was done is not known; ask again"))
+                    }
                     reply => Ok(reply),
                 };
             }
@@ -91,7 +97,7 @@ impl Commands {
                 return Err(Problem::new(Code::Unavailable, "no router answered in time"));
             }
             self.metrics.repeated.increment(1);
-            repeat(&mut request, wait);
+            repeat(&mut request, once.as_mut(), wait);
         }
     }
 
@@ -155,7 +161,13 @@ impl Commands {
         Ok(Pending { commands: self, number, reply })
     }
 
-    fn send(&self, asker: &Asker, number: u64, deadline: Timestamp, request: Request) -> Result<(), Problem> {
+    fn send(
+        &self,
+        asker: &Asker,
+        (number, deadline): (u64, Timestamp),
+        once: Option<Once>,
+        request: Request,
+    ) -> Result<(), Problem> {
         let mut command = Command {
             origin: Origin {
                 user: asker.user.clone(),
@@ -166,6 +178,7 @@ impl Commands {
             deadline,
             epoch: proto::Epoch::default(),
             trace: TraceId(rand::random()),
+            once,
             request,
         };
         command.epoch = self.bus.epoch(command.partition());
@@ -215,17 +228,28 @@ impl Drop for Pending<'_> {
     }
 }
 
-/// Making a group twice is refused the second time; everything else may be asked again.
-fn repeatable(request: &Request) -> bool {
-    !matches!(request, Request::Group(_, GroupRequest::Create { .. }))
+/// Whether it appends something that is known by [`once`].
+fn changes(request: &Request) -> bool {
+    matches!(request, Request::Group(..) | Request::Contact(..))
 }
 
-/// A repeated send says so, and that the first try was so much earlier; the router then looks for it in the log.
-fn repeat(request: &mut Request, waited: Duration) {
-    if let Request::Send(send) = request {
-        send.attempt = send.attempt.saturating_add(1);
-        send.age_ms = send.age_ms.saturating_add(millis(waited));
+/// What a change is known by: the call that asks for it, which may have been made at another process, or nothing but this try.
+fn once(asker: &Asker) -> Once {
+    match asker.call {
+        Some(CallId(id)) => Once { id, attempt: 1, age_ms: KEY_KNOWN_MS },
+        None => Once { id: ClientMessageId::now(), attempt: 0, age_ms: 0 },
     }
+}
+
+/// What is repeated says so, and that the first try was so much earlier; the router then looks for it in the log.
+fn repeat(request: &mut Request, once: Option<&mut Once>, waited: Duration) {
+    let (attempt, age_ms) = match (request, once) {
+        (Request::Send(send), _) => (&mut send.attempt, &mut send.age_ms),
+        (_, Some(once)) => (&mut once.attempt, &mut once.age_ms),
+        _ => return,
+    };
+    *attempt = attempt.saturating_add(1);
+    *age_ms = age_ms.saturating_add(millis(waited));
 }
 
 fn millis(duration: Duration) -> u64 {

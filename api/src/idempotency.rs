@@ -9,7 +9,8 @@
 //! **Guarantees.** Within a process a call that succeeded is not carried out again for as long as its answer is kept. Answers take so many
 //! bytes at most; the oldest go first, and a metric counts those that went before their time. Refusals are not kept: what was refused changed
 //! nothing, and may be asked again. Beyond a process, what a call makes has an id that is derived from the key ([`IdempotencyKey::derive`]),
-//! so that another process, or this one after a restart, finds it there already.
+//! so that another process, or this one after a restart, finds it there already; and the log entry by which it changes a group or a contact has the
+//! id of the call ([`CallId`]), so that its owner answers the same call again and appends nothing.
 //!
 //! **Does not** keep what holds a secret ([`holds_secret`]). Knows a request by a keyed hash, not by its bytes.
 
@@ -24,7 +25,7 @@ use http::{HeaderMap, Method};
 use proto::Code;
 
 pub(crate) use answers::KeptAnswers;
-pub(crate) use key::{HEADER, IdempotencyKey, KEY_CHARS_MAX, Made};
+pub(crate) use key::{CallId, HEADER, IdempotencyKey, KEY_CHARS_MAX, Made};
 
 use crate::App;
 use crate::caller::Caller;
@@ -34,6 +35,9 @@ use answers::{Begun, Call};
 
 /// Says that an answer is one that was given before.
 pub(crate) const REPLAYED: &str = "idempotency-replayed";
+
+/// How old a call may be to be known still by what it has made, unless the client says how old it is.
+pub(crate) const KEY_KNOWN_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// When to ask again about a call that still runs.
 const RUNNING_RETRY_MS: u32 = 500;
@@ -70,6 +74,7 @@ async fn run(app: &App, request: Request, next: Next) -> Result<Response, Proble
     let body = extract::read(Request::from_parts(parts.clone(), body), &()).await?;
     let uri = parts.uri.path_and_query().map_or("", |uri| uri.as_str());
     let call = Call { asker: &caller, key: &key, uri, body: &body };
+    parts.extensions.insert(CallId::of(&call));
     match app.kept_answers.begin(&call) {
         Begun::First(running) => {
             let response = next.run(Request::from_parts(parts, Body::from(body))).await;

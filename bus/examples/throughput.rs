@@ -46,6 +46,7 @@ fn command(number: u64) -> Command {
         },
         deadline: Timestamp(u64::MAX),
         epoch: Epoch(1),
+        once: None,
         trace: TraceId(0),
         request: Request::Send(send),
     }

@@ -6,8 +6,8 @@ use crate::group::{GroupEdit, NewLink, Role, TokenHash};
 use crate::presence::PresenceWatch;
 use crate::settings::PrivateChange;
 use crate::{
-    ContactRequest, ConversationId, DeviceId, Epoch, GroupId, LinkId, Partition, SessionRef, Timestamp,
-    TraceId, UserId,
+    ClientMessageId, ContactRequest, ConversationId, DeviceId, Epoch, GroupId, LinkId, Partition, SessionRef,
+    Timestamp, TraceId, UserId,
 };
 
 /// One command with the identity of who asks. The identity comes from the session, never from the client's bytes.
@@ -21,8 +21,21 @@ pub struct Command {
     pub epoch: Epoch,
     /// Follows it through all processes.
     pub trace: TraceId,
+    /// By what a change of a group or a contact is known when it comes again; a send has that in itself.
+    pub once: Option<Once>,
     /// What is asked.
     pub request: Request,
+}
+
+/// By what the log knows a command: it is carried out once, however often it comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Once {
+    /// Of the entry that it appends.
+    pub id: ClientMessageId,
+    /// 0 for the first time; each repetition one more.
+    pub attempt: u32,
+    /// Milliseconds since the first time.
+    pub age_ms: u64,
 }
 
 /// Who asks, and where the answer goes.
@@ -228,6 +241,17 @@ impl Command {
     /// The conversation it concerns; `None` for what concerns a user.
     pub fn conversation(&self) -> Option<ConversationId> {
         self.request.conversation(&self.origin.user)
+    }
+
+    /// By what the log knows it, if that is anything.
+    pub fn known_by(&self) -> Option<Once> {
+        match &self.request {
+            Request::Send(send) => {
+                Some(Once { id: send.client_message_id, attempt: send.attempt, age_ms: send.age_ms })
+            }
+            Request::Group(..) | Request::Contact(..) => self.once,
+            _ => None,
+        }
     }
 
     /// The partition whose owner decides it.

@@ -70,6 +70,7 @@ pub fn message(bus: &Bus, from: &UserId, to: &UserId, session: u64) -> Command {
         },
         deadline: Timestamp(wall_clock_ms() + 10_000),
         epoch: Epoch(0),
+        once: None,
         trace: TraceId::default(),
         request: Request::Send(send),
     };

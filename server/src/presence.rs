@@ -91,6 +91,7 @@ fn changed(bus: &Bus, user: UserId) -> Command {
         origin,
         deadline: Timestamp(wall_clock_ms()).plus_ms(limits::COMMAND_DEADLINE_MS),
         epoch: proto::Epoch::default(),
+        once: None,
         trace: TraceId::default(),
         request: Request::PresenceChanged,
     };

@@ -5,6 +5,7 @@ use http::HeaderMap;
 use proto::ClientMessageId;
 use sha2::{Digest as _, Sha256};
 
+use super::answers::Call;
 use crate::problem::Problem;
 
 /// As it is written in requests.
@@ -16,12 +17,30 @@ pub(crate) const KEY_CHARS_MAX: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct IdempotencyKey(String);
 
+/// The id of a call with a key: the same at whichever process it is made, and another for another call with the same key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CallId(pub(crate) ClientMessageId);
+
 /// What is made of a key: never the same id for two of them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Made {
     Message,
     Group,
     Room,
+    Change,
+}
+
+impl CallId {
+    pub(super) fn of(call: &Call<'_>) -> Self {
+        let of_key = call.key.derive(&call.asker.0, Made::Change);
+        let mut hash = Sha256::new().chain_update(of_key);
+        for part in [call.uri.as_bytes(), call.body] {
+            hash = hash.chain_update(part.len().to_be_bytes()).chain_update(part);
+        }
+        let mut id = [0; 16];
+        id.copy_from_slice(&hash.finalize()[..16]);
+        Self(ClientMessageId(id))
+    }
 }
 
 impl IdempotencyKey {
@@ -55,6 +74,7 @@ impl IdempotencyKey {
             Made::Message => "message",
             Made::Group => "group",
             Made::Room => "room",
+            Made::Change => "change",
         };
         let who = if identity.is_service() { "service" } else { "user" };
         let text = format!("{kind}\n{who}\n{}\n{}", identity.user, self.0);

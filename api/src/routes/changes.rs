@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::conversations::conversation_id;
-use super::messages::{self, KEY_KNOWN_MS, SentMessage};
+use super::messages::{self, SentMessage};
 use crate::App;
 use crate::answers::{self, Message, MessageBody, Overlay};
 use crate::caller::Caller;
 use crate::commands::unexpected;
 use crate::extract::{JsonBody, PathOf};
-use crate::idempotency::Key;
+use crate::idempotency::{KEY_KNOWN_MS, Key};
 use crate::numbers::{IdText, Wide};
 use crate::problem::{Problem, ProblemBody};
 

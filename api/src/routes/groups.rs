@@ -123,7 +123,7 @@ pub(crate) async fn create_group(
     if let Some(made) = app.made_before(&id).await? {
         return Ok((StatusCode::CREATED, Json(made.into())));
     }
-    app.room_for_another_group(members.iter().chain([&asker.user])).await?;
+    app.room_for_another_group(&id.group, members.iter().chain([&asker.user])).await?;
     let settings = Some(Box::new(GroupEdit::from(body.settings)));
     let create = GroupRequest::Create { name: body.name.clone(), members, settings };
     let created = match app.make_group(&asker, &id, create).await? {
@@ -342,14 +342,18 @@ impl Shared {
         Err(Problem::new(Code::Forbidden, "only the owner and admins may see this"))
     }
 
-    /// Whether each of them may come into one more group. Counted from lists that may be a second behind.
+    /// Whether each of them may come into this group, beside those that they are in. Counted from lists that may be a second behind.
     pub(super) async fn room_for_another_group(
         &self,
+        group: &GroupId,
         users: impl Iterator<Item = &UserId>,
     ) -> Result<(), Problem> {
         let users: Vec<UserId> = users.cloned().collect();
-        let count =
-            |user: UserId| async move { Ok::<_, Problem>((self.store.groups_of(&user).await?.len(), user)) };
+        let count = |user: UserId| async move {
+            let groups = self.store.groups_of(&user).await?;
+            // Who is in it takes no more room: the call may have been made before.
+            Ok::<_, Problem>((if groups.contains(group) { 0 } else { groups.len() }, user))
+        };
         let mut counts = stream::iter(users.into_iter().map(count)).buffered(READS_AT_ONCE);
         while let Some((groups, user)) = counts.try_next().await? {
             if groups >= self.config.groups_per_user_max {

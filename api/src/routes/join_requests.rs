@@ -68,7 +68,7 @@ pub(crate) async fn ask_to_join(
     PathOf(group): PathOf<String>,
     OptionalBody(body): OptionalBody<AskToJoin>,
 ) -> Result<Json<GroupChanged>, Problem> {
-    app.room_for_another_group([&caller.0.user].into_iter()).await?;
+    app.room_for_another_group(&group_id(&group)?, [&caller.0.user].into_iter()).await?;
     change(&app, &caller, &group, GroupRequest::AskToJoin { note: body.note }).await
 }
 
@@ -122,7 +122,7 @@ pub(crate) async fn approve_join_request(
 ) -> Result<Json<GroupChanged>, Problem> {
     let user = user_id("user_id", &user)?;
     // There may have been room when they asked.
-    app.room_for_another_group([&user].into_iter()).await?;
+    app.room_for_another_group(&group_id(&group)?, [&user].into_iter()).await?;
     change(&app, &caller, &group, GroupRequest::Approve(vec![user])).await
 }
 

@@ -141,7 +141,7 @@ pub(crate) async fn add_members(
         None => GroupRequest::Add(users.clone()),
     };
     let new = if matches!(request, GroupRequest::Add(_)) { users.as_slice() } else { own };
-    app.room_for_another_group(new.iter()).await?;
+    app.room_for_another_group(&group, new.iter()).await?;
     let done = app.change_group(&caller.operator(), &group, request).await?;
     Ok(Json(GroupChanged::of(&group, &done)))
 }

@@ -22,13 +22,10 @@ use crate::answers::MessageBody;
 use crate::caller::{Asker, Caller};
 use crate::commands::unexpected;
 use crate::extract::JsonBody;
-use crate::idempotency::Key;
+use crate::idempotency::{KEY_KNOWN_MS, Key};
 use crate::numbers::{IdText, Wide};
 use crate::problem::{Problem, ProblemBody};
 use crate::scopes::missing;
-
-/// How old a key of the client's own may be to be known still, unless the client says how old it is.
-pub(super) const KEY_KNOWN_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// A message.
 #[derive(Deserialize, ToSchema)]
@@ -168,10 +165,6 @@ pub(super) async fn store(
 ) -> Result<(StatusCode, Json<SentMessage>), Problem> {
     match app.commands.ask(asker, Request::Send(send)).await? {
         Reply::Frame(ServerFrame::Ack(ack)) => Ok((StatusCode::CREATED, Json(ack.into()))),
-        // A router that cannot know whether an earlier attempt was stored says nothing about it.
-        Reply::Settled => {
-            Err(Problem::new(Code::Unavailable, "whether it was stored is not known; send it again"))
-        }
         _ => Err(unexpected()),
     }
 }
@@ -182,7 +175,7 @@ pub(super) fn asker(caller: &Caller, sender: Option<&IdText>) -> Result<Asker, P
     let user = user.map_err(|error| Problem::field("sender", error))?;
     let user = user.unwrap_or_else(|| caller.0.user.clone());
     if caller.is_service() {
-        return Ok(Asker { user, source: Source::ServerApi });
+        return Ok(Asker { user, source: Source::ServerApi, ..caller.asker() });
     }
     if user == caller.0.user { Ok(caller.asker()) } else { Err(missing(Scope::MessagesSend)) }
 }

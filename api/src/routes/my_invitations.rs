@@ -9,6 +9,7 @@ use serde::Serialize;
 use store::{GroupInfo, InboxRow};
 use utoipa::ToSchema;
 
+use super::groups::group_id;
 use super::member_changes::change;
 use crate::answers::GroupChanged;
 use crate::caller::Caller;
@@ -89,7 +90,7 @@ pub(crate) async fn accept_invitation(
     caller: Caller,
     PathOf(group): PathOf<String>,
 ) -> Result<Json<GroupChanged>, Problem> {
-    app.room_for_another_group([&caller.0.user].into_iter()).await?;
+    app.room_for_another_group(&group_id(&group)?, [&caller.0.user].into_iter()).await?;
     change(&app, &caller, &group, GroupRequest::Join).await
 }
 

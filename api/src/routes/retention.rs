@@ -8,11 +8,11 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::messages::{self, KEY_KNOWN_MS, SentMessage};
+use super::messages::{self, SentMessage};
 use crate::App;
 use crate::caller::Caller;
 use crate::extract::{JsonBody, PathOf};
-use crate::idempotency::Key;
+use crate::idempotency::{KEY_KNOWN_MS, Key};
 use crate::numbers::IdText;
 use crate::problem::{Problem, ProblemBody};
 

@@ -39,6 +39,7 @@ async fn reports(server: &Server, shard: &NodeInbox, told: u64, left: u64) {
         origin: Origin { user, device: DeviceId::unnamed(), session, source: Source::System },
         deadline: Timestamp(wall_clock_ms() + 10_000),
         epoch: proto::Epoch(0),
+        once: None,
         trace: TraceId(1),
         request: Request::Broadcast(BroadcastRequest::Report(report)),
     };

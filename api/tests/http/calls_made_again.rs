@@ -126,10 +126,98 @@ async fn another_process_finds_what_the_call_has_made() {
     );
     assert_eq!(one.expect(201), two.expect(201));
     assert_eq!(server.get("/api/v1/groups", &alice).await.expect(200)["groups"].as_array().unwrap().len(), 2);
-    // An id that somebody chose is not made again.
+    // An id that somebody chose is taken for every other call.
     let chosen = json!({"group_id": "team", "name": "Team"});
-    post(&server, "/api/v1/groups", &alice, "c", chosen.clone()).await.expect(201);
-    post(&other, "/api/v1/groups", &alice, "c", chosen).await.problem(409, "CONFLICT");
+    let made = post(&server, "/api/v1/groups", &alice, "c", chosen.clone()).await.expect(201);
+    assert_eq!(post(&other, "/api/v1/groups", &alice, "c", chosen.clone()).await.expect(201), made);
+    post(&other, "/api/v1/groups", &alice, "d", chosen).await.problem(409, "CONFLICT");
+    let other_name = json!({"group_id": "team", "name": "Choir"});
+    let third = server.another_process();
+    post(&third, "/api/v1/groups", &alice, "c", other_name).await.problem(409, "CONFLICT");
+}
+
+/// Whoever undid it meanwhile is not overruled.
+#[tokio::test]
+async fn another_process_does_not_carry_out_a_change_again() {
+    let server = Server::start().await;
+    let (other, third) = (server.another_process(), server.another_process());
+    let [alice, bob, eve] = ["alice", "bob", "eve"].map(|name| server.token(name, ""));
+    for (id, join) in [("open", "open"), ("closed", "request")] {
+        let group = json!({"group_id": id, "name": "Team", "join": join});
+        server.post("/api/v1/groups", &alice, group).await.expect(201);
+    }
+    server.post("/api/v1/friends/apply", &bob, json!({"user_id": "alice"})).await.expect(200);
+    server.post_nothing("/api/v1/groups/closed/join-requests", &eve).await.expect(200);
+    let nothing = Value::Null;
+    let of_bob = json!({"user_id": "bob"});
+    let calls = [
+        // The call, by whom, and what undoes it.
+        ("/api/v1/friends/requests/bob/accept", &alice, nothing.clone(), ("/api/v1/friends/bob", &alice)),
+        ("/api/v1/friends/apply", &eve, of_bob.clone(), ("/api/v1/friends/bob", &eve)),
+        ("/api/v1/blocks", &alice, of_bob, ("/api/v1/blocks/bob", &alice)),
+        ("/api/v1/groups/open/members", &bob, json!({}), ("/api/v1/groups/open/members/me", &bob)),
+        (
+            "/api/v1/groups/open/members",
+            &alice,
+            json!({"user_ids": ["eve"]}),
+            ("/api/v1/groups/open/members/eve", &alice),
+        ),
+        (
+            "/api/v1/groups/closed/join-requests/eve/approve",
+            &alice,
+            nothing,
+            ("/api/v1/groups/closed/members/me", &eve),
+        ),
+        (
+            "/api/v1/groups/closed/invitations",
+            &alice,
+            json!({"user_ids": ["bob"], "expires_in_ms": 60_000}),
+            ("/api/v1/groups/closed/invitations/me", &bob),
+        ),
+    ];
+    for (at, (path, token, body, (undo, by))) in calls.into_iter().enumerate() {
+        let key = format!("change {at}");
+        let first = post(&server, path, token, &key, body.clone()).await.expect(200);
+        let again = post(&other, path, token, &key, body.clone()).await;
+        assert!(!is_replayed(&again), "{path}");
+        assert_eq!(again.expect(200), first, "{path}");
+        let undone = server.delete(undo, by).await.expect(200);
+        let late = post(&third, path, token, &key, body).await.expect(200);
+        // The place of the change stays; what is so now is that it was undone.
+        for member in ["members", "friend_since", "outgoing", "blocked", "version"] {
+            assert_eq!(late.get(member), undone.get(member), "{path}: {member} of {late}");
+        }
+    }
+}
+
+/// What by its nature is the same the second time has no id, and is the same.
+#[tokio::test]
+async fn what_one_does_for_oneself_changes_nothing_the_second_time() {
+    let server = Server::start().await;
+    let other = server.another_process();
+    let [alice, bob] = ["alice", "bob"].map(|name| server.token(name, ""));
+    let confirm = json!({"text": "drill", "must_confirm": {}});
+    for body in [confirm, json!({"text": "two"}), json!({"text": "three"})] {
+        server.post("/api/v1/messages", &alice, json!({"to_user": "bob", "body": body})).await.expect(201);
+    }
+    let at = "/api/v1/conversations/d.alice.bob";
+    for (path, body, status) in [
+        ("/messages/1/confirm", Value::Null, 204),
+        ("/delete", json!({"seqs": ["2"]}), 200),
+        ("/clear", json!({"seq": "2"}), 200),
+        ("/read", json!({"seq": "2"}), 204),
+    ] {
+        let path = format!("{at}{path}");
+        let first = post(&server, &path, &bob, &path[30..], body.clone()).await;
+        let again = post(&other, &path, &bob, &path[30..], body).await;
+        assert_eq!((first.status, again.status), (status, status), "{path}: {}", again.text);
+        assert_eq!((is_replayed(&again), again.text), (false, first.text), "{path}");
+    }
+    // Back it does not go, whatever was read meanwhile.
+    server.post(&format!("{at}/read"), &bob, json!({"seq": "3"})).await;
+    post(&other, &format!("{at}/read"), &bob, "/read", json!({"seq": "2"})).await;
+    let settings = server.get("/api/v1/conversations/badge", &bob).await.expect(200);
+    assert_eq!(settings["unread"], json!("0"));
 }
 
 #[tokio::test]

@@ -83,17 +83,30 @@ async fn late_reply_to_the_first_try_counts() {
     assert_eq!(sent.expect(201)["seq"], json!("1"));
 }
 
+/// As a repetition of the same change, so that it is made once.
 #[tokio::test(start_paused = true)]
-async fn group_is_not_made_twice() {
+async fn changes_of_groups_and_contacts_are_repeated_too() {
     let server = Server::without_router(patient());
     let mut queue = server.bus.serve(Partition::all());
     let alice = server.token("alice", "");
-    let make = server.post("/api/v1/groups", &alice, json!({"name": "Team"}));
-    let (answer, _) = tokio::join!(make, next(&mut queue));
-    answer.problem(503, "UNAVAILABLE");
-    let mut rest = Vec::new();
-    let more = tokio::time::timeout(Duration::from_secs(10), queue.recv(&mut rest)).await;
-    assert!(more.is_err(), "{rest:?}");
+    for (path, body) in [
+        ("/api/v1/groups", json!({"name": "Team"})),
+        ("/api/v1/groups/team/members", json!({})),
+        ("/api/v1/blocks", json!({"user_id": "bob"})),
+    ] {
+        let router = async {
+            let mut attempts = Vec::new();
+            for _ in 0..4 {
+                let once = next(&mut queue).await.once.expect("it has an id");
+                attempts.push((once.id, once.attempt, once.age_ms));
+            }
+            attempts
+        };
+        let (answer, attempts) = tokio::join!(server.post(path, &alice, body), router);
+        answer.problem(503, "UNAVAILABLE");
+        let id = attempts[0].0;
+        assert_eq!(attempts, [(id, 0, 0), (id, 1, 800), (id, 2, 1_600), (id, 3, 2_400)], "{path}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -113,12 +126,14 @@ async fn refusals_and_silence_about_the_outcome_become_problems() {
     );
     assert_eq!(sent.problem(503, "BUSY"), "too many commands wait here");
 
-    let settled = async {
-        let command = next(&mut queue).await;
-        answer(&server, &command, Reply::Settled);
-    };
-    let (sent, ()) = tokio::join!(server.post("/api/v1/messages", &alice, hi()), settled);
-    sent.problem(503, "UNAVAILABLE");
+    for (path, body) in [("/api/v1/messages", hi()), ("/api/v1/blocks", json!({"user_id": "bob"}))] {
+        let settled = async {
+            let command = next(&mut queue).await;
+            answer(&server, &command, Reply::Settled);
+        };
+        let (sent, ()) = tokio::join!(server.post(path, &alice, body), settled);
+        sent.problem(503, "UNAVAILABLE");
+    }
 }
 
 #[tokio::test(start_paused = true)]

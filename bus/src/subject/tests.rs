@@ -23,6 +23,7 @@ fn command(request: Request) -> Command {
         },
         deadline: Timestamp(0),
         epoch: Epoch(0),
+        once: None,
         trace: TraceId(0),
         request,
     }

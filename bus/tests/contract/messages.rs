@@ -26,6 +26,7 @@ pub fn command(name: &str, number: u64) -> Command {
         },
         deadline: Timestamp(u64::MAX),
         epoch: Epoch(0),
+        once: None,
         trace: TraceId(0),
         request: Request::Connected,
     }

@@ -158,6 +158,7 @@ impl Shard {
             origin,
             deadline: self.clock.wall().plus_ms(proto::limits::COMMAND_DEADLINE_MS),
             epoch: proto::Epoch::default(),
+            once: None,
             trace: proto::TraceId(self.random.random()),
             request: Request::Broadcast(BroadcastRequest::Report(report)),
         };

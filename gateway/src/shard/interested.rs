@@ -244,6 +244,7 @@ impl Shard {
             origin,
             deadline: self.clock.wall().plus_ms(proto::limits::COMMAND_DEADLINE_MS),
             epoch: proto::Epoch::default(),
+            once: None,
             trace: proto::TraceId(self.random.random()),
             request,
         };

@@ -4,8 +4,10 @@ use bytes::Buf;
 use prost::Message as _;
 
 use super::{command_request, id, malformed, trace_from_wire, trace_to_wire};
-use crate::command::{Origin, Source};
-use crate::{Command, DeviceId, Epoch, FrameError, NodeId, SessionRef, Timestamp, UserId, wire};
+use crate::command::{Once, Origin, Source};
+use crate::{
+    ClientMessageId, Command, DeviceId, Epoch, FrameError, NodeId, SessionRef, Timestamp, UserId, wire,
+};
 
 impl Command {
     /// The bytes of a [`wire::CommandEnvelope`].
@@ -25,6 +27,7 @@ impl Command {
             deadline: self.deadline.0,
             epoch: self.epoch.0,
             trace: trace_to_wire(self.trace),
+            once: self.once.map(once_to_wire),
             request: Some(command_request::to_wire(&self.request)),
         }
         .encode_to_vec()
@@ -57,7 +60,17 @@ impl Command {
             deadline: Timestamp(wire.deadline),
             epoch: Epoch(wire.epoch),
             trace: trace_from_wire(&wire.trace),
+            once: wire.once.map(once_from_wire).transpose()?,
             request: command_request::from_wire(wire.request.ok_or(FrameError::Unknown { known: KNOWN })?)?,
         })
     }
+}
+
+fn once_to_wire(once: Once) -> wire::Once {
+    wire::Once { client_message_id: once.id.to_string(), attempt: once.attempt, age_ms: once.age_ms }
+}
+
+fn once_from_wire(once: wire::Once) -> Result<Once, FrameError> {
+    let id = id("command", "once.client_message_id", ClientMessageId::parse(&once.client_message_id))?;
+    Ok(Once { id, attempt: once.attempt, age_ms: once.age_ms })
 }

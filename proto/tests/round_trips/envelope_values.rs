@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proto::broadcast::{BroadcastReport, BroadcastRequest, BroadcastState};
-use proto::command::{GroupRequest, Source};
+use proto::command::{GroupRequest, Once, Source};
 use proto::delivery::{Class, Control, Fanout, GroupDone, HeadState, RoomAnswer, RoomOpen, SessionClaim};
 use proto::group::{NewLink, Role, TokenHash};
 use proto::presence::{PresenceSeen, PresenceWatch};
@@ -29,8 +29,17 @@ pub fn command() -> impl Strategy<Value = Command> {
         prop_oneof![Just(Source::Client), Just(Source::ServerApi), Just(Source::System), Just(Source::Room)];
     let origin = (user_id(), device_id(), session_ref(), source)
         .prop_map(|(user, device, session, source)| Origin { user, device, session, source });
-    (origin, time(), any::<u64>().prop_map(Epoch), trace(), request()).prop_map(
-        |(origin, deadline, epoch, trace, request)| Command { origin, deadline, epoch, trace, request },
+    let once = (client_message_id(), any::<u32>(), any::<u64>());
+    let once = option::of(once.prop_map(|(id, attempt, age_ms)| Once { id, attempt, age_ms }));
+    (origin, time(), any::<u64>().prop_map(Epoch), trace(), once, request()).prop_map(
+        |(origin, deadline, epoch, trace, once, request)| Command {
+            origin,
+            deadline,
+            epoch,
+            trace,
+            once,
+            request,
+        },
     )
 }
 

@@ -252,6 +252,7 @@ impl Clients {
             },
             deadline: Timestamp(wall_clock_ms() + self.patience_ms),
             epoch: proto::Epoch(0),
+            once: None,
             trace: TraceId::default(),
             request,
         };

@@ -173,12 +173,14 @@ impl Conversation {
         let Some(pending) = self.queue.pop_front() else { return };
         let asker = pending.asker();
         match (decision, &pending.command.request) {
+            (Decision::Stored(Stored::Entry(entry)), _) if entry.sender != asker.origin.user => {
+                Self::not_yours(&asker, entry.client_message_id, turn);
+            }
             (Decision::Stored(Stored::Entry(entry)), Request::Send(send)) => {
-                if entry.sender == asker.origin.user {
-                    self.repeat(asker, send.ack, *entry, turn);
-                } else {
-                    Self::not_yours(&asker, send.client_message_id, turn);
-                }
+                self.repeat(asker, send.ack, *entry, turn);
+            }
+            (Decision::Stored(Stored::Entry(entry)), Request::Group(..)) => {
+                self.settle_group(&asker, entry.seq, turn);
             }
             (Decision::Live, Request::Send(send)) => self.tell_live(&asker, send, turn),
             (Decision::Confirm { seq, number }, _) => self.confirm(asker, seq, number, turn),
@@ -187,12 +189,16 @@ impl Conversation {
             (Decision::Unavailable, _) => announce::unavailable(&pending.command, turn),
             (Decision::Busy, _) => announce::busy(&pending.command, turn),
             (_, Request::Contact(..)) => self.settle_pair(asker, turn),
-            (_, Request::Group(..)) => {
-                let members = if let Kind::Group(_, group) = &self.kind { group.size() } else { 0 };
-                self.group_done(&asker, proto::Seq::ZERO, members, turn);
-            }
+            (_, Request::Group(..)) => self.settle_group(&asker, Seq::ZERO, turn),
             _ => announce::reply(&asker.origin, asker.trace, proto::Reply::Settled, turn),
         }
+    }
+
+    /// The group is as it was asked to be: by the entry at this place, or by none.
+    fn settle_group(&self, asker: &Asker, seq: Seq, turn: &mut Turn<'_>) {
+        let members = if let Kind::Group(_, group) = &self.kind { group.size() } else { 0 };
+        turn.metrics.dedupe_hits.increment(u64::from(seq > Seq::ZERO));
+        self.group_done(asker, seq, members, turn);
     }
 
     fn refuse_front(&mut self, turn: &mut Turn<'_>) {

@@ -57,19 +57,17 @@ impl Conversation {
     /// What has to be asked of the store before a waiting command can be decided.
     pub(super) fn question(&self, pending: &Pending) -> Option<Question> {
         let send = match &pending.command.request {
+            Request::Send(_) if self.keeps_nothing() => return None,
             Request::Send(send) => send,
             Request::Confirm(position) => return self.question_of_confirm(pending, position.seq),
-            _ => return None,
+            _ => return self.question_of_own(pending),
         };
-        let id = send.client_message_id;
-        if self.log.ring.get(id).is_some() || self.keeps_nothing() {
+        if self.log.ring.get(send.client_message_id).is_some() {
             return None;
         }
-        if !self.is_answered(&pending.own)
-            && !mutation::is(Mutation::SkippedLookUp)
-            && !is_certainly_new(send, pending.command.epoch, self.epoch, &self.log.ring)
-        {
-            return Some(Question::Own(id));
+        let own = self.question_of_own(pending);
+        if own.is_some() {
+            return own;
         }
         let after = send.after.filter(|after| self.log.ring.get(*after).is_none());
         if let Some(after) = after
@@ -94,6 +92,17 @@ impl Conversation {
         (ends && self.lacks_confirms()).then_some(Question::Confirms)
     }
 
+    /// Whether it has to be looked for in the log.
+    fn question_of_own(&self, pending: &Pending) -> Option<Question> {
+        let once = pending.command.known_by()?;
+        let (ring, stamped) = (&self.log.ring, pending.command.epoch);
+        let asks = ring.get(once.id).is_none()
+            && !self.is_answered(&pending.own)
+            && !mutation::is(Mutation::SkippedLookUp)
+            && !is_certainly_new(once, stamped, self.epoch, ring);
+        asks.then_some(Question::Own(once.id))
+    }
+
     /// An answer "not there" holds only as long as the ring covers everything since.
     fn is_answered(&self, answer: &Answer) -> bool {
         match answer {
@@ -108,27 +117,16 @@ impl Conversation {
         match &pending.command.request {
             Request::Send(send) if self.keeps_nothing() => self.decide_live(pending, send, turn),
             Request::Send(send) => self.decide_send(pending, send, turn),
-            Request::Group(_, request) => self.decide_group(&pending.command, request, turn),
-            Request::Contact(_, request) => self.decide_contact(&pending.command, request, turn),
+            Request::Group(_, request) => self.decide_group(pending, request, turn),
+            Request::Contact(_, request) => self.decide_contact(pending, request, turn),
             Request::Confirm(position) => self.decide_confirm(pending, position.seq, turn),
             _ => Decision::Nothing,
         }
     }
 
     fn decide_send(&self, pending: &Pending, send: &Send, turn: &Turn<'_>) -> Decision {
-        if let Some(seq) = self.log.ring.get(send.client_message_id) {
-            return self.decide_repeat(pending, seq);
-        }
-        if self.question(pending).is_some() {
-            let waits = pending.waits_for_answer() || self.awaits_confirms();
-            return if waits { Decision::Wait } else { Decision::Ask };
-        }
-        match &pending.own {
-            Answer::Known { entry: Some(entry), .. } => {
-                return Decision::Stored(Stored::Entry(Box::new(entry.clone())));
-            }
-            Answer::Failed => return Decision::Unavailable,
-            _ => {}
+        if let Some(known) = self.decide_known(pending) {
+            return known;
         }
         if let Err(refused) = self.may_say(pending, send, turn) {
             return refused;
@@ -174,6 +172,25 @@ impl Conversation {
         }
     }
 
+    /// What becomes of a command that the log may have; `None` if it certainly has not.
+    pub(super) fn decide_known(&self, pending: &Pending) -> Option<Decision> {
+        let once = pending.command.known_by()?;
+        if let Some(seq) = self.log.ring.get(once.id) {
+            return Some(self.decide_repeat(pending, seq));
+        }
+        if self.question(pending).is_some() {
+            let waits = pending.waits_for_answer() || self.awaits_confirms();
+            return Some(if waits { Decision::Wait } else { Decision::Ask });
+        }
+        match &pending.own {
+            Answer::Known { entry: Some(entry), .. } => {
+                Some(Decision::Stored(Stored::Entry(Box::new(entry.clone()))))
+            }
+            Answer::Failed => Some(Decision::Unavailable),
+            _ => None,
+        }
+    }
+
     /// Whether it came in time, from somebody who may say such a thing here.
     pub(super) fn may_say(&self, pending: &Pending, send: &Send, turn: &Turn<'_>) -> Result<(), Decision> {
         let (origin, now) = (&pending.command.origin, turn.now.wall);
@@ -210,10 +227,14 @@ impl Conversation {
         }
     }
 
-    fn decide_group(&self, command: &Command, request: &GroupRequest, turn: &Turn<'_>) -> Decision {
+    fn decide_group(&self, pending: &Pending, request: &GroupRequest, turn: &Turn<'_>) -> Decision {
         let Kind::Group(_, group) = &self.kind else {
             return Decision::Refuse(Code::BadField, "not a group");
         };
+        if let Some(known) = self.decide_known(pending) {
+            return known;
+        }
+        let command = &pending.command;
         if command.deadline < turn.now.wall {
             return Decision::Refuse(Code::Late, "it waited past its deadline");
         }
@@ -221,8 +242,7 @@ impl Conversation {
         let asked = Asked { user, source: *source, now: turn.now.wall };
         match group.decide(asked, request, turn.rules.group) {
             Ok(Some(change)) => {
-                let id = ClientMessageId::at(turn.now.wall, lifecycle::random_u128());
-                Decision::Append { id, body: Body::system(change), target: None }
+                Decision::Append { id: id_of(command, turn), body: Body::system(change), target: None }
             }
             Ok(None) => Decision::Nothing,
             Err((code, text)) => Decision::Refuse(code, text),
@@ -254,4 +274,10 @@ impl Conversation {
             Kind::Group(_, group) => group.muted_until(user, now),
         }
     }
+}
+
+/// The id of the entry that a change appends.
+pub(super) fn id_of(command: &Command, turn: &Turn<'_>) -> ClientMessageId {
+    let made_up = || ClientMessageId::at(turn.now.wall, lifecycle::random_u128());
+    command.once.map_or_else(made_up, |once| once.id)
 }

@@ -9,15 +9,13 @@
 //! nothing for the other's eyes, while every entry of the direct conversation is read by both. Both logs have one owner,
 //! so what was told of the pair holds for the next message: there is no cache that could be old.
 
-use proto::{
-    Body, ClientMessageId, Code, Command, Contact, ContactRequest, Entry, Reply, ServerFrame, Timestamp,
-    UserId,
-};
+use proto::{Body, Code, Contact, ContactRequest, Entry, Reply, ServerFrame, Timestamp, UserId};
 use store::{Relation, StoreError};
 
 use super::announce::{self, Asker};
-use super::decide::Decision;
+use super::decide::{Decision, id_of};
 use super::owed::PairWrite;
+use super::pending::Pending;
 use super::{Conversation, Kind};
 use crate::rules::contacts::{Pair, Regard, shown};
 use crate::rules::membership::Refusal;
@@ -79,13 +77,17 @@ impl Conversation {
 
     pub(super) fn decide_contact(
         &self,
-        command: &Command,
+        pending: &Pending,
         request: &ContactRequest,
         turn: &Turn<'_>,
     ) -> Decision {
         let Kind::Pair(pair) = &self.kind else {
             return Decision::Refuse(Code::BadField, "not a pair");
         };
+        if let Some(known) = self.decide_known(pending) {
+            return known;
+        }
+        let command = &pending.command;
         if command.deadline < turn.now.wall {
             return Decision::Refuse(Code::Late, "it waited past its deadline");
         }
@@ -94,8 +96,7 @@ impl Conversation {
         }
         match pair.decide(&command.origin.user, request, turn.now.wall, turn.rules.contacts) {
             Ok(Some(change)) => {
-                let id = ClientMessageId::at(turn.now.wall, lifecycle::random_u128());
-                Decision::Append { id, body: Body::system(change), target: None }
+                Decision::Append { id: id_of(command, turn), body: Body::system(change), target: None }
             }
             Ok(None) => Decision::Nothing,
             Err((code, text)) => Decision::Refuse(code, text),

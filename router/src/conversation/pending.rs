@@ -69,10 +69,7 @@ impl Pending {
     }
 
     fn age_ms(&self) -> u64 {
-        match &self.command.request {
-            Request::Send(send) => send.age_ms,
-            _ => 0,
-        }
+        self.command.known_by().map_or(0, |once| once.age_ms)
     }
 
     /// The message that it is about, if it changes or confirms one.
@@ -145,8 +142,9 @@ impl Conversation {
 
     pub(super) fn looked_up(&mut self, asked: &LookUp, found: Result<Option<Entry>, store::StoreError>) {
         for pending in &mut self.queue {
-            let Request::Send(send) = &pending.command.request else { continue };
-            let (own, after) = (send.client_message_id == asked.id, send.after == Some(asked.id));
+            let own = pending.command.known_by().is_some_and(|once| once.id == asked.id);
+            let after =
+                matches!(&pending.command.request, Request::Send(send) if send.after == Some(asked.id));
             for (concerned, answer) in [(own, &mut pending.own), (after, &mut pending.after)] {
                 if concerned && matches!(answer, Answer::Asked) {
                     *answer = match &found {
@@ -177,14 +175,9 @@ impl Conversation {
                 return;
             }
             let Some(Pending { command, .. }) = self.queue.pop_front() else { return };
-            let may_be_stored = match &command.request {
-                Request::Send(send) => {
-                    send.attempt > 0
-                        || command.epoch != self.epoch
-                        || self.log.ring.get(send.client_message_id).is_some()
-                }
-                _ => false,
-            };
+            let may_be_stored = command.known_by().is_some_and(|once| {
+                once.attempt > 0 || command.epoch != self.epoch || self.log.ring.get(once.id).is_some()
+            });
             if may_be_stored {
                 announce::reply(&command.origin, command.trace, Reply::Settled, turn);
             } else {

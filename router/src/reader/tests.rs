@@ -176,6 +176,7 @@ fn command(name: &str, source: Source, request: Request) -> Command {
         origin: Origin { user: user(name), device: DeviceId::unnamed(), session: SESSION, source },
         deadline: NOW.plus_ms(10_000),
         epoch: Epoch(1),
+        once: None,
         trace: TraceId(5),
         request,
     }

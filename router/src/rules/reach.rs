@@ -1,6 +1,6 @@
 //! FENCE A4: whether a send must be looked up, and how far back.
 
-use proto::client_frame::Send;
+use proto::command::Once;
 use proto::{Epoch, Timestamp};
 use store::Bucket;
 
@@ -9,10 +9,10 @@ use super::ring::Ring;
 /// Clocks of clients and routers may differ by this much when the age of a resend is turned into buckets.
 const SLACK_MS: u64 = 10 * 60 * 1000;
 
-/// Whether a send that missed the ring may be appended at once: a first attempt, sent by a node that knew this very
-/// epoch, to a ring that cannot have lost it since the load. Anything else could be stored already.
-pub fn is_certainly_new(send: &Send, stamped: Epoch, epoch: Epoch, ring: &Ring) -> bool {
-    send.attempt == 0 && stamped == epoch && !ring.may_have_lost(send.client_message_id)
+/// Whether what missed the ring may be appended at once: a first attempt, sent by a node that knew this very epoch, to a
+/// ring that cannot have lost it since the load. Anything else could be stored already.
+pub fn is_certainly_new(once: Once, stamped: Epoch, epoch: Epoch, ring: &Ring) -> bool {
+    once.attempt == 0 && stamped == epoch && !ring.may_have_lost(once.id)
 }
 
 /// The oldest bucket that a message of this age can be in.
@@ -28,33 +28,24 @@ pub fn buckets_to_read(left: &[(Bucket, proto::Seq)], oldest: Bucket) -> impl It
 
 #[cfg(test)]
 mod tests {
-    use proto::client_frame::{AckMode, Recipient};
-    use proto::{Body, ClientMessageId, Seq, UserId};
+    use proto::{ClientMessageId, Seq};
 
     use super::*;
     use crate::rules::lost::Lost;
 
-    fn send(attempt: u32) -> Send {
-        Send {
-            client_message_id: ClientMessageId([7; 16]),
-            to: Recipient::User(UserId::parse("bob").unwrap()),
-            body: Body::text("hi"),
-            ack: AckMode::Persisted,
-            attempt,
-            age_ms: 0,
-            after: None,
-        }
+    fn send(attempt: u32) -> Once {
+        Once { id: ClientMessageId([7; 16]), attempt, age_ms: 0 }
     }
 
     #[test]
     fn a4_only_a_first_attempt_of_this_epoch_on_a_whole_ring_is_new() {
         let whole = Ring::new(Seq(1), Lost::default());
         let unknown = Ring::new(Seq(1), Lost::everything());
-        assert!(is_certainly_new(&send(0), Epoch(4), Epoch(4), &whole));
-        assert!(!is_certainly_new(&send(1), Epoch(4), Epoch(4), &whole));
-        assert!(!is_certainly_new(&send(0), Epoch(3), Epoch(4), &whole));
-        assert!(!is_certainly_new(&send(0), Epoch(0), Epoch(4), &whole));
-        assert!(!is_certainly_new(&send(0), Epoch(4), Epoch(4), &unknown));
+        assert!(is_certainly_new(send(0), Epoch(4), Epoch(4), &whole));
+        assert!(!is_certainly_new(send(1), Epoch(4), Epoch(4), &whole));
+        assert!(!is_certainly_new(send(0), Epoch(3), Epoch(4), &whole));
+        assert!(!is_certainly_new(send(0), Epoch(0), Epoch(4), &whole));
+        assert!(!is_certainly_new(send(0), Epoch(4), Epoch(4), &unknown));
     }
 
     #[test]

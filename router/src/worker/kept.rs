@@ -87,6 +87,7 @@ mod tests {
             },
             deadline: Timestamp(deadline),
             epoch: Epoch(0),
+            once: None,
             trace: TraceId::default(),
             request: Request::Connected,
         }

@@ -111,6 +111,7 @@ mod tests {
             },
             deadline: Timestamp(0),
             epoch: Epoch(0),
+            once: None,
             trace: TraceId::default(),
             request: Request::Connected,
         }

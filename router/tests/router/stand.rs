@@ -157,6 +157,7 @@ impl Stand {
             },
             deadline: Timestamp(wall_clock_ms() + 10_000),
             epoch: Epoch(0),
+            once: None,
             trace: TraceId(u128::from(session)),
             request,
         };

@@ -137,6 +137,7 @@ impl Talk {
             },
             deadline: Timestamp(wall_clock_ms() + 10_000),
             epoch: Epoch(0),
+            once: None,
             trace: TraceId::default(),
             request,
         };

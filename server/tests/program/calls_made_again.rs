@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::http::{Answer, User, get_as, new_user, post_once};
+use crate::http::{Answer, User, delete_as, get_as, new_user, post_as, post_once};
 use crate::process::Tidegate;
 use crate::stand::{Cluster, until_ready};
 
@@ -19,6 +19,11 @@ fn in_one_process_that_was_started_again() {
     drop(server);
     let server = Tidegate::start_with(folder.path(), &[]);
     is_there_once(&server, &anna, &made, &made_by(&server, &anna));
+    let bert = new_user(&server, "bert", "a long secret");
+    let kept = joins_and_blocks(&server, [&anna, &bert]);
+    drop(server);
+    let server = Tidegate::start_with(folder.path(), &[]);
+    is_not_done_again(&server, [&anna, &bert], &kept);
 }
 
 #[test]
@@ -30,6 +35,9 @@ fn at_two_processes_of_a_cluster() {
     until_ready([&router, &one, &other]);
     let anna = new_user(&one, "anna", "a long secret");
     is_there_once(&other, &anna, &made_by(&one, &anna), &made_by(&other, &anna));
+    let bert = new_user(&one, "bert", "a long secret");
+    let kept = joins_and_blocks(&one, [&anna, &bert]);
+    is_not_done_again(&other, [&anna, &bert], &kept);
 
     // At the same time, so that neither finds what the other makes before it asks for it.
     let at_once = json!({"name": "At once"});
@@ -69,6 +77,40 @@ fn is_there_once(api: &Tidegate, anna: &User, made: &[Answer; 2], again: &[Answe
     let texts: Vec<&Value> =
         messages.map(|one| &one["body"]["text"]).filter(|text| text.is_string()).collect();
     assert_eq!(texts, [&json!("hi")]);
+}
+
+fn changes(api: &Tidegate, [anna, bert]: [&User; 2]) -> [Answer; 2] {
+    let join = post_once(&api.url("/api/v1/groups/choir/members"), &bert.token, "join", &json!({}));
+    let block = post_once(&api.url("/api/v1/blocks"), &anna.token, "block", &json!({"user_id": bert.id}));
+    for answer in [&join, &block] {
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    }
+    [join, block]
+}
+
+/// One joins and leaves, the other blocks and unblocks.
+fn joins_and_blocks(api: &Tidegate, users: [&User; 2]) -> [Answer; 2] {
+    let [anna, bert] = users;
+    let choir = json!({"group_id": "choir", "name": "Choir", "join": "open"});
+    assert_eq!(post_as(&api.url("/api/v1/groups"), &anna.token, &choir).status, 201);
+    let done = changes(api, users);
+    let left = delete_as(&api.url("/api/v1/groups/choir/members/me"), &bert.token);
+    let unblocked = delete_as(&api.url(&format!("/api/v1/blocks/{}", bert.id)), &anna.token);
+    assert_eq!((left.status, unblocked.status), (200, 200), "{} {}", left.text, unblocked.text);
+    done
+}
+
+/// The calls come again, long after both thought better of it.
+fn is_not_done_again(api: &Tidegate, users: [&User; 2], done: &[Answer; 2]) {
+    let [anna, bert] = users;
+    let [join, block] = changes(api, users);
+    assert!(!is_replayed(&join) && !is_replayed(&block), "nobody has kept an answer");
+    assert_eq!(join.json()["seq"], done[0].json()["seq"], "it was done there");
+    assert_eq!((&join.json()["members"], &block.json()["blocked"]), (&json!(1), &json!(false)), "and undone");
+    let groups = get_as(&api.url("/api/v1/groups"), &bert.token).json();
+    assert_eq!(groups["groups"], json!([]));
+    let blocks = get_as(&api.url("/api/v1/blocks"), &anna.token).json();
+    assert_eq!(blocks["contacts"], json!([]));
 }
 
 fn is_replayed(answer: &Answer) -> bool {

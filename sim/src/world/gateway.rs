@@ -217,6 +217,7 @@ impl Gateway {
             origin: Origin { user, device: DeviceId::unnamed(), session, source },
             deadline: Timestamp(wall_clock_ms()).plus_ms(limits::COMMAND_DEADLINE_MS),
             epoch: proto::Epoch(0),
+            once: None,
             trace: trace_of(self.began),
             request,
         };

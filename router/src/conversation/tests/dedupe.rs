@@ -1,10 +1,11 @@
 //! FENCE A4: a send is appended once, however often it comes, and looked up only when it could be stored already.
 
 use proto::client_frame::{AckMode, Send};
-use proto::{Epoch, Seq};
+use proto::command::{GroupRequest, Once};
+use proto::{Command, Entry, Epoch, Request, Seq};
 use store::{Bucket, StoreError};
 
-use super::stand::{EPOCH, START, Stand, entry, id, message, register, rows};
+use super::stand::{EPOCH, START, Stand, entry, id, message, register, rows, team, unknown, user};
 use crate::turn::{LookUp, Outcome, Work};
 
 /// The same send once more.
@@ -227,4 +228,49 @@ fn a_copy_is_answered_as_it_asks_to_be() {
     stand.said();
     stand.send(Send { ack: AckMode::None, ..again(1) });
     assert_eq!(stand.said().last().unwrap(), "1 settled");
+}
+
+fn joins(stand: &mut Stand, session: u64, name: &str, once: Once) {
+    let command = stand.asks(session, name, Request::Group(team(), GroupRequest::Join));
+    stand.command(Command { once: Some(once), ..command });
+}
+
+/// A change of a group is known by its id like a message, whatever became of it since.
+#[test]
+fn a_change_that_comes_again_is_not_made_again() {
+    let mut stand = Stand::group(&["ann"]);
+    let first = Once { id: id(70), attempt: 0, age_ms: 0 };
+    joins(&mut stand, 2, "bob", first);
+    assert_eq!(stand.persists().entries[0].client_message_id, id(70));
+    stand.change(3, "bob", GroupRequest::Leave);
+    stand.persists();
+    stand.said();
+    let again = Once { attempt: 1, age_ms: 800, ..first };
+    joins(&mut stand, 4, "bob", again);
+    joins(&mut stand, 5, "cat", again);
+    stand.asks_nothing();
+    assert_eq!(stand.said(), ["4 done 2 with 2", "5 nack CONFLICT"]);
+}
+
+#[test]
+fn a_change_that_another_process_may_have_asked_for_is_looked_up() {
+    let mut stand = Stand::group(&["ann"]);
+    let once = |number| Once { id: id(number), attempt: 1, age_ms: 86_400_000 };
+    joins(&mut stand, 2, "bob", once(70));
+    let asked = look_up(&mut stand);
+    assert_eq!(asked.id, id(70));
+    stand.outcome(Outcome::LookedUp(asked, Ok(None)));
+    stand.persists();
+    assert_eq!(stand.said().last().unwrap(), "2 done 2 with 3");
+
+    joins(&mut stand, 3, "cat", once(71));
+    let asked = look_up(&mut stand);
+    let found = Entry { sender: user("cat"), client_message_id: id(71), ..entry(1, 3).entry };
+    stand.outcome(Outcome::LookedUp(asked, Ok(Some(found))));
+    stand.asks_nothing();
+    assert_eq!(stand.said(), ["3 done 1 with 3"], "cat has left since");
+    joins(&mut stand, 4, "dan", once(72));
+    let asked = look_up(&mut stand);
+    stand.outcome(Outcome::LookedUp(asked, Err(unknown())));
+    assert_eq!(stand.said(), ["4 nack UNAVAILABLE"]);
 }

@@ -305,6 +305,7 @@ impl Stand {
             },
             deadline: self.wall().plus_ms(10_000),
             epoch: EPOCH,
+            once: None,
             trace: TraceId(u128::from(session)),
             request,
         }

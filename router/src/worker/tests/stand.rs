@@ -365,6 +365,7 @@ impl Stand {
             },
             deadline: Timestamp(wall_clock_ms() + 10_000),
             epoch: Epoch(0),
+            once: None,
             trace: TraceId::default(),
             request,
         };
