@@ -28,10 +28,9 @@ use proto::{
     Code, Command, ConversationId, ConversationKind, Delivery, DeviceId, Payload, Reply, Request, Seq,
     ServerFrame, Target, Timestamp,
 };
-use store::{Cursor, Store, StoreError};
+use store::{Cursor, People, Store, StoreError};
 
 use crate::conversation::{Fresh, View};
-use crate::rules::confirm::People;
 use crate::rules::lifetime::Moment;
 
 pub use heads::all_heads;

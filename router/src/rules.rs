@@ -2,7 +2,6 @@
 
 pub mod backoff;
 pub mod body;
-pub mod confirm;
 pub mod contacts;
 pub mod cursor;
 pub mod lifetime;

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use proto::body::MessageTarget;
 use proto::{Delivery, Entry, MessageId, Seq, Timestamp};
 use store::{
-    Batch, Bucket, Cas, Confirming, Durable, GroupInfo, HeadRow, Level, Member, Register, Relation, Row,
-    StoreError,
+    Batch, Bucket, Cas, Confirming, Durable, GroupInfo, HeadRow, Level, Member, People, Register, Relation,
+    Row, StoreError,
 };
 
 use crate::conversation::Target;
 use crate::metrics::Metrics;
-use crate::rules::confirm::People;
 use crate::rules::contacts::{ContactRules, Regard};
 use crate::rules::lifetime::Moment;
 use crate::rules::membership::GroupRules;

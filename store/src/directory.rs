@@ -11,6 +11,7 @@ mod inbox;
 mod members;
 mod mention;
 mod overlay;
+mod people;
 mod relation;
 mod settings;
 mod touched;
@@ -24,6 +25,7 @@ pub use inbox::InboxRow;
 pub use members::{Member, Role};
 pub use mention::{MentionRange, MentionRow};
 pub use overlay::OverlayRow;
+pub use people::{Count, People, number_in_direct};
 pub use relation::Relation;
 pub use settings::SettingsEdit;
 

@@ -49,9 +49,9 @@ pub use cql::{
     test_cluster, test_config,
 };
 pub use directory::{
-    ConfirmationRow, Confirming, Cursor, GroupChange, GroupInfo, GroupSettings, HeadRow, InboxRow,
-    Invitation, JoinRequest, Link, Member, MentionRange, MentionRow, OverlayRow, Relation, Role,
-    SettingsEdit,
+    ConfirmationRow, Confirming, Count, Cursor, GroupChange, GroupInfo, GroupSettings, HeadRow, InboxRow,
+    Invitation, JoinRequest, Link, Member, MentionRange, MentionRow, OverlayRow, People, Relation, Role,
+    SettingsEdit, number_in_direct,
 };
 pub use embedded::{Embedded, EmbeddedConfig, OpenError};
 pub use ephemeral::{

@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::StatusCode;
-use lifecycle::wall_clock_ms;
 use proto::client_frame::Position;
 use proto::delivery::HeadState;
 use proto::limits::MENTION_UNREAD_MAX;
@@ -15,7 +15,6 @@ use store::{Cursor, MentionRange, StoreError};
 use utoipa::{IntoParams, ToSchema};
 
 use super::settings::ConversationSettings;
-use crate::App;
 use crate::answers::{self, Message};
 use crate::caller::Caller;
 use crate::conversation_list::Place;
@@ -23,6 +22,10 @@ use crate::extract::{JsonBody, PathOf, QueryOf};
 use crate::numbers::Wide;
 use crate::paging::{List, Paging};
 use crate::problem::{Problem, ProblemBody};
+use crate::{App, now};
+
+/// Conversations that are read from the store at the same time.
+const READS_AT_ONCE: usize = 16;
 
 /// Which part of the list.
 #[derive(Deserialize, IntoParams)]
@@ -69,6 +72,9 @@ pub(crate) struct Conversation {
     /// Those of them that mention one, 100 at most.
     #[schema(example = 0)]
     mention_unread: usize,
+    /// Messages that one has still to confirm.
+    #[schema(example = json!(["7"]))]
+    confirm_seqs: Vec<Wide>,
     /// For how many seconds its entries are kept, as it was set here; 0: as the server is configured.
     #[schema(example = 0)]
     retention_seconds: u32,
@@ -115,14 +121,15 @@ pub(crate) async fn list_conversations(
     let cursors = app.store.cursors(user, &ids).await?;
     let (settings, mentions) =
         futures_util::try_join!(app.store.settings(user, &ids), mentions(&app, user, &heads, &cursors))?;
+    let confirms = confirms(&app, user, &ids, &settings).await?;
     let mut conversations = Vec::with_capacity(ids.len());
-    let own = settings.into_iter().zip(mentions);
+    let own = settings.into_iter().zip(mentions).zip(confirms);
     let rest = names.into_iter().zip(cursors).zip(own);
-    for ((place, head), ((name, cursor), (settings, mention_unread))) in
+    for ((place, head), ((name, cursor), ((settings, mention_unread), confirm_seqs))) in
         places.page.iter().zip(heads).zip(rest)
     {
         if head.member && query.wants(&settings, head.seq) {
-            let own = Own { cursor, settings, mention_unread };
+            let own = Own { cursor, settings, mention_unread, confirm_seqs };
             conversations.push(line(user, place, head, name, own)?);
         }
     }
@@ -138,7 +145,7 @@ fn line(
     name: Option<String>,
     own: Own,
 ) -> Result<Conversation, Problem> {
-    let Own { cursor, settings, mention_unread } = own;
+    let Own { cursor, settings, mention_unread, confirm_seqs } = own;
     let id = &place.conversation;
     let unread = unread(&head, &cursor);
     let last = head.last.filter(|entry| entry.seq >= head.floor);
@@ -153,6 +160,7 @@ fn line(
         unread: Wide(unread),
         read_seq: Wide(cursor.read.0),
         mention_unread,
+        confirm_seqs: confirm_seqs.into_iter().map(|Seq(seq)| Wide(seq)).collect(),
         retention_seconds: head.retention_seconds,
         settings: (settings.changed > Timestamp(0)).then(|| ConversationSettings::of(id, settings)),
         last: last.map(|entry| answers::message(id, entry)).transpose()?,
@@ -165,6 +173,7 @@ struct Own {
     cursor: Cursor,
     settings: Settings,
     mention_unread: usize,
+    confirm_seqs: Vec<Seq>,
 }
 
 impl ListConversations {
@@ -172,6 +181,24 @@ impl ListConversations {
         self.archived.is_none_or(|archived| archived == settings.archived)
             && self.hidden.is_none_or(|hidden| hidden == settings.is_hidden_at(head))
     }
+}
+
+/// Messages of each conversation that wait for the user to confirm them.
+async fn confirms(
+    app: &App,
+    user: &UserId,
+    ids: &[ConversationId],
+    settings: &[Settings],
+) -> Result<Vec<Vec<Seq>>, StoreError> {
+    let now = now();
+    let heads = app.store.heads(ids).await?.into_iter();
+    let waiting = heads.zip(settings.iter().cloned()).map(|(head, own)| async move {
+        match head {
+            Some(head) => app.store.waiting_for(user, &head, &own, now).await,
+            None => Ok(Vec::new()),
+        }
+    });
+    stream::iter(waiting).buffered(READS_AT_ONCE).try_collect().await
 }
 
 /// How many unread entries of each conversation mention the user.
@@ -218,7 +245,7 @@ pub(crate) struct BadgeNumbers {
     )
 )]
 pub(crate) async fn badge(State(app): State<App>, caller: Caller) -> Result<Json<BadgeNumbers>, Problem> {
-    let badge = app.badge(&caller.0.user, Timestamp(wall_clock_ms())).await?;
+    let badge = app.badge(&caller.0.user, now()).await?;
     Ok(Json(BadgeNumbers {
         unread: Wide(badge.unread),
         muted_unread: Wide(badge.muted_unread),

@@ -23,13 +23,12 @@ use proto::{
     Body, Code, ConversationId, Delivery, Entry, Epoch, Payload, Reply, Seq, ServerFrame, SessionRef,
     SharedFrame, Target, Timestamp, TraceId, UserId, wire,
 };
-use store::{ConfirmationRow, Confirming, StoreError};
+use store::{ConfirmationRow, Confirming, Count, People, StoreError, number_in_direct};
 
 use super::announce::{self, Asker};
 use super::decide::Decision;
 use super::pending::{Found, Pending, Question};
 use super::{Conversation, Kind};
-use crate::rules::confirm::{self, Count, People, is_asked};
 use crate::rules::cursor::SLACK_MS;
 use crate::rules::membership::Refusal;
 use crate::turn::{ConfirmRules, Turn, Work};
@@ -264,7 +263,7 @@ impl Conversation {
             Ok((message, _)) if message.sender == origin.user => {
                 Decision::Refuse(Code::BadField, "confirm.seq: one's own messages are not confirmed")
             }
-            Ok((message, _)) if !is_asked(&message, &origin.user, number) => {
+            Ok((message, _)) if !message.asks(&origin.user, number) => {
                 Decision::Refuse(Code::NotFound, "it was sent before the user joined")
             }
             Ok(_) if self.owed.held.is_full_of_confirmed() => Decision::Busy,
@@ -373,9 +372,9 @@ impl Conversation {
     fn count(&self, message: &Confirming, confirmed: &People) -> Count {
         let sender = match &self.kind {
             Kind::Group(_, group) => group.number_of(&message.sender),
-            Kind::Direct(..) | Kind::Pair(_) => confirm::number_in_direct(&self.id, &message.sender),
+            Kind::Direct(..) | Kind::Pair(_) => number_in_direct(&self.id, &message.sender),
         };
-        confirm::count(message, sender, &self.people(), confirmed)
+        message.count(sender, &self.people(), confirmed)
     }
 
     /// The number of one who may confirm here.
@@ -385,7 +384,7 @@ impl Conversation {
                 return Err((Code::NotFound, "there is no such group"));
             }
             Kind::Group(_, group) => group.number_of(&origin.user),
-            Kind::Direct(..) | Kind::Pair(_) => confirm::number_in_direct(&self.id, &origin.user),
+            Kind::Direct(..) | Kind::Pair(_) => number_in_direct(&self.id, &origin.user),
         };
         found.ok_or((Code::Forbidden, "only members confirm"))
     }

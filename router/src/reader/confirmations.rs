@@ -1,17 +1,15 @@
-//! Who has confirmed a message, page by page, and which messages wait for a user.
+//! Who has confirmed a message, page by page.
 
 use std::sync::Arc;
 
 use proto::client_frame::ReadersOf;
 use proto::group::Role;
 use proto::server_frame::{Confirmation, Confirmations};
-use proto::settings::Settings;
-use proto::{Code, Command, ConversationId, ConversationKind, Entry, GroupId, Seq, Timestamp, UserId};
-use store::{Confirming, HeadRow, Store, StoreError};
+use proto::{Code, Command, ConversationId, ConversationKind, Entry, GroupId, Timestamp, UserId};
+use store::{Confirming, Count, People, Store, StoreError, number_in_direct};
 
 use super::Refused;
 use super::readers::page_of_members;
-use crate::rules::confirm::{self, Count, People, is_asked, number_in_direct};
 
 /// A page of those who are to confirm a message, for its sender and those who manage the group. `known` is what the owner of
 /// the conversation knows: everybody who is in it, and who has confirmed.
@@ -48,7 +46,7 @@ pub async fn of(
             (peer.into_iter().collect(), None, number_in_direct(id, &entry.sender))
         }
     };
-    let Count { confirmed: done, of: all } = confirm::count(&message, number, &present, &confirmed);
+    let Count { confirmed: done, of: all } = message.count(number, &present, &confirmed);
     let said = |(user, number): (UserId, u32)| Confirmation { confirmed: confirmed.has(&user, number), user };
     Ok(Confirmations {
         conversation: id.clone(),
@@ -61,36 +59,6 @@ pub async fn of(
     })
 }
 
-/// Messages of a conversation that wait for the user, as its head row lists them.
-pub async fn waiting(
-    store: &Store,
-    user: &UserId,
-    head: &HeadRow,
-    own: &Settings,
-    now: Timestamp,
-) -> Result<Vec<Seq>, StoreError> {
-    let mut wait = head.confirming.clone().unwrap_or_default();
-    wait.retain(|one| one.until > now && one.sender != *user && !own.hides(one.seq));
-    if wait.is_empty() {
-        return Ok(Vec::new());
-    }
-    let id = &head.conversation;
-    let number = match id.kind() {
-        ConversationKind::Group(group) => store.member(&group, user).await?.map(|member| member.number),
-        _ => number_in_direct(id, user),
-    };
-    let Some(number) = number else { return Ok(Vec::new()) };
-    let mut seqs = Vec::new();
-    wait.retain(|one| is_asked(one, user, number));
-    for message in wait {
-        let confirmed = People::of_rows(&store.confirmations(id, message.seq).await?)?;
-        if !confirmed.has(user, number) {
-            seqs.push(message.seq);
-        }
-    }
-    Ok(seqs)
-}
-
 /// Who of the next members is to confirm it, where the next page begins, and the number of the sender.
 async fn of_group(
     store: &Store,
@@ -99,7 +67,7 @@ async fn of_group(
     message: &Confirming,
 ) -> Result<(Vec<(UserId, u32)>, Option<UserId>, Option<u32>), StoreError> {
     let (members, next) = page_of_members(store, group, of).await?;
-    let asked = members.into_iter().filter(|member| is_asked(message, &member.user, member.number));
+    let asked = members.into_iter().filter(|member| message.asks(&member.user, member.number));
     let sender = store.member(group, &message.sender).await?.map(|member| member.number);
     Ok((asked.map(|member| (member.user, member.number)).collect(), next, sender))
 }

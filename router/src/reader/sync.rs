@@ -12,7 +12,6 @@ use proto::settings::Settings;
 use proto::{Contact, ConversationId, ConversationKind, Seq, ServerFrame, Timestamp, UserId, limits};
 use store::{Cursor, HeadRow, MentionRange, Store, StoreError};
 
-use super::confirmations;
 use crate::rules::contacts;
 use crate::rules::cursor::SyncCursor;
 use crate::rules::membership::invitation_shown;
@@ -91,7 +90,7 @@ async fn changed(
         }
         let mention_unread = mentions.remove(&said.line.conversation).unwrap_or_default();
         let confirm_seqs = match said.head.as_ref().filter(|_| !said.line.left) {
-            Some(head) => confirmations::waiting(store, user, head, &said.settings, now).await?,
+            Some(head) => store.waiting_for(user, head, &said.settings, now).await?,
             None => Vec::new(),
         };
         let shown = state(user, said, group.map(|info| info.name), mention_unread);

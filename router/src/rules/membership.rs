@@ -20,15 +20,13 @@ use proto::command::Source;
 pub use proto::group::History;
 use proto::group::Role;
 use proto::{Code, GroupId, Seq, Timestamp, UserId};
-use store::{GroupInfo, GroupSettings, Member};
+use store::{GroupInfo, GroupSettings, Member, People};
 
 pub use apply::whom_it_moves;
 pub use decide::Asked;
 pub use doors::invitation_shown;
 use permissions::{Action, Who, is_allowed};
 pub use room::may_enter;
-
-use crate::rules::confirm::People;
 
 /// What groups may be.
 #[derive(Clone, Copy, Debug)]

@@ -6,14 +6,13 @@ use std::sync::Arc;
 
 use proto::{ConversationId, Delivery, Entry, Partition, Seq, UserId, limits};
 use store::{
-    Cas, Confirming, IncarnationId, LeaseError, Ownership, PageRange, Relation, SettingsEdit, Store,
+    Cas, Confirming, IncarnationId, LeaseError, Ownership, PageRange, People, Relation, SettingsEdit, Store,
     StoreError, Verified, VerifyError, WorkerLease,
 };
 
 use super::overlays;
 use super::table::Key;
 use crate::conversation::Flush;
-use crate::rules::confirm::People;
 use crate::rules::contacts::Regard;
 use crate::turn::{LookUp, Outcome, Recovered, Work};
 

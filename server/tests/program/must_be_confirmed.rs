@@ -110,6 +110,11 @@ fn is_still_confirmed(at: &Places<'_>, said: &Said) {
                 delta["conversations"].as_array()?.iter().find(|one| one["conversation"] == "g.team")?;
             (line["confirm_seqs"] == waits).then_some(())
         });
+        let listed = get_as(&at.url("/conversations"), &user.token).json();
+        let mut lines = listed["conversations"].as_array().expect("lines").iter();
+        let line = lines.find(|one| one["conversation"] == "g.team").expect("the group");
+        let waits = if waits.is_null() { json!([]) } else { waits };
+        assert_eq!(line["confirm_seqs"], waits, "the same over HTTP");
     }
     for _ in 0..2 {
         let done = post_as(&confirm(at, seq), &cora.token, &json!({}));

@@ -1,13 +1,16 @@
 //! Who confirmed messages that are to be confirmed: a row for each message and epoch of an owner.
 //!
-//! What is in a row is the router's business, but that rows of one message add up: an owner writes only rows of its own epoch,
-//! so none takes away what another wrote, however late it arrives.
+//! Rows of one message add up ([`People`]): an owner writes only rows of its own epoch, so none takes away what another wrote,
+//! however late it arrives.
 
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
-use proto::{ConversationId, Epoch, Seq, Timestamp, UserId};
+use proto::settings::Settings;
+use proto::{ConversationId, ConversationKind, Epoch, Seq, Timestamp, UserId};
 
+use super::head::HeadRow;
+use super::people::{People, number_in_direct};
 use crate::call::{Call, Op};
 use crate::engine::key::{KeyParts, Kind};
 use crate::engine::view::{Direction, after_prefix};
@@ -86,6 +89,38 @@ impl Store {
                 Ok(rows)
             })
             .await
+    }
+}
+
+impl Store {
+    /// Messages of a conversation that wait for the user, as its head row lists them. `own` is what the user keeps for themselves there.
+    pub async fn waiting_for(
+        &self,
+        user: &UserId,
+        head: &HeadRow,
+        own: &Settings,
+        now: Timestamp,
+    ) -> Result<Vec<Seq>, StoreError> {
+        let mut wait = head.confirming.clone().unwrap_or_default();
+        wait.retain(|one| one.until > now && one.sender != *user && !own.hides(one.seq));
+        if wait.is_empty() {
+            return Ok(Vec::new());
+        }
+        let id = &head.conversation;
+        let number = match id.kind() {
+            ConversationKind::Group(group) => self.member(&group, user).await?.map(|member| member.number),
+            _ => number_in_direct(id, user),
+        };
+        let Some(number) = number else { return Ok(Vec::new()) };
+        let mut seqs = Vec::new();
+        wait.retain(|one| one.asks(user, number));
+        for message in wait {
+            let confirmed = People::of_rows(&self.confirmations(id, message.seq).await?)?;
+            if !confirmed.has(user, number) {
+                seqs.push(message.seq);
+            }
+        }
+        Ok(seqs)
     }
 }
 

@@ -5,9 +5,10 @@
 
 use std::collections::BTreeSet;
 
+use super::confirmation::{ConfirmationRow, Confirming};
+use crate::StoreError;
 use bytes::{Buf as _, Bytes};
 use proto::{ConversationId, ConversationKind, UserId};
-use store::{ConfirmationRow, Confirming, StoreError};
 
 /// Bits of one word.
 const WORD: u32 = u64::BITS;
@@ -155,25 +156,27 @@ pub struct Count {
     pub of: u32,
 }
 
-/// Whether a member is among those who are to confirm a message.
-pub fn is_asked(message: &Confirming, user: &UserId, number: u32) -> bool {
-    number <= message.numbers && *user != message.sender
-}
-
-/// How far a message is. `present` are the members of now; `sender` is the number of its sender, if they are one.
-pub fn count(message: &Confirming, sender: Option<u32>, present: &People, confirmed: &People) -> Count {
-    let here = present.numbers.words_upto(message.numbers);
-    let (mut of, mut done) = (0, 0);
-    for (at, word) in here.enumerate() {
-        of += word.count_ones();
-        done += (word & confirmed.numbers.0.get(at).unwrap_or(&0)).count_ones();
+impl Confirming {
+    /// Whether a member is among those who are to confirm it.
+    pub fn asks(&self, user: &UserId, number: u32) -> bool {
+        number <= self.numbers && *user != self.sender
     }
-    let names = |names: usize| u32::try_from(names).unwrap_or(u32::MAX);
-    of += names(present.names.len());
-    done += names(present.names.intersection(&confirmed.names).count());
-    // Nobody confirms what they sent themselves.
-    let own = sender.is_some_and(|number| number <= message.numbers && present.has(&message.sender, number));
-    Count { confirmed: done, of: of - u32::from(own) }
+
+    /// How far it is. `present` are the members of now; `sender` is the number of its sender, if they are one.
+    pub fn count(&self, sender: Option<u32>, present: &People, confirmed: &People) -> Count {
+        let here = present.numbers.words_upto(self.numbers);
+        let (mut of, mut done) = (0, 0);
+        for (at, word) in here.enumerate() {
+            of += word.count_ones();
+            done += (word & confirmed.numbers.0.get(at).unwrap_or(&0)).count_ones();
+        }
+        let names = |names: usize| u32::try_from(names).unwrap_or(u32::MAX);
+        of += names(present.names.len());
+        done += names(present.names.intersection(&confirmed.names).count());
+        // Nobody confirms what they sent themselves.
+        let own = sender.is_some_and(|number| number <= self.numbers && present.has(&self.sender, number));
+        Count { confirmed: done, of: of - u32::from(own) }
+    }
 }
 
 /// The numbers of the two users of a direct conversation; `None` for others.
