@@ -52,6 +52,9 @@ fn it_goes(at: &Places<'_>) -> Talk {
     it_has_expired(at, &bert, &conversation, &mut b);
     b.send(&json!({"react": {"client_message_id": id(2), "conversation": conversation, "seq": "1", "reaction": "👍"}}));
     assert_eq!(b.until_any(&["nack"]).1["code"], json!(1304), "EXPIRED");
+    for (socket, user) in [(&mut a, &anna), (&mut b, &bert)] {
+        nobody_is_told_who_read_it(at, &conversation, socket, user);
+    }
 
     who_may_set_what_is_kept(at, (&anna, &bert, &eve), &conversation);
     for number in 10..=74 {
@@ -103,6 +106,19 @@ fn it_has_expired(at: &Places<'_>, bert: &User, conversation: &Value, b: &mut So
         assert_eq!(found.status, 200, "{}", found.text);
         assert!(!found.text.contains(SECRET), "{}", found.text);
     }
+}
+
+fn nobody_is_told_who_read_it(at: &Places<'_>, conversation: &Value, socket: &mut Socket, user: &User) {
+    socket.send(&json!({"readers": {"conversation": conversation, "seq": "1"}}));
+    let refused = socket.until_any(&["readers", "nack"]).1;
+    assert_eq!((&refused["frame"], &refused["code"]), (&json!("readers"), &json!(1304)), "{refused}");
+    let refused = get_as(&at.url(&format!("{}/1/readers", messages(conversation))), &user.token);
+    let problem = refused.json();
+    assert_eq!(
+        (refused.status, &problem["code"], &problem["name"]),
+        (410, &json!(1304), &json!("EXPIRED")),
+        "{problem}"
+    );
 }
 
 fn who_may_set_what_is_kept(at: &Places<'_>, (anna, bert, eve): (&User, &User, &User), direct: &Value) {
