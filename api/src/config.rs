@@ -36,6 +36,8 @@ pub struct ApiConfig {
     pub idempotency_bytes_max: usize,
     /// How long they are kept.
     pub idempotency_ttl: Duration,
+    /// Who has just left may come back in a moment: for so long it is as if they were still there.
+    pub presence_grace: Duration,
     /// Who makes live rooms.
     pub rooms_made_by: RoomMakers,
     /// Origins whose pages may use the API from a browser; empty allows only the page's own.

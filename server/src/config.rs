@@ -104,6 +104,7 @@ impl Config {
         let bus = bus::read(reader);
         let others = if bus.nats.is_some() { Others::Maybe } else { Others::None };
         let (store, cluster) = store::read(reader, &data_dir);
+        let presence_grace = reader.duration("presence.grace", milliseconds(0)..=seconds(3_600));
         let config = Self {
             roles,
             bus,
@@ -114,8 +115,8 @@ impl Config {
             cluster,
             local: redis::local(reader, others),
             redis: redis::read(reader),
-            presence_grace: reader.duration("presence.grace", milliseconds(0)..=seconds(3_600)),
-            api: api::read(reader),
+            presence_grace,
+            api: api::read(reader, presence_grace),
             api_connections_max: reader.whole("api.connections_max", 1..=1_000_000),
             admin_listen: reader.address("admin.listen"),
             log: log(reader),

@@ -1,18 +1,20 @@
 //! Who is online.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use proto::presence::PresenceState;
 use proto::{Code, UserId};
 use serde::{Deserialize, Serialize};
-use store::{DevicePresence, DeviceState, Presence};
+use store::{DevicePresence, Presence};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::caller::Caller;
 use crate::extract::{PathOf, QueryOf};
 use crate::numbers::Wide;
 use crate::problem::{Problem, ProblemBody};
-use crate::{App, Shared};
+use crate::{App, Shared, now};
 
 /// Users in one question.
 const USERS_MAX: usize = 100;
@@ -55,7 +57,8 @@ pub(crate) struct Device {
     device: String,
     /// Never `unknown`.
     status: Status,
-    /// Since when it is used, in Unix milliseconds; `null` while it is away or offline.
+    /// Since when it is used, in Unix milliseconds; `null` while it is away or offline, and where it has just left: it may come back in a
+    /// moment, and counts as there until then.
     #[schema(example = "1790000000000")]
     online_since: Option<Wide>,
     /// When it left or went away, in Unix milliseconds; `null` while it is online.
@@ -82,7 +85,7 @@ pub(crate) struct PresenceList {
     next_cursor: Option<String>,
 }
 
-/// Whether a user is online.
+/// Whether a user is online; who leaves and comes back within `presence.grace` always was.
 #[utoipa::path(
     get, path = "/api/v1/users/{user_id}/presence", tag = "users",
     params(("user_id" = String, Path, description = "Whom.", example = "alice")),
@@ -99,10 +102,10 @@ pub(crate) async fn user_presence(
 ) -> Result<Json<UserPresence>, Problem> {
     let user = UserId::parse(&user).map_err(|error| Problem::field("user_id", error))?;
     let found = app.presence_seen_by(&caller, std::slice::from_ref(&user)).await?.pop();
-    Ok(Json(UserPresence::of(user, found.unwrap_or(Presence::Unknown))))
+    Ok(Json(UserPresence::of(user, found.unwrap_or(Presence::Unknown), app.config.presence_grace)))
 }
 
-/// Whether several users are online.
+/// Whether several users are online; who leaves and comes back within `presence.grace` always was.
 #[utoipa::path(
     get, path = "/api/v1/presence", tag = "users", params(PresenceOf),
     responses(
@@ -123,8 +126,9 @@ pub(crate) async fn presence(
         query.users.split(',').map(|user| UserId::parse(user.trim())).collect();
     let users = users.map_err(|error| Problem::field("users", error))?;
     let found = app.presence_seen_by(&caller, &users).await?;
-    let users = users.into_iter().zip(found).map(|(user, found)| UserPresence::of(user, found)).collect();
-    Ok(Json(PresenceList { users, next_cursor: None }))
+    let grace = app.config.presence_grace;
+    let users = users.into_iter().zip(found).map(|(user, found)| UserPresence::of(user, found, grace));
+    Ok(Json(PresenceList { users: users.collect(), next_cursor: None }))
 }
 
 impl Shared {
@@ -161,28 +165,34 @@ impl Status {
 }
 
 impl UserPresence {
-    fn of(user: UserId, found: Presence) -> Self {
-        let user = user.to_string();
-        let Presence::Known(found) = found else {
-            return Self { user, status: Status::Unknown, last_seen: None, devices: Vec::new() };
+    /// As a socket that watches the user is told, with its devices by name.
+    fn of(user: UserId, found: Presence, grace: Duration) -> Self {
+        let told = found.clone().with_grace(now(), grace);
+        let devices = match (&told, &found) {
+            (Presence::Known(told), Presence::Known(found)) => {
+                told.iter().zip(found).map(|(told, found)| Device::of(told, found)).collect()
+            }
+            _ => Vec::new(),
         };
-        let state = |device: &DevicePresence| device.state.word();
-        let most = found.iter().map(state).max().unwrap_or(PresenceState::Offline);
-        let last = found.iter().filter(|device| state(device) == most).map(|device| device.state.since().0);
-        let last = last.max().filter(|_| most != PresenceState::Online);
-        let status = Status::of(most);
-        Self { user, status, last_seen: last.map(Wide), devices: found.into_iter().map(Device::of).collect() }
+        let told = told.told(user);
+        Self {
+            user: told.user.to_string(),
+            status: Status::of(told.state),
+            last_seen: told.last_seen.map(|when| Wide(when.0)),
+            devices,
+        }
     }
 }
 
 impl Device {
-    fn of(found: DevicePresence) -> Self {
-        let since = Some(Wide(found.state.since().0));
-        let (online_since, last_seen) = match found.state {
-            DeviceState::Online(_) => (since, None),
-            DeviceState::Away(_) | DeviceState::Offline(_) => (None, since),
-        };
-        let status = Status::of(found.state.word());
-        Self { device: found.device.to_string(), status, online_since, last_seen }
+    /// `found` may have left and be told to be there still.
+    fn of(told: &DevicePresence, found: &DevicePresence) -> Self {
+        let when = Some(Wide(found.state.since().0));
+        Self {
+            device: told.device.to_string(),
+            status: Status::of(told.state.word()),
+            online_since: when.filter(|_| found.state.word() == PresenceState::Online),
+            last_seen: when.filter(|_| told.state.word() != PresenceState::Online),
+        }
     }
 }

@@ -1,10 +1,13 @@
 //! Who is online, over HTTP.
 
+use std::time::Duration;
+
+use api::ApiConfig;
 use proto::presence::Activity;
 use proto::{DeviceId, UserId};
 use serde_json::{Value, json};
 
-use super::server::Server;
+use super::server::{Server, config};
 
 fn names(user: &str, device: &str) -> (UserId, DeviceId) {
     (UserId::parse(user).unwrap(), DeviceId::parse(device).unwrap())
@@ -16,7 +19,7 @@ async fn presence(server: &Server, user: &str) -> Value {
 
 #[tokio::test]
 async fn devices_come_and_leave() {
-    let server = Server::without_router(super::server::config());
+    let server = Server::without_router(config());
     let never = presence(&server, "alice").await;
     assert_eq!(never, json!({"user": "alice", "status": "offline", "last_seen": null, "devices": []}));
 
@@ -39,8 +42,20 @@ async fn devices_come_and_leave() {
 }
 
 #[tokio::test]
+async fn who_left_a_moment_ago_is_still_there() {
+    let patient = ApiConfig { presence_grace: Duration::from_secs(3_600), ..config() };
+    let server = Server::without_router(patient);
+    let (alice, phone) = names("alice", "phone");
+    server.ephemeral.came(&alice, &phone);
+    server.ephemeral.left(&alice, &phone, Activity::Active);
+    let told = presence(&server, "alice").await;
+    let device = json!({"device": "phone", "status": "online", "online_since": null, "last_seen": null});
+    assert_eq!(told, json!({"user": "alice", "status": "online", "last_seen": null, "devices": [device]}));
+}
+
+#[tokio::test]
 async fn several_are_asked_in_one_question_with_a_bound() {
-    let server = Server::without_router(super::server::config());
+    let server = Server::without_router(config());
     let (alice, phone) = names("alice", "phone");
     server.ephemeral.came(&alice, &phone);
     let token = server.token("bob", "");

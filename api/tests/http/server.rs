@@ -69,6 +69,7 @@ pub fn config() -> ApiConfig {
         groups_per_user_max: 20,
         idempotency_bytes_max: 1 << 20,
         idempotency_ttl: Duration::from_secs(3_600),
+        presence_grace: Duration::ZERO,
         cors_origins: Vec::new(),
     }
 }

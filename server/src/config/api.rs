@@ -1,12 +1,14 @@
 //! `[api]`, and how long the API's tokens live.
 
+use std::time::Duration;
+
 use api::{ApiConfig, Registration, RoomMakers};
 
 use super::gateway::is_origin;
 use super::reader::Reader;
 use super::{milliseconds, seconds};
 
-pub(super) fn read(reader: &Reader) -> ApiConfig {
+pub(super) fn read(reader: &Reader, presence_grace: Duration) -> ApiConfig {
     let registrations = [("open", Registration::Open), ("closed", Registration::Closed)];
     let makers = [("services", RoomMakers::Services), ("users", RoomMakers::Users)];
     let day = seconds(86_400);
@@ -26,6 +28,7 @@ pub(super) fn read(reader: &Reader) -> ApiConfig {
         groups_per_user_max: reader.whole("api.groups_per_user_max", 1..=100_000),
         idempotency_bytes_max: reader.bytes("api.idempotency_bytes_max", 64 * 1024..=1 << 32),
         idempotency_ttl: reader.duration("api.idempotency_ttl", seconds(1)..=day * 7),
+        presence_grace,
         rooms_made_by: reader.choice("api.rooms_made_by", &makers),
         cors_origins: reader.texts("api.cors_origins"),
     };

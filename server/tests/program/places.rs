@@ -32,12 +32,12 @@ pub fn in_one_process(settings: &[(&str, &str)], test: impl FnOnce(&Places<'_>))
     test(&Places { api: &server, near: &server, far: &server, cluster: None });
 }
 
-/// Two gateways and a router, which have the settings, and an API; skipped where the services are not.
+/// Two gateways, a router and an API, which all have the settings; skipped where the services are not.
 pub fn in_a_cluster(settings: &[(&'static str, &'static str)], test: impl FnOnce(&Places<'_>)) {
     let folder = tempfile::tempdir().expect("a folder");
     let Some(cluster) = Cluster::prepared(folder.path()) else { return };
     let router = cluster.start_with("router", "router", settings);
-    let api = cluster.start("api", "api");
+    let api = cluster.start_with("api", "api", settings);
     let near = cluster.start_with("gateway-1", "gateway", settings);
     let far = cluster.start_with("gateway-2", "gateway", settings);
     until_ready([&router, &api, &near, &far]);

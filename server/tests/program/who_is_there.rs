@@ -3,11 +3,12 @@
 
 use serde_json::{Value, json};
 
-use crate::http::{Answer, User, delete_as, new_user, patch_as, post_as};
+use crate::http::{Answer, User, delete_as, get_as, new_user, patch_as, post_as};
 use crate::places::{self, Places};
 use crate::process::until;
 use crate::socket::Socket;
 
+const GRACE_MS: u64 = 1_000;
 const SETTINGS: [(&str, &str); 3] = [
     ("TIDEGATE_PRESENCE__GRACE", "1s"),
     ("TIDEGATE_GATEWAY__PRESENCE_INTERVAL", "200ms"),
@@ -62,6 +63,13 @@ fn comes_uses_and_leaves(at: &Places<'_>, watcher: &mut Socket, bert: &User) -> 
         }
     }
     drop(phone);
+    // Over HTTP, too, only once the grace is over.
+    let seen = until(|| {
+        let seen = get_as(&at.url(&format!("/users/{}/presence", bert.id)), &bert.token).json();
+        (seen["status"] == "offline").then_some(seen)
+    });
+    let last: u64 = seen["last_seen"].as_str().and_then(|text| text.parse().ok()).expect("a time");
+    assert!(lifecycle::wall_clock_ms() >= last + GRACE_MS, "{seen}");
     let left = hears(watcher, &bert.id, |seen| seen["state"] != "away");
     assert_eq!((&left["state"], &left["devices"]), (&json!("offline"), &Value::Null));
     assert!(left["last_seen"].is_string(), "{left}");
