@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::StatusCode;
-use proto::command::{GroupRequest, Source};
+use proto::command::GroupRequest;
 use proto::delivery::GroupDone;
 use proto::group::{GroupEdit, Role};
 use proto::{Code, ConversationId, GroupId, Request, Seq, UserId};
@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 use store::{GroupInfo, StoreError};
 use utoipa::{IntoParams, ToSchema};
 
-use super::new_groups::{Creation, NewId};
+use super::member_changes::change;
+use super::new_groups::{Creation, NewId, owner};
 use crate::answers::GroupChanged;
 use crate::caller::{Asker, Caller};
 use crate::extract::{JsonBody, PathOf, QueryOf};
@@ -119,7 +120,7 @@ pub(crate) async fn create_group(
 ) -> Result<(StatusCode, Json<CreatedGroup>), Problem> {
     let id = NewId::of("group_id", body.group_id.as_ref(), &caller, &key, Made::Group)?;
     let members = user_ids("member_ids", &body.member_ids)?;
-    let asker = owner(&caller, body.owner.as_ref())?;
+    let asker = owner(&caller, body.owner.as_ref(), Scope::GroupsManage)?;
     if let Some(made) = app.made_before(&id).await? {
         return Ok((StatusCode::CREATED, Json(made.into())));
     }
@@ -198,10 +199,7 @@ pub(crate) async fn edit_group(
     PathOf(group): PathOf<String>,
     JsonBody(body): JsonBody<EditGroup>,
 ) -> Result<Json<GroupChanged>, Problem> {
-    let group = group_id(&group)?;
-    let edit = GroupRequest::Edit(Box::new(body.into()));
-    let done = app.change_group(&caller.operator(), &group, edit).await?;
-    Ok(Json(GroupChanged::of(&group, &done)))
+    change(&app, &caller, &group, GroupRequest::Edit(Box::new(body.into()))).await
 }
 
 /// Hand a group over to another member. Its owner becomes an admin.
@@ -220,10 +218,8 @@ pub(crate) async fn transfer_group(
     PathOf(group): PathOf<String>,
     JsonBody(body): JsonBody<NewOwner>,
 ) -> Result<Json<GroupChanged>, Problem> {
-    let group = group_id(&group)?;
     let transfer = GroupRequest::Transfer(user_id("user_id", &body.user_id.0)?);
-    let done = app.change_group(&caller.operator(), &group, transfer).await?;
-    Ok(Json(GroupChanged::of(&group, &done)))
+    change(&app, &caller, &group, transfer).await
 }
 
 /// End a group. Only its owner can; its history stays readable.
@@ -241,9 +237,7 @@ pub(crate) async fn dismiss_group(
     caller: Caller,
     PathOf(group): PathOf<String>,
 ) -> Result<Json<GroupChanged>, Problem> {
-    let group = group_id(&group)?;
-    let done = app.change_group(&caller.operator(), &group, GroupRequest::Dismiss).await?;
-    Ok(Json(GroupChanged::of(&group, &done)))
+    change(&app, &caller, &group, GroupRequest::Dismiss).await
 }
 
 /// As it is now: it was made by the same call, made at another process or long ago.
@@ -265,17 +259,6 @@ pub(super) fn group_id(text: &str) -> Result<GroupId, Problem> {
 
 pub(super) fn user_id(field: &str, text: &str) -> Result<UserId, Problem> {
     UserId::parse(text).map_err(|error| Problem::field(field, error))
-}
-
-/// Who owns a new group: the caller, or whom a service names.
-fn owner(caller: &Caller, named: Option<&IdText>) -> Result<Asker, Problem> {
-    let asker = caller.operator();
-    let Some(named) = named else { return Ok(asker) };
-    let user = user_id("owner", &named.0)?;
-    if user == asker.user || asker.source == Source::ServerApi {
-        return Ok(Asker { user, ..asker });
-    }
-    Err(missing(Scope::GroupsManage))
 }
 
 /// Ids of users; a wrong one is named by its place.

@@ -10,6 +10,7 @@ use store::{Member, Role};
 use utoipa::ToSchema;
 
 use super::groups::{group_id, user_id, user_ids};
+use super::member_changes::change;
 use crate::App;
 use crate::answers::GroupChanged;
 use crate::caller::Caller;
@@ -129,7 +130,6 @@ pub(crate) async fn add_members(
     PathOf(group): PathOf<String>,
     OptionalBody(body): OptionalBody<AddMembers>,
 ) -> Result<Json<GroupChanged>, Problem> {
-    let group = group_id(&group)?;
     let users = user_ids("user_ids", &body.user_ids)?;
     let own = std::slice::from_ref(&caller.0.user);
     let request = match body.link_token.as_deref() {
@@ -141,9 +141,8 @@ pub(crate) async fn add_members(
         None => GroupRequest::Add(users.clone()),
     };
     let new = if matches!(request, GroupRequest::Add(_)) { users.as_slice() } else { own };
-    app.room_for_another_group(&group, new.iter()).await?;
-    let done = app.change_group(&caller.operator(), &group, request).await?;
-    Ok(Json(GroupChanged::of(&group, &done)))
+    app.room_for_another_group(&group_id(&group)?, new.iter()).await?;
+    change(&app, &caller, &group, request).await
 }
 
 /// Leave a group (`me`), or remove another member.
@@ -164,14 +163,12 @@ pub(crate) async fn remove_member(
     caller: Caller,
     PathOf((group, user)): PathOf<(String, String)>,
 ) -> Result<Json<GroupChanged>, Problem> {
-    let group = group_id(&group)?;
     let request = if user == "me" || user == caller.0.user.as_str() {
         GroupRequest::Leave
     } else {
         GroupRequest::Remove(vec![user_id("user_id", &user)?])
     };
-    let done = app.change_group(&caller.operator(), &group, request).await?;
-    Ok(Json(GroupChanged::of(&group, &done)))
+    change(&app, &caller, &group, request).await
 }
 
 /// A user of a path; `me` for oneself.

@@ -1,5 +1,6 @@
 //! Ids of groups and rooms that are made, and those that the same call has made before.
 
+use auth::Scope;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proto::command::GroupRequest;
@@ -8,12 +9,13 @@ use proto::{Code, GroupId};
 use store::GroupInfo;
 use tokio::time::Instant;
 
-use super::groups::{SHOWN_POLL, SHOWN_WAIT_MAX};
+use super::groups::{SHOWN_POLL, SHOWN_WAIT_MAX, user_id};
 use crate::Shared;
 use crate::caller::{Asker, Caller};
 use crate::idempotency::{Key, Made};
 use crate::numbers::IdText;
 use crate::problem::Problem;
+use crate::scopes::missing;
 
 /// The id of a new group.
 pub(super) struct NewId {
@@ -47,6 +49,17 @@ impl NewId {
         let group = GroupId::parse(&text).map_err(|error| Problem::field(field, error))?;
         Ok(Self { group, is_of_key })
     }
+}
+
+/// Who owns what is made: the caller, or whom a service with this scope names.
+pub(super) fn owner(caller: &Caller, named: Option<&IdText>, scope: Scope) -> Result<Asker, Problem> {
+    let asker = caller.operator();
+    let Some(named) = named else { return Ok(asker) };
+    let user = user_id("owner", &named.0)?;
+    if user == asker.user || caller.is_service() {
+        return Ok(Asker { user, ..asker });
+    }
+    Err(missing(scope))
 }
 
 impl Shared {

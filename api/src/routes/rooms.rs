@@ -1,20 +1,21 @@
 //! Live rooms: make, look at, change, end. Sockets join them; see `docs/PROTOCOL.md`.
 
+use auth::Scope;
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
-use proto::command::{GroupRequest, Source};
+use proto::command::GroupRequest;
 use proto::group::{GroupEdit, Room as Keeps};
 use proto::{Code, ConversationId, GroupId};
 use serde::{Deserialize, Serialize};
 use store::GroupInfo;
 use utoipa::ToSchema;
 
-use super::groups::user_id;
-use super::new_groups::NewId;
+use super::member_changes::change;
+use super::new_groups::{NewId, owner};
 use crate::App;
 use crate::answers::GroupChanged;
-use crate::caller::{Asker, Caller};
+use crate::caller::Caller;
 use crate::config::RoomMakers;
 use crate::extract::{JsonBody, PathOf};
 use crate::idempotency::{Key, Made};
@@ -123,7 +124,7 @@ pub(crate) async fn make_room(
         return Err(Problem::new(Code::Forbidden, "users make no rooms here, services do"));
     }
     let id = NewId::of("room_id", body.room_id.as_ref(), &caller, &key, Made::Room)?;
-    let asker = owner(&caller, body.owner.as_ref())?;
+    let asker = owner(&caller, body.owner.as_ref(), Scope::RoomsManage)?;
     let settings = GroupEdit {
         description: Some(body.description.clone()),
         read_only: Some(matches!(body.write, Writers::Owner)),
@@ -175,16 +176,14 @@ pub(crate) async fn change_room(
     PathOf(room): PathOf<String>,
     JsonBody(body): JsonBody<ChangeRoom>,
 ) -> Result<Json<GroupChanged>, Problem> {
-    let room = room_id(&room)?;
-    app.room(&room).await?;
+    app.room(&room_id(&room)?).await?;
     let edit = GroupEdit {
         name: body.name,
         description: body.description,
         read_only: body.write.map(|write| matches!(write, Writers::Owner)),
         ..GroupEdit::default()
     };
-    let done = app.change_group(&caller.operator(), &room, GroupRequest::Edit(Box::new(edit))).await?;
-    Ok(Json(GroupChanged::of(&room, &done)))
+    change(&app, &caller, &room, GroupRequest::Edit(Box::new(edit))).await
 }
 
 /// End a live room. Whoever is in it is told, and nobody comes in any more. Its owner and services may.
@@ -202,25 +201,12 @@ pub(crate) async fn end_room(
     caller: Caller,
     PathOf(room): PathOf<String>,
 ) -> Result<Json<GroupChanged>, Problem> {
-    let room = room_id(&room)?;
-    app.room(&room).await?;
-    let done = app.change_group(&caller.operator(), &room, GroupRequest::Dismiss).await?;
-    Ok(Json(GroupChanged::of(&room, &done)))
+    app.room(&room_id(&room)?).await?;
+    change(&app, &caller, &room, GroupRequest::Dismiss).await
 }
 
 fn room_id(text: &str) -> Result<GroupId, Problem> {
     GroupId::parse(text).map_err(|error| Problem::field("room_id", error))
-}
-
-/// Whose a new room is: the caller's, or of whom a service names.
-fn owner(caller: &Caller, named: Option<&IdText>) -> Result<Asker, Problem> {
-    let asker = caller.operator();
-    let Some(named) = named else { return Ok(asker) };
-    let user = user_id("owner", &named.0)?;
-    if user == asker.user || asker.source == Source::ServerApi {
-        return Ok(Asker { user, ..asker });
-    }
-    Err(Problem::new(Code::Forbidden, "only services make rooms for others"))
 }
 
 impl crate::Shared {
