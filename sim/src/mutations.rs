@@ -41,7 +41,7 @@ pub fn concerns(mutation: Mutation, seed: u64) -> bool {
     let plan = Plan::draw(seed, &Less::default());
     match mutation {
         Mutation::NoVerifyAfterLoad | Mutation::ServingAfterRelease => plan.is_siege,
-        Mutation::AnswersAsleep => plan.is_quiet,
+        Mutation::AnswersAsleep | Mutation::WakesUnasked => plan.is_quiet,
         Mutation::DroppedEarly => !plan.retention.is_zero(),
         Mutation::ExpiredShown => plan.expiring > 0,
         _ => true,

@@ -52,6 +52,7 @@ mutations! {
     QuorumOfOne = "quorum-of-one", "S1: one replica is enough for a plain read or write.";
     SkippedLookUp = "no-look-up", "A4: append whatever misses the ring.";
     AnswersAsleep = "answers-asleep", "DESIGN 6: after a sleep, answer from memory without having heard that nobody took over.";
+    WakesUnasked = "wakes-unasked", "DESIGN 6: after a sleep, answer from memory once it hears itself, without a check of the own fence.";
     OtherBytes = "other-bytes", "A2: after a failed append, append something else under the same seq.";
     NoRecovery = "no-recovery", "DESIGN 6.11: do not run again what a dead owner left of projections.";
     DroppedEarly = "dropped-early", "DESIGN 7: drop buckets whose entries are not old.";

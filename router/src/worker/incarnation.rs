@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::Worker;
+use super::checks::Wakefulness;
 use super::handover::Entrance;
 use super::ids::Ids;
 use super::kept::Kept;
@@ -113,6 +114,7 @@ pub struct Incarnation<'a> {
     pub(super) unchecked: Option<(Vec<Durable>, u64)>,
     pub(super) verify_failures: u32,
     pub(super) checked_ms: u64,
+    pub(super) wakefulness: Wakefulness,
     // Effects of the turn.
     pub(super) changed: Vec<Key>,
     pub(super) deliveries: Vec<Delivery>,
@@ -182,6 +184,7 @@ impl<'a> Incarnation<'a> {
             unchecked: None,
             verify_failures: 0,
             checked_ms: 0,
+            wakefulness: Wakefulness::Asleep,
             changed: Vec::new(),
             deliveries: Vec::new(),
             work: Vec::new(),
@@ -221,15 +224,16 @@ impl<'a> Incarnation<'a> {
                 let _ = self.heartbeats.recv(&mut beats).now_or_never();
             }
             self.look_around(&mut beats);
+            self.wake_or_sleep();
             if commands.is_empty() {
                 let _ = self.queue.recv(&mut commands).now_or_never();
             }
-            if self.is_awake() && self.death.is_none() {
-                self.dispatch(&mut commands);
-            }
+            self.take_commands(&mut commands);
             self.turn();
-            // A check that needed no waiting, as in one process, is answered already: what it covers is told now.
+            // A check that needed no waiting, as in one process, is answered already: what it covers is told now, and what
+            // waited for this incarnation to be awake is taken.
             if self.take_answers(None) {
+                self.take_commands(&mut commands);
                 self.turn();
             }
             self.metrics.publish_deliveries.record(self.deliveries.len() as f64);
@@ -277,6 +281,13 @@ impl<'a> Incarnation<'a> {
     fn look_at_clocks(&mut self) {
         let steady_ms = millis(self.started.elapsed());
         self.now = Now { wall: self.worker.wall_clock(), steady_ms };
+    }
+
+    /// Only while it may tell their answers: until then they stay in the queue.
+    fn take_commands(&mut self, commands: &mut Vec<Command>) {
+        if self.is_awake() && self.death.is_none() {
+            self.dispatch(commands);
+        }
     }
 
     /// Whether there were any.

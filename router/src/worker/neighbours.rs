@@ -92,13 +92,6 @@ impl Incarnation<'_> {
         self.bus.beat(Heartbeat { router, incarnation, serving: Vec::new(), draining: true, sent_ms: 0 });
     }
 
-    /// Whether commands may be taken, and anything told. Who has not heard itself for a while may have been fenced without
-    /// knowing: nothing wrong would be told, but old heads would be. Its own heartbeat comes after those of whoever
-    /// took over, so having heard it is having heard them.
-    pub(super) fn is_awake(&self) -> bool {
-        self.peers.is_heard(self.now.steady_ms) || mutation::is(Mutation::AnswersAsleep)
-    }
-
     /// Commands for partitions that others are said to hold, though they do not reach these.
     fn doubt_holders(&mut self) -> bool {
         let now_ms = self.now.steady_ms;

@@ -2,16 +2,16 @@
 
 mod broadcasts;
 mod stand;
+mod waking;
 
 use std::time::Duration;
 
-use proto::{Partition, Request};
+use proto::Partition;
 use store::Op;
-use store::mutation::{Mutation, break_rule};
 use tokio::time::{Instant, sleep};
 
 use crate::RouterConfig;
-use stand::{CONVERSATIONS, Stand, config, run};
+use stand::{CONVERSATIONS, config, run};
 
 /// From when something happens until everyone is answered again, at most.
 const GAP: Duration = Duration::from_secs(1);
@@ -87,75 +87,6 @@ fn a_newcomer_gets_its_share_while_everyone_goes_on_talking() {
         stand.shared_by(&["a", "b", "c"]).await;
         let moved = stand.memory.calls(Op::Claim) - claims;
         assert_eq!(moved, stand.owned_by("c").await, "only its own share moved");
-        stand.nobody_noticed();
-    });
-}
-
-/// How much a worker tells that wakes up after it was replaced, with these commands in its queue.
-async fn told_after_waking(stand: &mut Stand, commands: impl Fn(&mut Stand)) -> usize {
-    stand.start("a", config());
-    stand.start("b", config());
-    stand.shared_by(&["a", "b"]).await;
-    stand.say_everywhere();
-    stand.all_acknowledged().await;
-    stand.asleep("a", true);
-    commands(stand);
-    // Sends among them are sent again because nothing is heard of them.
-    stand.all_acknowledged().await;
-    // The probes of the last messages are over.
-    sleep(Duration::from_secs(10)).await;
-    stand.receive();
-    let told = stand.told();
-    stand.asleep("a", false);
-    sleep(Duration::from_millis(300)).await;
-    stand.receive();
-    stand.told() - told
-}
-
-fn ask_heads(stand: &mut Stand) {
-    stand.ask_everywhere(|conversation| Request::Heads(vec![conversation]));
-}
-
-#[test]
-fn one_that_slept_and_was_replaced_tells_nothing_when_it_wakes() {
-    run(async |stand| {
-        assert_eq!(told_after_waking(stand, ask_heads).await, 0);
-        stand.shared_by(&["a", "b"]).await;
-        stand.say_everywhere();
-        stand.all_acknowledged().await;
-    });
-    run(async |stand| {
-        let told = told_after_waking(stand, |stand| {
-            ask_heads(stand);
-            stand.say_everywhere();
-        });
-        assert_eq!(told.await, 0);
-    });
-}
-
-#[test]
-fn it_would_be_noticed_if_it_told_something() {
-    break_rule(Some(Mutation::AnswersAsleep));
-    run(async |stand| assert_ne!(told_after_waking(stand, ask_heads).await, 0));
-    break_rule(None);
-}
-
-#[test]
-fn a_short_sleep_goes_unnoticed() {
-    run(async |stand| {
-        stand.start("a", config());
-        stand.start("b", config());
-        stand.shared_by(&["a", "b"]).await;
-        stand.talk(Duration::from_millis(200)).await;
-        let claims = stand.memory.calls(Op::Claim);
-        for _ in 0..5 {
-            stand.asleep("a", true);
-            sleep(Duration::from_millis(300)).await;
-            stand.asleep("a", false);
-            stand.talk(Duration::from_secs(1)).await;
-        }
-        stand.all_acknowledged().await;
-        assert_eq!(stand.memory.calls(Op::Claim), claims);
         stand.nobody_noticed();
     });
 }

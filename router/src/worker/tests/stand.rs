@@ -172,6 +172,12 @@ impl Stand {
         self.running[name].asleep.send_replace(asleep);
     }
 
+    /// Somebody is about to take over from it, and nobody is heard of it.
+    pub async fn fence(&mut self, name: &str) {
+        let owner = self.owner(name).await;
+        self.store.fence(owner).await.unwrap();
+    }
+
     /// Waits until every partition is owned by these, and by each of these some.
     pub async fn shared_by(&mut self, names: &[&str]) {
         let shared = async {
