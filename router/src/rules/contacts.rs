@@ -112,12 +112,14 @@ impl Pair {
 }
 
 impl Regard {
-    /// From the sides of the first and the second.
-    pub fn of_rows(rows: &[Option<Relation>]) -> Self {
-        let row = |at: usize| rows.get(at).and_then(Option::as_ref);
+    /// From the sides of the first and the second. They are read one after the other, so that one may lack what the other
+    /// has: then it is as old as the older.
+    pub fn of_rows(rows: &[Option<Relation>; 2]) -> Self {
+        let row = |at: usize| rows[at].as_ref();
         let blocks = |at| row(at).is_some_and(|row| row.contact.blocked);
+        let watermark = |at| row(at).map_or(Seq::ZERO, |row| row.watermark);
         Self {
-            watermark: rows.iter().flatten().map(|row| row.watermark).max().unwrap_or_default(),
+            watermark: watermark(0).min(watermark(1)),
             friends: row(0).is_some_and(|row| row.contact.friend_since.is_some()),
             blocks: [blocks(0), blocks(1)],
         }

@@ -232,6 +232,22 @@ fn sides_that_were_written_at_different_entries_come_together_again() {
 }
 
 #[test]
+fn what_was_read_while_a_block_was_written_is_older_than_the_block() {
+    let mut world = World::new();
+    world.does("alice", &ContactRequest::Apply("hi".into())).unwrap();
+    let before = world.pair.rows();
+    world.does("bob", &ContactRequest::Block).unwrap();
+    let [one, other] = world.pair.rows();
+    let told = world.pair.regard();
+    // The side of who blocks was read before it was written, the other side after.
+    let read = Regard::of_rows(&[Some(one.clone()), Some(before[1].clone())]);
+    assert_eq!((read.blocks, read.watermark), ([false; 2], before[1].watermark));
+    assert!(read.watermark < told.watermark, "it must not replace what was told");
+    assert_eq!(Regard::of_rows(&[Some(one.clone()), Some(other)]), told);
+    assert_eq!(Regard::of_rows(&[Some(one), None]).watermark, Seq::ZERO);
+}
+
+#[test]
 fn nobody_is_their_own_contact() {
     let pair = Pair::new(&user("alice"), &user("alice"));
     let refused = pair.decide(&user("alice"), &ContactRequest::Block, START, RULES).unwrap_err();
