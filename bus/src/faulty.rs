@@ -10,7 +10,7 @@
 //! deadline, as the bus over a network does.
 //!
 //! **Guarantees.** Nothing arrives that was not sent. An endpoint that missed deliveries is told so by one gap, some time
-//! later. The same seed and the same calls at the same times give the same arrivals.
+//! later; not of what [`Network::lose`] says. The same seed and the same calls at the same times give the same arrivals.
 //!
 //! **Does not** keep any order.
 //!
@@ -57,6 +57,26 @@ impl Conditions {
     }
 }
 
+/// What is lost until a moment, and nobody is told that it was: neither who sent it nor who lacks it.
+#[derive(Clone, Copy, Debug)]
+pub struct Loss {
+    /// Until when.
+    pub until: Instant,
+    /// What.
+    pub of: Lost,
+}
+
+/// See [`Loss`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// Events.
+    Events,
+    /// Whatever is told to users and groups.
+    Told,
+    /// All deliveries of a process.
+    From(u64),
+}
+
 /// Sees every delivery that leaves a process.
 pub type Observer = Box<dyn FnMut(&Delivery) + Send>;
 
@@ -94,6 +114,11 @@ impl Network {
     /// A process hears no heartbeat but its own until this time; everything else reaches it.
     pub fn deafen(&self, number: u64, until: Instant) {
         self.state().deafen(number, until);
+    }
+
+    /// From now on this is lost.
+    pub fn lose(&self, loss: Loss) {
+        self.state().loss = Some(loss);
     }
 
     /// From now on it is like this; what is on its way stays as late as it is.

@@ -42,6 +42,10 @@ pub fn concerns(mutation: Mutation, seed: u64) -> bool {
     match mutation {
         Mutation::NoVerifyAfterLoad | Mutation::ServingAfterRelease => plan.is_siege,
         Mutation::AnswersAsleep | Mutation::WakesUnasked => plan.is_quiet,
+        Mutation::LateAppended => plan.calls > 0,
+        Mutation::UnknownRefused => plan.calls > 0 && plan.has_right_clocks(),
+        Mutation::BlockUnheard | Mutation::OneSided => plan.has_contacts,
+        Mutation::QuietLoad | Mutation::NoProbe => plan.last_word.is_some(),
         Mutation::DroppedEarly => !plan.retention.is_zero(),
         Mutation::ExpiredShown => plan.expiring > 0,
         _ => true,

@@ -15,6 +15,7 @@ use store::Weather;
 
 use incidents::Stage;
 pub use incidents::{Incident, What};
+pub use shapes::LastWord;
 
 macro_rules! faults {
     ($($name:ident = $text:literal,)+) => {
@@ -60,6 +61,9 @@ faults! {
     Retention = "retention",
     Expiry = "expiry",
     Siege = "siege",
+    Calls = "calls",
+    LastWord = "last-word",
+    Contacts = "contacts",
 }
 
 /// What of a world is left out.
@@ -114,6 +118,12 @@ pub struct Plan {
     pub is_quiet: bool,
     /// See [`Fault::Siege`].
     pub is_siege: bool,
+    /// Chance that a program calls the API in a step, in thousandths.
+    pub calls: u64,
+    /// Whether somebody has to do with a user who has no device.
+    pub has_contacts: bool,
+    /// What becomes of a message that is said when all is at rest.
+    pub last_word: Option<LastWord>,
     /// Entries after which a bucket is left.
     pub bucket_entries: u64,
     /// Conversations in a router's memory.
@@ -152,6 +162,16 @@ impl Plan {
         }
         plan.is_quiet = left(Fault::Quiet) && shapes::quiet(&mut plan, of(6));
         plan.is_siege = !plan.is_quiet && left(Fault::Siege) && shapes::besiege(&mut plan, of(11));
+        // A siege is for what hardly ever happens: nothing takes its time.
+        let may = |fault: Fault| left(fault) && !plan.is_siege;
+        let (calls, contacts, last_word) = (may(Fault::Calls), may(Fault::Contacts), may(Fault::LastWord));
+        if calls {
+            shapes::call(&mut plan, of(13));
+        }
+        plan.has_contacts = contacts && of(15).per_mille(300);
+        if last_word {
+            shapes::last_word(&mut plan, of(14));
+        }
         plan.routers = plan.routers.min(less.routers.unwrap_or(plan.routers));
         plan.users = plan.users.min(less.users.unwrap_or(plan.users)).max(1);
         let talk_ms = u64::try_from(plan.talk.as_millis()).unwrap_or(u64::MAX);
@@ -209,6 +229,9 @@ impl Plan {
             incidents: Vec::new(),
             is_quiet: false,
             is_siege: false,
+            calls: 0,
+            has_contacts: false,
+            last_word: None,
             bucket_entries,
             conversations,
             give_up,
@@ -225,6 +248,12 @@ impl Plan {
     /// Whether routers are ever deaf.
     pub fn has_deaf_routers(&self) -> bool {
         self.incidents.iter().any(|incident| matches!(incident.what, What::Deaf { .. }))
+    }
+
+    /// Whether all clocks show the same, always.
+    pub fn has_right_clocks(&self) -> bool {
+        let steps = |incident: &Incident| matches!(incident.what, What::Clock { .. });
+        self.skews_ms.iter().all(|skew| *skew == 0) && !self.incidents.iter().any(steps)
     }
 
     /// Whether some clock is ever off by more than what an incremental `sync` allows for (one minute).

@@ -1,14 +1,17 @@
 //! Everything that ever left a router, and what must hold of it at once and at the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use lifecycle::sim::note;
 use proto::TraceId;
-use proto::server_frame::{Ack, Page};
+use proto::delivery::Fanout;
+use proto::server_frame::{Ack, Nack, Page};
 use proto::{
-    ClientMessageId, ConversationId, Delivery, Entry, MessageId, Payload, Reply, Seq, ServerFrame, Timestamp,
+    ClientMessageId, Code, Contact, ConversationId, ConversationKind, Delivery, Entry, MessageId, Payload,
+    Reply, Seq, ServerFrame, Target, Timestamp, UserId,
 };
+use store::Relation;
 use tokio::time::Instant;
 
 use crate::plan::Plan;
@@ -20,11 +23,31 @@ pub struct Record {
     places: BTreeMap<(ConversationId, ClientMessageId), Seq>,
     acks: BTreeMap<(ConversationId, ClientMessageId), Seq>,
     heads: BTreeMap<ConversationId, Vec<(Instant, Seq)>>,
+    /// To whom an event or a head was published, and when.
+    published: BTreeMap<ConversationId, Vec<(Target, Instant, Seq)>>,
+    calls: BTreeMap<ClientMessageId, Call>,
+    /// Where changes of groups were said to be.
+    changes: BTreeSet<(ConversationId, Seq)>,
+    clocks_are_right: bool,
+    /// When it was answered that the first user blocks the other.
+    blocked_since: Option<Instant>,
+    /// What users are told of each other, by who is meant.
+    contacts: BTreeMap<UserId, Contact>,
     /// How long entries are kept, in milliseconds; 0: for ever.
     retention_ms: u64,
     /// How old an answer may be.
     answers_old: Option<Duration>,
     violation: Option<String>,
+}
+
+/// A message that a program said once.
+struct Call {
+    /// By the clock of whoever appends it.
+    deadline: Timestamp,
+    /// It was refused as late, which says that it is not stored and never will be.
+    is_refused: bool,
+    /// When it was said, one of its two users was known to block the other.
+    is_blocked: bool,
 }
 
 /// What was told of one place in a log.
@@ -59,6 +82,12 @@ impl Record {
             places: BTreeMap::new(),
             acks: BTreeMap::new(),
             heads: BTreeMap::new(),
+            published: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            changes: BTreeSet::new(),
+            clocks_are_right: plan.has_right_clocks(),
+            blocked_since: None,
+            contacts: BTreeMap::new(),
             retention_ms,
             answers_old,
             violation: None,
@@ -68,12 +97,25 @@ impl Record {
     /// Something left a router.
     pub fn delivery(&mut self, delivery: &Delivery) {
         match &delivery.payload {
-            Payload::Fanout(fanout) => self.frame(fanout.frame.frame()),
+            Payload::Fanout(fanout) => {
+                self.publish(&delivery.target, fanout);
+                self.frame(fanout.frame.frame());
+            }
             Payload::Reply(_, Reply::Frame(frame)) => {
-                if let ServerFrame::Page(page) = frame {
-                    self.answered(&page.conversation, page.head, delivery.trace);
+                match frame {
+                    ServerFrame::Page(page) => {
+                        self.answered(&page.conversation, page.head, delivery.trace);
+                    }
+                    ServerFrame::Ack(ack) => self.check_published(ack, delivery.trace),
+                    ServerFrame::Contact(contact) if contact.blocked => {
+                        self.blocked_since.get_or_insert_with(Instant::now);
+                    }
+                    _ => {}
                 }
                 self.frame(frame);
+            }
+            Payload::Reply(_, Reply::GroupDone(done)) if done.seq > Seq::ZERO => {
+                self.changes.insert((ConversationId::group(&done.group), done.seq));
             }
             Payload::Reply(_, Reply::Heads(heads)) => {
                 for state in heads.iter().filter(|state| state.member) {
@@ -89,8 +131,10 @@ impl Record {
         match frame {
             ServerFrame::Ack(ack) => self.ack(ack),
             ServerFrame::Nack(nack) => {
-                note(|| format!("nack {} {:?} {}", nack.frame, nack.code, nack.message))
+                note(|| format!("nack {} {:?} {}", nack.frame, nack.code, nack.message));
+                self.refused(nack);
             }
+            ServerFrame::Contact(contact) => self.contact(contact),
             ServerFrame::Event(event) => self.entry(&event.conversation, &event.entry),
             ServerFrame::Page(page) => self.page(page),
             ServerFrame::Head(head) => self.head(&head.conversation, head.last),
@@ -111,11 +155,13 @@ impl Record {
         if before.is_some_and(|before| !self.may_be_forgotten(&ack.conversation, before)) {
             self.violate(format!("{} is acknowledged at two places", ack.client_message_id));
         }
+        self.in_time(ack.client_message_id, ack.time);
         self.show(&ack.conversation, ack.seq, (ack.client_message_id, ack.message_id), None);
     }
 
     fn entry(&mut self, conversation: &ConversationId, entry: &Entry) {
         let ids = (entry.client_message_id, entry.message_id);
+        self.in_time(entry.client_message_id, entry.time);
         self.show(conversation, entry.seq, ids, Some(entry));
     }
 
@@ -198,6 +244,103 @@ impl Record {
         }
     }
 
+    /// A program says something once. If it is appended, then not after this time by the clock of who appends it.
+    pub fn called(&mut self, id: ClientMessageId, deadline: Timestamp) {
+        self.calls.insert(id, Call { deadline, is_refused: false, is_blocked: false });
+    }
+
+    /// Since when the first user is known to block the other.
+    pub fn blocked_since(&self) -> Option<Instant> {
+        self.blocked_since
+    }
+
+    /// A program said this between the two, now.
+    pub fn said_to_contact(&mut self, id: ClientMessageId) {
+        let is_blocked = self.blocked_since.is_some();
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.is_blocked = is_blocked;
+        }
+    }
+
+    fn contact(&mut self, contact: &Contact) {
+        let newest = self.contacts.entry(contact.user.clone()).or_insert_with(|| contact.clone());
+        if newest.version < contact.version {
+            newest.clone_from(contact);
+        } else if newest.version == contact.version && *newest != *contact {
+            let user = &contact.user;
+            let what = format!("{user} was told of as {newest:?} and then as {contact:?}");
+            self.violate(what);
+        }
+    }
+
+    /// Compares what a user was told of the other with what is stored.
+    pub fn check_contact(&self, user: &UserId, row: Option<&Relation>) -> Result<(), String> {
+        let told = self.contacts.values().find(|contact| contact.user != *user);
+        let Some(told) = told.filter(|told| told.version > 0) else { return Ok(()) };
+        let stored = row.map(|row| &row.contact);
+        let is_behind = stored.is_none_or(|stored| stored.version < told.version);
+        if is_behind || stored.is_some_and(|stored| stored.version == told.version && stored != told) {
+            return Err(format!("{user} was told {told:?}, but there is {stored:?}"));
+        }
+        Ok(())
+    }
+
+    /// What was appended had not waited past its deadline.
+    fn in_time(&mut self, id: ClientMessageId, time: Timestamp) {
+        let Some(Call { deadline, is_refused, is_blocked }) = self.calls.get(&id) else { return };
+        if *is_blocked {
+            self.violate(format!("{id} is there, though one of the two was known to block the other"));
+        } else if *is_refused {
+            self.violate(format!("{id} was refused as not stored, and is there"));
+        } else if time > *deadline {
+            let ms = time.0 - deadline.0;
+            self.violate(format!("{id} was appended {ms} ms after its deadline"));
+        }
+    }
+
+    /// Where clocks differ, by so little that only this shows it, a copy may still be in time for another router.
+    fn refused(&mut self, nack: &Nack) {
+        const APART_MS: u64 = 10;
+        let now = Timestamp(lifecycle::wall_clock_ms());
+        let Some(id) = nack.client_message_id.filter(|_| nack.code == Code::Late && self.clocks_are_right)
+        else {
+            return;
+        };
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let is_near = call.deadline <= now && now <= call.deadline.plus_ms(APART_MS);
+        call.is_refused |= !is_near;
+        if !is_near && self.places.keys().any(|(_, placed)| *placed == id) {
+            self.violate(format!("{id} was refused as not stored, and is there"));
+        }
+    }
+
+    fn publish(&mut self, target: &Target, fanout: &Fanout) {
+        if matches!(fanout.frame.frame(), ServerFrame::Event(_) | ServerFrame::Head(_)) {
+            let published = self.published.entry(fanout.conversation.clone()).or_default();
+            published.push((target.clone(), Instant::now(), fanout.seq));
+        }
+    }
+
+    /// Whoever is acknowledged, all others were told first: of the first copy, and of each that is sent again, because the
+    /// event of the one before may be what was lost.
+    fn check_published(&mut self, ack: &Ack, trace: TraceId) {
+        let Some(asked) = asked(self.began, trace) else { return };
+        let published = self.published.get(&ack.conversation).map_or(&[][..], Vec::as_slice);
+        let recent = || published.iter().rev().take_while(|(_, at, _)| *at >= asked);
+        let is_told = |target: Target| recent().any(|(to, _, seq)| *to == target && *seq >= ack.seq);
+        let all = match ack.conversation.kind() {
+            ConversationKind::Direct(one, other) => {
+                is_told(Target::User(one)) && is_told(Target::User(other))
+            }
+            ConversationKind::Group(group) => is_told(Target::Group(group)),
+            ConversationKind::Pair(..) => true,
+        };
+        if !all {
+            let (conversation, seq) = (&ack.conversation, ack.seq);
+            self.violate(format!("{conversation} {seq} was acknowledged before it was published"));
+        }
+    }
+
     /// Whether nothing of a place need be there: what is sent again after that is new.
     fn may_be_forgotten(&self, conversation: &ConversationId, seq: Seq) -> bool {
         self.is_old(conversation, seq.next(), Timestamp(lifecycle::wall_clock_ms()))
@@ -263,6 +406,12 @@ impl Record {
                 return Err(format!("{conversation} has {id} at {before} and at {}", entry.seq));
             }
         }
+        for (_, seq) in self.changes.iter().filter(|(of, seq)| of == conversation && *seq >= first) {
+            let found = usize::try_from(seq.0 - first.0).ok().and_then(|at| log.get(at));
+            if found.is_none_or(is_message) {
+                return Err(format!("{conversation}: the change that was said to be {seq} is not there"));
+            }
+        }
         let shown = self.shown.iter().filter(|((of, seq), _)| of == conversation && *seq >= first);
         for ((_, seq), shown) in shown {
             let found = usize::try_from(seq.0 - first.0).ok().and_then(|at| log.get(at));
@@ -286,6 +435,11 @@ pub fn is_same(one: &Entry, other: &Entry) -> bool {
         Entry { body, ..entry.clone() }
     };
     one == other || ((has_expired(one) || has_expired(other)) && left(one) == left(other))
+}
+
+/// Whether it counts as unread. Devices and programs say nothing but messages; all else is written by the router.
+pub fn is_message(entry: &Entry) -> bool {
+    entry.client_message_id.0[..7] == [0; 7]
 }
 
 fn has_expired(entry: &Entry) -> bool {

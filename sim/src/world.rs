@@ -8,10 +8,13 @@
 //! First the devices talk while everything fails; then everything is well again and all must come to rest: every message
 //! acknowledged, every reader at the end of every log, every count right. What never may happen is checked all the time.
 
+mod calls;
+mod contacts;
 mod device;
 mod ending;
 mod gateway;
 mod host;
+mod last_word;
 
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
@@ -29,9 +32,12 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use crate::plan::{Incident, Plan, What};
 use crate::record::Record;
+use calls::Calls;
+use contacts::{Contacts, STRANGER};
 use device::{Device, Gateways, Talk};
 use gateway::Gateway;
 use host::{Host, Surroundings};
+use last_word::Phase;
 
 /// What a world that held everything did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,6 +85,10 @@ struct World {
     observed: usize,
     conversations: Vec<ConversationId>,
     random: Random,
+    calls: Calls,
+    contacts: Contacts,
+    /// Once all is at rest.
+    last_word: Option<Phase>,
     users: Vec<UserId>,
     ticks: Interval,
     incidents: std::vec::IntoIter<Incident>,
@@ -156,6 +166,9 @@ impl World {
             observed: 0,
             conversations,
             random,
+            calls: Calls::new(plan.seed),
+            contacts: Contacts::new(plan.seed, plan.talk),
+            last_word: None,
             users,
             ticks,
             incidents,
@@ -211,6 +224,12 @@ impl World {
             gateway.step();
         }
         let Plan { eagerness, reads, expiring, .. } = self.plan;
+        if talking {
+            self.call_now_and_then();
+            if self.plan.has_contacts {
+                self.deal_now_and_then();
+            }
+        }
         let talk = if talking { Talk { eagerness, reads, expiring } } else { Talk::default() };
         for device in &mut self.devices {
             device.step(&mut self.gateways, talk)?;
@@ -222,10 +241,19 @@ impl World {
         if !self.well {
             return Ok(false);
         }
+        if let Some(phase) = self.last_word {
+            return self.hear_last_word(phase);
+        }
         if elapsed > self.plan.talk + REST_MAX {
             return Err(format!("{STUCK}: {}", self.unrest()));
         }
-        Ok(self.is_at_rest())
+        let at_rest = self.is_at_rest();
+        let at_rest = self.is_written(at_rest);
+        if at_rest && self.plan.last_word.is_some() {
+            self.begin_last_word();
+            return Ok(false);
+        }
+        Ok(at_rest)
     }
 
     /// A reader may miss only what is too old.
@@ -334,6 +362,10 @@ fn conversations(users: &[UserId]) -> (Vec<ConversationId>, Vec<Partition>) {
     conversations.extend(GroupId::parse(TEAM).ok().map(|team| ConversationId::group(&team)));
     let mut partitions: Vec<Partition> = conversations.iter().map(Partition::of).collect();
     partitions.extend(users.iter().map(Partition::of_user));
+    if let Ok(stranger) = UserId::parse(STRANGER) {
+        let direct = ConversationId::direct(&users[0], &stranger);
+        partitions.extend([Partition::of(&direct), Partition::of_user(&stranger)]);
+    }
     partitions.sort_unstable();
     partitions.dedup();
     (conversations, partitions)

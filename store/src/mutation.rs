@@ -58,12 +58,22 @@ mutations! {
     DroppedEarly = "dropped-early", "DESIGN 7: drop buckets whose entries are not old.";
     ExpiredShown = "expired-shown", "what has expired is shown as it was.";
     LostOrder = "no-predecessor-check", "DESIGN 6.9: append without the predecessor.";
+    LateAppended = "late-appended", "DESIGN 6.7: append what waited past its deadline.";
+    UnknownRefused = "unknown-refused", "DESIGN 6.7: refuse as not stored what was written with an unknown outcome.";
+    QuietLoad = "no-head-on-load", "DESIGN 6.8: tell no head after a load, neither at once nor by probes.";
+    NoProbe = "no-probe", "DESIGN 6.8: do not tell the head again after an entry.";
+    AckedFirst = "ack-before-publish", "DESIGN 6.8: acknowledge before the event is published.";
+    RepeatUnpublished = "repeat-unpublished", "DESIGN 6.8: acknowledge what is stored already without publishing it again.";
+    BlockUnheard = "block-unheard", "Contacts: a conversation in memory does not hear what its two users are to each other now.";
+    OneSided = "one-sided", "Contacts: what two users are to each other is written on one side.";
+    EverythingCounts = "everything-counts", "DESIGN 6.10: every entry raises `counted`.";
+    UnloggedChange = "unlogged-change", "DESIGN 6.10: answer a change of a group without an entry.";
 }
 
 impl Mutation {
     /// Whether what it breaks is told at the end only: lists and counts that do not become right, however long one waits.
     pub const fn is_of_lists(self) -> bool {
-        matches!(self, Self::NoRecovery)
+        matches!(self, Self::NoRecovery | Self::EverythingCounts)
     }
 }
 

@@ -29,6 +29,7 @@ mod weather;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use proto::{Epoch, Partition};
 use tokio::time::{Instant, sleep_until};
 
 use self::state::{Acks, State};
@@ -81,6 +82,13 @@ impl Replicated {
     /// Lets everything arrive that is still on its way.
     pub fn arrive(&self) {
         self.state().advance_to_the_end();
+    }
+
+    /// Which process claimed a partition last, and under which epoch.
+    pub fn owner(&self, partition: Partition) -> Option<(u64, Epoch)> {
+        let state = self.state();
+        let claims = state.claims.iter().filter(|((_, of), _)| *of == partition);
+        claims.map(|((process, _), epoch)| (*process, *epoch)).max_by_key(|(_, epoch)| *epoch)
     }
 
     /// What a process did that it must never do, seen from the store.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lifecycle::sim::Random;
-use proto::{Command, Delivery, Heartbeat, Partition};
+use proto::{Command, Delivery, Heartbeat, Partition, Payload, ServerFrame};
 use tokio::time::Instant;
 
-use super::{Conditions, Observer};
+use super::{Conditions, Loss, Lost, Observer};
 use crate::local::Local;
 use crate::queue::SharedQueue;
 
@@ -22,6 +22,7 @@ pub(super) struct State {
     pub(super) conditions: Conditions,
     random: Random,
     observer: Observer,
+    pub(super) loss: Option<Loss>,
     members: BTreeMap<u64, Member>,
     queue: BTreeMap<(Instant, u64), Arrival>,
     sequence: u64,
@@ -53,10 +54,24 @@ pub(super) enum Message {
     Gap,
 }
 
+impl Loss {
+    fn takes(&self, from: u64, delivery: &Delivery, now: Instant) -> bool {
+        now < self.until
+            && match (self.of, &delivery.payload) {
+                (Lost::From(process), _) => from == process,
+                (Lost::Told, payload) => matches!(payload, Payload::Fanout(_)),
+                (Lost::Events, Payload::Fanout(fanout)) => {
+                    matches!(fanout.frame.frame(), ServerFrame::Event(_))
+                }
+                (Lost::Events, _) => false,
+            }
+    }
+}
+
 impl State {
     pub(super) fn new(random: Random, conditions: Conditions, observer: Observer) -> Self {
         let (members, queue) = (BTreeMap::new(), BTreeMap::new());
-        Self { conditions, random, observer, members, queue, sequence: 0 }
+        Self { conditions, random, observer, loss: None, members, queue, sequence: 0 }
     }
 
     pub(super) fn join(&mut self, number: u64, local: Arc<Local>) {
@@ -146,6 +161,9 @@ impl State {
             let mut together = Vec::with_capacity(deliveries.len());
             for delivery in &deliveries {
                 if !self.members.get(&to).is_some_and(|member| member.local.wants(&delivery.target)) {
+                    continue;
+                }
+                if self.loss.is_some_and(|loss| loss.takes(from, delivery, now)) {
                     continue;
                 }
                 if is_cut || self.is_cut(to, now) {

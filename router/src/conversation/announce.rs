@@ -11,6 +11,7 @@ use proto::{
     ClientMessageId, Code, Command, Delivery, Entry, Payload, Reply, Request, Seq, ServerFrame, SessionRef,
     SharedFrame, Target, Timestamp, TraceId, UserId,
 };
+use store::mutation::{self, Mutation};
 
 use super::{Conversation, Kind};
 use crate::rules::membership::Changed;
@@ -235,7 +236,7 @@ impl Conversation {
         if is_old || self.is_changed_after(&entry) || entry.body.left_at(turn.now.wall).is_some() {
             // It may say what was taken back since, or is gone by itself: who lacks it fetches it as it is now.
             self.publish_head(turn);
-        } else {
+        } else if !mutation::is(Mutation::RepeatUnpublished) {
             self.publish(entry.clone(), Some(asker.origin.session), None, asker.trace, turn);
         }
         self.ack_when_hidden(asker, mode, &entry, turn);

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use proto::client_frame::AckMode;
-use proto::{Entry, Request, Seq, limits};
+use proto::server_frame::Nack;
+use proto::{Code, Entry, Reply, Request, Seq, ServerFrame, limits};
 use smallvec::SmallVec;
 use store::mutation::{self, Mutation};
 use store::{Batch, Durable, StoreError};
@@ -71,6 +72,14 @@ impl InFlight {
         match self.stage {
             Stage::Retrying(at) => Some(at),
             Stage::Appending | Stage::Verifying => None,
+        }
+    }
+
+    /// Says of each that it is not stored, which nobody knows: what must never be done.
+    fn refuse(&self, turn: &mut Turn<'_>) {
+        for (entry, Item { asker, .. }) in self.batch.entries.iter().zip(&self.items) {
+            let nack = Nack::of_send(entry.client_message_id, Code::Late, "the store did not answer");
+            announce::reply(&asker.origin, asker.trace, Reply::Frame(ServerFrame::Nack(nack)), turn);
         }
     }
 }
@@ -189,7 +198,10 @@ impl Conversation {
             (Decision::Unavailable, _) => announce::unavailable(&pending.command, turn),
             (Decision::Busy, _) => announce::busy(&pending.command, turn),
             (_, Request::Contact(..)) => self.settle_pair(asker, turn),
-            (_, Request::Group(..)) => self.settle_group(&asker, Seq::ZERO, turn),
+            (_, Request::Group(..)) => {
+                let unlogged = mutation::is(Mutation::UnloggedChange);
+                self.settle_group(&asker, if unlogged { self.log.head } else { Seq::ZERO }, turn);
+            }
             _ => announce::reply(&asker.origin, asker.trace, proto::Reply::Settled, turn),
         }
     }
@@ -256,6 +268,9 @@ impl Conversation {
                     self.in_flight = None;
                     return;
                 }
+                if mutation::is(Mutation::UnknownRefused) {
+                    in_flight.refuse(turn);
+                }
                 in_flight.stage = Stage::Retrying(turn.now.steady_ms + pause_ms(in_flight.failures));
             }
         }
@@ -298,6 +313,9 @@ impl Conversation {
                     }
                     if let Some(laid) = laid {
                         self.owed.fresh.lay(laid.1);
+                    }
+                    if mutation::is(Mutation::AckedFirst) {
+                        self.ack(&asker, mode, &entry, turn);
                     }
                     self.publish(entry.clone(), Some(asker.origin.session), None, asker.trace, turn);
                     self.ack_when_hidden(asker, mode, &entry, turn);

@@ -194,7 +194,7 @@ impl Conversation {
     /// Whether it came in time, from somebody who may say such a thing here.
     pub(super) fn may_say(&self, pending: &Pending, send: &Send, turn: &Turn<'_>) -> Result<(), Decision> {
         let (origin, now) = (&pending.command.origin, turn.now.wall);
-        if pending.command.deadline < now {
+        if pending.command.deadline < now && !mutation::is(Mutation::LateAppended) {
             return Err(Decision::Refuse(Code::Late, "it waited past its deadline"));
         }
         let retains = send.body.as_retention().is_some();
@@ -241,6 +241,9 @@ impl Conversation {
         let Origin { user, source, .. } = &command.origin;
         let asked = Asked { user, source: *source, now: turn.now.wall };
         match group.decide(asked, request, turn.rules.group) {
+            Ok(Some(_)) if mutation::is(Mutation::UnloggedChange) && self.log.head > Seq::ZERO => {
+                Decision::Nothing
+            }
             Ok(Some(change)) => {
                 Decision::Append { id: id_of(command, turn), body: Body::system(change), target: None }
             }

@@ -315,7 +315,7 @@ impl Conversation {
         self.phase = Phase::Serving;
         if self.log.head == Seq::ZERO {
             self.owed.confirms.listed(Vec::new());
-        } else {
+        } else if !mutation::is(Mutation::QuietLoad) {
             self.publish_head(turn);
             self.probe.told(turn.now);
         }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use proto::body::MessageTarget;
 use proto::{Entry, Seq, Timestamp};
+use store::mutation::{self, Mutation};
 use store::{Bucket, Register};
 
 use crate::rules::body::is_countable;
@@ -160,7 +161,7 @@ impl Log {
 
 /// `counted` after an entry with this body.
 pub fn counted_after(before: u64, body: &proto::Body) -> u64 {
-    before + u64::from(is_countable(body))
+    before + u64::from(is_countable(body) || mutation::is(Mutation::EverythingCounts))
 }
 
 /// The steady clock in the unit of the ring.

@@ -2,6 +2,7 @@
 
 use proto::body::MessageTarget;
 use proto::{ClientMessageId, Command, Entry, Reply, Request, Seq};
+use store::mutation::{self, Mutation};
 
 use super::announce::{self, Asker};
 use super::{Conversation, Target};
@@ -171,7 +172,8 @@ impl Conversation {
     pub(super) fn expire(&mut self, turn: &mut Turn<'_>) {
         let (now, steady_ms) = (turn.now.wall, turn.now.steady_ms);
         while let Some(pending) = self.queue.front() {
-            if pending.arrived_ms + EXPIRY_MS > steady_ms && pending.command.deadline >= now {
+            let is_in_time = pending.arrived_ms + EXPIRY_MS > steady_ms && pending.command.deadline >= now;
+            if is_in_time || mutation::is(Mutation::LateAppended) {
                 return;
             }
             let Some(Pending { command, .. }) = self.queue.pop_front() else { return };

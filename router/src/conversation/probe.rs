@@ -2,6 +2,7 @@
 //! second and after five, if it is still the newest (DESIGN §6.8).
 
 use proto::Seq;
+use store::mutation::{self, Mutation};
 
 use super::Conversation;
 use crate::turn::{Now, Turn};
@@ -42,13 +43,17 @@ impl Probe {
 impl Conversation {
     /// The conversation leaves memory before its probes were due: one now instead.
     pub fn probe_now(&mut self, turn: &mut Turn<'_>) {
-        if self.is_serving() && self.is_probing() {
+        if self.is_serving() && self.is_probing() && !mutation::is(Mutation::NoProbe) {
             self.publish_head(turn);
         }
     }
 
     pub(super) fn probe_head(&mut self, turn: &mut Turn<'_>) {
-        if self.is_serving() && self.log.head > Seq::ZERO && self.probe.take(turn.now) {
+        if self.is_serving()
+            && self.log.head > Seq::ZERO
+            && self.probe.take(turn.now)
+            && !mutation::is(Mutation::NoProbe)
+        {
             self.publish_head(turn);
         }
     }

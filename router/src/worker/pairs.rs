@@ -2,6 +2,7 @@
 
 use proto::{ConversationId, ConversationKind};
 use store::StoreError;
+use store::mutation::{self, Mutation};
 
 use super::incarnation::Incarnation;
 use super::ops;
@@ -14,6 +15,9 @@ impl Incarnation<'_> {
         let Some(slot) = self.table.get_mut(key) else { return };
         let Some(regard) = slot.conversation.take_news() else { return };
         let ConversationKind::Pair(one, other) = slot.conversation.id().kind() else { return };
+        if mutation::is(Mutation::BlockUnheard) {
+            return;
+        }
         if let Some(direct) = self.table.find(&ConversationId::direct(&one, &other)) {
             self.with(direct, |conversation, turn| conversation.outcome(Outcome::Pair(Ok(regard)), turn));
         }

@@ -6,6 +6,17 @@ use lifecycle::sim::Random;
 
 use super::Plan;
 
+/// What becomes of a message that is said when all is at rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastWord {
+    /// Its events are lost.
+    EventsLost,
+    /// Everything that is told to users and groups is lost for this long.
+    AllLost(Duration),
+    /// Its router dies after so many more effects, and nobody hears what it said of it.
+    RouterDies(u64),
+}
+
 /// In a fifth of the worlds entries are kept for a few seconds and old buckets dropped.
 pub(super) fn retain(plan: &mut Plan, mut random: Random) -> bool {
     let retains = random.per_mille(200);
@@ -53,4 +64,23 @@ pub(super) fn besiege(plan: &mut Plan, mut random: Random) -> bool {
         plan.weather.unanswered = random.below(300);
     }
     is_siege
+}
+
+/// In most worlds programs call the API now and then.
+pub(super) fn call(plan: &mut Plan, mut random: Random) {
+    let calls = random.between(1..12);
+    plan.calls = if random.per_mille(700) { calls } else { 0 };
+}
+
+/// In a quarter one more message is said after all.
+pub(super) fn last_word(plan: &mut Plan, mut random: Random) {
+    if random.per_mille(250) {
+        plan.last_word = Some(match random.below(3) {
+            0 => LastWord::EventsLost,
+            // Longer than until the first probe, and less than until the last.
+            1 => LastWord::AllLost(Duration::from_millis(random.between(1_200..4_500))),
+            // Before what is owed to projections is written: whoever is next finds it.
+            _ => LastWord::RouterDies(random.below(4)),
+        });
+    }
 }

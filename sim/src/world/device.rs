@@ -48,6 +48,7 @@ pub struct Device {
 struct Link {
     gateway: usize,
     session: u64,
+    since: Instant,
     /// The gateway has said so.
     welcome: bool,
     up: VecDeque<(Instant, ClientFrame)>,
@@ -114,6 +115,11 @@ impl Device {
         self.waiting.len()
     }
 
+    /// Since when its socket is open.
+    pub fn connected_since(&self) -> Option<Instant> {
+        self.link.as_ref().filter(|link| link.welcome).map(|link| link.since)
+    }
+
     /// The socket breaks; another is opened soon.
     pub fn disconnect(&mut self, gateways: &mut impl Gateways) {
         if let Some(link) = self.link.take() {
@@ -131,8 +137,14 @@ impl Device {
             let gateway = self.random.below(gateways.count() as u64) as usize;
             let session = gateways.open(gateway, &self.user);
             note(|| format!("device {} of {} opens a socket to gateway {gateway}", self.number, self.user));
-            self.link =
-                Some(Link { gateway, session, welcome: false, up: VecDeque::new(), down: VecDeque::new() });
+            self.link = Some(Link {
+                gateway,
+                session,
+                since: now,
+                welcome: false,
+                up: VecDeque::new(),
+                down: VecDeque::new(),
+            });
         }
         self.receive(gateways, now);
         if talk.eagerness > 0 && self.machine.takes_asks() {

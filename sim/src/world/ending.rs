@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::device::Device;
 use super::{Done, World, locked};
-use crate::record::is_same;
+use crate::record::{is_message, is_same};
 
 /// While a world comes to rest, every device asks anew this often.
 const RESYNC_EVERY: Duration = Duration::from_secs(5);
@@ -117,6 +117,9 @@ impl World {
             return Err(violation);
         }
         let store = Store::Replicated(self.surroundings.store.clone());
+        if self.plan.has_contacts {
+            self.check_contacts(&store).await?;
+        }
         let conversations = locked(&self.record).conversations();
         for conversation in conversations {
             let head = locked(&self.record).newest(&conversation);
@@ -189,11 +192,6 @@ impl World {
         }
         Ok(())
     }
-}
-
-/// Whether it counts as unread. Devices say nothing but messages; all else is written by the router.
-fn is_message(entry: &Entry) -> bool {
-    entry.client_message_id.0[..7] == [0; 7]
 }
 
 async fn whole_log(store: &Store, conversation: &ConversationId, head: Seq) -> Result<Vec<Entry>, String> {

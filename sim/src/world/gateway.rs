@@ -47,6 +47,8 @@ struct Session {
 const CONNECTED_AGAIN: Duration = Duration::from_secs(1);
 /// Commands that the real gateway leaves unanswered before it stops reading.
 const UNANSWERED_MAX: u32 = 64;
+/// The session of programs. Nobody looks at their answers but the record.
+const CALL: u64 = u64::MAX;
 /// How often clients ping.
 const PING_MS: u32 = 2_000;
 
@@ -140,6 +142,19 @@ impl Gateway {
             // Tried again until it is done.
             let _ = self.bus.send_command(self.command(owner.clone(), 0, Source::ServerApi, request));
         });
+    }
+
+    /// A command of a program, which is sent once; gives its deadline.
+    pub fn call(&mut self, user: &UserId, source: Source, request: Request, within: Duration) -> Timestamp {
+        let process = Rc::clone(&self.process);
+        enter(&process, || {
+            let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+            let deadline = Timestamp(wall_clock_ms()).plus_ms(within_ms);
+            let command = self.command(user.clone(), CALL, source, request);
+            // A program that finds the server busy says it never.
+            let _ = self.bus.send_command(Command { deadline, ..command });
+            deadline
+        })
     }
 
     /// A frame of the client.

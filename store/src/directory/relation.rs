@@ -8,6 +8,7 @@ use crate::call::{Call, Op};
 use crate::engine::key::{KeyParts, Kind};
 use crate::engine::view::{Direction, after_prefix};
 use crate::engine::{Key, Reader, Table, Tx, View, Writer};
+use crate::mutation::{self, Mutation};
 use crate::store::Engine;
 use crate::{Store, StoreError};
 
@@ -44,7 +45,8 @@ impl Store {
             Engine::Cql(cql) => return cql.apply_relation(sides).await,
             Engine::Tables(tables) => tables,
         };
-        let write = move |tx: &mut Tx<'_>| sides.iter().try_for_each(|side| put(tx, side));
+        let written = if mutation::is(Mutation::OneSided) { 1 } else { sides.len() };
+        let write = move |tx: &mut Tx<'_>| sides.iter().take(written).try_for_each(|side| put(tx, side));
         tables.write(Call::new(Op::ApplyRelation), write).await
     }
 
