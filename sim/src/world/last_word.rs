@@ -75,7 +75,8 @@ impl World {
             Phase::Said { at, owner, until } if !matches!(kind, LastWord::RouterDies(_)) => {
                 let is_told = locked(&self.record).newest(&conversation) > Seq::ZERO;
                 match self.lagging(&conversation, at) {
-                    None if is_told && now > at + LOADED => return Ok(true),
+                    // What was never told, as by a broken rule, nobody can have.
+                    None if now >= until || (is_told && now > at + LOADED) => return Ok(true),
                     // Who owns it now knows nothing of what the one before had yet to tell.
                     Some(_) if self.owner_of(&conversation) != owner => return Ok(true),
                     Some(lagging) if now >= until => return Err(lagging),
