@@ -1,8 +1,8 @@
 //! What a conversation tells: answers to commands, and events, heads and controls to everyone concerned.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use hashbrown::HashSet;
 use proto::client_frame::{AckMode, Send};
 use proto::command::Origin;
 use proto::delivery::{Class, Control, Fanout, GroupDone};
@@ -164,8 +164,9 @@ impl Conversation {
         let Kind::Group(id, group) = &self.kind else { return };
         let came = change.iter().flat_map(|change| change.joined.iter().map(|member| &member.user));
         let left = change.iter().flat_map(|change| &change.left);
-        let mut told: HashSet<&UserId> = HashSet::new();
-        for user in came.chain(left).chain(&untold).filter(|user| told.insert(user)) {
+        // In an order of its own: that of a table of hashes would make each run of the simulator another world.
+        let users: BTreeSet<&UserId> = came.chain(left).chain(&untold).collect();
+        for user in users {
             let is_in = group.role_of(user).is_some();
             let word = if is_in { Control::JoinedGroup } else { Control::LeftGroup };
             control(user, word(id.clone()), TraceId::default(), turn);
