@@ -30,7 +30,7 @@ pub(crate) async fn store(config: &Config, stages: &Stages) -> anyhow::Result<St
     let store = match &config.store {
         StoreConfig::Embedded(settings) => open(settings, &config.data_dir, stages).await?,
         StoreConfig::Cql(settings) => {
-            let cql = Cql::connect(settings, &stages.base).await;
+            let cql = Box::pin(Cql::connect(settings, &stages.base)).await;
             let cql = cql.with_context(|| format!("the store cannot be used at {}", store_words(config)))?;
             Store::Cql(cql)
         }

@@ -29,6 +29,7 @@ mod faults;
 mod groups;
 mod heads;
 mod inbox;
+mod keyspace;
 mod leases;
 mod log;
 mod logins;
@@ -69,6 +70,7 @@ pub(crate) use copy::{CopyMark, CopyTarget};
 
 use self::detached::Detached;
 use self::faults::{Fate, Layer};
+use self::keyspace::Keyspace;
 use self::server::Server;
 use self::session::{Levels, Preparer};
 use self::statements::Statements;
@@ -80,6 +82,7 @@ use crate::{Rates, Rule, StoreError};
 /// A connection to a cluster.
 pub struct Cql {
     session: Session,
+    keyspace: Keyspace,
     levels: Levels,
     statements: Statements,
     detached: Detached,
@@ -100,7 +103,8 @@ impl Cql {
     /// Makes the keyspace and the tables that are missing. Harmless when repeated, and when several programs do it at
     /// once.
     pub async fn migrate(config: &CqlConfig) -> Result<Migration, CqlError> {
-        schema::migrate(&session::connect(config).await?, config).await
+        let keyspace = Keyspace::parse(&config.keyspace).map_err(CqlError::Config)?;
+        schema::migrate(&session::connect(config).await?, &keyspace, config).await
     }
 
     /// Connects to a keyspace that was migrated. Writes under way are tasks of `tasks`, on the runtime of this call.
@@ -114,22 +118,21 @@ impl Cql {
 
     /// The same for [`crate::copy`], which may find what it began before.
     pub async fn connect_to_copy(config: &CqlConfig, tasks: &Tasks) -> Result<Arc<Self>, CqlError> {
+        let keyspace = Keyspace::parse(&config.keyspace).map_err(CqlError::Config)?;
         let session = session::connect(config).await?;
         let exists = server::check_replication(&session, config).await?;
-        if exists {
-            schema::use_keyspace(&session, config).await?;
-        }
-        let found = if exists { schema::check_version(&session, config).await? } else { 0 };
+        let found = if exists { schema::check_version(&session, &keyspace).await? } else { 0 };
         if found < schema::known() {
             let keyspace = config.keyspace.clone();
             return Err(CqlError::NotMigrated { keyspace, found, needed: schema::known() });
         }
         Server::detect(&session).await?.check_commit_log(&session).await;
         let levels = Levels::of(config);
-        let statements = Box::pin(Statements::prepare(&Preparer::new(&session, levels))).await?;
+        let statements = Box::pin(Statements::prepare(&Preparer::new(&session, &keyspace, levels))).await?;
         let metrics = CqlMetrics::new();
         Ok(Arc::new(Self {
             session,
+            keyspace,
             levels,
             statements,
             detached: Detached::new(tasks, config.writes_in_flight_max, metrics.writes_in_flight.clone()),

@@ -74,13 +74,5 @@ fn a_killed_server_is_copied_and_goes_on_in_a_cluster() {
     socket.send(&send_frame("01890a5d-ac96-774b-bcce-b302099a80ff", &bob.id, "four"));
     assert_eq!(socket.until("ack")["seq"], "4");
     let logs = server.kill();
-    let loud: Vec<&str> =
-        loud_lines(&logs).into_iter().filter(|line| !is_of_unqualified_names(line)).collect();
-    assert_eq!(loud, Vec::<&str>::new());
-}
-
-/// Cassandra, unlike ScyllaDB, says once on a connection that names of tables want their keyspace, when it prepares a
-/// statement. Here the copy has prepared them all already; but of its cache the oldest go when other tests prepare theirs.
-fn is_of_unqualified_names(line: &str) -> bool {
-    line.contains("Response from the database contains a warning") && line.contains("`USE <keyspace>`")
+    assert_eq!(loud_lines(&logs), Vec::<&str>::new());
 }

@@ -72,20 +72,6 @@ pub struct CqlTls {
     pub identity: Option<(PathBuf, PathBuf)>,
 }
 
-impl CqlConfig {
-    /// Why the keyspace's name cannot be one, if so.
-    pub(super) fn check_keyspace(&self) -> Result<(), String> {
-        let name = &self.keyspace;
-        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-        if name.len() <= 48 && name.starts_with(|c: char| c.is_ascii_lowercase()) && name.bytes().all(fits) {
-            return Ok(());
-        }
-        Err(format!(
-            "`{name}` cannot be the name of a keyspace: a-z, 0-9 and _, at most 48, beginning with a letter"
-        ))
-    }
-}
-
 impl Replication {
     /// The map that CQL wants in `CREATE KEYSPACE`.
     pub(super) fn cql(&self) -> String {

@@ -62,7 +62,7 @@ impl CopyTarget {
         const ACCOUNT: &str = "INSERT INTO account \
             (user_id, username, nickname, email, password_hash, active, created, details, made) \
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, true) IF NOT EXISTS";
-        let preparer = Preparer::new(&cql.session, cql.levels);
+        let preparer = Preparer::new(&cql.session, &cql.keyspace, cql.levels);
         Ok(Self {
             cql: Arc::clone(cql),
             scans: Scans::prepare(&preparer).await?,
@@ -204,7 +204,7 @@ const READ_MARK: &str = "SELECT progress FROM copy_mark WHERE name = ?";
 impl Cql {
     /// Whether a copy into this keyspace was begun and not completed.
     pub(super) async fn is_half_copied(&self) -> Result<bool, CqlError> {
-        let row = self.session.query_unpaged(READ_MARK, (NAME,)).await;
+        let row = self.session.query_unpaged(self.keyspace.statement(READ_MARK), (NAME,)).await;
         let row = row.map_err(|source| CqlError::Statement { statement: READ_MARK.to_owned(), source })?;
         let rows = row.into_rows_result().map_err(|_| CqlError::Answer(READ_MARK))?;
         let row = rows.maybe_first_row::<(Option<Vec<u8>>,)>().map_err(|_| CqlError::Answer(READ_MARK))?;

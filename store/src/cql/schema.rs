@@ -25,6 +25,7 @@ use uuid::Uuid;
 use self::options::Use;
 use super::config::CqlConfig;
 use super::error::CqlError;
+use super::keyspace::Keyspace;
 use super::server::{Server, check_replication};
 use super::session::Levels;
 
@@ -76,11 +77,15 @@ pub(super) fn known() -> u32 {
 }
 
 /// Makes what is missing.
-pub(super) async fn migrate(session: &Session, config: &CqlConfig) -> Result<Migration, CqlError> {
+pub(super) async fn migrate(
+    session: &Session,
+    keyspace: &Keyspace,
+    config: &CqlConfig,
+) -> Result<Migration, CqlError> {
     let server = Server::detect(session).await?;
-    let maker = Maker::new(session, Levels::of(config));
+    let maker = Maker::new(session, keyspace, Levels::of(config));
     if !check_replication(session, config).await? {
-        let (name, replication) = (&config.keyspace, config.replication.cql());
+        let (name, replication) = (keyspace.name(), config.replication.cql());
         let options = server.keyspace_options();
         maker
             .run(
@@ -90,9 +95,8 @@ pub(super) async fn migrate(session: &Session, config: &CqlConfig) -> Result<Mig
             .await?;
         check_replication(session, config).await?;
     }
-    use_keyspace(session, config).await?;
-    maker.run(TABLE, ()).await?;
-    let from = check_version(session, config).await?;
+    maker.make_first().await?;
+    let from = check_version(session, keyspace).await?;
     for (version, text) in (1..).zip(VERSIONS) {
         if version > from {
             maker.make(version, &statements(text, &server)).await?;
@@ -101,27 +105,13 @@ pub(super) async fn migrate(session: &Session, config: &CqlConfig) -> Result<Mig
     Ok(Migration { from, to: known() })
 }
 
-/// From now on, names of tables are of the keyspace. A node knows of a keyspace a moment after it lists it.
-pub(super) async fn use_keyspace(session: &Session, config: &CqlConfig) -> Result<(), CqlError> {
-    let deadline = Instant::now() + LISTED_WAIT;
-    loop {
-        match Box::pin(session.use_keyspace(&config.keyspace, true)).await {
-            Ok(()) => return Ok(()),
-            Err(error) if Instant::now() >= deadline => return Err(CqlError::Config(error.to_string())),
-            Err(_) => tokio::time::sleep(POLL).await,
-        }
-    }
-}
-
 /// The newest version that is complete; 0 for none. An error if it is newer than this program.
-pub(super) async fn check_version(session: &Session, config: &CqlConfig) -> Result<u32, CqlError> {
+pub(super) async fn check_version(session: &Session, keyspace: &Keyspace) -> Result<u32, CqlError> {
     const STATEMENT: &str = "SELECT version, done FROM migration";
-    let answer = match Box::pin(session.query_unpaged(STATEMENT, ())).await {
+    let answer = match Box::pin(session.query_unpaged(keyspace.statement(STATEMENT), ())).await {
         Ok(answer) => answer,
         // There is no such table.
-        Err(ExecutionError::LastAttemptError(RequestAttemptError::DbError(DbError::Invalid, _))) => {
-            return Ok(0);
-        }
+        Err(error) if is_of_what_is_not_there(&error) => return Ok(0),
         Err(source) => return Err(CqlError::Statement { statement: STATEMENT.to_owned(), source }),
     };
     let rows = answer.into_rows_result().map_err(|_| CqlError::Answer(STATEMENT))?;
@@ -135,10 +125,18 @@ pub(super) async fn check_version(session: &Session, config: &CqlConfig) -> Resu
         }
     }
     if newest > known() {
-        let keyspace = config.keyspace.clone();
+        let keyspace = keyspace.name().to_owned();
         return Err(CqlError::NewerSchema { keyspace, found: newest, known: known() });
     }
     Ok(newest)
+}
+
+/// Whether a server says that a keyspace or a table is not there.
+fn is_of_what_is_not_there(error: &ExecutionError) -> bool {
+    let ExecutionError::LastAttemptError(RequestAttemptError::DbError(answer, _)) = error else {
+        return false;
+    };
+    matches!(answer, DbError::Invalid | DbError::ConfigError)
 }
 
 /// The statements of a file, with the options that the server understands.
@@ -162,6 +160,7 @@ fn added_column(statement: &str) -> Option<(&str, &str)> {
 /// Who makes tables: one program, through one node.
 struct Maker<'a> {
     session: &'a Session,
+    keyspace: &'a Keyspace,
     profile: ExecutionProfileHandle,
     levels: Levels,
     me: Uuid,
@@ -176,7 +175,7 @@ enum Claim {
 }
 
 impl<'a> Maker<'a> {
-    fn new(session: &'a Session, levels: Levels) -> Self {
+    fn new(session: &'a Session, keyspace: &'a Keyspace, levels: Levels) -> Self {
         let mut profile = ExecutionProfile::builder()
             .consistency(levels.plain)
             .serial_consistency(Some(levels.serial))
@@ -189,7 +188,22 @@ impl<'a> Maker<'a> {
             profile = profile.load_balancing_policy(target);
         }
         let me = Uuid::from_u128(rand::rng().random());
-        Self { session, profile: profile.build().into_handle(), levels, me }
+        Self { session, keyspace, profile: profile.build().into_handle(), levels, me }
+    }
+
+    /// Makes the table of versions. A node knows of a keyspace a moment after it lists it.
+    async fn make_first(&self) -> Result<(), CqlError> {
+        let deadline = Instant::now() + LISTED_WAIT;
+        loop {
+            match self.run(TABLE, ()).await {
+                Err(CqlError::Statement { source, .. })
+                    if is_of_what_is_not_there(&source) && Instant::now() < deadline =>
+                {
+                    tokio::time::sleep(POLL).await;
+                }
+                ended => return ended,
+            }
+        }
     }
 
     /// Makes one version, or waits for whoever does.
@@ -251,10 +265,9 @@ impl<'a> Maker<'a> {
         const COLUMN: &str = "SELECT column_name FROM system_schema.columns \
             WHERE keyspace_name = ? AND table_name = ? AND column_name = ?";
         let Some((table, column)) = added_column(statement) else { return Ok(false) };
-        let keyspace = self.session.get_keyspace().map(|name| name.to_string()).unwrap_or_default();
-        let answer = Box::pin(self.session.query_unpaged(self.statement(COLUMN), (keyspace, table, column)));
-        let answer =
-            answer.await.map_err(|source| CqlError::Statement { statement: COLUMN.to_owned(), source })?;
+        let values = (self.keyspace.name(), table, column);
+        let answer = Box::pin(self.session.query_unpaged(self.statement(COLUMN), values)).await;
+        let answer = answer.map_err(|source| CqlError::Statement { statement: COLUMN.to_owned(), source })?;
         let rows = answer.into_rows_result().map_err(|_| CqlError::Answer(COLUMN))?;
         let row = rows.maybe_first_row::<(String,)>().map_err(|_| CqlError::Answer(COLUMN))?;
         Ok(row.is_some())
@@ -268,7 +281,7 @@ impl<'a> Maker<'a> {
     }
 
     fn statement(&self, text: &str) -> Statement {
-        let mut statement = Statement::new(text);
+        let mut statement = Statement::new(self.keyspace.statement(text));
         statement.set_execution_profile_handle(Some(self.profile.clone()));
         statement
     }

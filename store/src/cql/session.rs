@@ -17,6 +17,7 @@ use scylla::statement::{Consistency, SerialConsistency};
 
 use super::config::CqlConfig;
 use super::error::CqlError;
+use super::keyspace::Keyspace;
 use super::tls;
 
 /// How many copies must answer.
@@ -50,9 +51,8 @@ impl Levels {
     }
 }
 
-/// Connects. No keyspace is in use yet.
+/// Connects. No keyspace is in use: statements name theirs.
 pub(super) async fn connect(config: &CqlConfig) -> Result<Session, CqlError> {
-    config.check_keyspace().map_err(CqlError::Config)?;
     if config.nodes.is_empty() {
         return Err(CqlError::Config("no nodes".to_owned()));
     }
@@ -91,13 +91,14 @@ pub(super) async fn connect(config: &CqlConfig) -> Result<Session, CqlError> {
 /// Prepares statements, each with the levels and the answer to failure that its kind needs.
 pub(super) struct Preparer<'a> {
     session: &'a Session,
+    keyspace: &'a Keyspace,
     levels: Levels,
 }
 
 impl<'a> Preparer<'a> {
-    /// For a session that uses the right keyspace.
-    pub(super) fn new(session: &'a Session, levels: Levels) -> Self {
-        Self { session, levels }
+    /// For tables of a keyspace, whose name the texts of statements need not have.
+    pub(super) fn new(session: &'a Session, keyspace: &'a Keyspace, levels: Levels) -> Self {
+        Self { session, keyspace, levels }
     }
 
     /// A read at quorum; repeated by the driver where that can help.
@@ -139,11 +140,12 @@ impl<'a> Preparer<'a> {
     }
 
     async fn prepare(&self, text: &str) -> Result<PreparedStatement, CqlError> {
-        let mut statement = Statement::new(text);
+        let text = self.keyspace.statement(text);
+        let mut statement = Statement::new(text.as_str());
         statement.set_consistency(self.levels.plain);
         Box::pin(self.session.prepare(statement))
             .await
-            .map_err(|source| CqlError::Prepare { statement: text.to_owned(), source })
+            .map_err(|source| CqlError::Prepare { statement: text, source })
     }
 }
 
