@@ -39,6 +39,7 @@ mod old_buckets;
 mod overlays;
 mod ownership;
 mod pages;
+mod refusal;
 mod register;
 mod relations;
 mod scan;
@@ -126,7 +127,7 @@ impl Cql {
             let keyspace = config.keyspace.clone();
             return Err(CqlError::NotMigrated { keyspace, found, needed: schema::known() });
         }
-        Server::detect(&session).await?.check_commit_log(&session).await;
+        Box::pin(Server::detect(&session).await?.check_commit_logs(&session)).await;
         let levels = Levels::of(config);
         let statements = Box::pin(Statements::prepare(&Preparer::new(&session, &keyspace, levels))).await?;
         let metrics = CqlMetrics::new();

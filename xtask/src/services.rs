@@ -32,10 +32,11 @@ use clap::Subcommand;
 use crate::machine::in_ci;
 
 pub use address::{Ports, of_url as address_of};
-pub use cql::execute;
+pub use cql::{execute, execute_as};
 pub use kind::Kind;
 pub use process::{Recipe, Running};
-pub use ready::answers;
+pub use ready::{answers, wait};
+pub use recipes::{Settings, cassandra_like};
 pub use set::{Failure, Services, Shown, target_folder};
 pub use state::Starter;
 
@@ -76,7 +77,7 @@ pub enum Origin {
 }
 
 /// How services are got.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Terms {
     /// Which.
     pub kinds: &'static [Kind],
@@ -88,6 +89,8 @@ pub struct Terms {
     pub origin: Origin,
     /// Memory of Cassandra's heap, MiB.
     pub heap_mib: u32,
+    /// Settings of Cassandra that are not as committed. With any, the CQL server is a Cassandra.
+    pub cassandra: Settings,
 }
 
 impl Terms {
@@ -99,6 +102,7 @@ impl Terms {
             installing: Installing::WhereAllowed,
             origin: Origin::Any,
             heap_mib: HEAP_MIB,
+            cassandra: Settings::new(),
         }
     }
 

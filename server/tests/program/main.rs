@@ -6,6 +6,7 @@ mod cluster;
 mod commands;
 mod encrypted;
 mod first_five_minutes;
+mod guarded_cql;
 mod http;
 mod joined_in_the_same_moment;
 mod kept_for_oneself;

@@ -20,6 +20,15 @@ pub enum CqlError {
     /// The cluster's fault, or the network's; a retry can help.
     #[error("no connection to the cluster")]
     Connect(#[source] Box<NewSessionError>),
+    /// The cluster is there and the settings do not lead in; a retry does not help.
+    #[error("the cluster lets this process not in: {advice}")]
+    Refused {
+        /// What to look at.
+        advice: String,
+        /// What the driver says.
+        #[source]
+        source: Box<NewSessionError>,
+    },
     /// A statement at the start failed; a retry can help.
     #[error("the cluster refused `{statement}`")]
     Statement {

@@ -2,9 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::join_all;
 use scylla::client::session::Session;
+use scylla::cluster::{Node, NodeAddr};
 use scylla::errors::{DbError, ExecutionError, RequestAttemptError};
+use scylla::policies::load_balancing::{NodeIdentifier, SingleTargetLoadBalancingPolicy};
 use scylla::response::query_result::QueryRowsResult;
+use scylla::statement::unprepared::Statement;
 
 use super::config::{CqlConfig, Replication};
 use super::error::CqlError;
@@ -50,26 +54,44 @@ impl Server {
         }
     }
 
-    /// Says loudly when a write can be acknowledged before it is on disk.
-    pub(super) async fn check_commit_log(&self, session: &Session) {
-        let statement = match self {
+    /// Says loudly of each node at which a write can be acknowledged before it is on disk. Each answers for itself.
+    pub(super) async fn check_commit_logs(&self, session: &Session) {
+        let state = session.get_cluster_state();
+        let nodes = state.get_nodes_info().iter().filter(|node| node.is_connected());
+        let answers = join_all(nodes.map(|node| self.commit_log(session, node))).await;
+        for (node, sync) in answers {
+            match sync.as_deref() {
+                Some("batch") => {}
+                // As safe: an acknowledgement waits for the next sync there, too.
+                Some("group") if matches!(self, Self::Cassandra(_)) => {}
+                Some(other) => tracing::warn!(
+                    %node,
+                    commitlog_sync = other,
+                    "a node of the cluster acknowledges writes before they are on disk: a power failure can lose \
+                     acknowledged messages, set `commitlog_sync: batch` on every node"
+                ),
+                None => tracing::info!(
+                    %node,
+                    "a node of the cluster does not show `commitlog_sync`: make sure that it is `batch` on every node"
+                ),
+            }
+        }
+    }
+
+    /// The setting of a node as it says itself; `None` where that cannot be read.
+    async fn commit_log(&self, session: &Session, node: &Node) -> (NodeAddr, Option<String>) {
+        let mut statement = Statement::new(match self {
             Self::Cassandra(_) => "SELECT value FROM system_views.settings WHERE name = 'commitlog_sync'",
             Self::Scylla(..) => "SELECT value FROM system.config WHERE name = 'commitlog_sync'",
-        };
+        });
+        let only = SingleTargetLoadBalancingPolicy::new(NodeIdentifier::HostId(node.host_id), None);
+        let profile = session.get_default_execution_profile_handle().pointee_to_builder();
+        statement
+            .set_execution_profile_handle(Some(profile.load_balancing_policy(only).build().into_handle()));
         let answer = Box::pin(session.query_unpaged(statement, ())).await;
         let value = answer.ok().and_then(|answer| text_of(answer.into_rows_result().ok()));
         // ScyllaDB shows values as JSON.
-        match value.as_deref().map(|value| value.trim_matches('"')) {
-            Some("batch") => {}
-            Some(other) => tracing::warn!(
-                commitlog_sync = other,
-                "the cluster acknowledges writes before they are on disk: a power failure can lose acknowledged \
-                 messages, set `commitlog_sync: batch` on every node"
-            ),
-            None => tracing::info!(
-                "the cluster does not show `commitlog_sync`: make sure that it is `batch` on every node"
-            ),
-        }
+        (node.address, value.map(|value| value.trim_matches('"').to_owned()))
     }
 }
 

@@ -18,7 +18,7 @@ use scylla::statement::{Consistency, SerialConsistency};
 use super::config::CqlConfig;
 use super::error::CqlError;
 use super::keyspace::Keyspace;
-use super::tls;
+use super::{refusal, tls};
 
 /// How many copies must answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +85,7 @@ pub(super) async fn connect(config: &CqlConfig) -> Result<Session, CqlError> {
     if let Some(credentials) = &config.credentials {
         builder = builder.user(&credentials.user, &credentials.password);
     }
-    Box::pin(builder.build()).await.map_err(|error| CqlError::Connect(Box::new(error)))
+    Box::pin(builder.build()).await.map_err(|error| refusal::of(error, config))
 }
 
 /// Prepares statements, each with the levels and the answer to failure that its kind needs.

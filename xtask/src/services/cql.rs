@@ -1,4 +1,4 @@
-//! As much of a CQL client as a chore needs: one statement, one connection, and whether it succeeded.
+//! As much of a CQL client as a chore needs: one statement, one connection, with or without a login, and whether it succeeded.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -16,27 +16,55 @@ const ANSWER_BYTES_MAX: usize = 1 << 20;
 const ERROR: u8 = 0x00;
 const STARTUP: u8 = 0x01;
 const READY: u8 = 0x02;
+const AUTHENTICATE: u8 = 0x03;
 const QUERY: u8 = 0x07;
 const RESULT: u8 = 0x08;
+const AUTH_RESPONSE: u8 = 0x0f;
+const AUTH_SUCCESS: u8 = 0x10;
 /// Consistency ONE.
 const ONE: [u8; 2] = [0, 1];
 
 /// Runs `statement` at the CQL server of `url`, without logging in.
 pub fn execute(url: &str, statement: &str) -> anyhow::Result<()> {
+    let mut stream = connect(url)?;
+    ask(&mut stream, STARTUP, &startup()?, READY)?;
+    query(&mut stream, statement)
+}
+
+/// The same where there are logins, with user and password.
+pub fn execute_as(url: &str, (user, password): (&str, &str), statement: &str) -> anyhow::Result<()> {
+    let mut stream = connect(url)?;
+    ask(&mut stream, STARTUP, &startup()?, AUTHENTICATE)?;
+    // SASL PLAIN (RFC 4616), as a value of bytes.
+    let token = format!("\0{user}\0{password}");
+    let mut response = u32::try_from(token.len())?.to_be_bytes().to_vec();
+    response.extend(token.as_bytes());
+    ask(&mut stream, AUTH_RESPONSE, &response, AUTH_SUCCESS)?;
+    query(&mut stream, statement)
+}
+
+fn connect(url: &str) -> anyhow::Result<TcpStream> {
     let address = address::of_url(Kind::Cql, url)?;
-    let mut stream = TcpStream::connect_timeout(&address, ANSWER_MAX).with_context(|| url.to_owned())?;
+    let stream = TcpStream::connect_timeout(&address, ANSWER_MAX).with_context(|| url.to_owned())?;
     stream.set_read_timeout(Some(ANSWER_MAX))?;
-    let mut startup = vec![0, 1];
+    Ok(stream)
+}
+
+fn startup() -> anyhow::Result<Vec<u8>> {
+    let mut body = vec![0, 1];
     for word in ["CQL_VERSION", "3.0.0"] {
-        startup.extend(u16::try_from(word.len())?.to_be_bytes());
-        startup.extend(word.as_bytes());
+        body.extend(u16::try_from(word.len())?.to_be_bytes());
+        body.extend(word.as_bytes());
     }
-    ask(&mut stream, STARTUP, &startup, READY)?;
+    Ok(body)
+}
+
+fn query(stream: &mut TcpStream, statement: &str) -> anyhow::Result<()> {
     let mut query = u32::try_from(statement.len())?.to_be_bytes().to_vec();
     query.extend(statement.as_bytes());
     query.extend(ONE);
     query.push(0);
-    ask(&mut stream, QUERY, &query, RESULT).with_context(|| statement.to_owned())
+    ask(stream, QUERY, &query, RESULT).with_context(|| statement.to_owned())
 }
 
 /// Sends one frame and wants an answer with that opcode.

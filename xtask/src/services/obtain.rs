@@ -13,7 +13,7 @@ use super::kind::Kind;
 use super::process::Recipe;
 use super::set::{Failure, NATS_SERVER, end, wait};
 use super::state::{Entry, Life};
-use super::{Origin, Terms, ready, recipes};
+use super::{Origin, Settings, Terms, ready, recipes};
 use crate::machine::on_path;
 
 /// The longest that a service that is said to run may take to answer.
@@ -82,7 +82,8 @@ impl Obtaining<'_> {
         let names: &[&str] = match self.kind {
             Kind::Nats => &["nats-server"],
             Kind::Redis => &["redis-server"],
-            Kind::Cql => &["scylla", "cassandra"],
+            Kind::Cql if self.terms.cassandra.is_empty() => &["scylla", "cassandra"],
+            Kind::Cql => &["cassandra"],
         };
         let named = std::env::var_os(NATS_SERVER).filter(|_| self.kind == Kind::Nats).map(PathBuf::from);
         let program = named.or_else(|| names.iter().find_map(|name| on_path(name)));
@@ -94,7 +95,7 @@ impl Obtaining<'_> {
             Kind::Nats => recipes::nats(program, port, folder),
             Kind::Redis => recipes::redis(program, port, folder),
             Kind::Cql if program.ends_with("scylla") => recipes::scylla(program, port, folder)?,
-            Kind::Cql => recipes::cassandra_program(program, self.terms.heap_mib, port, folder)?,
+            Kind::Cql => recipes::cassandra_program(program, self.cassandra(), port, folder)?,
         };
         self.start(recipe, port, means)
     }
@@ -127,8 +128,8 @@ impl Obtaining<'_> {
                 })?;
                 let jars = self.downloads.cassandra()?;
                 eprintln!("services: starting Cassandra");
-                let heap = self.terms.heap_mib;
-                (recipes::cassandra_jars(java, &jars, heap, port, self.data(port)?)?, "Cassandra from Maven")
+                let recipe = recipes::cassandra_jars(java, &jars, self.cassandra(), port, self.data(port)?)?;
+                (recipe, "Cassandra from Maven")
             }
         };
         self.start(recipe, port, means.to_owned())
@@ -144,6 +145,10 @@ impl Obtaining<'_> {
         let entry = Entry { url: self.kind.url(port), starter: self.terms.starter, means, life };
         wait(self.kind, &entry).inspect_err(|_| end(&entry))?;
         Ok(entry)
+    }
+
+    fn cassandra(&self) -> (u32, &Settings) {
+        (self.terms.heap_mib, &self.terms.cassandra)
     }
 
     fn port(&self) -> anyhow::Result<u16> {

@@ -29,7 +29,7 @@ pub fn answers(kind: Kind, url: &str) -> anyhow::Result<()> {
 }
 
 /// Asks until it answers, for at most `patience`, as long as `is_alive` says that it makes sense.
-pub(super) fn wait(
+pub fn wait(
     kind: Kind,
     url: &str,
     patience: Duration,

@@ -12,6 +12,10 @@ use super::process::Recipe;
 
 /// The first port that is tried for what the nodes of a CQL cluster say to each other.
 const STORAGE_PORT: u16 = 27_000;
+/// Files of a node, in its folder.
+const YAML: &str = "cassandra.yaml";
+const LOGBACK: &str = "logback.xml";
+const TEMPORARY: &str = "tmp";
 /// Versions of Java that Cassandra 5.0 runs on.
 const JAVA_VERSIONS: &[u32] = &[17, 11];
 /// Java's doors that Cassandra goes through.
@@ -22,6 +26,9 @@ const JAVA_OPENS: &[&str] = &[
     "--add-opens=java.base/java.io=ALL-UNNAMED",
     "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED",
 ];
+
+/// Settings of Cassandra: names and values of one line each in its configuration.
+pub type Settings = BTreeMap<&'static str, String>;
 
 fn recipe(program: PathBuf, arguments: Vec<String>, folder: PathBuf) -> Recipe {
     Recipe { program, arguments, environment: BTreeMap::new(), folder }
@@ -60,14 +67,14 @@ pub(super) fn scylla(program: PathBuf, port: u16, folder: PathBuf) -> anyhow::Re
 pub(super) fn cassandra_jars(
     java: PathBuf,
     jars: &Path,
-    heap_mib: u32,
+    (heap_mib, settings): (u32, &Settings),
     port: u16,
     folder: PathBuf,
 ) -> anyhow::Result<Recipe> {
     let mut arguments = words(&["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
     arguments.push(format!("-Xmx{heap_mib}m"));
     arguments.extend(words(JAVA_OPENS));
-    arguments.extend(cassandra_settings(port, &folder)?);
+    arguments.extend(cassandra_files(port, settings, &folder)?);
     arguments.extend(["-cp".to_owned(), format!("{}/*", jars.display())]);
     arguments.push("org.apache.cassandra.service.CassandraDaemon".to_owned());
     Ok(recipe(java, arguments, folder))
@@ -76,38 +83,62 @@ pub(super) fn cassandra_jars(
 /// Apache Cassandra as it is installed, by its own script.
 pub(super) fn cassandra_program(
     program: PathBuf,
-    heap_mib: u32,
+    (heap_mib, settings): (u32, &Settings),
     port: u16,
     folder: PathBuf,
 ) -> anyhow::Result<Recipe> {
     // -R: as root too, which its script refuses otherwise.
     let mut arguments = words(&["-f", "-R"]);
-    arguments.extend(cassandra_settings(port, &folder)?);
+    arguments.extend(cassandra_files(port, settings, &folder)?);
     let mut recipe = recipe(program, arguments, folder);
     recipe.environment.insert("MAX_HEAP_SIZE".to_owned(), format!("{heap_mib}M"));
     recipe.environment.insert("HEAP_NEWSIZE".to_owned(), format!("{}M", heap_mib / 4));
     Ok(recipe)
 }
 
+/// A node of Cassandra like `first`, but for some settings, with a folder of its own.
+pub fn cassandra_like(first: &Recipe, settings: &Settings, folder: PathBuf) -> anyhow::Result<Recipe> {
+    let text = std::fs::read_to_string(first.folder.join(YAML)).context("the first node is no Cassandra")?;
+    write_files(&with_settings(&text, settings), &folder)?;
+    let (theirs, own) = (first.folder.display().to_string(), folder.display().to_string());
+    let arguments = first.arguments.iter().map(|word| word.replace(&theirs, &own)).collect();
+    Ok(Recipe { arguments, folder, ..first.clone() })
+}
+
 /// Writes the configuration of one node into `folder`; gives the properties that lead there.
-fn cassandra_settings(port: u16, folder: &Path) -> anyhow::Result<Vec<String>> {
-    let temporary = folder.join("tmp");
-    std::fs::create_dir_all(&temporary).with_context(|| temporary.display().to_string())?;
-    let (yaml, logback) = (folder.join("cassandra.yaml"), folder.join("logback.xml"));
+fn cassandra_files(port: u16, settings: &Settings, folder: &Path) -> anyhow::Result<Vec<String>> {
     let text = std::fs::read_to_string(committed("cassandra/cassandra.yaml"))?;
     let text = text
         .replace("@CQL_PORT@", &port.to_string())
         .replace("@STORAGE_PORT@", &free_port(STORAGE_PORT)?.to_string());
-    std::fs::write(&yaml, text)?;
-    std::fs::copy(committed("cassandra/logback.xml"), &logback)?;
+    write_files(&with_settings(&text, settings), folder)?;
     Ok(vec![
-        format!("-Dcassandra.config=file://{}", yaml.display()),
+        format!("-Dcassandra.config=file://{}", folder.join(YAML).display()),
         format!("-Dcassandra.storagedir={}", folder.join("data").display()),
-        format!("-Dlogback.configurationFile={}", logback.display()),
+        format!("-Dlogback.configurationFile={}", folder.join(LOGBACK).display()),
         // Native libraries are unpacked there, and go with the folder.
-        format!("-Djava.io.tmpdir={}", temporary.display()),
+        format!("-Djava.io.tmpdir={}", folder.join(TEMPORARY).display()),
         "-Dcassandra-foreground=yes".to_owned(),
+        // Where there are logins, the first one is there when the node answers, not ten seconds later.
+        "-Dcassandra.superuser_setup_delay_ms=0".to_owned(),
     ])
+}
+
+fn write_files(yaml: &str, folder: &Path) -> anyhow::Result<()> {
+    let temporary = folder.join(TEMPORARY);
+    std::fs::create_dir_all(&temporary).with_context(|| temporary.display().to_string())?;
+    std::fs::write(folder.join(YAML), yaml)?;
+    std::fs::copy(committed("cassandra/logback.xml"), folder.join(LOGBACK))?;
+    Ok(())
+}
+
+/// A configuration with other values, or more.
+fn with_settings(yaml: &str, settings: &Settings) -> String {
+    let stays = |line: &&str| line.split_once(':').is_none_or(|(name, _)| !settings.contains_key(name));
+    let kept = yaml.lines().filter(stays).map(str::to_owned);
+    kept.chain(settings.iter().map(|(name, value)| format!("{name}: {value}")))
+        .map(|line| line + "\n")
+        .collect()
 }
 
 /// A Java that Cassandra runs on: `JAVA_HOME`, `PATH`, or what Debian has installed beside it.
@@ -158,10 +189,27 @@ mod tests {
     #[test]
     fn the_committed_configuration_is_filled_in() {
         let folder = tempfile::tempdir().unwrap();
-        let settings = cassandra_settings(19_999, folder.path()).unwrap();
-        let yaml = std::fs::read_to_string(folder.path().join("cassandra.yaml")).unwrap();
+        let words = cassandra_files(19_999, &Settings::new(), folder.path()).unwrap();
+        let yaml = std::fs::read_to_string(folder.path().join(YAML)).unwrap();
         assert!(yaml.contains("native_transport_port: 19999") && !yaml.contains("_PORT@"), "{yaml}");
         assert!(yaml.contains("commitlog_sync: batch"), "{yaml}");
-        assert!(settings.iter().any(|setting| setting.contains("cassandra.yaml")));
+        assert!(words.iter().any(|word| word.contains(YAML)));
+    }
+
+    #[test]
+    fn a_node_like_another_has_its_ports_and_what_differs() {
+        let folder = tempfile::tempdir().unwrap();
+        let (java, jars) = (PathBuf::from("java"), Path::new("/jars"));
+        let one = folder.path().join("one");
+        let first = cassandra_jars(java, jars, (512, &Settings::new()), 19_999, one).unwrap();
+        let settings = Settings::from([("rpc_address", "127.0.0.2".to_owned()), ("more", "yes".to_owned())]);
+        let second = cassandra_like(&first, &settings, folder.path().join("two")).unwrap();
+        let yaml = std::fs::read_to_string(second.folder.join(YAML)).unwrap();
+        assert!(yaml.contains("native_transport_port: 19999") && yaml.contains("more: yes"), "{yaml}");
+        assert_eq!(yaml.matches("rpc_address").count(), 1, "{yaml}");
+        assert!(yaml.contains("rpc_address: 127.0.0.2\n"), "{yaml}");
+        let of_first = first.folder.display().to_string();
+        assert!(!second.arguments.iter().any(|word| word.contains(&of_first)), "{:?}", second.arguments);
+        assert_eq!(second.arguments.len(), first.arguments.len());
     }
 }

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use super::downloads::Downloads;
 use super::kind::Kind;
 use super::obtain::Obtaining;
-use super::process::Running;
+use super::process::{Recipe, Running};
 use super::ready::{self, answers};
 use super::state::{Entry, Life, Starter, State, StateFile};
 use super::{Origin, Terms};
@@ -131,6 +131,14 @@ impl Services {
     pub fn url(&self, kind: Kind) -> anyhow::Result<String> {
         let entry = self.file.read().services.remove(&kind);
         entry.map(|entry| entry.url).with_context(|| format!("no {kind} server runs"))
+    }
+
+    /// How `kind` is started, if it is a process that was started here.
+    pub fn recipe(&self, kind: Kind) -> anyhow::Result<Recipe> {
+        match self.file.read().services.remove(&kind).map(|entry| entry.life) {
+            Some(Life::Process { recipe, .. }) => Ok(recipe),
+            _ => anyhow::bail!("no {kind} server was started here as a process"),
+        }
     }
 
     /// The process of `kind`, if it is one that was started here.
