@@ -14,7 +14,8 @@
 //!
 //! **Does not** break two things at a time on purpose, and cannot repeat the moments exactly: the machine has its own.
 //!
-//! **Limits.** Linux; one node of each service, so that its stop is an outage of all.
+//! **Limits.** Linux; one node of each service, so that its stop is an outage of all. Of CQL `--cql-nodes` makes several, with as
+//! many copies of every row: then single ones are killed and paused, too.
 
 mod clock;
 mod disk;
@@ -22,6 +23,7 @@ mod disturbance;
 mod fault;
 mod page;
 mod schedule;
+mod stand;
 mod world;
 
 use std::path::{Path, PathBuf};
@@ -65,6 +67,9 @@ pub struct Arguments {
     /// Clients
     #[arg(long, default_value_t = 100)]
     pub clients: u32,
+    /// Nodes of CQL, each with a copy of every row; of 3, one may be away
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5))]
+    pub cql_nodes: u8,
     /// Only faults whose name contains this; may be repeated
     #[arg(long)]
     pub only: Vec<String>,
@@ -158,12 +163,13 @@ fn run_cluster(
     remarks: &mut Vec<String>,
     stop: &mut Stop,
 ) -> anyhow::Result<Broken> {
-    let mut world = World::start(programs, scratch)?;
+    let mut world = World::start(programs, scratch, arguments.cql_nodes)?;
     remarks.extend(world.remarks());
     let length = Duration::from_secs_f64(arguments.minutes * 60.0);
     let series = scratch.join("series.json");
     let mut generator = generator(arguments, programs, &world, scratch, length, &series)?;
     sorts.retain(|sort| world.has_clock() || sort.name != schedule::CLOCK);
+    sorts.retain(|sort| world.has_several_nodes() || !schedule::OF_SEVERAL.contains(&sort.name));
     ensure!(!sorts.is_empty(), "{}", remarks.join("; "));
     let mut schedule = Schedule::new(seed, sorts, world.targets());
     let began = Stopwatch::start();
@@ -246,13 +252,17 @@ fn write(folder: &Path, arguments: &Arguments, outcome: &Outcome) -> anyhow::Res
             "remarks": outcome.remarks,
         }),
     )?;
-    std::fs::write(folder.join("README.md"), page::text(&command, outcome)).context("README.md")
+    std::fs::write(folder.join("README.md"), page::text(&command, arguments.cql_nodes, outcome))
+        .context("README.md")
 }
 
 fn command(arguments: &Arguments, seed: u64) -> String {
-    let Arguments { minutes, rate, clients, only, dev, .. } = arguments;
+    let Arguments { minutes, rate, clients, cql_nodes, only, dev, .. } = arguments;
     let mut command =
         format!("cargo xtask chaos --minutes {minutes} --seed {seed} --rate {rate} --clients {clients}");
+    if *cql_nodes > 1 {
+        command += &format!(" --cql-nodes {cql_nodes}");
+    }
     only.iter().for_each(|one| command += &format!(" --only {one:?}"));
     if *dev {
         command += " --dev";

@@ -28,7 +28,7 @@ use clap::Args;
 
 use crate::programs::{Profile, Programs};
 use crate::proxy::{Front, Proxy, Route};
-use crate::services::{Kind, Services, Terms};
+use crate::services::{Kind, Services, Terms, address_of};
 use crate::stop::{Stop, Waited};
 pub use local::{Cluster, Plan};
 pub use node::{Node, Role};
@@ -86,7 +86,7 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let links = Links {
         nats: services.url(Kind::Nats)?,
         redis: services.url(Kind::Redis)?,
-        cql: services.url(Kind::Cql)?,
+        cql: vec![address_of(Kind::Cql, &services.url(Kind::Cql)?)?.to_string()],
         environment: BTreeMap::new(),
     };
     let plan = Plan { gateways: arguments.gateways, routers: arguments.routers, apis: arguments.apis };

@@ -10,7 +10,7 @@ use crate::services::Kind;
 /// Something that breaks, for a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// SIGKILL of a process of ours; started again afterwards.
+    /// SIGKILL of a process of ours, or of one node of several; started again afterwards.
     Kill(String),
     /// SIGSTOP, and SIGCONT afterwards.
     Pause(String),

@@ -35,10 +35,16 @@ fn found(report: &Value) -> String {
 }
 
 /// The whole page.
-pub(super) fn text(command: &str, outcome: &Outcome) -> String {
+pub(super) fn text(command: &str, cql_nodes: u8, outcome: &Outcome) -> String {
     let mut text = format!("# Chaos, seed {}\n\n`{command}`\n\n", outcome.seed);
-    text += "Two gateways, two routers, an API process, NATS, Redis and a CQL server on one machine, every process behind a proxy \
-             of its own to each service, under the load of `loadtest endure` on the same machine.\n\n";
+    let cql = match cql_nodes {
+        1 => "a CQL server".to_owned(),
+        several => format!("{several} nodes of CQL with {several} copies of every row"),
+    };
+    text += &format!(
+        "Two gateways, two routers, an API process, NATS, Redis and {cql} on one machine, every process behind a proxy of its own \
+         to each service, under the load of `loadtest endure` on the same machine.\n\n"
+    );
     verdict(outcome).lines().for_each(|line| text += &format!("- {line}\n"));
     outcome.remarks.iter().for_each(|remark| text += &format!("- {remark}\n"));
     if let Some(cluster) = &outcome.cluster {

@@ -12,7 +12,7 @@ const CALM_MAX: Duration = Duration::from_secs(10);
 /// Seconds by which a clock is wrong: days choose another bucket of the log.
 const STEPS: [i64; 4] = [-900, 900, -5, 11 * 86_400];
 
-/// What faults can hit: every process of ours.
+/// What faults can hit: every process of ours, and single nodes of CQL where there are several.
 #[derive(Clone, Debug)]
 pub(super) struct Targets(pub Vec<String>);
 
@@ -25,6 +25,9 @@ pub(super) struct Sort {
 
 /// The one that needs a clock that can be stepped.
 pub(super) const CLOCK: &str = "step a router's clock";
+
+/// Those that need several nodes of CQL.
+pub(super) const OF_SEVERAL: [&str; 2] = ["kill a CQL node", "pause a CQL node"];
 
 const SORTS: &[Sort] = &[
     Sort { name: "kill a router", make: |random, targets| kill(random, targets, "router") },
@@ -45,6 +48,14 @@ const SORTS: &[Sort] = &[
     Sort { name: "hold to Redis", make: |random, targets| hold(random, targets, Kind::Redis) },
     Sort { name: "delay to NATS", make: |random, targets| delay(random, targets, Kind::Nats) },
     Sort { name: "delay to CQL", make: |random, targets| delay(random, targets, Kind::Cql) },
+    Sort {
+        name: OF_SEVERAL[0],
+        make: |random, targets| {
+            let fault = Fault::Kill(one_of(random, targets, "cql"));
+            lasting(random, fault, 5, 20)
+        },
+    },
+    Sort { name: OF_SEVERAL[1], make: |random, targets| pause(random, targets, "cql") },
     Sort { name: "disconnect all clients", make: |random, _| lasting(random, Fault::Disconnect, 0, 0) },
     Sort {
         name: CLOCK,
@@ -145,7 +156,7 @@ mod tests {
     use super::*;
 
     fn schedule(seed: u64, part: &str) -> Schedule {
-        let nodes = ["router-1", "router-2", "api-1", "gateway-1", "gateway-2"];
+        let nodes = ["router-1", "router-2", "api-1", "gateway-1", "gateway-2", "cql-1", "cql-2", "cql-3"];
         Schedule::new(seed, sorts(|name| name.contains(part)), Targets(nodes.map(str::to_owned).to_vec()))
     }
 
@@ -163,13 +174,15 @@ mod tests {
 
     #[test]
     fn only_what_was_asked_for_comes_and_its_target_is_what_its_name_says() {
-        let mut routers = schedule(1, "se a router");
-        for _ in 0..20 {
-            let planned = routers.next_fault();
-            assert!(
-                matches!(&planned.fault, Fault::Pause(name) if name.starts_with("router-")),
-                "{planned:?}"
-            );
+        for (part, target) in [("se a router", "router-"), ("se a CQL node", "cql-")] {
+            let mut schedule = schedule(1, part);
+            for _ in 0..20 {
+                let planned = schedule.next_fault();
+                assert!(
+                    matches!(&planned.fault, Fault::Pause(name) if name.starts_with(target)),
+                    "{planned:?}"
+                );
+            }
         }
     }
 }

@@ -5,22 +5,21 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use rustix::process::Signal;
 
 use super::clock::FakeClock;
 use super::fault::{Fault, Happened, Planned};
 use super::schedule::Targets;
+use super::stand::Stand;
 use crate::cluster::{Cluster, Links, Plan, Role};
 use crate::programs::Programs;
 use crate::proxy::{Front, Proxy, Route, Rule};
-use crate::services::{Installing, Kind, Origin, Services, Starter, Terms, address_of, redis};
+use crate::services::{Kind, redis};
 use crate::stop::Stop;
 
 /// The router whose clock is stepped.
 const CLOCKED: &str = "router-2";
-/// Enough for a Cassandra that must not be the bottleneck.
-const HEAP_MIB: u32 = 768;
 
 /// See the module.
 #[derive(Debug)]
@@ -29,53 +28,41 @@ pub(super) struct World {
     front: Proxy,
     /// `None` once it has ended.
     cluster: Option<Cluster>,
-    proxies: HashMap<(String, Kind), Proxy>,
-    services: OwnServices,
+    proxies: Proxies,
+    stand: Stand,
     key_file: PathBuf,
     nodes: Vec<String>,
     clock: anyhow::Result<FakeClock>,
 }
 
-/// Services that end with this.
-#[derive(Debug)]
-struct OwnServices(Services);
-
-fn terms() -> Terms {
-    Terms {
-        starter: Starter::Test,
-        installing: Installing::WhereAllowed,
-        origin: Origin::OwnProcesses,
-        heap_mib: HEAP_MIB,
-        ..Terms::of_a_person()
-    }
-}
+/// For each process and kind of service: one for each of its nodes.
+type Proxies = HashMap<(String, Kind), Vec<Proxy>>;
 
 impl World {
-    /// Everything started and ready.
-    pub(super) fn start(programs: &Programs, scratch: &Path) -> anyhow::Result<Self> {
-        let own = OwnServices(Services::in_folder(&scratch.join("services"))?);
-        let services = &own.0;
-        let failures = services.up(&terms())?;
-        let words: Vec<String> = failures.iter().map(ToString::to_string).collect();
-        ensure!(words.is_empty(), words.join("\n"));
+    /// Everything started and ready, with so many nodes of CQL.
+    pub(super) fn start(programs: &Programs, scratch: &Path, cql_nodes: u8) -> anyhow::Result<Self> {
+        let stand = Stand::start(scratch, cql_nodes)?;
         let plan = Plan { gateways: 2, routers: 2, apis: 1 };
-        let mut proxies = HashMap::new();
+        let mut proxies = Proxies::new();
         for name in plan.names() {
             for kind in Kind::ALL {
-                let address = address_of(kind, &services.url(kind)?)?;
-                let proxy = Proxy::start(SocketAddr::from(([127, 0, 0, 1], 0)), Route::To(address))?;
-                proxies.insert((name.clone(), kind), proxy);
+                proxies.insert((name.clone(), kind), in_front_of(&stand.addresses(kind)?)?);
             }
         }
         let clock = FakeClock::in_folder(scratch);
         let links = |name: &str| -> anyhow::Result<Links> {
-            let url = |kind: Kind| match proxies.get(&(name.to_owned(), kind)) {
-                Some(proxy) => Ok(format!("{}://{}", kind.scheme(), proxy.address())),
-                None => services.url(kind),
+            let addresses = |kind: Kind| match proxies.get(&(name.to_owned(), kind)) {
+                Some(proxies) => Ok(proxies.iter().map(Proxy::address).collect()),
+                None => stand.addresses(kind),
             };
+            let url = |kind: Kind| -> anyhow::Result<String> {
+                let address = addresses(kind)?.into_iter().next().context("no address")?;
+                Ok(format!("{}://{address}", kind.scheme()))
+            };
+            let cql = addresses(Kind::Cql)?.iter().map(ToString::to_string).collect();
             let clocked = clock.as_ref().ok().filter(|_| name == CLOCKED);
             let environment = clocked.map(FakeClock::environment).unwrap_or_default();
-            Ok(Links { nats: url(Kind::Nats)?, redis: url(Kind::Redis)?, cql: url(Kind::Cql)?, environment })
+            Ok(Links { nats: url(Kind::Nats)?, redis: url(Kind::Redis)?, cql, environment })
         };
         let folder = scratch.join("cluster");
         std::fs::create_dir_all(&folder)?;
@@ -83,15 +70,7 @@ impl World {
         let front = Front::new(cluster.public(Role::Gateway), cluster.public(Role::Api));
         let front = Proxy::start(SocketAddr::from(([127, 0, 0, 1], 0)), Route::Front(front))?;
         let key_file = cluster.key_file().to_owned();
-        Ok(Self {
-            front,
-            cluster: Some(cluster),
-            proxies,
-            services: own,
-            key_file,
-            nodes: plan.names(),
-            clock,
-        })
+        Ok(Self { front, cluster: Some(cluster), proxies, stand, key_file, nodes: plan.names(), clock })
     }
 
     pub(super) fn front(&self) -> SocketAddr {
@@ -104,7 +83,12 @@ impl World {
 
     /// What can be broken.
     pub(super) fn targets(&self) -> Targets {
-        Targets(self.nodes.clone())
+        Targets(self.nodes.iter().cloned().chain(self.stand.node_names()).collect())
+    }
+
+    /// Whether a node of CQL can be away while the others go on.
+    pub(super) fn has_several_nodes(&self) -> bool {
+        !self.stand.node_names().is_empty()
     }
 
     /// Whether the clock of a router can be stepped.
@@ -141,26 +125,14 @@ impl World {
 
     fn suffer_one(&mut self, fault: &Fault, lasts: Duration, stop: &mut Stop) -> anyhow::Result<()> {
         match fault {
-            Fault::Kill(name) => {
-                let node = self.cluster()?.node(name)?;
-                node.kill();
-                stop.sleep(lasts)?;
-                node.start()?;
-                node.wait_until_ready()?;
-            }
-            Fault::Pause(name) => {
-                let node = self.cluster()?.node(name)?;
-                node.signal(Signal::STOP);
-                stop.sleep(lasts)?;
-                node.signal(Signal::CONT);
-            }
+            Fault::Kill(name) => self.kill(name, lasts, stop)?,
+            Fault::Pause(name) => self.pause(name, lasts, stop)?,
             Fault::Stop(kind) => {
-                self.services.0.process(*kind)?.kill();
+                self.stand.kill(*kind)?;
                 stop.sleep(lasts)?;
-                let failures = self.services.0.up(&terms())?;
-                ensure!(failures.is_empty(), "{kind} did not start again: {failures:?}");
+                self.stand.up().with_context(|| format!("{kind} did not start again"))?;
             }
-            Fault::Flush => redis::flush(&self.services.0.url(Kind::Redis)?)?,
+            Fault::Flush => redis::flush(&self.stand.url(Kind::Redis)?)?,
             Fault::Cut(name, kind) => self.rule(name, *kind, Rule::Cut, lasts, stop)?,
             Fault::Hold(name, kind) => self.rule(name, *kind, Rule::Hold, lasts, stop)?,
             Fault::Delay(name, kind, late) => {
@@ -181,6 +153,33 @@ impl World {
         Ok(())
     }
 
+    fn kill(&mut self, name: &str, lasts: Duration, stop: &mut Stop) -> anyhow::Result<()> {
+        if let Some(process) = self.stand.node(name)? {
+            process.kill();
+            stop.sleep(lasts)?;
+            return self.stand.up();
+        }
+        let node = self.cluster()?.node(name)?;
+        node.kill();
+        stop.sleep(lasts)?;
+        node.start()?;
+        node.wait_until_ready()
+    }
+
+    fn pause(&mut self, name: &str, lasts: Duration, stop: &mut Stop) -> anyhow::Result<()> {
+        if let Some(process) = self.stand.node(name)? {
+            process.signal(Signal::STOP);
+            stop.sleep(lasts)?;
+            process.signal(Signal::CONT);
+            return Ok(());
+        }
+        let node = self.cluster()?.node(name)?;
+        node.signal(Signal::STOP);
+        stop.sleep(lasts)?;
+        node.signal(Signal::CONT);
+        Ok(())
+    }
+
     fn rule(
         &self,
         name: &str,
@@ -189,10 +188,10 @@ impl World {
         lasts: Duration,
         stop: &mut Stop,
     ) -> anyhow::Result<()> {
-        let proxy = self.proxies.get(&(name.to_owned(), kind)).context("no such link")?;
-        proxy.rule(rule);
+        let proxies = self.proxies.get(&(name.to_owned(), kind)).context("no such link")?;
+        proxies.iter().for_each(|proxy| proxy.rule(rule));
         stop.sleep(lasts)?;
-        proxy.rule(Rule::Through);
+        proxies.iter().for_each(|proxy| proxy.rule(Rule::Through));
         Ok(())
     }
 
@@ -222,12 +221,16 @@ impl World {
     }
 }
 
-impl Drop for OwnServices {
-    fn drop(&mut self) {
-        if let Err(error) = self.0.down(Starter::Person) {
-            eprintln!("chaos: services were not ended: {error:#}");
-        }
+/// A proxy for each of several nodes, all at one port: drivers take the port of one that they know for those that they learn of.
+fn in_front_of(nodes: &[SocketAddr]) -> anyhow::Result<Vec<Proxy>> {
+    let mut port = 0;
+    let mut proxies = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        let proxy = Proxy::start(SocketAddr::new(node.ip(), port), Route::To(*node))?;
+        port = proxy.address().port();
+        proxies.push(proxy);
     }
+    Ok(proxies)
 }
 
 fn unix_ms() -> u64 {

@@ -40,6 +40,7 @@ impl Plan {
 pub struct Cluster {
     nodes: Vec<Node>,
     shared: Shared,
+    /// A node, `host:port`.
     cql: String,
 }
 
@@ -56,7 +57,8 @@ impl Cluster {
         let own = links("")?;
         let config = folder.join("tidegate.toml");
         std::fs::write(&config, shared.text(&own))?;
-        let mut cluster = Self { nodes: Vec::new(), shared, cql: own.cql };
+        let cql = own.cql.into_iter().next().context("no node of CQL")?;
+        let mut cluster = Self { nodes: Vec::new(), shared, cql };
         for word in ["migrate", "key"] {
             prepare(programs.tidegate(), &config, folder, word)?;
         }

@@ -10,8 +10,8 @@ pub struct Links {
     pub nats: String,
     /// `redis://host:port`.
     pub redis: String,
-    /// `cql://host:port`.
-    pub cql: String,
+    /// `host:port` of each node, all of which have every row.
+    pub cql: Vec<String>,
     /// Variables that it gets besides.
     pub environment: BTreeMap<String, String>,
 }
@@ -35,7 +35,6 @@ impl Shared {
     /// The configuration file of a process with these links.
     pub(super) fn text(&self, links: &Links) -> String {
         let Self { name, key_file } = self;
-        let cql = links.cql.split_once("://").map_or(links.cql.as_str(), |(_, address)| address);
         format!(
             r#"# Written by cargo xtask cluster.
 [auth]
@@ -49,15 +48,17 @@ prefix = {name:?}
 kind = "cql"
 
 [store.cql]
-nodes = [{cql:?}]
+nodes = {cql:?}
 keyspace = {name:?}
-replication = "1"
+replication = "{copies}"
 
 [redis]
 url = {redis:?}
 prefix = {name:?}
 "#,
             nats = links.nats,
+            cql = links.cql,
+            copies = links.cql.len(),
             redis = links.redis,
         )
     }
@@ -72,13 +73,14 @@ mod tests {
         let links = Links {
             nats: "nats://n:1".into(),
             redis: "redis://r:2".into(),
-            cql: "cql://c:3".into(),
+            cql: vec!["c:3".into(), "d:4".into()],
             environment: BTreeMap::new(),
         };
         let shared = Shared::in_folder(Path::new("/tmp/x"));
         let file: toml::Table = shared.text(&links).parse().unwrap();
         assert_eq!(file["bus"]["nats"]["urls"][0].as_str(), Some("nats://n:1"));
-        assert_eq!(file["store"]["cql"]["nodes"][0].as_str(), Some("c:3"));
+        assert_eq!(file["store"]["cql"]["nodes"][1].as_str(), Some("d:4"));
+        assert_eq!(file["store"]["cql"]["replication"].as_str(), Some("2"));
         assert_eq!(file["redis"]["url"].as_str(), Some("redis://r:2"));
         assert!(file["store"]["cql"]["keyspace"].as_str().unwrap().len() <= 48, "CQL's limit");
     }
