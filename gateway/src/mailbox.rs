@@ -117,14 +117,11 @@ impl Mailbox {
         now: Tick,
         message: &Published<'_>,
     ) -> Pushed {
-        let queue = self.0.get_or_insert_with(|| pool.take());
-        let before = queue.bytes;
-        let pushed = match message.class {
+        let pushed = self.counted(pool, |queue, pool| match message.class {
             Class::Live => publish_live(queue, pool, limits, now, message),
             Class::Signal => publish_signal(queue, pool, limits, now, message),
             Class::Event | Class::Receipt => publish_lasting(queue, pool, limits, now, message),
-        };
-        pool.recount(before, queue.bytes);
+        });
         if pushed == Pushed::Dropped {
             self.clear_if_idle(pool);
         }
@@ -140,11 +137,10 @@ impl Mailbox {
         taking: Taking,
         frame: &Bytes,
     ) -> Pushed {
-        let queue = self.0.get_or_insert_with(|| pool.take());
-        let before = queue.bytes;
-        let queued = push_before_signals(queue, pool, limits, now, (frame, taking));
-        pool.recount(before, queue.bytes);
-        if queued {
+        let push = |queue: &mut Queue, pool: &mut Pool| {
+            push_before_signals(queue, pool, limits, now, (frame, taking))
+        };
+        if self.counted(pool, push) {
             return Pushed::Queued;
         }
         self.clear_if_idle(pool);
@@ -160,39 +156,42 @@ impl Mailbox {
         taking: Taking,
         frame: Bytes,
     ) -> Pushed {
-        let queue = self.0.get_or_insert_with(|| pool.take());
         let bytes_max = limits.bytes_max.saturating_mul(REPLY_SHARE);
-        let before = queue.bytes;
-        // One message alone always fits: a page may be larger than a small mailbox.
-        let fits = |queue: &Queue| {
-            queue.frames.is_empty()
-                || pool.has_room(taking) && queue.fits(&frame, bytes_max, limits.frames_max)
-        };
-        let mut signals_dropped = 0;
-        if !fits(queue) {
-            signals_dropped = queue.drop_signals();
-        }
-        let pushed = if fits(queue) {
+        self.counted(pool, |queue, pool| {
+            // One message alone always fits: a page may be larger than a small mailbox.
+            let fits = |queue: &Queue, pool: &Pool| {
+                queue.frames.is_empty()
+                    || pool.has_room(taking) && queue.fits(&frame, bytes_max, limits.frames_max)
+            };
+            if !fits(queue, pool) {
+                pool.signals_dropped += queue.drop_signals();
+            }
+            if !fits(queue, pool) {
+                return owe(queue, now, |lag| lag.resync = true);
+            }
             queue.push(now, frame);
             Pushed::Queued
-        } else {
-            owe(queue, now, |lag| lag.resync = true)
-        };
-        pool.signals_dropped += signals_dropped;
-        pool.recount(before, queue.bytes);
-        pushed
+        })
     }
 
     /// Queues the close frame as the last message. With `at_once` what waits and was not begun is left out.
     pub(crate) fn close(&mut self, pool: &mut Pool, now: Tick, frame: Bytes, at_once: bool) {
+        self.counted(pool, |queue, _| {
+            queue.lag = None;
+            if at_once {
+                queue.keep_only_begun();
+            }
+            queue.push(now, frame);
+        });
+    }
+
+    /// Changes the queue, which is taken from the pool if there is none, and counts its bytes there.
+    fn counted<T>(&mut self, pool: &mut Pool, change: impl FnOnce(&mut Queue, &mut Pool) -> T) -> T {
         let queue = self.0.get_or_insert_with(|| pool.take());
         let before = queue.bytes;
-        queue.lag = None;
-        if at_once {
-            queue.keep_only_begun();
-        }
-        queue.push(now, frame);
+        let changed = change(queue, pool);
         pool.recount(before, queue.bytes);
+        changed
     }
 
     /// The messages to write next, as many as `into` has room for.
