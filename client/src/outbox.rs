@@ -9,8 +9,8 @@
 //! **Guarantees.** A retry has the same client message id, `attempt` one higher and the true age. A send never leaves
 //! before an earlier one to the same conversation; while that one is unacknowledged, `after` names it.
 //!
-//! **Limits.** At most `window` sends in flight, as `welcome.limits.unanswered` says; how many are kept is bounded by
-//! who calls [`Outbox::accept`].
+//! **Limits.** At most `window` sends in flight, as `welcome.limits.unanswered` says; after a `BUSY` at most those that were not
+//! refused, and one more with each acknowledgement. How many are kept is bounded by who calls [`Outbox::accept`].
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -60,7 +60,9 @@ pub(crate) struct Outbox {
     due: BTreeSet<(Instant, u64)>,
     next_number: u64,
     in_flight: usize,
+    /// How many may be, and how many the server has taken of late without being too busy for more.
     window: usize,
+    open: usize,
     backoff: Backoff,
     answer_timeout: Duration,
 }
@@ -76,6 +78,7 @@ impl Outbox {
             next_number: 0,
             in_flight: 0,
             window: 0,
+            open: 0,
             backoff,
             answer_timeout,
         }
@@ -110,6 +113,7 @@ impl Outbox {
     pub(crate) fn connected(&mut self, window: usize) {
         self.disconnected();
         self.window = window.max(1);
+        self.open = self.window;
     }
 
     /// Nothing leaves until the next [`Self::connected`].
@@ -135,7 +139,7 @@ impl Outbox {
             self.wait_no_longer(number);
             self.ready.insert(number);
         }
-        while self.in_flight < self.window
+        while self.in_flight < self.window.min(self.open)
             && let Some(number) = self.ready.pop_first()
         {
             match self.predecessor_due(number) {
@@ -148,6 +152,7 @@ impl Outbox {
     /// The server has it.
     pub(crate) fn acknowledged(&mut self, ack: Ack) {
         if let Some(pending) = self.remove(ack.client_message_id) {
+            self.open = self.window.min(self.open + 1);
             let _ = pending.outgoing.done.send(Ok(ack));
         }
     }
@@ -170,6 +175,9 @@ impl Outbox {
         let least = Duration::from_millis(u64::from(nack.retry_after_ms));
         let wait = least + self.backoff.draw(pending.attempts.saturating_sub(1), random);
         self.schedule(number, now + wait);
+        if nack.code == Code::Busy {
+            self.open = self.open.min(self.in_flight).max(1);
+        }
     }
 
     /// When an earlier send of the same conversation leaves, if it has yet to.

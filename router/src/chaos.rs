@@ -51,6 +51,8 @@ fn config(random: &mut StdRng) -> RouterConfig {
         bucket_entries_max: random.random_range(3..40),
         bucket_bytes_max: 1 << 20,
         conversation_queue_max: 100,
+        commands_wait_max: Duration::from_secs(1),
+        commands_waiting_max: random.random_range(2..20),
         conversations_max: random.random_range(2..5),
         conversation_idle: Duration::from_millis(300),
         loads_max: 2,

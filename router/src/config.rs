@@ -6,6 +6,7 @@ use proto::UserId;
 use store::{Ephemeral, Presence};
 
 use crate::peers::PeerRules;
+use crate::rules::admission::AdmissionRules;
 use crate::rules::contacts::ContactRules;
 use crate::rules::membership::GroupRules;
 use crate::turn::{ChangeRules, ConfirmRules, Rules};
@@ -49,6 +50,11 @@ pub struct RouterConfig {
     pub bucket_bytes_max: u64,
     /// Commands waiting in one conversation; more are refused with `BUSY`.
     pub conversation_queue_max: usize,
+    /// How long commands may wait in a worker, at the pace at which it serves them; more are refused with `BUSY`, from who has
+    /// most waiting.
+    pub commands_wait_max: Duration,
+    /// Commands that may wait in a worker, however fast it is.
+    pub commands_waiting_max: usize,
     /// Conversations in memory; idle ones go when there are more, and without idle ones `BUSY` is answered.
     pub conversations_max: usize,
     /// How long a conversation without use stays in memory.
@@ -103,6 +109,11 @@ impl RouterConfig {
             steady_ms: millis(self.steady_after),
             grace_ms: millis(self.grace),
         }
+    }
+
+    /// For the line of a worker.
+    pub(crate) fn admission_rules(&self) -> AdmissionRules {
+        AdmissionRules { wait_ms: millis(self.commands_wait_max), waiting_max: self.commands_waiting_max }
     }
 
     /// For the state machines.

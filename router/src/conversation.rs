@@ -24,6 +24,7 @@ mod confirms;
 mod decide;
 mod fresh;
 mod held;
+mod line;
 mod live;
 mod load;
 mod log;
@@ -35,8 +36,6 @@ mod probe;
 mod receipts;
 mod roll;
 mod view;
-
-use std::collections::VecDeque;
 
 use proto::{Command, ConversationId, ConversationKind, Epoch, GroupId, Partition, UserId};
 
@@ -51,6 +50,7 @@ use crate::rules::membership::Group;
 use crate::told::Told;
 use crate::turn::{Outcome, Turn};
 use append::InFlight;
+use line::Line;
 use live::Recent;
 use load::Load;
 use log::Log;
@@ -70,7 +70,7 @@ pub struct Conversation {
     kind: Kind,
     phase: Phase,
     log: Log,
-    queue: VecDeque<Pending>,
+    queue: Line,
     readers: Vec<Command>,
     in_flight: Option<InFlight>,
     owed: Owed,
@@ -121,7 +121,7 @@ impl Conversation {
             kind,
             phase: Phase::Waiting,
             log: Log::default(),
-            queue: VecDeque::new(),
+            queue: Line::default(),
             readers: Vec::new(),
             in_flight: None,
             owed: Owed::default(),
@@ -254,7 +254,7 @@ impl Conversation {
     pub fn wait_to_read(&mut self, command: Command, turn: &mut Turn<'_>) {
         self.used_ms = turn.now.steady_ms;
         if self.readers.len() >= turn.rules.queue_max {
-            announce::busy(&command, turn);
+            announce::busy(&command, announce::BUSY_RETRY_MS, turn);
         } else {
             self.readers.push(command);
         }

@@ -8,6 +8,12 @@ use proto::{Code, Request};
 pub const INVENTORY: &[(&str, &str, &str)] = &[
     ("router_commands_total", "counter", "Commands taken from the bus, by kind"),
     ("router_nacks_total", "counter", "Commands refused, by code"),
+    ("router_commands_waiting", "gauge", "Commands in conversations that are not answered yet"),
+    (
+        "router_commands_waiting_limit",
+        "gauge",
+        "How many of them may wait at the present pace; more are refused with BUSY",
+    ),
     ("router_live_messages_total", "counter", "Messages of live rooms that were told and not kept"),
     ("router_messages_total", "counter", "Entries appended, verified and told"),
     ("router_batch_entries", "histogram", "Entries of one append"),
@@ -47,6 +53,8 @@ pub const INVENTORY: &[(&str, &str, &str)] = &[
 
 /// Handles kept by a worker, so that no name is looked up on the path of a message.
 pub(crate) struct Metrics {
+    pub commands_waiting: Gauge,
+    pub commands_waiting_limit: Gauge,
     pub live_messages: Counter,
     pub broadcasts: Counter,
     pub messages: Counter,
@@ -138,6 +146,8 @@ impl Metrics {
         let gauge = |name: &'static str| metrics::gauge!(name, "worker" => worker.clone());
         let nack = |code: &Code| (*code, metrics::counter!("router_nacks_total", "code" => code.name()));
         Self {
+            commands_waiting: gauge("router_commands_waiting"),
+            commands_waiting_limit: gauge("router_commands_waiting_limit"),
             live_messages: metrics::counter!("router_live_messages_total"),
             broadcasts: metrics::counter!("router_broadcasts_total"),
             messages: metrics::counter!("router_messages_total"),

@@ -11,10 +11,12 @@ use store::{
 
 use crate::conversation::Target;
 use crate::metrics::Metrics;
+use crate::rules::admission::Admission;
 use crate::rules::contacts::{ContactRules, Regard};
 use crate::rules::lifetime::Moment;
 use crate::rules::membership::GroupRules;
 use crate::rules::overlay::{Pins, State};
+use crate::rules::refused::Refused;
 
 /// The two clocks of a turn.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +93,10 @@ pub struct Turn<'a> {
     pub rules: &'a Rules,
     /// Where message ids come from.
     pub ids: &'a mut dyn MessageIds,
+    /// Who may wait in the worker.
+    pub admission: &'a mut Admission,
+    /// What was lately not let in.
+    pub refused: &'a mut Refused,
     /// Handles to count with.
     pub metrics: &'a Metrics,
     /// Effect: what to publish, in order.

@@ -391,6 +391,8 @@ fn router_config(plan: &Plan) -> RouterConfig {
         bucket_entries_max: plan.bucket_entries,
         bucket_bytes_max: 1 << 20,
         conversation_queue_max: 100,
+        commands_wait_max: Duration::from_secs(1),
+        commands_waiting_max: 16_384,
         conversations_max: plan.conversations,
         conversation_idle: Duration::from_millis(300),
         loads_max: 2,

@@ -105,6 +105,8 @@ fn router_config() -> RouterConfig {
         bucket_entries_max: 50,
         bucket_bytes_max: 50 << 20,
         conversation_queue_max: 1_000,
+        commands_wait_max: Duration::from_secs(1),
+        commands_waiting_max: 16_384,
         conversations_max: 10_000,
         conversation_idle: Duration::from_secs(600),
         loads_max: 64,

@@ -110,9 +110,31 @@ async fn a_temporary_refusal_is_tried_again_after_the_advice_and_holds_back_what
     outbox.refused(nack(2, Code::PredecessorMissing), now, &mut random);
     let _later = accept(&mut outbox, 3, "bob");
     assert_eq!(leaving(&mut outbox, now + Duration::from_millis(299)), [], "later sends wait their turn");
-    // At most the advice and the ceiling of the first wait.
-    let sent = leaving(&mut outbox, now + Duration::from_millis(400));
-    assert_eq!(sent, [(1, 1, 400, None), (2, 1, 400, Some(1)), (3, 0, 0, Some(2))]);
+    // At most the advice and the ceiling of the first wait; one after a refusal, and one more with each acknowledgement.
+    let later = now + Duration::from_millis(400);
+    assert_eq!(leaving(&mut outbox, later), [(1, 1, 400, None)]);
+    outbox.acknowledged(ack(1));
+    assert_eq!(leaving(&mut outbox, later), [(2, 1, 400, None), (3, 0, 0, Some(2))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_server_has_fewer_in_flight_until_it_acknowledges() {
+    let mut outbox = connected(4);
+    let mut random = StdRng::seed_from_u64(1);
+    let now = Instant::now();
+    let _answers = [1, 2, 3, 4, 5, 6].map(|id| accept(&mut outbox, id, "bob"));
+    assert_eq!(leaving(&mut outbox, now).len(), 4);
+    outbox.refused(nack(3, Code::Busy).retry_after_ms(300), now, &mut random);
+    outbox.refused(nack(4, Code::Busy).retry_after_ms(300), now, &mut random);
+    outbox.acknowledged(ack(1));
+    outbox.acknowledged(ack(2));
+    let later = now + Duration::from_millis(500);
+    assert_eq!(leaving(&mut outbox, later).len(), 4, "two were taken, and two more may be");
+    outbox.refused(nack(3, Code::Rate), later, &mut random);
+    assert_eq!(outbox.open, 4, "that is not about what others send");
+    outbox.disconnected();
+    outbox.connected(4);
+    assert_eq!(leaving(&mut outbox, later).len(), 4);
 }
 
 #[tokio::test(start_paused = true)]

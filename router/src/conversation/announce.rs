@@ -17,8 +17,8 @@ use super::{Conversation, Kind};
 use crate::rules::membership::Changed;
 use crate::turn::Turn;
 
-/// Advice of a `BUSY` nack, in milliseconds.
-const BUSY_RETRY_MS: u32 = 500;
+/// Advice of a `BUSY` nack where nothing better is known, in milliseconds.
+pub(super) const BUSY_RETRY_MS: u32 = 500;
 /// Advice of an `UNAVAILABLE` nack, in milliseconds.
 const UNAVAILABLE_RETRY_MS: u32 = 1_000;
 
@@ -73,9 +73,9 @@ pub fn refusal_of_send(send: &Send, code: Code, message: &str) -> Nack {
     Nack { frame: send.name(), ..Nack::of_send(send.client_message_id, code, message) }
 }
 
-/// Refuses a command that finds a queue full.
-pub fn busy(command: &Command, turn: &mut Turn<'_>) {
-    nack(command, Code::Busy, "too many commands wait here", BUSY_RETRY_MS, turn);
+/// Refuses a command because too many wait.
+pub fn busy(command: &Command, retry_after_ms: u32, turn: &mut Turn<'_>) {
+    nack(command, Code::Busy, "too many commands wait", retry_after_ms, turn);
 }
 
 /// Refuses a send of somebody who may not speak before this time.

@@ -14,6 +14,7 @@ use super::decide::{Decision, Stored};
 use super::log::{counted_after, seconds};
 use super::pending::Answer;
 use super::{Conversation, Kind, Phase, Target};
+use crate::rules::admission::Sender;
 use crate::rules::backoff::pause_ms;
 use crate::rules::overlay::{self, Laid};
 use crate::told::Told;
@@ -40,6 +41,7 @@ enum Stage {
 /// Whose entry it is, and how it is told.
 struct Item {
     asker: Asker,
+    sender: Sender,
     told_as: ToldAs,
     /// Which message it changes, and what it makes of it.
     laid: Option<Box<(Seq, Laid)>>,
@@ -131,7 +133,7 @@ impl Conversation {
                     };
                     let last =
                         entries.last().map_or((self.log.head, self.log.counted), |e| (e.seq, e.counted));
-                    let Some(pending) = self.queue.pop_front() else { break };
+                    let Some(pending) = self.queue.take() else { break };
                     let entry = Entry {
                         seq: last.0.next(),
                         message_id,
@@ -163,7 +165,7 @@ impl Conversation {
     }
 
     fn item(pending: super::Pending, entry: &Entry, target: Option<&Target>) -> Item {
-        let super::Pending { command, arrived_ms, .. } = pending;
+        let super::Pending { command, sender, arrived_ms, .. } = pending;
         let asker = Asker { origin: command.origin, trace: command.trace, arrived_ms };
         let told_as = match &command.request {
             Request::Group(..) | Request::Contact(..) => ToldAs::Change,
@@ -174,12 +176,12 @@ impl Conversation {
             let pins = target.pins.clone().unwrap_or_default();
             Box::new((target.entry.seq, overlay::lay(entry, &target.state, &pins)))
         };
-        Item { asker, told_as, laid: target.map(lay) }
+        Item { asker, sender, told_as, laid: target.map(lay) }
     }
 
     /// Answers the command at the front without appending it.
     fn settle_front(&mut self, decision: Decision, turn: &mut Turn<'_>) {
-        let Some(pending) = self.queue.pop_front() else { return };
+        let Some(pending) = self.queue.serve(turn.admission) else { return };
         let asker = pending.asker();
         match (decision, &pending.command.request) {
             (Decision::Stored(Stored::Entry(entry)), _) if entry.sender != asker.origin.user => {
@@ -196,7 +198,7 @@ impl Conversation {
             (Decision::Refuse(code, text), _) => announce::nack(&pending.command, code, text, 0, turn),
             (Decision::Muted(until), _) => announce::muted(&pending.command, until, turn),
             (Decision::Unavailable, _) => announce::unavailable(&pending.command, turn),
-            (Decision::Busy, _) => announce::busy(&pending.command, turn),
+            (Decision::Busy, _) => announce::busy(&pending.command, announce::BUSY_RETRY_MS, turn),
             (_, Request::Contact(..)) => self.settle_pair(asker, turn),
             (_, Request::Group(..)) => {
                 let unlogged = mutation::is(Mutation::UnloggedChange);
@@ -214,7 +216,7 @@ impl Conversation {
     }
 
     fn refuse_front(&mut self, turn: &mut Turn<'_>) {
-        if let Some(pending) = self.queue.pop_front() {
+        if let Some(pending) = self.queue.serve(turn.admission) {
             announce::unavailable(&pending.command, turn);
         }
     }
@@ -299,7 +301,8 @@ impl Conversation {
             Arc::try_unwrap(batch).map_or_else(|shared| shared.entries.clone(), |batch| batch.entries);
         turn.metrics.messages.increment(entries.len() as u64);
         for (entry, item) in entries.into_iter().zip(items) {
-            let Item { asker, told_as, laid } = item;
+            let Item { asker, sender, told_as, laid } = item;
+            turn.admission.serve(sender);
             let waited_ms = turn.now.steady_ms.saturating_sub(asker.arrived_ms);
             turn.metrics.ack_seconds.record(waited_ms as f64 / 1_000.0);
             match told_as {

@@ -81,7 +81,7 @@ impl Conversation {
         if generation != self.generation {
             return;
         }
-        for pending in &mut self.queue {
+        for pending in self.queue.iter_mut() {
             if matches!(pending.target, Found::Asked) && pending.change_of() == Some(asked) {
                 pending.target = match &found {
                     Ok(target) => Found::Known(target.clone()),
@@ -94,7 +94,7 @@ impl Conversation {
     /// What was known of messages may be older than what was just written: it is asked again.
     pub(super) fn forget_targets(&mut self) {
         self.generation += 1;
-        for pending in &mut self.queue {
+        for pending in self.queue.iter_mut() {
             pending.target = Found::Unknown;
         }
     }

@@ -131,7 +131,7 @@ impl Conversation {
         };
         if !may_begin {
             self.phase = Phase::Absent;
-            for pending in std::mem::take(&mut self.queue) {
+            while let Some(pending) = self.queue.leave(turn.admission) {
                 let text =
                     if self.id.is_group() { "there is no such group" } else { "there is no such message" };
                 announce::nack(&pending.command, Code::NotFound, text, 0, turn);

@@ -6,6 +6,7 @@ use store::mutation::{self, Mutation};
 
 use super::announce::{self, Asker};
 use super::{Conversation, Target};
+use crate::rules::admission::Sender;
 use crate::rules::reach::oldest_bucket;
 use crate::turn::{LookUp, Turn, Work};
 
@@ -18,6 +19,8 @@ const AHEAD: usize = 16;
 /// One waiting command.
 pub struct Pending {
     pub command: Command,
+    /// In whose share of the line it waits.
+    pub sender: Sender,
     /// Steady time of its arrival.
     pub arrived_ms: u64,
     /// What is known of its own id.
@@ -91,19 +94,6 @@ impl Pending {
 }
 
 impl Conversation {
-    /// A command that changes the log. Refused when too many wait, or when the conversation is about to be forgotten;
-    /// otherwise it waits for [`Self::pump`].
-    pub fn enqueue(&mut self, command: Command, turn: &mut Turn<'_>) {
-        self.used_ms = turn.now.steady_ms;
-        if self.queue.len() >= turn.rules.queue_max || self.is_absent() {
-            announce::busy(&command, turn);
-            return;
-        }
-        self.retry_confirms();
-        let (own, after, target) = (Answer::Unknown, Answer::Unknown, Found::Unknown);
-        self.queue.push_back(Pending { command, arrived_ms: turn.now.steady_ms, own, after, target });
-    }
-
     /// Asks what the first commands in the queue need to know.
     pub(super) fn ask_ahead(&mut self, turn: &mut Turn<'_>) {
         for at in 0..self.queue.len().min(AHEAD) {
@@ -142,7 +132,7 @@ impl Conversation {
     }
 
     pub(super) fn looked_up(&mut self, asked: &LookUp, found: Result<Option<Entry>, store::StoreError>) {
-        for pending in &mut self.queue {
+        for pending in self.queue.iter_mut() {
             let own = pending.command.known_by().is_some_and(|once| once.id == asked.id);
             let after =
                 matches!(&pending.command.request, Request::Send(send) if send.after == Some(asked.id));
@@ -176,7 +166,7 @@ impl Conversation {
             if is_in_time || mutation::is(Mutation::LateAppended) {
                 return;
             }
-            let Some(Pending { command, .. }) = self.queue.pop_front() else { return };
+            let Some(Pending { command, .. }) = self.queue.leave(turn.admission) else { return };
             let may_be_stored = command.known_by().is_some_and(|once| {
                 once.attempt > 0 || command.epoch != self.epoch || self.log.ring.get(once.id).is_some()
             });

@@ -2,6 +2,7 @@
 
 mod append;
 mod changes;
+mod crowded;
 mod deadlines;
 mod dedupe;
 mod groups;

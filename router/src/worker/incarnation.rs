@@ -34,7 +34,9 @@ use crate::conversation::Conversation;
 use crate::metrics::Metrics;
 use crate::ownership::{Ask, Owner};
 use crate::peers::Peers;
+use crate::rules::admission::Admission;
 use crate::rules::lifetime::{self, Moment};
+use crate::rules::refused::Refused;
 use crate::turn::{Death, Now, Rules, Turn, Work};
 
 /// Answers taken in one turn at most, so that commands are not kept waiting.
@@ -65,6 +67,8 @@ pub struct Incarnation<'a> {
     pub(super) ids: Ids,
     pub(super) table: Table,
     pub(super) wheel: Wheel<Key>,
+    admission: Admission,
+    refused: Refused,
     pub(super) ops: FuturesUnordered<Op>,
     pub(super) queue: Arc<CommandQueue>,
     // Ownership.
@@ -144,6 +148,8 @@ impl<'a> Incarnation<'a> {
             ids: Ids::new(lifecycle::random_u128().max(1), millis(worker.config.lease)),
             table: Table::default(),
             wheel: Wheel::new(0),
+            admission: Admission::new(worker.config.admission_rules()),
+            refused: Refused::default(),
             ops: FuturesUnordered::new(),
             queue: Arc::new(worker.bus.serve([])),
             owners: worker.partitions.iter().map(|partition| (*partition, Owner::new(me))).collect(),
@@ -329,6 +335,9 @@ impl<'a> Incarnation<'a> {
         self.evict_idle();
         self.sweep_old();
         self.metrics.conversations.set(self.table.len() as f64);
+        self.admission.turn_ended(self.now.steady_ms);
+        self.metrics.commands_waiting.set(self.admission.waiting() as f64);
+        self.metrics.commands_waiting_limit.set(self.admission.limit() as f64);
     }
 
     /// Gives a conversation its turn and carries out what it wants.
@@ -342,6 +351,8 @@ impl<'a> Incarnation<'a> {
             now: self.now,
             rules: &self.rules,
             ids: &mut self.ids,
+            admission: &mut self.admission,
+            refused: &mut self.refused,
             metrics: self.metrics,
             deliveries: &mut self.deliveries,
             work: &mut self.work,

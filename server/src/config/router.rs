@@ -41,6 +41,8 @@ pub(super) fn read(reader: &Reader) -> RouterConfig {
         bucket_entries_max: reader.whole("router.bucket_entries_max", 64..=10_000_000),
         bucket_bytes_max: reader.bytes("router.bucket_bytes_max", MIB..=1024 * MIB),
         conversation_queue_max: reader.whole("router.conversation_queue_max", 1..=1 << 20),
+        commands_wait_max: reader.duration("router.commands_wait_max", milliseconds(10)..=seconds(10)),
+        commands_waiting_max: reader.whole("router.commands_waiting_max", 1..=1 << 20),
         conversations_max: reader.whole("router.conversations_max", 64..=100_000_000),
         conversation_idle: reader.duration("router.conversation_idle", seconds(1)..=seconds(86_400)),
         loads_max: reader.whole("router.loads_max", 1..=1 << 16),

@@ -114,7 +114,9 @@ fn a_full_queue_is_busy_and_says_when_to_come_again() {
     stand.rules.queue_max = 2;
     stand.send(message(1));
     let batch = stand.appends();
-    (2..=4).for_each(|number| stand.send(message(number)));
+    stand.send(message(2));
+    let others = [3, 4].map(|number| stand.command_of("bob", message(number)));
+    others.into_iter().for_each(|command| stand.command(command));
     assert_eq!(stand.said(), ["4 nack BUSY"]);
     stand.is_durable(&batch);
     stand.passes();

@@ -15,9 +15,11 @@ use store::{Batch, Cas, Durable, IncarnationId, Register, Store};
 use super::super::*;
 pub use super::pieces::*;
 use crate::metrics::Metrics;
+use crate::rules::admission::{Admission, AdmissionRules};
 use crate::rules::contacts::Regard;
 use crate::rules::membership::{GroupRules, History};
 use crate::rules::overlay::{Pins, State};
+use crate::rules::refused::Refused;
 use crate::told;
 use crate::turn::{ChangeRules, Death, MessageIds, Now, Recovered, Rules, Work};
 
@@ -32,6 +34,8 @@ pub struct Stand {
     /// How far the wall clock is ahead of [`START`] besides.
     pub wall_ahead_ms: u64,
     pub ids: Numbers,
+    pub admission: Admission,
+    refused: Refused,
     pub death: Option<Death>,
     /// What the worker answers when it is asked what two users are to each other, if it does.
     pub regard: Regard,
@@ -86,6 +90,8 @@ impl Stand {
             steady_ms: 0,
             wall_ahead_ms: 0,
             ids: Numbers::default(),
+            admission: Admission::new(AdmissionRules { wait_ms: 1_000, waiting_max: 4_000 }),
+            refused: Refused::default(),
             death: None,
             regard: Regard::default(),
             regards: true,
@@ -155,6 +161,8 @@ impl Stand {
             now: Now { wall: START.plus_ms(self.steady_ms + self.wall_ahead_ms), steady_ms: self.steady_ms },
             rules: &self.rules,
             ids: &mut self.ids,
+            admission: &mut self.admission,
+            refused: &mut self.refused,
             metrics: &self.metrics,
             deliveries: &mut self.deliveries,
             work: &mut self.work,

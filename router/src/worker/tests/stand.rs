@@ -53,6 +53,8 @@ pub fn config() -> RouterConfig {
         bucket_entries_max: 100_000,
         bucket_bytes_max: 1 << 20,
         conversation_queue_max: 100,
+        commands_wait_max: Duration::from_secs(1),
+        commands_waiting_max: 16_384,
         conversations_max: 1_000,
         conversation_idle: Duration::from_secs(60),
         loads_max: 16,
