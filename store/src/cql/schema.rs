@@ -139,6 +139,14 @@ fn is_of_what_is_not_there(error: &ExecutionError) -> bool {
     matches!(answer, DbError::Invalid | DbError::ConfigError)
 }
 
+/// Whether a read may succeed a moment later.
+fn is_of_a_busy_cluster(error: &ExecutionError) -> bool {
+    let ExecutionError::LastAttemptError(RequestAttemptError::DbError(answer, _)) = error else {
+        return matches!(error, ExecutionError::RequestTimeout(_));
+    };
+    matches!(answer, DbError::ReadTimeout { .. } | DbError::Unavailable { .. } | DbError::Overloaded)
+}
+
 /// The statements of a file, with the options that the server understands.
 fn statements(text: &str, server: &Server) -> Vec<String> {
     let mut text: String =
@@ -212,7 +220,14 @@ impl<'a> Maker<'a> {
         let number = i32::try_from(version).unwrap_or(i32::MAX);
         while Instant::now() < deadline {
             let now_ms = i64::try_from(wall_clock_ms()).unwrap_or(i64::MAX);
-            match self.claim(number).await? {
+            let claim = match self.claim(number).await {
+                Err(CqlError::Statement { source, .. }) if is_of_a_busy_cluster(&source) => {
+                    tokio::time::sleep(POLL).await;
+                    continue;
+                }
+                claim => claim?,
+            };
+            match claim {
                 Claim::Done => return Ok(()),
                 Claim::Nobodys => self.attempt(CLAIM, (number, self.me, now_ms)).await,
                 Claim::Mine => {

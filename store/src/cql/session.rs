@@ -75,8 +75,9 @@ pub(super) async fn connect(config: &CqlConfig) -> Result<Session, CqlError> {
         .connection_timeout(config.connect_timeout)
         .pool_size(PoolSize::PerShard(config.connections))
         .tcp_nodelay(true)
-        .keepalive_interval(Duration::from_secs(5))
-        .keepalive_timeout(Duration::from_secs(5))
+        // A node that hangs is left soon after a request to it has timed out: until then, repetitions may go there again.
+        .keepalive_interval(Duration::from_secs(2))
+        .keepalive_timeout(config.request_timeout)
         .timestamp_generator(Arc::new(MonotonicTimestampGenerator::new().without_warnings()))
         .keyspaces_to_fetch([config.keyspace.clone()])
         // DDL waits for agreement where it is used, and says which statement did not get it.
