@@ -200,6 +200,17 @@ impl Admitted {
         rates.take(&admission.limits.user_rates, class, now_us)
     }
 
+    /// Forgets the rates of a user who has not used any of them lately: of most that are connected nothing is to be remembered.
+    pub(crate) fn rest(&mut self, now_us: u64) {
+        if self.rates.take_if(|rates| rates.has_rested(now_us)).is_none() {
+            return;
+        }
+        self.admission.users.with(self.user, now_us, |entry| {
+            // Other sockets of the user count in the same ones; whoever begins to does it under this lock.
+            entry.rates.take_if(|rates| Arc::strong_count(rates) == 1 && rates.has_rested(now_us));
+        });
+    }
+
     fn forget_address(&mut self) {
         if self.address != 0 {
             let admission = &self.admission;

@@ -19,10 +19,12 @@ use lifecycle::{Tasks, wall_clock_ms};
 use proto::command::{Origin, Source};
 use proto::{Command, DeviceId, NodeId, Request, SessionRef, Timestamp, TraceId, UserId, limits};
 use store::Ephemeral;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use due::Due;
 
+/// Changes are looked at this much apart: when all come back at once, waking for each costs more than telling of it.
+const GATHER: Duration = Duration::from_millis(5);
 /// Portions of a second in which the budget is spent.
 const TICKS_PER_SECOND: u32 = 10;
 
@@ -65,9 +67,18 @@ async fn run(bus: Bus, ephemeral: Ephemeral, limits: TellerLimits) -> std::conve
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let per_tick = usize::try_from((limits.users_per_second / TICKS_PER_SECOND).max(1)).unwrap_or(1);
     let mut left = per_tick;
+    let mut looks = Instant::now();
     loop {
+        let changes = async {
+            sleep_until(looks).await;
+            ephemeral.changes().await
+        };
         tokio::select! {
-            changes = ephemeral.changes() => due.note(changes, Instant::now()),
+            changes = changes => {
+                let now = Instant::now();
+                looks = now + GATHER;
+                due.note(changes, now);
+            }
             _ = ticks.tick() => left = per_tick,
         }
         while left > 0

@@ -105,3 +105,24 @@ async fn sockets_of_a_user_share_its_rates_and_leaving_does_not_help() {
     assert!(again.take_rate(CommandClass::Write, 0).is_err());
     assert_eq!(again.take_rate(CommandClass::Read, 0), Ok(()));
 }
+
+#[tokio::test]
+async fn rates_are_forgotten_once_all_sockets_of_the_user_rest_and_nothing_was_used_lately() {
+    let second_us = 1_000_000;
+    let admission = Admission::new(limits());
+    let user = UserId::parse("alice").unwrap();
+    let (mut one, mut two) = (admission.connection().await, admission.connection().await);
+    assert_eq!((one.count_user(&user), two.count_user(&user)), (Ok(()), Ok(())));
+    let known = || admission.users.with(admission.key(&user), 0, |entry| entry.rates.is_some());
+    for socket in [&mut one, &mut two] {
+        socket.take_rate(CommandClass::Read, 0).unwrap();
+    }
+    one.rest(0);
+    assert!(known(), "they were used just now");
+    one.rest(60 * second_us);
+    assert!(known(), "the other socket counts in them");
+    two.rest(60 * second_us);
+    assert!(!known());
+    assert_eq!(one.take_rate(CommandClass::Read, 61 * second_us), Ok(()));
+    assert!(known());
+}

@@ -208,6 +208,7 @@ impl Shard {
         session.flags.set(Flags::PINGED);
         // The answer is due from now, however late this ping goes out.
         session.heard = Tick(now.0.saturating_sub(Tick(0).after(timeouts.ping_after).0));
+        session.admitted.rest(self.clock.micros());
         self.tally.pings += 1;
         self.tell(key, EMPTY_PING);
     }
