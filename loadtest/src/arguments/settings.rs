@@ -204,7 +204,10 @@ pub struct Group {
     /// How many, each with one connection
     #[arg(long, default_value_t = 500)]
     pub members: usize,
-    /// Messages a second; each is delivered to all members but one
+    /// Members besides those, who never connect
+    #[arg(long, default_value_t = 0)]
+    pub absent: usize,
+    /// Messages a second; each is delivered to all connected members but one
     #[arg(long, default_value_t = 10.0)]
     pub rate: f64,
     /// How long and how much.

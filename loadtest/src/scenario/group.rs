@@ -1,4 +1,4 @@
-//! `group`: one group that everybody is in. Every message goes to all members but its sender.
+//! `group`: one group that everybody is in. Every message goes to all members but its sender; some members may never be there.
 
 use anyhow::{Context as _, bail};
 use proto::{GroupId, UserId};
@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Context, Result};
 use crate::arguments::{DriverName, Group};
 use crate::http;
-use crate::topology::Topology;
+use crate::topology::{Topology, users_of};
 use crate::traffic::{Order, Pace};
 
 /// Members named in one request.
@@ -21,8 +21,11 @@ pub(super) fn run(context: &Context, settings: &Group) -> Result {
     let group = GroupId::parse(&format!("lt-{:06x}", context.run))?;
     let topology = Topology::group(&context.prefix("group"), settings.members, &group);
     if context.common.driver == DriverName::Tidegate {
-        progress.say(&format!("making a group of {} members", settings.members));
-        make(context, &group, topology.users())?;
+        progress.say(&format!("making a group of {} members", settings.members + settings.absent));
+        let absent = users_of(&context.prefix("absent"), 0..settings.absent);
+        make(context, &group, &[topology.users(), &absent].concat())?;
+    } else if settings.absent > 0 {
+        bail!("--absent: only tidegate keeps members who are not connected");
     }
     let pace = Pace::steady(settings.rate, settings.load.times());
     let order = Order { last_device: true, ..Order::new(topology, context.run, pace) };

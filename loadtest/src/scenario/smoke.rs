@@ -17,6 +17,6 @@ pub(super) fn run(context: &Context) -> Result {
     let idle = idle::run(context, &Idle { connections: 1000, hold: Duration::from_secs(8) })?;
     let settings = Dm { connections: 200, rate: 1000.0, load: load.clone(), journal: None };
     let dm = dm::run(context, &settings)?;
-    let group = group::run(context, &Group { members: 100, rate: 50.0, load })?;
+    let group = group::run(context, &Group { members: 100, absent: 0, rate: 50.0, load })?;
     Ok(idle.and(dm).and(group))
 }
