@@ -65,6 +65,10 @@ impl Remembered {
 
     fn write(&self, nodes: Vec<Running>) -> anyhow::Result<()> {
         let content = Content { chore: Running::of_this_process()?, nodes };
+        // With --programs nothing was built here, perhaps never.
+        if let Some(folder) = self.0.parent() {
+            std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+        }
         std::fs::write(&self.0, serde_json::to_string(&content)?)
             .with_context(|| self.0.display().to_string())
     }
