@@ -135,6 +135,28 @@ pub struct HeadState {
     pub floor: Seq,
     /// For how long its entries are kept, in seconds, as it was set here; 0: as configured.
     pub retention_seconds: u32,
+    /// What waits to be confirmed; `None` where that is not known in memory, or the asking user is no member.
+    pub confirming: Option<Vec<Confirming>>,
+}
+
+/// A message that waits to be confirmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Confirming {
+    /// Which message.
+    pub seq: Seq,
+    /// Who sent it, and need not confirm it.
+    pub sender: UserId,
+    /// Until when it waits.
+    pub until: Timestamp,
+    /// Members with a number up to this were there when it was sent.
+    pub numbers: u32,
+}
+
+impl Confirming {
+    /// Whether a member is among those who are to confirm it.
+    pub fn asks(&self, user: &UserId, number: u32) -> bool {
+        number <= self.numbers && *user != self.sender
+    }
 }
 
 /// A group after a change.

@@ -16,7 +16,7 @@ mod relation;
 mod settings;
 mod touched;
 
-pub use confirmation::{ConfirmationRow, Confirming};
+pub use confirmation::ConfirmationRow;
 pub use cursor::Cursor;
 pub use group::{GroupChange, GroupInfo};
 pub use group_settings::{GroupSettings, Invitation, JoinRequest, Link};
@@ -26,6 +26,7 @@ pub use members::{Member, Role};
 pub use mention::{MentionRange, MentionRow};
 pub use overlay::OverlayRow;
 pub use people::{Count, People, number_in_direct};
+pub use proto::delivery::Confirming;
 pub use relation::Relation;
 pub use settings::SettingsEdit;
 

@@ -121,7 +121,7 @@ pub(crate) async fn list_conversations(
     let cursors = app.store.cursors(user, &ids).await?;
     let (settings, mentions) =
         futures_util::try_join!(app.store.settings(user, &ids), mentions(&app, user, &heads, &cursors))?;
-    let confirms = confirms(&app, user, &ids, &settings).await?;
+    let confirms = confirms(&app, user, &heads, &settings).await?;
     let mut conversations = Vec::with_capacity(ids.len());
     let own = settings.into_iter().zip(mentions).zip(confirms);
     let rest = names.into_iter().zip(cursors).zip(own);
@@ -183,22 +183,28 @@ impl ListConversations {
     }
 }
 
-/// Messages of each conversation that wait for the user to confirm them.
+/// Messages of each conversation that wait for the user to confirm them. The owner of a conversation that was never asked to
+/// confirm anything does not know what waits there: for these alone the head rows are read.
 async fn confirms(
     app: &App,
     user: &UserId,
-    ids: &[ConversationId],
+    heads: &[HeadState],
     settings: &[Settings],
 ) -> Result<Vec<Vec<Seq>>, StoreError> {
     let now = now();
-    let heads = app.store.heads(ids).await?.into_iter();
-    let waiting = heads.zip(settings.iter().cloned()).map(|(head, own)| async move {
-        match head {
-            Some(head) => app.store.waiting_for(user, &head, &own, now).await,
-            None => Ok(Vec::new()),
-        }
+    let is_unknown = |head: &&HeadState| head.member && head.confirming.is_none();
+    let unknown: Vec<ConversationId> =
+        heads.iter().filter(is_unknown).map(|head| head.conversation.clone()).collect();
+    let rows = if unknown.is_empty() { Vec::new() } else { app.store.heads(&unknown).await? };
+    let mut rows = rows.into_iter();
+    let waiting = heads.iter().zip(settings).map(|(head, own)| {
+        let wait = match is_unknown(&head) {
+            true => rows.next().flatten().and_then(|row| row.confirming),
+            false => head.confirming.clone(),
+        };
+        app.store.waiting_for(user, &head.conversation, wait.unwrap_or_default(), own, now)
     });
-    stream::iter(waiting).buffered(READS_AT_ONCE).try_collect().await
+    stream::iter(waiting.collect::<Vec<_>>()).buffered(READS_AT_ONCE).try_collect().await
 }
 
 /// How many unread entries of each conversation mention the user.
@@ -301,6 +307,7 @@ mod tests {
             member: true,
             floor: Seq(floor),
             retention_seconds: 0,
+            confirming: None,
         };
         let cursor = |read, read_counted| Cursor { read: Seq(read), read_counted, delivered: Seq(0) };
         assert_eq!(unread(&head(10, 8, 1), &cursor(4, 3)), 5);

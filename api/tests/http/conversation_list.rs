@@ -1,6 +1,7 @@
 //! The conversation list.
 
 use serde_json::{Value, json};
+use store::{Fault, Op, Rule, Store};
 
 use super::server::{PATIENCE, Person, Server};
 
@@ -116,6 +117,25 @@ async fn left_groups_are_gone_and_large_ones_are_there() {
     server.delete("/api/v1/groups/small/members/me", &bob).await.expect(200);
     until(&server, &bob, |lines| ids(lines) == ["g.large"]).await;
     until(&server, &alice, |lines| lines.len() == 2).await;
+}
+
+/// The owner of a conversation says with its head what waits there: no list reads head rows beside that.
+#[tokio::test]
+async fn what_waits_to_be_confirmed_comes_with_the_head() {
+    let server = Server::start().await;
+    let Store::Memory(memory) = &server.store else { unreachable!("it is in memory") };
+    let (alice, bob) = (server.token("alice", ""), server.token("bob", ""));
+    let team = json!({"group_id": "team", "name": "The team", "member_ids": ["bob"]});
+    server.post("/api/v1/groups", &alice, team).await.expect(201);
+    let body = json!({"conversation": "g.team", "body": {"text": "read this", "must_confirm": {}}});
+    let seq = server.post("/api/v1/messages", &alice, body).await.expect(201)["seq"].clone();
+    until(&server, &bob, |lines| lines.len() == 1).await;
+    memory.program(Rule::new(Fault::Fail).op(Op::Heads).times(usize::MAX));
+    assert_eq!(list(&server, &bob).await[0]["confirm_seqs"], json!([seq]));
+    assert_eq!(list(&server, &alice).await[0]["confirm_seqs"], json!([]), "it is her own");
+    let path = format!("/api/v1/conversations/g.team/messages/{}/confirm", seq.as_str().unwrap());
+    assert_eq!(server.post_nothing(&path, &bob).await.status, 204);
+    assert_eq!(list(&server, &bob).await[0]["confirm_seqs"], json!([]));
 }
 
 #[tokio::test]

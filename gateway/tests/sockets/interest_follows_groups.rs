@@ -71,8 +71,9 @@ fn who_comes_into_a_group_hears_where_it_is() {
         let command = bench.command();
         assert_eq!(command.request, Request::Heads(vec![team.clone()]));
         let (seq, floor, conversation) = (Seq(7), Seq(1), team.clone());
-        let (counted, last, member, retention_seconds) = (7, None, true, 0);
-        let head = HeadState { conversation, seq, counted, last, member, floor, retention_seconds };
+        let (counted, last, member, retention_seconds, confirming) = (7, None, true, 0, None);
+        let head =
+            HeadState { conversation, seq, counted, last, member, floor, retention_seconds, confirming };
         bench.reply(&command, Reply::Heads(vec![head]));
     }
     for client in [&mut phone, &mut laptop] {

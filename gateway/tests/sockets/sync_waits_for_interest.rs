@@ -26,6 +26,7 @@ fn open_conversations_are_asked_from_their_owners_before_the_sync() {
             member: *conversation == seen,
             floor: Seq(1),
             retention_seconds: 0,
+            confirming: None,
         });
         asked.extend(conversations.iter().cloned());
         bench.reply(&command, Reply::Heads(heads.collect()));

@@ -6,8 +6,10 @@ use wire::room_answer::Answer;
 
 use super::{broadcast, group, id, texts};
 use crate::codec::{presence, server};
-use crate::delivery::{GroupDone, HeadState, RoomAnswer, RoomOpen};
-use crate::{ConversationId, Encoding, Entry, FrameError, GroupId, Reply, Seq, ServerFrame, wire};
+use crate::delivery::{Confirming, GroupDone, HeadState, RoomAnswer, RoomOpen};
+use crate::{
+    ConversationId, Encoding, Entry, FrameError, GroupId, Reply, Seq, ServerFrame, Timestamp, UserId, wire,
+};
 
 pub(super) fn to_wire(session: u64, reply: &Reply) -> wire::ReplyEnvelope {
     let reply = match reply {
@@ -80,7 +82,21 @@ fn head_to_wire(head: &HeadState) -> wire::HeadState {
         member: head.member,
         floor: head.floor.0,
         retention_seconds: head.retention_seconds,
+        to_confirm: head
+            .confirming
+            .as_ref()
+            .map(|list| wire::ToConfirm { messages: list.iter().map(confirming_to_wire).collect() }),
     }
+}
+
+fn confirming_to_wire(message: &Confirming) -> wire::Confirming {
+    let Confirming { seq, sender, until, numbers } = message;
+    wire::Confirming { seq: seq.0, sender: sender.to_string(), until: until.0, numbers: *numbers }
+}
+
+fn confirming(wire: &wire::Confirming) -> Result<Confirming, FrameError> {
+    let sender = id("reply", "sender", UserId::parse(&wire.sender))?;
+    Ok(Confirming { seq: Seq(wire.seq), sender, until: Timestamp(wire.until), numbers: wire.numbers })
 }
 
 fn head(wire: wire::HeadState) -> Result<HeadState, FrameError> {
@@ -94,5 +110,9 @@ fn head(wire: wire::HeadState) -> Result<HeadState, FrameError> {
         member: wire.member,
         floor: Seq(wire.floor),
         retention_seconds: wire.retention_seconds,
+        confirming: wire
+            .to_confirm
+            .map(|list| list.messages.iter().map(confirming).collect::<Result<_, _>>())
+            .transpose()?,
     })
 }

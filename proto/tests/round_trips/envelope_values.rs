@@ -7,7 +7,9 @@ use proptest::option;
 use proptest::prelude::*;
 use proto::broadcast::{BroadcastReport, BroadcastRequest, BroadcastState};
 use proto::command::{GroupRequest, Once, Source};
-use proto::delivery::{Class, Control, Fanout, GroupDone, HeadState, RoomAnswer, RoomOpen, SessionClaim};
+use proto::delivery::{
+    Class, Confirming, Control, Fanout, GroupDone, HeadState, RoomAnswer, RoomOpen, SessionClaim,
+};
 use proto::group::{NewLink, Role, TokenHash};
 use proto::presence::{PresenceSeen, PresenceWatch};
 use proto::{
@@ -219,10 +221,19 @@ fn broadcast_state() -> impl Strategy<Value = BroadcastState> {
     )
 }
 
+fn confirming() -> impl Strategy<Value = Confirming> {
+    (seq(), user_id(), time(), any::<u32>()).prop_map(|(seq, sender, until, numbers)| Confirming {
+        seq,
+        sender,
+        until,
+        numbers,
+    })
+}
+
 fn head_state() -> impl Strategy<Value = HeadState> {
-    let of_reader = (any::<bool>(), seq(), any::<u32>());
+    let of_reader = (any::<bool>(), seq(), any::<u32>(), option::of(vec(confirming(), 0..3)));
     (conversation_id(), seq(), any::<u64>(), option::of(entry()), of_reader).prop_map(
-        |(conversation, seq, counted, last, (member, floor, retention_seconds))| HeadState {
+        |(conversation, seq, counted, last, (member, floor, retention_seconds, confirming))| HeadState {
             conversation,
             seq,
             counted,
@@ -230,6 +241,7 @@ fn head_state() -> impl Strategy<Value = HeadState> {
             member,
             floor,
             retention_seconds,
+            confirming,
         },
     )
 }

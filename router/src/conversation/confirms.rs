@@ -374,7 +374,7 @@ impl Conversation {
             Kind::Group(_, group) => group.number_of(&message.sender),
             Kind::Direct(..) | Kind::Pair(_) => number_in_direct(&self.id, &message.sender),
         };
-        message.count(sender, &self.people(), confirmed)
+        Count::of(message, sender, &self.people(), confirmed)
     }
 
     /// The number of one who may confirm here.

@@ -65,6 +65,7 @@ impl Conversation {
             member: view.is_some(),
             floor: view.map_or(Seq::ZERO, |view| view.floor),
             retention_seconds: self.retention_seconds,
+            confirming: view.and_then(|_| self.owed.confirms.list()),
         }
     }
 

@@ -46,7 +46,7 @@ pub async fn of(
             (peer.into_iter().collect(), None, number_in_direct(id, &entry.sender))
         }
     };
-    let Count { confirmed: done, of: all } = message.count(number, &present, &confirmed);
+    let Count { confirmed: done, of: all } = Count::of(&message, number, &present, &confirmed);
     let said = |(user, number): (UserId, u32)| Confirmation { confirmed: confirmed.has(&user, number), user };
     Ok(Confirmations {
         conversation: id.clone(),

@@ -39,6 +39,7 @@ async fn head(store: &Store, command: &Command, id: &ConversationId) -> Result<H
         conversation: id.clone(),
         seq: row.as_ref().map_or(Seq::ZERO, |row| row.seq),
         counted: row.as_ref().map_or(0, |row| row.counted),
+        confirming: row.as_ref().map(|row| row.confirming.clone().unwrap_or_default()),
         last: row.map(|row| row.last),
         member: view.is_some(),
         floor: view.map_or(Seq::ZERO, |view| view.floor),

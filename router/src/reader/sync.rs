@@ -90,7 +90,10 @@ async fn changed(
         }
         let mention_unread = mentions.remove(&said.line.conversation).unwrap_or_default();
         let confirm_seqs = match said.head.as_ref().filter(|_| !said.line.left) {
-            Some(head) => store.waiting_for(user, head, &said.settings, now).await?,
+            Some(head) => {
+                let wait = head.confirming.clone().unwrap_or_default();
+                store.waiting_for(user, &head.conversation, wait, &said.settings, now).await?
+            }
             None => Vec::new(),
         };
         let shown = state(user, said, group.map(|info| info.name), mention_unread);

@@ -6,10 +6,10 @@
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
+use proto::delivery::Confirming;
 use proto::settings::Settings;
 use proto::{ConversationId, ConversationKind, Epoch, Seq, Timestamp, UserId};
 
-use super::head::HeadRow;
 use super::people::{People, number_in_direct};
 use crate::call::{Call, Op};
 use crate::engine::key::{KeyParts, Kind};
@@ -29,19 +29,6 @@ pub struct ConfirmationRow {
     pub epoch: Epoch,
     /// Who has.
     pub value: Bytes,
-}
-
-/// A message that waits to be confirmed, as a head row lists it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Confirming {
-    /// Which message.
-    pub seq: Seq,
-    /// Who sent it, and need not confirm it.
-    pub sender: UserId,
-    /// Until when it waits.
-    pub until: Timestamp,
-    /// Members with a number up to this were there when it was sent.
-    pub numbers: u32,
 }
 
 impl Store {
@@ -93,20 +80,20 @@ impl Store {
 }
 
 impl Store {
-    /// Messages of a conversation that wait for the user, as its head row lists them. `own` is what the user keeps for themselves there.
+    /// Of the messages of a conversation that wait to be confirmed, those that wait for the user. Where none wait nothing is read.
+    /// `own` is what the user keeps for themselves there.
     pub async fn waiting_for(
         &self,
         user: &UserId,
-        head: &HeadRow,
+        id: &ConversationId,
+        mut wait: Vec<Confirming>,
         own: &Settings,
         now: Timestamp,
     ) -> Result<Vec<Seq>, StoreError> {
-        let mut wait = head.confirming.clone().unwrap_or_default();
         wait.retain(|one| one.until > now && one.sender != *user && !own.hides(one.seq));
         if wait.is_empty() {
             return Ok(Vec::new());
         }
-        let id = &head.conversation;
         let number = match id.kind() {
             ConversationKind::Group(group) => self.member(&group, user).await?.map(|member| member.number),
             _ => number_in_direct(id, user),

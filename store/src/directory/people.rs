@@ -5,9 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use super::confirmation::{ConfirmationRow, Confirming};
+use super::confirmation::ConfirmationRow;
 use crate::StoreError;
 use bytes::{Buf as _, Bytes};
+use proto::delivery::Confirming;
 use proto::{ConversationId, ConversationKind, UserId};
 
 /// Bits of one word.
@@ -156,15 +157,10 @@ pub struct Count {
     pub of: u32,
 }
 
-impl Confirming {
-    /// Whether a member is among those who are to confirm it.
-    pub fn asks(&self, user: &UserId, number: u32) -> bool {
-        number <= self.numbers && *user != self.sender
-    }
-
-    /// How far it is. `present` are the members of now; `sender` is the number of its sender, if they are one.
-    pub fn count(&self, sender: Option<u32>, present: &People, confirmed: &People) -> Count {
-        let here = present.numbers.words_upto(self.numbers);
+impl Count {
+    /// How far a message is. `present` are the members of now; `sender` is the number of its sender, if they are one.
+    pub fn of(message: &Confirming, sender: Option<u32>, present: &People, confirmed: &People) -> Self {
+        let here = present.numbers.words_upto(message.numbers);
         let (mut of, mut done) = (0, 0);
         for (at, word) in here.enumerate() {
             of += word.count_ones();
@@ -174,8 +170,9 @@ impl Confirming {
         of += names(present.names.len());
         done += names(present.names.intersection(&confirmed.names).count());
         // Nobody confirms what they sent themselves.
-        let own = sender.is_some_and(|number| number <= self.numbers && present.has(&self.sender, number));
-        Count { confirmed: done, of: of - u32::from(own) }
+        let own =
+            sender.is_some_and(|number| number <= message.numbers && present.has(&message.sender, number));
+        Self { confirmed: done, of: of - u32::from(own) }
     }
 }
 

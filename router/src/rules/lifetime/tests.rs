@@ -90,6 +90,7 @@ fn replies() -> Vec<Reply> {
         member: true,
         floor: Seq(1),
         retention_seconds: 0,
+        confirming: None,
     };
     vec![
         Reply::Frame(ServerFrame::Page(page)),

@@ -41,19 +41,19 @@ fn who_joined_later_and_who_sent_it_is_not_asked() {
 fn it_counts_who_is_there_and_was() {
     // 1 sent it, 3 has left, 65 and 200 came later.
     let present = people([1, 2, 4, 64, 65, 200], &[]);
-    let counted = |confirmed: &People| message(64).count(Some(1), &present, confirmed);
+    let counted = |confirmed: &People| Count::of(&message(64), Some(1), &present, confirmed);
     assert_eq!(counted(&people([], &[])), Count { confirmed: 0, of: 3 });
     assert_eq!(counted(&people([2, 3, 64, 65], &[])), Count { confirmed: 2, of: 3 });
     assert_eq!(counted(&people([2, 4, 64], &[])), Count { confirmed: 3, of: 3 });
     let gone = people([2, 4], &[]);
-    assert_eq!(message(64).count(None, &gone, &people([4], &[])), Count { confirmed: 1, of: 2 });
+    assert_eq!(Count::of(&message(64), None, &gone, &people([4], &[])), Count { confirmed: 1, of: 2 });
 }
 
 #[test]
 fn members_of_old_count_by_name() {
     let present = people([1, 2], &["ann", "bob", "cat"]);
     let confirmed = people([2], &["bob", "left"]);
-    assert_eq!(message(1).count(Some(0), &present, &confirmed), Count { confirmed: 1, of: 3 });
+    assert_eq!(Count::of(&message(1), Some(0), &present, &confirmed), Count { confirmed: 1, of: 3 });
 }
 
 #[test]
@@ -73,5 +73,5 @@ fn the_two_of_a_direct_conversation_have_their_places() {
     let numbers = ["ann", "bob", "cat"].map(|name| number_in_direct(&id, &user(name)));
     assert_eq!(numbers, [Some(1), Some(2), None]);
     let confirmed = people([2], &[]);
-    assert_eq!(message(2).count(Some(1), &People::of_two(), &confirmed), Count { confirmed: 1, of: 1 });
+    assert_eq!(Count::of(&message(2), Some(1), &People::of_two(), &confirmed), Count { confirmed: 1, of: 1 });
 }
