@@ -274,3 +274,29 @@ fn a_change_that_another_process_may_have_asked_for_is_looked_up() {
     stand.outcome(Outcome::LookedUp(asked, Err(unknown())));
     assert_eq!(stand.said(), ["4 nack UNAVAILABLE"]);
 }
+
+/// Decision 17: it has taken place once, whenever that was.
+#[test]
+fn a_change_that_had_nothing_to_do_takes_place_once_when_it_comes_again() {
+    let mut stand = Stand::group(&["ann"]);
+    let once = Once { id: id(70), attempt: 1, age_ms: 86_400_000 };
+    let asks = |stand: &mut Stand, session| {
+        joins(stand, session, "ann", once);
+        let asked = look_up(stand);
+        stand.outcome(Outcome::LookedUp(asked, Ok(None)));
+    };
+    asks(&mut stand, 2);
+    stand.asks_nothing();
+    assert_eq!(stand.said(), ["2 done 0 with 2"], "a member already");
+    stand.change(3, "ann", GroupRequest::Leave);
+    stand.persists();
+    asks(&mut stand, 4);
+    stand.persists();
+    assert_eq!(stand.said().last().unwrap(), "4 done 3 with 2");
+    stand.change(5, "ann", GroupRequest::Leave);
+    stand.persists();
+    stand.said();
+    joins(&mut stand, 6, "ann", once);
+    stand.asks_nothing();
+    assert_eq!(stand.said(), ["6 done 3 with 1"], "it has taken place");
+}
