@@ -74,13 +74,21 @@ impl Shard {
         }
     }
 
-    /// Tells some of those whose turn it is, and writes it to their sockets. Whether there is more to tell.
+    /// Tells some of those whose turn it is. Whether there is more to tell.
     fn tell_slice(&mut self, sessions: u32) -> bool {
+        self.tell_upto(u32::MAX, sessions);
+        self.broadcasts.first().is_some()
+    }
+
+    /// Tells so many of those whose turn it is at this slot or below, and writes it to their sockets. Whether there are more of
+    /// them.
+    pub(super) fn tell_upto(&mut self, last: u32, sessions: u32) -> bool {
         self.clock.read();
         let Some(telling) = self.broadcasts.first() else { return false };
         let (frame, from) = (Arc::clone(&telling.frame), telling.cursor);
+        let slots_end = self.sessions.slots_end();
         let mut told = 0;
-        for slot in from..self.sessions.slots_end().min(from.saturating_add(SLICE_SLOTS_MAX)) {
+        for slot in from..slots_end.min(from.saturating_add(SLICE_SLOTS_MAX)).min(last.saturating_add(1)) {
             let Some(telling) = self.broadcasts.first().filter(|telling| telling.left > 0) else { break };
             if told == sessions {
                 break;
@@ -96,12 +104,13 @@ impl Shard {
             self.tell_broadcast(key, &frame);
             self.flush_if_dirty(key);
         }
-        let telling = self.broadcasts.first();
-        if telling.is_some_and(|telling| telling.left == 0 || telling.cursor >= self.sessions.slots_end()) {
-            let report = self.broadcasts.end_first(self.authenticated as u64);
-            report.into_iter().for_each(|report| self.report(report));
+        let Some(telling) = self.broadcasts.first() else { return false };
+        if telling.left > 0 && telling.cursor < slots_end {
+            return telling.cursor <= last;
         }
-        self.broadcasts.first().is_some()
+        let report = self.broadcasts.end_first(self.authenticated as u64);
+        report.into_iter().for_each(|report| self.report(report));
+        false
     }
 
     /// A session has just got a user.
@@ -141,8 +150,11 @@ impl Shard {
         }
     }
 
-    /// The shard ends, and has told whomever it could.
+    /// The shard ends, and has told whomever it could: whoever is still there and was not told has missed it.
     pub(super) fn end_broadcasts(&mut self) {
+        if let Some(telling) = self.broadcasts.first() {
+            telling.reached.missed += telling.left;
+        }
         while let Some(report) = self.broadcasts.end_first(0) {
             self.report(report);
         }

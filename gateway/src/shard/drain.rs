@@ -47,7 +47,8 @@ pub(super) async fn drain(shard: &SharedShard, context: &Context) -> DrainReport
     report
 }
 
-/// Tells sessions to leave, waits until they have or the notice ends, and closes those still there.
+/// Tells sessions to leave, waits until they have or the notice ends, and closes those still there. What everybody is being told
+/// they hear first, sooner than it would have been their turn: who knows whether where they go is somebody who tells them.
 pub(super) async fn send_away(
     shard: &SharedShard,
     plan: &DrainPlan,
@@ -56,7 +57,12 @@ pub(super) async fn send_away(
     have_left: impl Fn() -> bool,
 ) -> DrainReport {
     let mut report = DrainReport::default();
+    let sessions = u32::try_from(plan.sessions_per_slice.max(1)).unwrap_or(u32::MAX);
     for slice in keys.chunks(plan.sessions_per_slice.max(1)) {
+        let last = slice.iter().map(|key| key.slot).max().unwrap_or(0);
+        while shard.borrow_mut().tell_upto(last, sessions) && Instant::now() < until {
+            sleep(PACE).await;
+        }
         report.told += shard.borrow_mut().tell_goaway(slice, plan.reconnect_window);
         sleep(PACE).await;
     }

@@ -202,3 +202,21 @@ fn it_goes_on_in_the_next_process_where_it_was() {
         hears_nothing_more(&bench, client, name);
     }
 }
+
+/// They leave as soon as they are told to, and where they come back nobody may be telling it.
+#[test]
+fn who_is_sent_away_in_the_middle_of_it_hears_it_first() {
+    let bench = slow_bench(1);
+    let mut clients = ["a", "b", "c", "d", "e"].map(|name| bench.connect(name));
+    begins(&bench);
+    hears(&mut clients[0]);
+    std::thread::scope(|scope| {
+        let drained = scope.spawn(|| bench.drain());
+        clients[1..].iter_mut().for_each(hears);
+        for client in &mut clients {
+            assert!(matches!(client.frame(), ServerFrame::Goaway(_)), "and once");
+        }
+        drop(clients);
+        assert_eq!(drained.join().unwrap().told, 5);
+    });
+}
