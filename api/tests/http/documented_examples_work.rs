@@ -6,7 +6,7 @@ use axum::body::Body;
 use serde_json::Value;
 
 use super::document::operations;
-use super::server::{Person, Server, request};
+use super::server::{PATIENCE, Person, Server, request};
 
 struct Reader<'a> {
     server: &'a Server,
@@ -154,9 +154,11 @@ async fn groups_are_kept_in_order(reader: &mut Reader<'_>, token: &str) {
     for answer in ["decline_invitation", "accept_invitation"] {
         reader.try_it("invite", token, &[]).await;
         // Lists follow within a second.
+        let deadline = tokio::time::Instant::now() + PATIENCE;
         while reader.try_it("list_my_invitations", &grace, &[]).await["invitations"]
             == Value::Array(Vec::new())
         {
+            assert!(tokio::time::Instant::now() < deadline, "the invitation is never listed");
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
         reader.try_it(answer, &grace, &[]).await;

@@ -18,6 +18,9 @@ const PACE: Duration = Duration::from_millis(20);
 /// An upgrade that takes longer is reported as hanging; it may still succeed.
 const PATIENCE: Duration = Duration::from_secs(600);
 
+/// How long one may take to tell where it listens that had the sockets already when this upgrade was asked for.
+const SUCCESSOR_PATIENCE: Duration = Duration::from_secs(5);
+
 /// How long a process that has the sockets may take to tell where it listens.
 const ADDRESSES_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -38,7 +41,7 @@ pub(crate) fn ask(data_dir: &Path) -> anyhow::Result<Exit> {
     progress.forget();
     println!("asking process {} to hand over to {version}", pid.as_raw_pid());
     kill_process(pid, Signal::USR2).context("it cannot be asked")?;
-    let exit = wait(&progress, pid)?;
+    let exit = wait(data_dir, &progress, pid)?;
     if let Some(State::Moved { pid, .. }) = progress.read() {
         until_found(data_dir, pid)?;
     }
@@ -59,7 +62,7 @@ fn version_on_disk(running: &Value) -> anyhow::Result<String> {
     Ok(format!("{} of {path}", String::from_utf8_lossy(&output.stdout).trim()))
 }
 
-fn wait(progress: &Progress, pid: Pid) -> anyhow::Result<Exit> {
+fn wait(data_dir: &Path, progress: &Progress, pid: Pid) -> anyhow::Result<Exit> {
     let (began, mut told) = (Instant::now(), None);
     while began.elapsed() < PATIENCE {
         // Asked before the file is read, so that a last word is heard.
@@ -71,11 +74,32 @@ fn wait(progress: &Progress, pid: Pid) -> anyhow::Result<Exit> {
             }
             told = state;
         } else if !is_there {
-            bail!("process {} has ended without a word; its log says why", pid.as_raw_pid());
+            return ended(data_dir, pid, SUCCESSOR_PATIENCE);
         }
         std::thread::sleep(PACE);
     }
     bail!("process {} has said nothing more for {PATIENCE:?}; its log says why", pid.as_raw_pid())
+}
+
+/// It has ended, and there is no word of this upgrade: it was stopped, or an upgrade before this one came to its end.
+fn ended(data_dir: &Path, pid: Pid, patience: Duration) -> anyhow::Result<Exit> {
+    let began = Instant::now();
+    loop {
+        let running = addresses::read(data_dir).and_then(|running| running["pid"].as_i64());
+        let next = running.and_then(|next| Pid::from_raw(i32::try_from(next).ok()?));
+        if let Some(next) = next.filter(|next| *next != pid && test_kill_process(*next).is_ok()) {
+            let (pid, next) = (pid.as_raw_pid(), next.as_raw_pid());
+            eprintln!(
+                "tidegate: process {pid} was handing over to process {next} already, by an upgrade before this one; \
+                 that one serves now: ask again if it is not the program that it should be"
+            );
+            return Ok(Exit::NotStarted);
+        }
+        if began.elapsed() >= patience {
+            bail!("process {} was stopped before it was upgraded; its log says why", pid.as_raw_pid());
+        }
+        std::thread::sleep(PACE);
+    }
 }
 
 /// Until who asks next finds the process that goes on.
@@ -119,4 +143,23 @@ fn tell(state: &State) -> Option<Exit> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_ended_was_stopped_or_has_a_successor() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = Command::new("true").spawn().unwrap();
+        let gone = Pid::from_child(&child);
+        child.wait().unwrap();
+        let stopped = ended(folder.path(), gone, Duration::ZERO).expect_err("nobody has its place");
+        assert!(stopped.to_string().contains("was stopped before"), "{stopped}");
+        let admin = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
+        // This process has.
+        let _kept = addresses::Addresses::write(folder.path(), None, admin, Path::new("tidegate")).unwrap();
+        assert!(matches!(ended(folder.path(), gone, Duration::ZERO), Ok(Exit::NotStarted)));
+    }
 }
