@@ -64,7 +64,9 @@ impl FromRequestParts<App> for Caller {
             OptionalCaller(Some(identity)) => {
                 let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
                 Access::to(&parts.method, path).check(&identity)?;
-                Ok(Self(identity, parts.extensions.get().copied()))
+                let caller = Self(identity, parts.extensions.get().copied());
+                app.rates.admit(parts, &caller)?;
+                Ok(caller)
             }
             OptionalCaller(None) => {
                 Err(Problem::new(Code::Unauthenticated, "send `Authorization: Bearer <access token>`"))

@@ -40,8 +40,28 @@ pub struct ApiConfig {
     pub presence_grace: Duration,
     /// Who makes live rooms.
     pub rooms_made_by: RoomMakers,
+    /// What one user may ask for.
+    pub user_rates: UserRates,
     /// Origins whose pages may use the API from a browser; empty allows only the page's own.
     pub cors_origins: Vec<String>,
+}
+
+/// What one user may ask for at a process.
+#[derive(Clone, Copy, Debug)]
+pub struct UserRates {
+    /// Calls that change something.
+    pub writes: RateLimit,
+    /// Those that read.
+    pub reads: RateLimit,
+}
+
+/// So many, sustained, and at once after a rest.
+#[derive(Clone, Copy, Debug)]
+pub struct RateLimit {
+    /// Sustained.
+    pub per_second: u32,
+    /// At once.
+    pub burst: u32,
 }
 
 /// Who makes live rooms.

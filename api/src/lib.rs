@@ -38,12 +38,13 @@ mod openapi;
 mod paging;
 mod problem;
 mod profile;
+mod rates;
 mod routes;
 mod scopes;
 mod tickets;
 
 pub use caller::ClientAddress;
-pub use config::{ApiConfig, Registration, RoomMakers};
+pub use config::{ApiConfig, RateLimit, Registration, RoomMakers, UserRates};
 pub use problem::Problem;
 pub use tickets::Tickets;
 
@@ -59,6 +60,7 @@ use backoff::Backoff;
 use commands::Commands;
 use hashing::HashPool;
 use idempotency::KeptAnswers;
+use rates::Rates;
 
 /// The HTTP API of a process.
 pub struct Api {
@@ -95,6 +97,7 @@ pub(crate) struct Shared {
     pub(crate) ephemeral: Ephemeral,
     pub(crate) tickets: Tickets,
     pub(crate) kept_answers: KeptAnswers,
+    pub(crate) rates: Rates,
 }
 
 impl Api {
@@ -105,6 +108,7 @@ impl Api {
         let hashes = HashPool::new(config.hash_workers, config.hash_queue_max);
         let backoff = Backoff::new(ephemeral.clone());
         let kept_answers = KeptAnswers::new(config.idempotency_bytes_max, config.idempotency_ttl);
+        let rates = Rates::new(config.user_rates);
         let app = Shared {
             config,
             store,
@@ -116,6 +120,7 @@ impl Api {
             ephemeral,
             tickets,
             kept_answers,
+            rates,
         };
         Self { app: Arc::new(app) }
     }

@@ -16,6 +16,12 @@ pub const INVENTORY: &[(&str, &str, &str)] = &[
     ("api_command_seconds", "histogram", "Time from sending a command to its reply."),
     ("api_commands_repeated_total", "counter", "Commands sent again because their reply was late."),
     ("api_commands_unanswered_total", "counter", "Commands whose reply did not come in time."),
+    ("api_rate_users", "gauge", "Users whose calls of the last moments are counted."),
+    (
+        "api_rate_refused_total",
+        "counter",
+        "Calls refused because their user made too many, by kind: write, read.",
+    ),
     ("api_tickets", "gauge", "Tickets given out here whose time is not over."),
     ("api_kept_answers_bytes", "gauge", "Bytes of the answers that are kept for calls made again."),
     (
@@ -46,6 +52,24 @@ impl CommandMetrics {
             repeated: counter!("api_commands_repeated_total"),
             unanswered: counter!("api_commands_unanswered_total"),
         }
+    }
+}
+
+/// Of the rates of users.
+pub(crate) struct RateMetrics {
+    pub(crate) users: Gauge,
+    writes: Counter,
+    reads: Counter,
+}
+
+impl RateMetrics {
+    pub(crate) fn new() -> Self {
+        let refused = |kind: &'static str| counter!("api_rate_refused_total", "kind" => kind);
+        Self { users: gauge!("api_rate_users"), writes: refused("write"), reads: refused("read") }
+    }
+
+    pub(crate) fn refused(&self, is_write: bool) -> &Counter {
+        if is_write { &self.writes } else { &self.reads }
     }
 }
 

@@ -81,6 +81,7 @@ fn of_its_kind(operation: &Operation<'_>) -> Vec<(u16, &'static str)> {
             403,
             "Not for this caller: `detail` names the scope, the membership or the role that is missing.",
         ));
+        all.push((429, "The caller has made too many calls; try again after `retry_after_ms`."));
     }
     if has_body || takes_key {
         all.push((413, "The request's body is too large."));

@@ -4,6 +4,7 @@
 mod accounts;
 mod accounts_change_at_once;
 mod broadcasts;
+mod callers_have_rates;
 mod calls_made_again;
 mod contacts;
 mod conversation_list;

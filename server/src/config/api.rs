@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use api::{ApiConfig, Registration, RoomMakers};
+use api::{ApiConfig, RateLimit, Registration, RoomMakers, UserRates};
 
 use super::gateway::is_origin;
 use super::reader::Reader;
@@ -29,6 +29,10 @@ pub(super) fn read(reader: &Reader, presence_grace: Duration) -> ApiConfig {
         idempotency_bytes_max: reader.bytes("api.idempotency_bytes_max", 64 * 1024..=1 << 32),
         idempotency_ttl: reader.duration("api.idempotency_ttl", seconds(1)..=day * 7),
         presence_grace,
+        user_rates: UserRates {
+            writes: rate(reader, "api.user_writes_per_second", "api.user_writes_burst"),
+            reads: rate(reader, "api.user_reads_per_second", "api.user_reads_burst"),
+        },
         rooms_made_by: reader.choice("api.rooms_made_by", &makers),
         cors_origins: reader.texts("api.cors_origins"),
     };
@@ -45,4 +49,11 @@ pub(super) fn read(reader: &Reader, presence_grace: Duration) -> ApiConfig {
         );
     }
     config
+}
+
+fn rate(reader: &Reader, per_second: &'static str, burst: &'static str) -> RateLimit {
+    RateLimit {
+        per_second: reader.whole(per_second, 1..=1_000_000),
+        burst: reader.whole(burst, 1..=1_000_000),
+    }
 }
