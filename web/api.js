@@ -1,9 +1,7 @@
-// The HTTP API, and the login that its calls carry.
-//
-// Tokens live in sessionStorage: a reload keeps the login, and each window has its own, so that two windows can be two
-// users. They are never in an address.
+// The HTTP API, and the login that its calls carry. Tokens are never in an address.
 
-const STORED = "tidegate.login";
+import { KeptLogin } from "./kept-login.js";
+
 // A token that ends sooner than this is refreshed before it is used.
 const FRESH_MS = 30_000;
 // Of a larger group no more are shown.
@@ -25,30 +23,31 @@ export class Refused extends Error {
 export class SignedOut extends Error {}
 
 export class Api {
-  #login = JSON.parse(sessionStorage.getItem(STORED) || "null");
+  #kept = new KeptLogin();
   #refreshing = null;
 
   get signedIn() {
-    return this.#login !== null;
+    return this.#kept.login !== null;
   }
 
   get userId() {
-    return this.#login?.userId;
+    return this.#kept.login?.userId;
   }
 
-  async register(username, password, nickname) {
+  /** `stay`: signed in though the window is closed. */
+  async register(username, password, nickname, stay) {
     const body = { username, password, ...(nickname ? { nickname } : {}) };
     const answer = await call("POST", "/api/v1/auth/register", { body });
-    if (answer.access_token) this.#keep(answer);
-    else await this.login(username, password);
+    if (answer.access_token) this.#kept.begin(loginOf(answer), stay);
+    else await this.login(username, password, stay);
   }
 
-  async login(username, password) {
-    this.#keep(await call("POST", "/api/v1/auth/login", { body: { username, password } }));
+  async login(username, password, stay) {
+    this.#kept.begin(loginOf(await call("POST", "/api/v1/auth/login", { body: { username, password } })), stay);
   }
 
   async logout() {
-    const login = this.#login;
+    const { login } = this.#kept;
     this.forget();
     if (!login) return;
     const body = { refresh_token: login.refreshToken };
@@ -56,20 +55,19 @@ export class Api {
   }
 
   forget() {
-    this.#login = null;
-    sessionStorage.removeItem(STORED);
+    this.#kept.forget();
   }
 
   /** An access token that is good for a while. */
   async token() {
-    if (!this.#login) throw new SignedOut("You are signed out.");
-    if (this.#login.expires - Date.now() < FRESH_MS) await this.refresh();
-    return this.#login.accessToken;
+    if (!this.signedIn) throw new SignedOut("You are signed out.");
+    if (this.#kept.login.expires - Date.now() < FRESH_MS) await this.refresh();
+    return this.#kept.login.accessToken;
   }
 
   /** Exchanges the refresh token, once however many ask at the same time. */
   refresh() {
-    this.#refreshing ??= this.#exchange().finally(() => {
+    this.#refreshing ??= this.#kept.inTurn(() => this.#exchange()).finally(() => {
       this.#refreshing = null;
     });
     return this.#refreshing;
@@ -153,6 +151,20 @@ export class Api {
     return this.#authorized("POST", `/api/v1/groups/${encodeURIComponent(group)}/members`, { user_ids: userIds });
   }
 
+  removeMember(group, user) {
+    return this.#authorized("DELETE", `/api/v1/groups/${encodeURIComponent(group)}/members/${encodeURIComponent(user)}`);
+  }
+
+  /** `role` is `member` or `admin`. */
+  setRole(group, user, role) {
+    return this.#authorized("PUT", `/api/v1/groups/${encodeURIComponent(group)}/members/${encodeURIComponent(user)}/role`, { role });
+  }
+
+  /** Changes what the user keeps for themselves in a conversation; gives the whole of it. */
+  keepForMyself(conversation, changes) {
+    return this.#authorized("PATCH", `/api/v1/conversations/${encodeURIComponent(conversation)}`, changes);
+  }
+
   leaveGroup(group) {
     return this.#authorized("DELETE", `/api/v1/groups/${encodeURIComponent(group)}/members/me`);
   }
@@ -230,32 +242,25 @@ export class Api {
     } catch (problem) {
       if (problem.status !== 401) throw problem;
       await this.refresh();
-      return call(method, path, { body, token: this.#login.accessToken });
+      return call(method, path, { body, token: this.#kept.login.accessToken });
     }
   }
 
   async #exchange() {
-    if (!this.#login) throw new SignedOut("You are signed out.");
+    if (!this.signedIn) throw new SignedOut("You are signed out.");
     try {
-      const body = { refresh_token: this.#login.refreshToken };
-      this.#keep(await call("POST", "/api/v1/auth/refresh", { body }));
+      const body = { refresh_token: this.#kept.login.refreshToken };
+      this.#kept.keep(loginOf(await call("POST", "/api/v1/auth/refresh", { body })));
     } catch (problem) {
       if (problem.status !== 401 && problem.status !== 403) throw problem;
       this.forget();
       throw new SignedOut("Your login has ended. Please log in again.");
     }
   }
-
-  #keep(answer) {
-    this.#login = {
-      userId: answer.user_id,
-      accessToken: answer.access_token,
-      refreshToken: answer.refresh_token,
-      expires: Date.now() + answer.expires_in * 1000,
-    };
-    sessionStorage.setItem(STORED, JSON.stringify(this.#login));
-  }
 }
+
+const loginOf = ({ user_id: userId, access_token: accessToken, refresh_token: refreshToken, expires_in: seconds }) =>
+  ({ userId, accessToken, refreshToken, expires: Date.now() + seconds * 1000 });
 
 async function call(method, path, { body, token } = {}) {
   const headers = {};

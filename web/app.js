@@ -19,6 +19,7 @@ import { Keeping } from "./view-keeping.js";
 import { Links } from "./view-links.js";
 import { List } from "./view-list.js";
 import { Members } from "./view-members.js";
+import { OwnPart } from "./view-own.js";
 import { Readers } from "./view-readers.js";
 
 const LINK_WORDS = { connecting: "Connecting…", online: "Online", waiting: "Reconnecting…", stopped: "Disconnected" };
@@ -50,6 +51,7 @@ function start() {
   });
   const confirmations = new Confirmations(api, chat, names, tell);
   const details = new Details(chat, (conversation) => list.title(conversation), (run) => [
+    new OwnPart(api, run, closeChat),
     new Members(api, chat, names, run, { find: (text) => findAll(api, names, text), left: leaveGroup }),
     new Links(api, run),
     new Keeping(api, run),
@@ -111,10 +113,14 @@ function start() {
     list.focus(left);
   }
 
-  function leaveGroup(conversation) {
+  function closeChat() {
     details.close();
-    chat.left(conversation);
     history.back();
+  }
+
+  function leaveGroup(conversation) {
+    chat.left(conversation);
+    closeChat();
   }
 
   if (history.state) history.replaceState(null, "");
@@ -131,6 +137,7 @@ function start() {
     const isLookedAt = document.visibilityState === "visible";
     presence.report(isLookedAt);
     if (isLookedAt) connection.hurry();
+    else chat.own.keepDrafts();
   });
   addEventListener("beforeunload", (event) => chat.hasUnsent && api.signedIn && event.preventDefault());
   setUpNewChat(api, chat, names, open);

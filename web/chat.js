@@ -11,6 +11,7 @@ import { GoingOut } from "./going-out.js";
 import { newMessageId } from "./ids.js";
 import { readEntry, readPage } from "./log.js";
 import { LookUps } from "./look-ups.js";
+import { Own } from "./own.js";
 
 const PAGE_ENTRIES = 50;
 // A hole wider than this is not filled: the newest page is read instead.
@@ -37,6 +38,8 @@ export class Chat {
   #cursor = "";
   #syncing = false;
   #out = new GoingOut(() => this.list());
+  /** What the user keeps for themselves. */
+  own = new Own(() => this.list());
   #fetches = new Map();
   #namesTimer;
   #groupTimer;
@@ -56,12 +59,13 @@ export class Chat {
   attach(connection) {
     this.#connection = connection;
     this.#out.attach(connection);
+    this.own.attach(connection);
   }
 
-  /** Newest first. */
+  /** Pinned ones first, then newest first. */
   list() {
     const all = [...this.#conversations.values(), ...this.#drafts.values()].filter((one) => !one.left);
-    return all.sort((a, b) => b.time - a.time);
+    return all.sort((a, b) => Number(b.pinned) - Number(a.pinned) || b.time - a.time);
   }
 
   /** The others of direct conversations, those first with whom one talks now. */
@@ -70,8 +74,9 @@ export class Chat {
     return [...new Set(peers)].filter((peer) => peer && peer !== this.me);
   }
 
+  /** In all that are not muted. */
   get unread() {
-    return this.list().reduce((sum, conversation) => sum + conversation.unread, 0);
+    return this.list().filter((one) => !one.isMuted()).reduce((sum, conversation) => sum + conversation.unread, 0);
   }
 
   get hasUnsent() {
@@ -83,7 +88,9 @@ export class Chat {
   open(conversation) {
     if (this.current === conversation) return;
     this.current?.log.trim(KEPT_ENTRIES);
+    this.own.keepDrafts();
     this.current = conversation;
+    if (conversation) this.own.opened(conversation);
     if (conversation) conversation.newFrom = conversation.unread > 0 ? conversation.readSeq + 1 : 0;
     if (conversation?.id && !conversation.log.loaded) this.#fetchNewest(conversation);
     this.lookUp();
@@ -213,6 +220,7 @@ export class Chat {
       case "pong": return (content.heads ?? []).forEach((head) => this.#onHead(head));
       case "receipt": return this.#onReceipt(content);
       case "typing": return this.#onTyping(content);
+      case "settings": return this.#in(content, (conversation) => this.#onSettings(conversation, content));
       case "invitation": return this.#onInvitation(content);
       case "confirmed": return this.#in(content, (conversation, seq) => this.confirmed(conversation, seq));
       case "confirmations": return this.#in(content, (conversation, seq) => this.#onConfirmations(conversation, seq, content));
@@ -243,6 +251,7 @@ export class Chat {
     this.#sync();
     for (const conversation of this.list()) conversation.outbox.hurry();
     this.#out.flush();
+    this.own.keepDrafts();
     if (this.current?.id && !this.current.log.loaded) this.#fetchNewest(this.current);
     this.lookUp();
   }
@@ -345,6 +354,11 @@ export class Chat {
 
   #onConfirmations(conversation, seq, { confirmed = 0, of = 0 }) {
     conversation.takeConfirmations(seq, { confirmed, of });
+    this.#changed();
+  }
+
+  #onSettings(conversation, settings) {
+    conversation.takeSettings(settings);
     this.#changed();
   }
 

@@ -37,7 +37,14 @@ export class Conversation {
   /** For how long entries are kept, as it was set for this conversation; 0: as the server is configured. */
   retentionSeconds = 0;
   #retentionSeq = 0;
-  #mutedUntil = 0;
+  /** What the user keeps for themselves here: see `takeSettings`. */
+  pinned = false;
+  archived = false;
+  markedUnread = false;
+  mutedUntil = 0;
+  /** The draft that the server keeps. */
+  keptDraft = "";
+  #settingsChanged = 0;
   /** What is chosen above the composer: after how long what is sent goes by itself (0: never), and whether it is to be confirmed. */
   options = { isOpen: false, expirySeconds: 0, mustConfirm: false };
   /** Unsent text of the composer. */
@@ -94,7 +101,7 @@ export class Conversation {
     if (state.name) this.name = state.name;
     if (state.peer) this.peer = state.peer;
     this.left = state.left === true;
-    this.#mutedUntil = Number(state.settings?.muted_until ?? 0);
+    if (state.settings) this.takeSettings(state.settings);
     this.#takeRetention(Number(state.retention_seconds ?? 0), Number(state.head ?? 0));
     this.takeInvitation(state.invitation);
     const later = [...this.confirmSeqs].filter((seq) => seq > Number(state.head ?? 0));
@@ -121,7 +128,19 @@ export class Conversation {
 
   /** Whether the user wants to hear nothing from here for a while. */
   isMuted(now = Date.now()) {
-    return now < this.#mutedUntil;
+    return now < this.mutedUntil;
+  }
+
+  /** Takes what the user keeps for themselves, as the server has it; of two the later counts. */
+  takeSettings({ changed = 0, pinned = false, archived = false, marked_unread: markedUnread = false, muted_until: until = 0, draft: kept = "" }) {
+    if (Number(changed) < this.#settingsChanged) return;
+    this.#settingsChanged = Number(changed);
+    Object.assign(this, { pinned, archived, markedUnread, mutedUntil: Number(until) });
+    // As the composer has its lines.
+    const draft = kept.replaceAll(/\r\n?/gu, "\n");
+    // What is written here and not kept yet is newer.
+    if (this.draft === this.keptDraft) this.draft = draft;
+    this.keptDraft = draft;
   }
 
   /** Whether an entry is still to be seen. */

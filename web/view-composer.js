@@ -37,13 +37,14 @@ export class Composer {
 
   /** Another conversation is on screen. */
   begin(conversation) {
-    this.#draft.value = conversation.draft;
+    this.#show(conversation.draft);
     this.#options.begin(conversation);
-    this.#fit();
   }
 
   render(conversation) {
     byId("composer").hidden = conversation.left;
+    // It was written on another device.
+    if (this.#draft.value !== conversation.draft) this.#show(conversation.draft);
     this.#options.render(conversation);
     const { composing } = conversation;
     const message = composing && conversation.message(composing.seq);
@@ -126,13 +127,19 @@ export class Composer {
 
   #typed() {
     this.#chat.current.draft = this.#draft.value;
+    this.#chat.own.planDraft();
     this.#fit();
     if (this.#draft.value !== "") this.#chat.typing(this.#chat.current);
   }
 
   #fill(text) {
-    this.#draft.value = text;
     this.#chat.current.draft = text;
+    this.#chat.own.planDraft();
+    this.#show(text);
+  }
+
+  #show(text) {
+    this.#draft.value = text;
     this.#fit();
   }
 

@@ -1,6 +1,7 @@
 // Logging in and registering.
 
 import { byId, setText } from "./dom.js";
+import { KeptLogin } from "./kept-login.js";
 
 const LOG_IN = {
   lead: "Log in to chat.",
@@ -27,6 +28,7 @@ export class Entrance {
     this.#api = api;
     this.#entered = entered;
     byId("entrance-link").hidden = !link;
+    byId("stay-row").hidden = !KeptLogin.mayStay;
     if (link) setText(byId("entrance-link"), `You have a link to ${link.name ? `“${link.name}”` : "a group"}. Log in or register to join.`);
     byId("entrance-other").addEventListener("click", () => this.#show(this.#mode === LOG_IN ? REGISTER : LOG_IN));
     byId("entrance-form").addEventListener("submit", (event) => {
@@ -56,12 +58,13 @@ export class Entrance {
 
   async #submit() {
     const [username, password, nickname] = ["username", "password", "nickname"].map((id) => byId(id).value);
+    const stay = byId("stay").checked;
     const submit = byId("entrance-submit");
     submit.disabled = true;
     setText(byId("entrance-problem"), "");
     try {
-      if (this.#mode === REGISTER) await this.#api.register(username.trim(), password, nickname.trim());
-      else await this.#api.login(username.trim(), password);
+      if (this.#mode === REGISTER) await this.#api.register(username.trim(), password, nickname.trim(), stay);
+      else await this.#api.login(username.trim(), password, stay);
     } catch (problem) {
       setText(byId("entrance-problem"), this.#words(problem));
       return;

@@ -14,6 +14,7 @@ export class List {
   #presence;
   #notifier;
   #open;
+  #showsArchived = false;
 
   constructor(chat, names, presence, notifier, open) {
     this.#chat = chat;
@@ -25,6 +26,10 @@ export class List {
     byId("find").addEventListener("keydown", (event) => {
       const [first] = this.#found();
       if (event.key === "Enter" && first) this.#open(first);
+    });
+    byId("archived-toggle").addEventListener("click", () => {
+      this.#showsArchived = !this.#showsArchived;
+      this.render();
     });
     byId("notify").addEventListener("click", async () => {
       await this.#notifier.ask();
@@ -52,20 +57,26 @@ export class List {
   render() {
     const found = this.#found();
     const { length } = this.#chat.list();
+    const archived = this.#chat.list().filter((one) => one.archived).length;
+    byId("archived-toggle").hidden = archived === 0;
+    byId("archived-toggle").ariaExpanded = String(this.#showsArchived);
+    setText(byId("archived-toggle"), `Archived (${archived})`);
     reconcile(byId("conversations"), found.map((conversation) => this.#item(conversation)), (item) => this.#line(item));
     byId("no-conversations").hidden = length > 0;
     byId("find").hidden = length < FIND_FROM && byId("find").value === "";
     byId("notify").hidden = length === 0 || !this.#notifier.mayAsk;
-    byId("found-none").hidden = length === 0 || found.length > 0;
+    byId("found-none").hidden = byId("find").value === "" || found.length > 0;
     setText(byId("my-username"), this.#names.username(this.#chat.me));
     const { unread } = this.#chat;
     document.title = unread > 0 ? `(${unread}) Tidegate` : "Tidegate";
   }
 
-  /** Those whose titles have every word that is looked for. */
+  /** Those whose titles have every word that is looked for; otherwise those that are not archived, and on demand the others after them. */
   #found() {
     const words = byId("find").value.toLocaleLowerCase().split(/\s+/u).filter(Boolean);
-    return this.#chat.list().filter((conversation) => {
+    const [archived, list] = [true, false].map((is) => this.#chat.list().filter((one) => one.archived === is));
+    if (words.length === 0) return this.#showsArchived ? [...list, ...archived] : list;
+    return [...list, ...archived].filter((conversation) => {
       const title = this.title(conversation).toLocaleLowerCase();
       return words.every((word) => title.includes(word));
     });
@@ -78,6 +89,9 @@ export class List {
       time: shortTime(conversation.time),
       unread: conversation.unread,
       current: conversation === this.#chat.current,
+      marked: conversation.markedUnread,
+      muted: conversation.isMuted(),
+      pinned: conversation.pinned,
       confirm: conversation.confirmSeqs.size,
       presence: conversation.peer ? this.#presence.of(conversation.peer).state : "unknown",
     };
@@ -85,9 +99,10 @@ export class List {
   }
 
   #preview(conversation) {
-    const { last, outbox, isGroup } = conversation;
+    const { last, outbox, isGroup, keptDraft } = conversation;
     const waiting = outbox.messages.findLast(({ text }) => text !== "");
     if (waiting) return waiting.text;
+    if (keptDraft && conversation !== this.#chat.current) return `Draft: ${keptDraft}`;
     if (!last || !conversation.isKept(last)) return "";
     const isSaid = isMessage(last) && !last.state.recalled && !isExpired(last);
     const text = words(last, (user) => (user === this.#chat.me && !last.body.system ? "You" : this.#names.of(user)));
@@ -104,7 +119,7 @@ export class List {
   }
 
   #line({ key, conversation, line }) {
-    const { title, preview, time, unread, current, confirm, presence } = line;
+    const { title, preview, time, unread, current, confirm, presence, marked, muted, pinned } = line;
     const shown = unread > UNREAD_SHOWN_MAX ? `${UNREAD_SHOWN_MAX}+` : String(unread);
     return element("li", {},
       element("button", {
@@ -119,11 +134,14 @@ export class List {
         ["online", "away"].includes(presence) && element("span", { class: "visually-hidden" }, presence),
         element("span", { class: "line-preview quiet" }, preview)),
       element("span", { class: "line-side" },
-        element("span", { class: "quiet" }, time),
+        element("span", { class: "quiet" }, pinned && sign("📌", "pinned"), muted && sign("🔕", "muted"), time),
         element("span", { class: "badges" },
+          marked && unread === 0 && element("span", { class: "badge marked", role: "img", "aria-label": "marked as unread" }, "•"),
           confirm > 0 && element("span", { class: "badge asking", role: "img", "aria-label": `${confirm} to confirm` }, "!"),
-          unread > 0 && element("span", { class: "badge", "aria-label": `${unread} unread` }, shown)))));
+          unread > 0 && element("span", { class: muted ? "badge muted" : "badge", "aria-label": `${unread} unread` }, shown)))));
   }
 }
+
+const sign = (character, meaning) => element("span", { class: "sign", role: "img", "aria-label": meaning }, character);
 
 const keyOf = ({ id, peer }) => id ?? `with ${peer}`;

@@ -1,9 +1,11 @@
-// Who is in a group and who asks to be: the lists, adding and inviting people, letting them in, leaving.
+// Who is in a group and who asks to be: the lists, what members are, adding, inviting and removing people, letting them in, leaving.
 
 import { byId, element, reconcile, setText } from "./dom.js";
 import { hue, initials } from "./format.js";
 
-const ROLES = { owner: "Owner", admin: "Admin" };
+// Lists follow what happens to a group within a second.
+const LISTED_MS = 1_200;
+const ROLES = { owner: "Owner", admin: "Admin", member: "Member" };
 
 export class Members {
   #api;
@@ -12,6 +14,8 @@ export class Members {
   #run;
   #conversation = null;
   #members = [];
+  #head = 0;
+  #planned;
 
   /** `find` gives the user ids that a text names; `left` is called with the group that was left. */
   constructor(api, chat, names, run, { find, left }) {
@@ -40,15 +44,23 @@ export class Members {
   begin(conversation) {
     this.#conversation = conversation;
     this.#members = [];
+    this.#head = conversation.head;
     byId("member-form").reset();
-    if (conversation.isGroup) this.#run(byId("member-list"), () => this.#list());
+    if (!conversation.isGroup) return;
+    this.#run(byId("member-list"), () => this.#list());
+    // What happened just before shows then.
+    this.#planList();
   }
 
-  render({ isGroup, isManaged, role, requests }) {
+  render({ isGroup, isManaged, role, requests, head }) {
     byId("members-part").hidden = !isGroup;
-    const members = this.#members.map(({ user_id: user, role }) => ({ user, note: ROLES[role] ?? "" }));
-    reconcile(byId("member-list"), members.map((one) => this.#item(one)), ({ key, name, note }) => element("li", {},
-      ...this.#who(key, name), note && element("span", { class: "quiet" }, note)));
+    if (isGroup && head > this.#head) this.#planList();
+    this.#head = head;
+    const members = this.#members.map(({ user_id: user, role: its }) => ({ user, note: its, may: this.#may(role, user, its) }));
+    reconcile(byId("member-list"), members.map((one) => this.#item(one)), ({ key, name, note, may }) => element("li", {},
+      ...this.#who(key, name),
+      may.rank ? this.#rank(key, name, note) : note !== "member" && element("span", { class: "quiet" }, ROLES[note]),
+      may.remove && this.#button("Remove", name, () => this.#remove(key))));
     // Others would only be told that they may not.
     byId("member-form").hidden = !isManaged;
     byId("leave-group").hidden = role === "" || role === "owner";
@@ -61,10 +73,37 @@ export class Members {
       this.#answer("Refuse", name, () => this.#api.reject(this.#conversation.group, key))));
   }
 
+  /** What somebody with this role may do with a member, as docs/GROUPS.md says. */
+  #may(own, user, role) {
+    const isOther = user !== this.#chat.me && role !== "owner";
+    return { rank: isOther && own === "owner", remove: isOther && (own === "owner" || (own === "admin" && role === "member")) };
+  }
+
   /** Names come a moment later than members. */
-  #item({ user, note }) {
+  #item({ user, note, may }) {
     const name = this.#names.of(user);
-    return { key: user, version: JSON.stringify([name, note]), name, note };
+    return { key: user, version: JSON.stringify([name, note, may]), name, note, may };
+  }
+
+  /** Chooses what a member is. */
+  #rank(user, name, role) {
+    const chosen = element("select", { "aria-label": `Role of ${name}` },
+      ...["member", "admin"].map((one) => element("option", { value: one, selected: one === role }, ROLES[one])));
+    chosen.addEventListener("change", () => this.#run(chosen, async () => {
+      try {
+        await this.#api.setRole(this.#conversation.group, user, chosen.value);
+        this.#members = this.#members.map((one) => (one.user_id === user ? { ...one, role: chosen.value } : one));
+      } catch (refused) {
+        chosen.value = role;
+        throw refused;
+      }
+    }));
+    return chosen;
+  }
+
+  async #remove(user) {
+    await this.#api.removeMember(this.#conversation.group, user);
+    this.#members = this.#members.filter((one) => one.user_id !== user);
   }
 
   #who(user, name, words) {
@@ -76,11 +115,24 @@ export class Members {
   }
 
   #answer(words, name, action) {
-    const pressed = ({ currentTarget }) => this.#run(currentTarget, async () => {
+    return this.#button(words, name, async () => {
       await action();
       await this.#list();
     });
+  }
+
+  #button(words, name, action) {
+    const pressed = ({ currentTarget }) => this.#run(currentTarget, action);
     return element("button", { type: "button", "aria-label": `${words}: ${name}`, onclick: pressed }, words);
+  }
+
+  /** Whoever else does something is seen, too. */
+  #planList() {
+    clearTimeout(this.#planned);
+    this.#planned = setTimeout(() => {
+      // Should it fail, the next change makes it good.
+      if (!this.#conversation.left) this.#list().then(() => this.#chat.lookUp(), () => {});
+    }, LISTED_MS);
   }
 
   async #list() {

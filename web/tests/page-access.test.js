@@ -48,6 +48,9 @@ describe("the page for everybody", WITH_PROGRAM, () => {
     await alice.page.getByRole("button", { name: "Make a link" }).click();
     await alice.page.locator("#link-made").waitFor();
     await isFine(alice, "details");
+    await alice.page.getByLabel("First in the list").check();
+    await alice.page.getByLabel("Notifications").selectOption("off");
+    for (const sign of ["pinned", "muted"]) await alice.line("Crew").getByLabel(sign).waitFor();
     await alice.closeDetails();
     await alice.message("see https://example.org").locator(".confirm").click();
     await alice.page.locator("#confirmation-list li").first().waitFor();

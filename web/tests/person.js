@@ -16,11 +16,22 @@ export class Person {
     person.username = username;
     person.server = server;
     person.context = await browser.newContext({ viewport, locale: "en-GB" });
-    person.page = await person.context.newPage();
-    person.page.setDefaultTimeout(15_000);
-    await person.#watch();
-    await person.page.goto(server.url);
+    await person.context.addInitScript(() => {
+      globalThis.violations = [];
+      addEventListener("securitypolicyviolation", (event) => {
+        globalThis.violations.push(`${event.violatedDirective}: ${event.blockedURI}`);
+      });
+    });
+    await person.newWindow();
     return person;
+  }
+
+  /** Goes on in another window; those before it stay open. */
+  async newWindow() {
+    this.page = await this.context.newPage();
+    this.page.setDefaultTimeout(15_000);
+    this.#watch();
+    await this.page.goto(this.server.url);
   }
 
   async register(nickname) {
@@ -226,19 +237,13 @@ export class Person {
 
   async leave() {
     assert.ok(!this.page.url().includes("eyJ"), "no token in the page's address");
-    const violations = await this.page.evaluate(() => globalThis.violations);
+    const violations = (await Promise.all(this.context.pages().map((page) => page.evaluate(() => globalThis.violations)))).flat();
     await this.context.close();
     assert.deepEqual([...this.#problems, ...violations], [], `what went wrong for ${this.username}`);
   }
 
-  async #watch() {
+  #watch() {
     const { page } = this;
-    await this.context.addInitScript(() => {
-      globalThis.violations = [];
-      addEventListener("securitypolicyviolation", (event) => {
-        globalThis.violations.push(`${event.violatedDirective}: ${event.blockedURI}`);
-      });
-    });
     page.on("pageerror", (error) => this.#problems.push(`uncaught: ${error.stack}`));
     page.on("console", (message) => {
       if (message.type() !== "error" && message.type() !== "warning") return;
