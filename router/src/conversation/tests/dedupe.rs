@@ -275,7 +275,7 @@ fn a_change_that_another_process_may_have_asked_for_is_looked_up() {
     assert_eq!(stand.said(), ["4 nack UNAVAILABLE"]);
 }
 
-/// Decision 17: it has taken place once, whenever that was.
+/// Decision 18: it has taken place once, whenever that was.
 #[test]
 fn a_change_that_had_nothing_to_do_takes_place_once_when_it_comes_again() {
     let mut stand = Stand::group(&["ann"]);
