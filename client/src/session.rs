@@ -6,7 +6,8 @@
 //! fetches, sync ───┘      frames from the socket ──┴─► acks
 //! ```
 //!
-//! One fetch is in flight at a time, because a refused fetch does not say which one it was.
+//! One fetch is in flight at a time, because a refused fetch does not say which one it was. What is missing and what the
+//! application asks take turns: whoever scrolls through old pages still hears what is said now.
 
 use std::collections::VecDeque;
 
@@ -76,6 +77,8 @@ pub struct Session {
     aside: VecDeque<Notice>,
     fetches: VecDeque<(Fetch, oneshot::Sender<Result<Page, Refused>>)>,
     fetch: Option<FetchInFlight>,
+    /// The last fetch was one of the application.
+    asked_last: bool,
     cursor: String,
     /// The first sync went through, so every conversation has its place.
     placed: bool,
@@ -103,6 +106,7 @@ impl Session {
             aside: VecDeque::new(),
             fetches: VecDeque::new(),
             fetch: None,
+            asked_last: false,
             cursor: String::new(),
             placed: false,
             sync_at: None,
@@ -385,14 +389,17 @@ impl Session {
     }
 
     fn next_fetch(&mut self, now: Instant) {
-        let deadline = now + self.config.answer_timeout;
-        let (fetch, asked) = match self.fetches.pop_front() {
-            Some((fetch, asked)) => (fetch, Some(asked)),
-            None => match self.order.poll(now) {
-                Some(fetch) => (fetch, None),
+        let is_their_turn = !self.asked_last && !self.fetches.is_empty();
+        let missing = if is_their_turn { None } else { self.order.poll(now) };
+        let (fetch, asked) = match missing {
+            Some(fetch) => (fetch, None),
+            None => match self.fetches.pop_front() {
+                Some((fetch, asked)) => (fetch, Some(asked)),
                 None => return,
             },
         };
+        self.asked_last = asked.is_some();
+        let deadline = now + self.config.answer_timeout;
         self.out.push_back(ClientFrame::Fetch(fetch.clone()));
         self.fetch = Some(FetchInFlight { fetch, asked, deadline });
     }

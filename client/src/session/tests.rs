@@ -204,6 +204,48 @@ async fn a_refused_fetch_of_the_application_is_told_and_a_busy_one_is_repeated()
     assert_eq!(answer.await.expect("told"), Err(refused));
 }
 
+fn asks_page(session: &mut Session, peer: &str, from: u64) {
+    let fetch = Fetch { conversation: dm(peer), from: Seq(from), to: Seq(from), limit: 0, backwards: false };
+    session.ask(Ask::Fetch(fetch, oneshot::channel().0));
+}
+
+/// An application that asks for one page after the other keeps no message of now from its reader.
+#[tokio::test(start_paused = true)]
+async fn what_is_missing_takes_turns_with_what_the_application_asks() {
+    let (mut session, now) = session(StartAt::Head);
+    frames(&mut session, now);
+    session.frame(delta(vec![state("bob", 3)], "c", false), now);
+    (1..=3).for_each(|from| asks_page(&mut session, "carol", from));
+    assert_eq!(fetched(&frames(&mut session, now)), [(1, 1)]);
+    session.frame(event("bob", 5), now);
+    let now = now + Duration::from_millis(500);
+    session.frame(page("carol", 1, 1), now);
+    assert_eq!(fetched(&frames(&mut session, now)), [(4, 4)], "what is missing");
+    session.frame(page("bob", 4, 4), now);
+    assert_eq!(events(&mut session, now), [4, 5]);
+    session.frame(event("bob", 7), now);
+    let now = now + Duration::from_millis(500);
+    assert_eq!(fetched(&frames(&mut session, now)), [(2, 2)], "then what was asked, though more is missing");
+    session.frame(page("carol", 2, 2), now);
+    assert_eq!(fetched(&frames(&mut session, now)), [(6, 6)]);
+    session.frame(page("bob", 6, 6), now);
+    assert_eq!(fetched(&frames(&mut session, now)), [(3, 3)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_nobody_answers_keeps_no_message_from_the_reader() {
+    let (mut session, now) = session(StartAt::Head);
+    frames(&mut session, now);
+    session.frame(delta(vec![state("bob", 3)], "c", false), now);
+    asks_page(&mut session, "carol", 1);
+    frames(&mut session, now);
+    session.frame(event("bob", 5), now);
+    let now = now + Duration::from_secs(10);
+    assert_eq!(fetched(&frames(&mut session, now)), [(4, 4)], "before the page is asked for again");
+    session.frame(page("bob", 4, 4), now);
+    assert_eq!(fetched(&frames(&mut session, now)), [(1, 1)]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn heads_in_pongs_reveal_a_lost_tail_and_pings_leave_in_silence() {
     let (mut session, now) = session(StartAt::Head);
