@@ -73,8 +73,6 @@ pub enum Lost {
     Events,
     /// Whatever is told to users and groups.
     Told,
-    /// All deliveries of a process.
-    From(u64),
 }
 
 /// Sees every delivery that leaves a process.

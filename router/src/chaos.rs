@@ -53,7 +53,8 @@ fn config(random: &mut StdRng) -> RouterConfig {
         conversation_queue_max: 100,
         commands_wait_max: Duration::from_secs(1),
         commands_waiting_max: random.random_range(2..20),
-        conversations_max: random.random_range(2..5),
+        // What an owner has touched stays for five seconds, and these two take over from each other more often than that.
+        conversations_max: random.random_range(4..7),
         conversation_idle: Duration::from_millis(300),
         loads_max: 2,
         reads_max: 100,

@@ -68,7 +68,7 @@ pub struct RouterConfig {
     pub turn_interval: Duration,
     /// Time between two writes of a conversation's projections.
     pub flush_interval: Duration,
-    /// After this long without an append a conversation's touched mark is taken away.
+    /// After this long without an append a conversation's touched mark is taken away, once its head was told for the last time.
     pub quiet_after: Duration,
     /// A write whose outcome stays unknown for longer ends the incarnation.
     pub give_up_after: Duration,

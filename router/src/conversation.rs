@@ -198,8 +198,9 @@ impl Conversation {
         };
         // Late commands are refused a little after their time, also while the store does not answer.
         let expiry = self.queue.front().map(|pending| pending.arrived_ms + pending::EXPIRY_MS);
-        let receipts = self.receipts.due();
-        [retry, expiry, receipts, self.probe.due(), self.owed.due(turn_rules)].into_iter().flatten().min()
+        let (receipts, probe) = (self.receipts.due(), self.probe.due());
+        let owed = self.owed.due(turn_rules, &self.probe);
+        [retry, expiry, receipts, probe, owed].into_iter().flatten().min()
     }
 
     /// Time has come for something.

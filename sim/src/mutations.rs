@@ -6,7 +6,7 @@ use store::mutation::Mutation;
 use tokio::time::Instant;
 
 use crate::campaign::{self, Until};
-use crate::plan::{Less, Plan};
+use crate::plan::{LastWord, Less, Plan};
 
 /// What became of one broken rule.
 #[derive(Clone, Debug)]
@@ -45,8 +45,13 @@ pub fn concerns(mutation: Mutation, seed: u64) -> bool {
         Mutation::LateAppended => plan.calls > 0,
         Mutation::UnknownRefused => plan.calls > 0 && plan.has_right_clocks(),
         Mutation::BlockUnheard | Mutation::OneSided => plan.has_contacts,
+        Mutation::BlockEndUnheard => {
+            plan.has_contacts && plan.retention.is_zero() && !plan.has_deaf_routers()
+        }
         Mutation::QuietLoad | Mutation::NoProbe => plan.last_word.is_some(),
+        Mutation::ClearedUntold => plan.last_word.is_some_and(LastWord::ends_its_router),
         Mutation::DroppedEarly => !plan.retention.is_zero(),
+        Mutation::RetentionForgotten => plan.settings > 0 && !plan.has_deaf_routers(),
         Mutation::ExpiredShown => plan.expiring > 0,
         _ => true,
     }

@@ -102,6 +102,8 @@ pub struct Plan {
     pub retention: Duration,
     /// See [`Self::retention`].
     pub retention_sweep: Duration,
+    /// Chance that a user sets, in a step, for how long a conversation keeps its entries, in thousandths.
+    pub settings: u64,
     /// Of a thousand messages so many expire within a few seconds.
     pub expiring: u64,
     /// Unix time at the beginning.
@@ -221,6 +223,7 @@ impl Plan {
             reads: 20,
             retention: Duration::ZERO,
             retention_sweep: Duration::ZERO,
+            settings: 0,
             expiring: 0,
             wall_ms: 0,
             skews_ms: Vec::new(),

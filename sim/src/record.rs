@@ -1,5 +1,8 @@
 //! Everything that ever left a router, and what must hold of it at once and at the end.
 
+mod contacts;
+mod keeping;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -11,10 +14,12 @@ use proto::{
     ClientMessageId, Code, Contact, ConversationId, ConversationKind, Delivery, Entry, MessageId, Payload,
     Reply, Seq, ServerFrame, Target, Timestamp, UserId,
 };
-use store::Relation;
 use tokio::time::Instant;
 
 use crate::plan::Plan;
+use contacts::Block;
+pub use contacts::STRANGER;
+use keeping::Keeping;
 
 /// See the module.
 pub struct Record {
@@ -29,12 +34,13 @@ pub struct Record {
     /// Where changes of groups were said to be.
     changes: BTreeSet<(ConversationId, Seq)>,
     clocks_are_right: bool,
-    /// When it was answered that the first user blocks the other.
-    blocked_since: Option<Instant>,
+    /// Whether the first user blocks the one without devices.
+    block: Block,
     /// What users are told of each other, by who is meant.
     contacts: BTreeMap<UserId, Contact>,
-    /// How long entries are kept, in milliseconds; 0: for ever.
+    /// How long entries are kept where nobody asked for anything else, in milliseconds; 0: for ever.
     retention_ms: u64,
+    keeping: BTreeMap<ConversationId, Keeping>,
     /// How old an answer may be.
     answers_old: Option<Duration>,
     violation: Option<String>,
@@ -46,8 +52,8 @@ struct Call {
     deadline: Timestamp,
     /// It was refused as late, which says that it is not stored and never will be.
     is_refused: bool,
-    /// When it was said, one of its two users was known to block the other.
-    is_blocked: bool,
+    /// If it is for a contact: when it was said, and what was known of the block then.
+    said: Option<(Instant, Block)>,
 }
 
 /// What was told of one place in a log.
@@ -86,9 +92,10 @@ impl Record {
             calls: BTreeMap::new(),
             changes: BTreeSet::new(),
             clocks_are_right: plan.has_right_clocks(),
-            blocked_since: None,
+            block: Block::Told(false, Instant::now()),
             contacts: BTreeMap::new(),
             retention_ms,
+            keeping: BTreeMap::new(),
             answers_old,
             violation: None,
         }
@@ -105,11 +112,10 @@ impl Record {
                 match frame {
                     ServerFrame::Page(page) => {
                         self.answered(&page.conversation, page.head, delivery.trace);
+                        self.check_kept(page, delivery.trace);
                     }
                     ServerFrame::Ack(ack) => self.check_published(ack, delivery.trace),
-                    ServerFrame::Contact(contact) if contact.blocked => {
-                        self.blocked_since.get_or_insert_with(Instant::now);
-                    }
+                    ServerFrame::Contact(contact) => self.heard_of_block(contact),
                     _ => {}
                 }
                 self.frame(frame);
@@ -193,7 +199,8 @@ impl Record {
         let last = (conversation.clone(), Seq(before.0.saturating_sub(1)));
         let shown = self.shown.get(&last).and_then(|shown| shown.entry.as_ref());
         // What nobody was shown may be anything.
-        self.retention_ms > 0 && shown.is_none_or(|entry| entry.time < now.minus_ms(self.retention_ms))
+        let kept_ms = self.kept_ms(conversation);
+        kept_ms > 0 && shown.is_none_or(|entry| entry.time < now.minus_ms(kept_ms))
     }
 
     fn head(&mut self, conversation: &ConversationId, head: Seq) {
@@ -221,6 +228,7 @@ impl Record {
         entry: Option<&Entry>,
     ) {
         self.head(conversation, seq);
+        self.heard_of_keeping(conversation, ids.0);
         let before = self.places.insert((conversation.clone(), ids.0), seq).filter(|before| *before != seq);
         if let Some(before) = before.filter(|before| !self.may_be_forgotten(conversation, seq.min(*before))) {
             self.violate(format!("{conversation} shows {} at {before} and at {seq}", ids.0));
@@ -246,49 +254,13 @@ impl Record {
 
     /// A program says something once. If it is appended, then not after this time by the clock of who appends it.
     pub fn called(&mut self, id: ClientMessageId, deadline: Timestamp) {
-        self.calls.insert(id, Call { deadline, is_refused: false, is_blocked: false });
-    }
-
-    /// Since when the first user is known to block the other.
-    pub fn blocked_since(&self) -> Option<Instant> {
-        self.blocked_since
-    }
-
-    /// A program said this between the two, now.
-    pub fn said_to_contact(&mut self, id: ClientMessageId) {
-        let is_blocked = self.blocked_since.is_some();
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.is_blocked = is_blocked;
-        }
-    }
-
-    fn contact(&mut self, contact: &Contact) {
-        let newest = self.contacts.entry(contact.user.clone()).or_insert_with(|| contact.clone());
-        if newest.version < contact.version {
-            newest.clone_from(contact);
-        } else if newest.version == contact.version && *newest != *contact {
-            let user = &contact.user;
-            let what = format!("{user} was told of as {newest:?} and then as {contact:?}");
-            self.violate(what);
-        }
-    }
-
-    /// Compares what a user was told of the other with what is stored.
-    pub fn check_contact(&self, user: &UserId, row: Option<&Relation>) -> Result<(), String> {
-        let told = self.contacts.values().find(|contact| contact.user != *user);
-        let Some(told) = told.filter(|told| told.version > 0) else { return Ok(()) };
-        let stored = row.map(|row| &row.contact);
-        let is_behind = stored.is_none_or(|stored| stored.version < told.version);
-        if is_behind || stored.is_some_and(|stored| stored.version == told.version && stored != told) {
-            return Err(format!("{user} was told {told:?}, but there is {stored:?}"));
-        }
-        Ok(())
+        self.calls.insert(id, Call { deadline, is_refused: false, said: None });
     }
 
     /// What was appended had not waited past its deadline.
     fn in_time(&mut self, id: ClientMessageId, time: Timestamp) {
-        let Some(Call { deadline, is_refused, is_blocked }) = self.calls.get(&id) else { return };
-        if *is_blocked {
+        let Some(Call { deadline, is_refused, said }) = self.calls.get(&id) else { return };
+        if self.is_blocked_since(*said) {
             self.violate(format!("{id} is there, though one of the two was known to block the other"));
         } else if *is_refused {
             self.violate(format!("{id} was refused as not stored, and is there"));
@@ -301,6 +273,7 @@ impl Record {
     /// Where clocks differ, by so little that only this shows it, a copy may still be in time for another router.
     fn refused(&mut self, nack: &Nack) {
         const APART_MS: u64 = 10;
+        self.refused_contact(nack);
         let now = Timestamp(lifecycle::wall_clock_ms());
         let Some(id) = nack.client_message_id.filter(|_| nack.code == Code::Late && self.clocks_are_right)
         else {
@@ -437,7 +410,8 @@ pub fn is_same(one: &Entry, other: &Entry) -> bool {
     one == other || ((has_expired(one) || has_expired(other)) && left(one) == left(other))
 }
 
-/// Whether it counts as unread. Devices and programs say nothing but messages; all else is written by the router.
+/// Whether it counts as unread. Devices and programs say nothing else, but for how long entries are kept; all other entries
+/// are written by the router.
 pub fn is_message(entry: &Entry) -> bool {
     entry.client_message_id.0[..7] == [0; 7]
 }

@@ -31,9 +31,9 @@ use store::{Replicated, Weather};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use crate::plan::{Incident, Plan, What};
-use crate::record::Record;
+use crate::record::{Record, STRANGER};
 use calls::Calls;
-use contacts::{Contacts, STRANGER};
+use contacts::Contacts;
 use device::{Device, Gateways, Talk};
 use gateway::Gateway;
 use host::{Host, Surroundings};
@@ -167,7 +167,7 @@ impl World {
             conversations,
             random,
             calls: Calls::new(plan.seed),
-            contacts: Contacts::new(plan.seed, plan.talk),
+            contacts: Contacts::new(plan),
             last_word: None,
             users,
             ticks,
@@ -226,6 +226,7 @@ impl World {
         let Plan { eagerness, reads, expiring, .. } = self.plan;
         if talking {
             self.call_now_and_then();
+            self.set_retention_now_and_then();
             if self.plan.has_contacts {
                 self.deal_now_and_then();
             }

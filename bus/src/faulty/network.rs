@@ -55,10 +55,9 @@ pub(super) enum Message {
 }
 
 impl Loss {
-    fn takes(&self, from: u64, delivery: &Delivery, now: Instant) -> bool {
+    fn takes(&self, delivery: &Delivery, now: Instant) -> bool {
         now < self.until
             && match (self.of, &delivery.payload) {
-                (Lost::From(process), _) => from == process,
                 (Lost::Told, payload) => matches!(payload, Payload::Fanout(_)),
                 (Lost::Events, Payload::Fanout(fanout)) => {
                     matches!(fanout.frame.frame(), ServerFrame::Event(_))
@@ -163,7 +162,7 @@ impl State {
                 if !self.members.get(&to).is_some_and(|member| member.local.wants(&delivery.target)) {
                     continue;
                 }
-                if self.loss.is_some_and(|loss| loss.takes(from, delivery, now)) {
+                if self.loss.is_some_and(|loss| loss.takes(delivery, now)) {
                     continue;
                 }
                 if is_cut || self.is_cut(to, now) {

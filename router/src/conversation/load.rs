@@ -266,7 +266,9 @@ impl Conversation {
         if let (Kind::Group(_, own), Some((info, members))) = (&mut self.kind, group) {
             *own = Group::from_projection(info, members);
         }
-        self.retention_seconds = head.as_ref().map_or(0, |head| head.retention_seconds);
+        if !mutation::is(Mutation::RetentionForgotten) {
+            self.retention_seconds = head.as_ref().map_or(0, |head| head.retention_seconds);
+        }
         let waiting = head.as_ref().and_then(|head| head.confirming.clone());
         self.owed.confirms.listed(waiting.unwrap_or_default());
         self.tell_again(&missing);

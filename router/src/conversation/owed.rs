@@ -8,7 +8,8 @@
 //!
 //! The touched mark in the store says "projections may lack something of this conversation". It is set by the first
 //! append of an owner, and by the first after it was taken away, in the same atomic write. It is taken away only after
-//! everything was written, while nothing is in flight. So whatever a dead owner left unwritten is found by the next one.
+//! everything was written and the head was told for the last time, while nothing is in flight. So whatever a dead owner
+//! left unwritten, or had yet to tell, is found by the next one.
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use store::{
 
 use super::confirms::Confirms;
 use super::held::Held;
+use super::probe::Probe;
 use super::{Conversation, Fresh, Kind};
 use crate::rules::body::{is_countable, mentions};
 use crate::rules::cursor::SLACK_MS;
@@ -210,7 +212,7 @@ impl Owed {
     }
 
     /// When the next write is, on the steady clock.
-    pub fn due(&self, rules: &Rules) -> Option<u64> {
+    pub fn due(&self, rules: &Rules, probe: &Probe) -> Option<u64> {
         if self.flushing.is_some() {
             return self.retry_at;
         }
@@ -221,7 +223,8 @@ impl Owed {
         if self.lacks() {
             return Some(earliest);
         }
-        self.marked.then(|| earliest.max(self.changed_ms + rules.quiet_ms))
+        let over = probe.over().filter(|_| self.marked)?;
+        Some(earliest.max(self.changed_ms + rules.quiet_ms).max(over))
     }
 
     fn next_write(&self, last_ms: u64, flush_ms: u64) -> u64 {
@@ -276,7 +279,7 @@ pub enum PairWrite {
 impl Conversation {
     /// Whether [`Self::begin_flush`] has something to write now.
     pub fn wants_flush(&self, now_ms: u64, rules: &Rules) -> bool {
-        self.is_serving() && self.owed.due(rules).is_some_and(|due| due <= now_ms)
+        self.is_serving() && self.owed.due(rules, &self.probe).is_some_and(|due| due <= now_ms)
     }
 
     /// Whether members changed, or a message was recalled: that goes first.
@@ -284,9 +287,10 @@ impl Conversation {
         self.owed.group.is_some() || self.owed.relations.is_some() || self.owed.held.is_waiting()
     }
 
-    /// Begins to write what is owed; `None` when nothing is, or a write is under way. [`Urgency::AllAtOnce`] is for the drain
-    /// and for eviction: everything at once, and the mark taken away if nothing is in flight.
-    pub fn begin_flush(&mut self, urgency: Urgency, turn: &Turn<'_>) -> Option<Arc<Flush>> {
+    /// Begins to write what is owed; `None` when nothing is, or a write is under way. [`Urgency::AllAtOnce`] is for what is
+    /// given back: everything at once, and the mark taken away if nothing is in flight; where the head was still to be told
+    /// again, it is told now, and the mark is for the next call.
+    pub fn begin_flush(&mut self, urgency: Urgency, turn: &mut Turn<'_>) -> Option<Arc<Flush>> {
         if !self.is_serving() || !self.owed.is_owing() {
             return None;
         }
@@ -298,7 +302,11 @@ impl Conversation {
         let quiet = urgency == Urgency::AllAtOnce || quiet_since <= turn.now.steady_ms;
         // Whoever came or went is told again once that is written: until then another owner has to find it.
         let all_told = urgency == Urgency::AllAtOnce || self.owed.group.is_none();
-        let may_clear = self.owed.marked && quiet && all_told && self.in_flight.is_none();
+        let is_over = self.probe.over().is_some_and(|over| over <= turn.now.steady_ms);
+        if urgency == Urgency::AllAtOnce {
+            self.probe_now(turn);
+        }
+        let may_clear = self.owed.marked && quiet && all_told && is_over && self.in_flight.is_none();
         let clear = may_clear.then_some(self.log.head);
         if !self.owed.lacks() && clear.is_none() {
             return None;

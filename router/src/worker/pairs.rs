@@ -15,7 +15,8 @@ impl Incarnation<'_> {
         let Some(slot) = self.table.get_mut(key) else { return };
         let Some(regard) = slot.conversation.take_news() else { return };
         let ConversationKind::Pair(one, other) = slot.conversation.id().kind() else { return };
-        if mutation::is(Mutation::BlockUnheard) {
+        let has_ended = regard.blocks == [false; 2];
+        if mutation::is(Mutation::BlockUnheard) || (has_ended && mutation::is(Mutation::BlockEndUnheard)) {
             return;
         }
         if let Some(direct) = self.table.find(&ConversationId::direct(&one, &other)) {

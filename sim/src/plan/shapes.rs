@@ -13,16 +13,27 @@ pub enum LastWord {
     EventsLost,
     /// Everything that is told to users and groups is lost for this long.
     AllLost(Duration),
-    /// Its router dies after so many more effects, and nobody hears what it said of it.
-    RouterDies(u64),
+    /// Its events are lost, and after a while its router dies, after so many more effects.
+    RouterDies(Duration, u64),
+    /// The same, and the router is stopped in order: it dies while it gives back what it has.
+    RouterStops(Duration, u64),
 }
 
-/// In a fifth of the worlds entries are kept for a few seconds and old buckets dropped.
+impl LastWord {
+    /// Whether the router that has it is gone soon after.
+    pub fn ends_its_router(self) -> bool {
+        matches!(self, Self::RouterDies(..) | Self::RouterStops(..))
+    }
+}
+
+/// In a fifth of the worlds entries are kept for a few seconds and old buckets dropped; in half of these a user sets for how
+/// long.
 pub(super) fn retain(plan: &mut Plan, mut random: Random) -> bool {
     let retains = random.per_mille(200);
     if retains {
         plan.retention = Duration::from_millis(random.between(4_000..12_000));
         plan.retention_sweep = Duration::from_millis(random.between(50..1_000));
+        plan.settings = if random.per_mille(500) { random.between(2..12) } else { 0 };
     }
     retains
 }
@@ -75,12 +86,15 @@ pub(super) fn call(plan: &mut Plan, mut random: Random) {
 /// In a quarter one more message is said after all.
 pub(super) fn last_word(plan: &mut Plan, mut random: Random) {
     if random.per_mille(250) {
-        plan.last_word = Some(match random.below(3) {
-            0 => LastWord::EventsLost,
+        plan.last_word = Some(match random.below(6) {
+            0 | 1 => LastWord::EventsLost,
             // Longer than until the first probe, and less than until the last.
-            1 => LastWord::AllLost(Duration::from_millis(random.between(1_200..4_500))),
-            // Before what is owed to projections is written: whoever is next finds it.
-            _ => LastWord::RouterDies(random.below(4)),
+            2 => LastWord::AllLost(Duration::from_millis(random.between(1_200..4_500))),
+            // Before anything of it is written, or told.
+            3 => LastWord::RouterDies(Duration::ZERO, random.below(4)),
+            // Before the first probe: what is owed to projections is written by then.
+            4 => LastWord::RouterDies(Duration::from_millis(random.between(50..1_000)), random.below(4)),
+            _ => LastWord::RouterStops(Duration::from_millis(random.below(1_000)), random.below(60)),
         });
     }
 }

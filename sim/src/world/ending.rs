@@ -138,9 +138,10 @@ impl World {
     fn check_senders(&self, conversation: &ConversationId, log: &[Entry]) -> Result<(), String> {
         let (record, first) = (locked(&self.record), log.first().map_or(Seq(u64::MAX), |entry| entry.seq));
         let is_kept = |id: &&ClientMessageId| record.place(conversation, **id).is_none_or(|at| at >= first);
+        let kept = Duration::from_millis(record.kept_ms(conversation));
         for device in &self.devices {
             let Some(sent) = device.sent.get(conversation) else { continue };
-            let late = self.appended_again(device, log);
+            let late = self.appended_again(device, kept, log);
             let sent: Vec<ClientMessageId> =
                 sent.iter().filter(is_kept).filter(|id| !late.contains(id)).copied().collect();
             let stored: Vec<ClientMessageId> =
@@ -165,13 +166,13 @@ impl World {
 
     /// Messages that were appended so long after they were said that a first copy may have been dropped: they have no place
     /// among the others.
-    fn appended_again(&self, device: &Device, log: &[Entry]) -> Vec<ClientMessageId> {
-        if self.plan.retention.is_zero() {
+    fn appended_again(&self, device: &Device, kept: Duration, log: &[Entry]) -> Vec<ClientMessageId> {
+        if kept.is_zero() {
             return Vec::new();
         }
         let is_late = |entry: &&Entry| {
             let said = device.said.get(&entry.client_message_id);
-            said.is_some_and(|said| entry.time >= self.time_at(*said + self.plan.retention))
+            said.is_some_and(|said| entry.time >= self.time_at(*said + kept))
         };
         log.iter().filter(is_late).map(|entry| entry.client_message_id).collect()
     }

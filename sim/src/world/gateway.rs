@@ -11,7 +11,7 @@ use futures_util::future::FutureExt as _;
 use lifecycle::sim::{Process, enter};
 use lifecycle::wall_clock_ms;
 use proto::client_frame::Sync;
-use proto::command::{GroupRequest, Origin, Source};
+use proto::command::{GroupRequest, Once, Origin, Source};
 use proto::delivery::{Control, Fanout};
 use proto::server_frame::{Head, Limits, Nack, Pong, Welcome};
 use proto::{
@@ -144,15 +144,22 @@ impl Gateway {
         });
     }
 
-    /// A command of a program, which is sent once; gives its deadline.
-    pub fn call(&mut self, user: &UserId, source: Source, request: Request, within: Duration) -> Timestamp {
+    /// A command of a program; gives its deadline.
+    pub fn call(
+        &mut self,
+        user: &UserId,
+        source: Source,
+        request: Request,
+        once: Option<Once>,
+        within: Duration,
+    ) -> Timestamp {
         let process = Rc::clone(&self.process);
         enter(&process, || {
             let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
             let deadline = Timestamp(wall_clock_ms()).plus_ms(within_ms);
             let command = self.command(user.clone(), CALL, source, request);
             // A program that finds the server busy says it never.
-            let _ = self.bus.send_command(Command { deadline, ..command });
+            let _ = self.bus.send_command(Command { deadline, once, ..command });
             deadline
         })
     }

@@ -1,6 +1,7 @@
 //! The last word: when the world has come to rest, one more message is said, and nobody hears of it, because its events are
-//! lost or its router dies. Whoever stays connected must have it soon all the same: from the head that is told again after an
-//! entry, and after a load (DESIGN 6.8). While a world comes to rest this does not show, because devices connect anew.
+//! lost; in some worlds its router dies as well, at once, before its first probe, or while it is stopped in order. Whoever
+//! stays connected must have it soon all the same: from the head that is told again after an entry, when a partition is given
+//! back, and after a load (DESIGN 6.8). While a world comes to rest this does not show, because devices connect anew.
 
 use std::time::Duration;
 
@@ -12,8 +13,9 @@ use tokio::time::Instant;
 use super::{World, locked};
 use crate::plan::LastWord;
 
-/// Late writes may still end an incarnation, and what it held goes to others.
-const CALM: Duration = Duration::from_secs(3);
+/// Late writes may still end an incarnation, and what it held goes to others. Then other conversations were told for the last
+/// time: routers have room for few, and whoever takes over loads those first that were not.
+const CALM: Duration = Duration::from_secs(6);
 /// After the message that loads the conversation.
 const LOADED: Duration = Duration::from_millis(300);
 /// A program's message that is not carried out by then never is.
@@ -33,6 +35,15 @@ pub enum Phase {
     Calm(Instant),
     /// The message that loads the conversation is said.
     Loaded(Instant),
+    /// The last word is said, and its router is about to go.
+    Doomed {
+        /// When it was said.
+        at: Instant,
+        /// When the router goes.
+        goes: Instant,
+        /// Who owned its conversation.
+        owner: Option<(u64, Epoch)>,
+    },
     /// The last word is said.
     Said {
         /// When.
@@ -68,17 +79,27 @@ impl World {
                 Phase::Loaded(now + LOADED)
             }
             Phase::Loaded(until) if now >= until => self.say_last_word(kind, &conversation),
-            Phase::Said { at, until, .. } if matches!(kind, LastWord::RouterDies(_)) && now >= until => {
+            Phase::Doomed { at, goes, owner } if now >= goes => {
+                self.end_owner(kind, owner);
+                Phase::Said { at, owner, until: now + TAKEN_OVER }
+            }
+            Phase::Said { at, until, .. } if kind.ends_its_router() && now >= until => {
+                if let Some(lagging) = self.lagging(&conversation, at) {
+                    return Err(lagging);
+                }
+                // Of what was not told by then they hear now, with the lists of those who come anew.
                 self.look_anew();
                 Phase::Listed { at, until: now + LISTED }
             }
-            Phase::Said { at, owner, until } if !matches!(kind, LastWord::RouterDies(_)) => {
+            Phase::Said { at, owner, until } if !kind.ends_its_router() => {
                 let is_told = locked(&self.record).newest(&conversation) > Seq::ZERO;
+                let is_replaced = self.owner_of(&conversation) != owner;
                 match self.lagging(&conversation, at) {
                     // What was never told, as by a broken rule, nobody can have.
                     None if now >= until || (is_told && now > at + LOADED) => return Ok(true),
-                    // Who owns it now knows nothing of what the one before had yet to tell.
-                    Some(_) if self.owner_of(&conversation) != owner => return Ok(true),
+                    // What the one before told when it gave it back may be lost, too.
+                    Some(_) if is_replaced && kind != LastWord::EventsLost => return Ok(true),
+                    Some(_) if is_replaced && now < at + TAKEN_OVER => phase,
                     Some(lagging) if now >= until => return Err(lagging),
                     _ => phase,
                 }
@@ -95,26 +116,37 @@ impl World {
         let (at, owner) = (Instant::now(), self.owner_of(conversation));
         note(|| format!("the last word in {conversation}: {kind:?}"));
         let lose = |until, of| self.surroundings.network.lose(Loss { until, of });
-        let until = match kind {
-            LastWord::EventsLost => {
-                lose(at + WITHIN, Lost::Events);
-                at + PROBED
-            }
+        let told = match kind {
             LastWord::AllLost(pause) => {
                 lose(at + pause, Lost::Told);
-                at + PROBED_AGAIN
+                Phase::Said { at, owner, until: at + PROBED_AGAIN }
             }
-            LastWord::RouterDies(effects) => {
-                let process = owner.map_or(0, |(process, _)| process);
-                lose(at + WITHIN, Lost::From(process));
-                for host in self.hosts.iter_mut().filter(|host| host.number() == Some(process)) {
-                    host.crash_after(effects);
-                }
-                at + TAKEN_OVER
+            LastWord::EventsLost => {
+                lose(at + WITHIN, Lost::Events);
+                Phase::Said { at, owner, until: at + PROBED }
+            }
+            LastWord::RouterDies(after, _) | LastWord::RouterStops(after, _) => {
+                lose(at + WITHIN, Lost::Events);
+                Phase::Doomed { at, goes: at + after, owner }
             }
         };
         self.say_somewhere(conversation, WITHIN);
-        Phase::Said { at, owner, until }
+        told
+    }
+
+    /// The end of who owned the conversation of the last word when that was said.
+    fn end_owner(&mut self, kind: LastWord, owner: Option<(u64, Epoch)>) {
+        let process = owner.map(|(process, _)| process);
+        for host in self.hosts.iter_mut().filter(|host| process.is_some() && host.number() == process) {
+            match kind {
+                LastWord::RouterDies(_, effects) => host.crash_after(effects),
+                LastWord::RouterStops(_, effects) => {
+                    host.restart();
+                    host.crash_after(effects);
+                }
+                LastWord::EventsLost | LastWord::AllLost(_) => {}
+            }
+        }
     }
 
     fn conversation_of_last_word(&self) -> ConversationId {

@@ -1,5 +1,7 @@
 //! DESIGN 6.8: a lost newest event leaves no hole behind it, so the head is told again while it is the newest.
 
+use proto::Seq;
+
 use super::stand::{Stand, message};
 
 const HEAD: [&str; 2] = ["alice head 1", "bob head 1"];
@@ -92,4 +94,25 @@ fn what_is_in_flight_is_not_probed() {
     stand.appends();
     stand.after(6_000);
     assert_eq!(stand.said(), [""; 0]);
+}
+
+/// If its owner dies before that, the next one finds the mark, loads the conversation and tells its head.
+#[test]
+fn the_mark_stays_until_the_head_was_told_for_the_last_time() {
+    let mut stand = Stand::serving();
+    stand.rules.quiet_ms = 100;
+    stand.send(message(1));
+    stand.persists();
+    stand.said();
+    assert!(stand.written().is_some_and(|flush| flush.head.is_some() && flush.clear.is_none()));
+    for ms in [1_000, 4_000] {
+        stand.after(ms - 1);
+        assert!(stand.written().is_none());
+        stand.after(1);
+        assert_eq!(stand.said(), HEAD);
+        assert!(stand.written().is_none(), "what is told in this turn may leave after what is written");
+    }
+    stand.after(1);
+    assert_eq!(stand.written().map(|flush| flush.clear), Some(Some(Seq(1))));
+    assert!(stand.conversation.is_at_rest());
 }

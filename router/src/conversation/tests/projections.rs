@@ -60,7 +60,7 @@ fn heads_and_lines_are_written_after_a_pause_then_now_and_then_and_at_last() {
     }
     assert_eq!(heads, [1, 12, 23, 34, 45], "ten seconds apart");
     assert_eq!(with_lines, [1, 23, 45]);
-    stand.after(stand.rules.quiet_ms);
+    stand.falls_quiet();
     let last = stand.written().unwrap();
     assert_eq!((lines(&last), last.clear), (vec!["alice".to_owned(), "bob".to_owned()], Some(Seq(50))));
     stand.after(1_000);
@@ -136,7 +136,9 @@ fn the_mark_is_taken_away_when_everything_is_written_and_quiet_and_set_by_the_ne
     stand.send(message(1));
     stand.persists();
     assert_eq!(stand.written().unwrap().clear, None);
-    stand.after(stand.rules.quiet_ms - 1);
+    stand.rules.quiet_ms -= 1;
+    stand.falls_quiet();
+    stand.rules.quiet_ms += 1;
     assert!(due(&mut stand).is_none());
     assert!(!stand.conversation.is_at_rest());
     stand.after(1);
@@ -154,7 +156,7 @@ fn the_mark_stays_while_anything_is_in_flight() {
     stand.send(message(1));
     stand.persists();
     stand.written();
-    stand.after(stand.rules.quiet_ms);
+    stand.falls_quiet();
     stand.send(message(2));
     stand.appends();
     let flush = stand.turn(|conversation, turn| conversation.begin_flush(Urgency::AllAtOnce, turn));
@@ -168,21 +170,30 @@ fn an_append_that_crosses_the_taking_away_carries_the_mark() {
     stand.send(message(1));
     stand.persists();
     stand.written();
-    stand.after(stand.rules.quiet_ms);
+    stand.falls_quiet();
     assert_eq!(due(&mut stand).expect("due").clear, Some(Seq(1)));
     stand.send(message(2));
     assert!(stand.appends().touched.is_some());
 }
 
 #[test]
-fn leaving_memory_writes_everything_at_once() {
+fn what_is_given_back_writes_everything_at_once_and_tells_the_head_before_its_mark_goes() {
     let mut stand = Stand::serving();
+    let gives_back = |stand: &mut Stand| stand.turn(|c, turn| c.begin_flush(Urgency::AllAtOnce, turn));
     stand.send(message(1));
     stand.persists();
-    let all = stand.turn(|conversation, turn| conversation.begin_flush(Urgency::AllAtOnce, turn)).unwrap();
-    assert_eq!((all.head.as_ref().map(|row| row.seq), all.clear), (Some(Seq(1)), Some(Seq(1))));
+    stand.said();
+    let all = gives_back(&mut stand).unwrap();
+    assert_eq!((all.head.as_ref().map(|row| row.seq), all.clear), (Some(Seq(1)), None));
+    assert_eq!(stand.said(), ["alice head 1", "bob head 1"]);
+    stand.ends(true);
+    assert!(gives_back(&mut stand).is_none(), "what is told in this turn may leave after what is written");
+    stand.after(1);
+    assert_eq!(gives_back(&mut stand).unwrap().clear, Some(Seq(1)));
     stand.ends(true);
     assert!(stand.conversation.is_at_rest());
+    stand.after(60_000);
+    assert_eq!(stand.said(), [""; 0], "once");
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn the_mark_of_a_dead_owner_stays_until_everything_is_written() {
     stand.send(message(2));
     assert_eq!(stand.persists().touched, None, "this owner has marked it");
     stand.written();
-    stand.after(stand.rules.quiet_ms);
+    stand.falls_quiet();
     assert_eq!(stand.written().unwrap().clear, Some(Seq(7)));
     assert!(stand.conversation.is_at_rest());
 }
@@ -168,7 +168,7 @@ fn who_came_or_went_under_a_dead_owner_is_told_what_is_so() {
     assert_eq!(stand.said(), ["team head 3"]);
     assert!(stand.written().expect("it was touched").group.is_none(), "nothing is missing");
     assert_eq!(stand.said(), ["ann joins team", "bob leaves team"]);
-    stand.after(stand.rules.quiet_ms);
+    stand.falls_quiet();
     assert!(stand.written().is_some());
     assert!(!stand.said().iter().any(|said| said.ends_with("team")), "once");
 }

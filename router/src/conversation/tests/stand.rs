@@ -198,6 +198,13 @@ impl Stand {
         });
     }
 
+    /// Nothing more happens, for so long that the head was told for the last time and the mark may go.
+    pub fn falls_quiet(&mut self) {
+        for ms in [1_000, 4_000, self.rules.quiet_ms - 5_000] {
+            self.after(ms);
+        }
+    }
+
     /// Answers what was asked about messages that changes are about: each as it is in memory, never changed before.
     pub fn answers_targets(&mut self) {
         for work in self.work() {
