@@ -58,8 +58,7 @@ const RARE: &[(Mutation, u64)] = &[
     (Mutation::ServingAfterRelease, 468_119),
     (Mutation::UnknownRefused, 400),
     (Mutation::DedupeApart, 618),
-    (Mutation::WakesUnasked, 11_069),
-    (Mutation::NoVerifyAfterLoad, 607_254),
+    (Mutation::WakesUnasked, 156_511),
 ];
 
 #[test]
