@@ -57,7 +57,7 @@ fn a_world_that_fails_is_made_smaller() {
 const RARE: &[(Mutation, u64)] = &[
     (Mutation::ServingAfterRelease, 468_119),
     (Mutation::UnknownRefused, 400),
-    (Mutation::DedupeApart, 618),
+    (Mutation::DedupeApart, 60),
     (Mutation::WakesUnasked, 156_511),
 ];
 

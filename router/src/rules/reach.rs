@@ -6,8 +6,9 @@ use store::Bucket;
 
 use super::ring::Ring;
 
-/// Clocks of clients and routers may differ by this much when the age of a resend is turned into buckets.
-const SLACK_MS: u64 = 10 * 60 * 1000;
+/// Clocks of routers may differ by this much when the age of a resend is turned into buckets: each is off by a quarter of
+/// an hour in one direction or the other, and is put right in between. It costs one more bucket, in the first hour of each ten days.
+const SLACK_MS: u64 = 60 * 60 * 1000;
 
 /// Whether what missed the ring may be appended at once: a first attempt, sent by a node that knew this very epoch, to a
 /// ring that cannot have lost it since the load. Anything else could be stored already.
