@@ -12,7 +12,7 @@ use xtask::machine::in_ci;
 use xtask::services::{Kind, Origin, Services, Settings, Starter, Terms, execute_as};
 
 use crate::http::new_user;
-use crate::process::{Tidegate, command, loud_lines};
+use crate::process::{Tidegate, command, loud_lines, until};
 use crate::socket::{Socket, send_frame};
 
 const KEYSPACE: &str = "guarded";
@@ -109,7 +109,18 @@ impl Guarded {
             println!("skipped: a CQL cluster with TLS and logins: {failure}");
             return None;
         }
+        guarded.await_admin();
         Some(guarded)
+    }
+
+    /// A node answers clients before the task has ended that makes the first role.
+    fn await_admin(&self) {
+        let url = self.services.url(Kind::Cql).expect("it runs");
+        until(|| match execute_as(&url, ADMIN, "SELECT key FROM system.local") {
+            Ok(()) => Some(()),
+            Err(error) if error.to_string().contains("password are incorrect") => None,
+            Err(error) => panic!("{error:#}"),
+        });
     }
 
     fn admin(&self, statement: &str) {

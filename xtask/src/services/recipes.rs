@@ -119,7 +119,7 @@ fn cassandra_files(port: u16, settings: &Settings, folder: &Path) -> anyhow::Res
         // Native libraries are unpacked there, and go with the folder.
         format!("-Djava.io.tmpdir={}", folder.join(TEMPORARY).display()),
         "-Dcassandra-foreground=yes".to_owned(),
-        // Where there are logins, the first one is there when the node answers, not ten seconds later.
+        // Where there are logins, the first one is made at once, not after ten seconds.
         "-Dcassandra.superuser_setup_delay_ms=0".to_owned(),
     ])
 }
