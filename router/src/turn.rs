@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use proto::body::MessageTarget;
-use proto::{Delivery, Entry, MessageId, Seq, Timestamp};
+use proto::{Delivery, Entry, MessageId, Seq, Timestamp, UserId};
 use store::{
     Batch, Bucket, Cas, Confirming, Durable, GroupInfo, HeadRow, Level, Member, People, Register, Relation,
     Row, StoreError,
@@ -163,6 +163,8 @@ pub enum Work {
     Recover {
         /// The told head.
         head: Seq,
+        /// The first entry that was read; `None` where no dead owner may have left anything.
+        held_from: Option<Seq>,
     },
     /// A message that is to be changed, with what became of it.
     ReadTarget {
@@ -239,6 +241,8 @@ pub struct Recovered {
     pub relations: [Option<Relation>; 2],
     /// The told entries after the head row.
     pub missing: Vec<Entry>,
+    /// For a group that a dead owner had: whoever came or went by what its last write brought.
+    pub moved: Vec<UserId>,
     /// What earlier entries made of the messages that these change.
     pub states: Vec<State>,
     /// The pins.

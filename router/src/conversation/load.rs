@@ -243,7 +243,7 @@ impl Conversation {
         // Where every entry counts nothing was ever set.
         let has_settings = matches!(self.kind, Kind::Direct(..)) && counted < end.0;
         if self.touched || has_settings || matches!(self.kind, Kind::Group(..) | Kind::Pair(_)) {
-            turn.work.push(Work::Recover { head: end });
+            turn.work.push(Work::Recover { head: end, held_from: self.touched.then_some(first) });
         } else {
             self.serve(turn);
         }
@@ -259,11 +259,14 @@ impl Conversation {
 
     /// Runs what the projections lack again: they are functions of the log.
     fn recovered(&mut self, recovered: Recovered, turn: &mut Turn<'_>) {
-        let Recovered { head, group, relations, missing, states, pins } = recovered;
+        let Recovered { head, group, relations, missing, moved, states, pins } = recovered;
         self.recover_pair(relations, &missing);
         let mut states: HashMap<Seq, State> =
             states.into_iter().map(|state| (state.shown.seq, state)).collect();
         if let (Kind::Group(_, own), Some((info, members))) = (&mut self.kind, group) {
+            if self.touched {
+                self.owed.tell_again_since(info.settings.changed_since, moved);
+            }
             *own = Group::from_projection(info, members);
         }
         if !mutation::is(Mutation::RetentionForgotten) {

@@ -101,8 +101,12 @@ pub struct Owed {
     /// What waits to be confirmed.
     pub confirms: Confirms,
     listed_again: Vec<(UserId, Timestamp)>,
+    /// The first change of the group that is not written.
+    changed_from: Option<Seq>,
     /// Users who came or went under a dead owner, which may not have told them.
     untold: Vec<UserId>,
+    /// The first change that moved them, as far as it is in the store.
+    untold_from: Option<Seq>,
 }
 
 impl Owed {
@@ -144,6 +148,7 @@ impl Owed {
     /// A change of the group was told. What a new member finds there counts as read.
     pub fn owe_change(&mut self, entry: &Entry, changed: Changed, info: Option<GroupInfo>) {
         self.group = info.or(self.group.take());
+        self.changed_from.get_or_insert(entry.seq);
         for member in changed.joined {
             if entry.counted > 0 {
                 self.owe_cursor(&member.user, entry);
@@ -196,9 +201,31 @@ impl Owed {
         self.untold.extend(users);
     }
 
+    /// The same of the changes that the last write of a dead owner brought. They stay in the store until these are told.
+    pub fn tell_again_since(&mut self, since: Seq, users: Vec<UserId>) {
+        self.untold_from = Some(since).filter(|since| *since > Seq::ZERO);
+        self.tell_again(users);
+    }
+
     /// See [`Self::tell_again`].
     pub(super) fn take_untold(&mut self) -> Vec<UserId> {
+        self.untold_from = None;
         std::mem::take(&mut self.untold)
+    }
+
+    /// What changed in the group since the last write, with where it begins.
+    fn take_group(&mut self) -> Option<GroupChange> {
+        let mut info = self.group.take()?;
+        let (mut joined, mut left) = (Vec::new(), Vec::new());
+        for (user, member) in self.members.drain() {
+            match member {
+                Some(member) => joined.push(member),
+                None => left.push(user),
+            }
+        }
+        let since = self.changed_from.take().into_iter().chain(self.untold_from).min();
+        info.settings.changed_since = since.unwrap_or_default();
+        Some(GroupChange { info, joined, left })
     }
 
     /// Whether something is being written.
@@ -288,8 +315,8 @@ impl Conversation {
     }
 
     /// Begins to write what is owed; `None` when nothing is, or a write is under way. [`Urgency::AllAtOnce`] is for what is
-    /// given back: everything at once, and the mark taken away if nothing is in flight; where the head was still to be told
-    /// again, it is told now, and the mark is for the next call.
+    /// given back: everything at once, and the mark taken away if nothing is in flight; where something was still to be told
+    /// again, the head is told now, and the mark is for a later call.
     pub fn begin_flush(&mut self, urgency: Urgency, turn: &mut Turn<'_>) -> Option<Arc<Flush>> {
         if !self.is_serving() || !self.owed.is_owing() {
             return None;
@@ -301,7 +328,7 @@ impl Conversation {
         let quiet_since = self.owed.changed_ms + turn.rules.quiet_ms;
         let quiet = urgency == Urgency::AllAtOnce || quiet_since <= turn.now.steady_ms;
         // Whoever came or went is told again once that is written: until then another owner has to find it.
-        let all_told = urgency == Urgency::AllAtOnce || self.owed.group.is_none();
+        let all_told = self.owed.group.is_none() && self.owed.untold.is_empty();
         let is_over = self.probe.over().is_some_and(|over| over <= turn.now.steady_ms);
         if urgency == Urgency::AllAtOnce {
             self.probe_now(turn);
@@ -314,19 +341,12 @@ impl Conversation {
         let lines = self.owed.lines && (quiet || self.owed.are_lines_due(turn.now.steady_ms));
         let inbox = if lines { self.inbox_rows() } else { Vec::new() };
         let owed = &mut self.owed;
-        let (mut joined, mut left) = (Vec::new(), Vec::new());
-        for (user, member) in owed.members.drain() {
-            match member {
-                Some(member) => joined.push(member),
-                None => left.push(user),
-            }
-        }
         let head = std::mem::take(&mut owed.head).then(|| self.log.last().cloned()).flatten();
         let flush = Arc::new(Flush {
             conversation: self.id.clone(),
             partition: self.partition,
             cursors: owed.reads.drain(..).collect(),
-            group: owed.group.take().map(|info| GroupChange { info, joined, left }),
+            group: owed.take_group(),
             mentions: std::mem::take(&mut owed.mentions),
             overlays: owed.fresh.rows(&self.id),
             relations: owed.relations.take(),

@@ -14,6 +14,7 @@ use super::overlays;
 use super::table::Key;
 use crate::conversation::Flush;
 use crate::rules::contacts::Regard;
+use crate::rules::membership;
 use crate::turn::{LookUp, Outcome, Recovered, Work};
 
 /// The answer to something that was asked.
@@ -82,7 +83,9 @@ pub fn perform(store: &Store, key: Key, id: &ConversationId, work: Work) -> Op {
             Work::ReadPair => Outcome::Pair(regard(&store, &id).await),
             Work::ReadConfirms(listed) => Outcome::Confirms(confirms(&store, &id, listed).await),
             Work::LookUp(asked) => Outcome::LookedUp(asked, look_up(&store, &id, asked).await),
-            Work::Recover { head } => Outcome::Recovered(Box::pin(recover(&store, &id, head)).await),
+            Work::Recover { head, held_from } => {
+                Outcome::Recovered(Box::pin(recover(&store, &id, head, held_from)).await)
+            }
             Work::ReadTarget { target, head, generation } => Outcome::Target(
                 target,
                 generation,
@@ -128,7 +131,12 @@ async fn look_up(store: &Store, id: &ConversationId, asked: LookUp) -> Result<Op
 }
 
 /// The projections of a conversation, and the entries up to its told head that they lack.
-async fn recover(store: &Store, id: &ConversationId, head: Seq) -> Result<Box<Recovered>, StoreError> {
+async fn recover(
+    store: &Store,
+    id: &ConversationId,
+    head: Seq,
+    held_from: Option<Seq>,
+) -> Result<Box<Recovered>, StoreError> {
     // The head row first: it is written after the group it stands for, so what is read after it lacks nothing up to it. In
     // the other order, a write of a fenced owner that arrives in between hides a change of members for ever.
     let head_row = store.heads(std::slice::from_ref(id)).await?.pop().flatten();
@@ -146,22 +154,40 @@ async fn recover(store: &Store, id: &ConversationId, head: Seq) -> Result<Box<Re
                 break;
             }
         }
+        let since = info.settings.changed_since;
+        if held_from.is_some_and(|from| Seq::ZERO < since && since < from) {
+            let upto = info.watermark.min(head);
+            recovered.moved = told(store, id, since, upto, |entry| membership::whom_it_moves(&entry)).await?;
+        }
         recovered.group = Some((info, members));
     }
     if let proto::ConversationKind::Pair(one, other) = id.kind() {
         recovered.relations = relations(store, &one, &other).await?;
     }
-    let mut from = recovered.head.as_ref().map_or(Seq(1), |row| row.seq.next());
-    while from <= head {
+    let from = recovered.head.as_ref().map_or(Seq(1), |row| row.seq.next());
+    recovered.missing = told(store, id, from, head, std::iter::once).await?;
+    overlays::recover(store, id, &mut recovered).await?;
+    Ok(Box::new(recovered))
+}
+
+/// What is taken of the told entries of an interval, page by page.
+async fn told<T, I: IntoIterator<Item = T>>(
+    store: &Store,
+    id: &ConversationId,
+    mut from: Seq,
+    to: Seq,
+    take: impl Fn(Entry) -> I,
+) -> Result<Vec<T>, StoreError> {
+    let mut taken = Vec::new();
+    while from <= to {
         let (limit, bytes) = (limits::PAGE_ENTRIES_MAX, limits::PAGE_BYTES_MAX);
-        let range = PageRange { from, to: head, limit, bytes, backwards: false, head };
+        let range = PageRange { from, to, limit, bytes, backwards: false, head: to };
         let page = store.page(id, range).await?;
         let Some(last) = page.last() else { break };
         from = last.seq.next();
-        recovered.missing.extend(page);
+        taken.extend(page.into_iter().flat_map(&take));
     }
-    overlays::recover(store, id, &mut recovered).await?;
-    Ok(Box::new(recovered))
+    Ok(taken)
 }
 
 /// The side of one user of a pair, and of the other.

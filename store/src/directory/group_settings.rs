@@ -2,7 +2,7 @@
 //! group's watermark and is always read with it.
 
 use proto::group::{History, JoinPolicy, Room, TokenHash};
-use proto::{LinkId, Timestamp, UserId};
+use proto::{LinkId, Seq, Timestamp, UserId};
 
 use crate::StoreError;
 use crate::engine::{Reader, Writer};
@@ -38,6 +38,9 @@ pub struct GroupSettings {
     pub room: Option<Room>,
     /// The highest number that was given to a member; 0 where none was.
     pub numbers_given: u32,
+    /// The first of the changes that its last write brought; zero where that is not known. Whom they moved was told again only after
+    /// that write, so an owner that takes over from a dead one tells them.
+    pub changed_since: Seq,
 }
 
 /// Stands for a group that is no room.
@@ -107,11 +110,15 @@ pub(crate) fn encode_settings(settings: &GroupSettings, to: &mut Writer) {
         to.number(link.uses_max.into()).number(link.uses.into());
     }
     // What groups of old do not have is left out where there is nothing of it.
-    if settings.room.is_some() || settings.numbers_given > 0 {
-        to.number(settings.room.map_or(NO_ROOM, |room| room as u64));
+    let (room, numbers, since) = (settings.room, settings.numbers_given, settings.changed_since);
+    if room.is_some() || numbers > 0 || since > Seq::ZERO {
+        to.number(room.map_or(NO_ROOM, |room| room as u64));
     }
-    if settings.numbers_given > 0 {
-        to.number(settings.numbers_given.into());
+    if numbers > 0 || since > Seq::ZERO {
+        to.number(numbers.into());
+    }
+    if since > Seq::ZERO {
+        to.number(since.0);
     }
 }
 
@@ -154,6 +161,7 @@ pub(crate) fn decode_settings(value: &mut Reader) -> Result<GroupSettings, Store
             },
         },
         numbers_given: if value.is_at_end() { 0 } else { value.small()? },
+        changed_since: if value.is_at_end() { Seq::ZERO } else { Seq(value.number()?) },
     })
 }
 
@@ -203,13 +211,17 @@ mod tests {
     }
 
     #[test]
-    fn numbers_stay_given_in_groups_and_rooms() {
+    fn numbers_and_what_changed_last_stay_in_groups_and_rooms() {
+        let [some, none] = [(300, Seq(7)), (0, Seq::ZERO)];
         for room in [None, Some(Room::WithHistory)] {
-            let mut written = Writer::default();
-            let settings = GroupSettings { room, numbers_given: 300, ..GroupSettings::default() };
-            encode_settings(&settings, &mut written);
-            let read = decode_settings(&mut Reader::new("group", written.finish())).unwrap();
-            assert_eq!(read, settings);
+            for (numbers_given, changed_since) in [(some.0, none.1), (none.0, some.1), some] {
+                let mut written = Writer::default();
+                let settings =
+                    GroupSettings { room, numbers_given, changed_since, ..GroupSettings::default() };
+                encode_settings(&settings, &mut written);
+                let read = decode_settings(&mut Reader::new("group", written.finish())).unwrap();
+                assert_eq!(read, settings);
+            }
         }
     }
 

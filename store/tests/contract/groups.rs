@@ -26,6 +26,7 @@ fn settings(watermark: u64) -> GroupSettings {
     let expires = Timestamp(watermark + 1_000);
     GroupSettings {
         numbers_given: 300,
+        changed_since: Seq(watermark),
         description: "what it is about \0".to_owned(),
         announcement: format!("at {watermark}"),
         avatar: "https://example.com/a.png".to_owned(),

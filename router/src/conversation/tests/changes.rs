@@ -302,7 +302,7 @@ fn what_a_dead_owner_left_is_laid_on_what_it_had_written() {
     next.outcome(Outcome::Tail(Ok(super::stand::rows(1..=4, 3))));
     next.moves();
     next.passes();
-    assert!(matches!(next.only(), Work::Recover { head: Seq(4) }));
+    assert!(matches!(next.only(), Work::Recover { head: Seq(4), .. }));
     let recovered = Recovered { missing: more.to_vec(), states: vec![before], ..Recovered::default() };
     next.outcome(Outcome::Recovered(Ok(Box::new(recovered))));
     let fresh = next.conversation.fresh();

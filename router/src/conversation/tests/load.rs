@@ -217,7 +217,7 @@ fn l5_nothing_is_told_or_written_before_the_check_has_passed() {
     stand.tells(other.durable(EPOCH, Seq(5)));
     assert!(!stand.conversation.is_serving());
     stand.tells(durable);
-    let Work::Recover { head } = stand.only() else { panic!("looks at the projections") };
+    let Work::Recover { head, .. } = stand.only() else { panic!("looks at the projections") };
     assert_eq!(head, Seq(5));
     stand.outcome(Outcome::Recovered(Ok(Box::new(Recovered::default()))));
     assert_eq!(stand.said(), ["alice head 5", "bob head 5"]);
@@ -309,7 +309,7 @@ fn a_group_serves_once_its_members_are_known() {
     stand.outcome(Outcome::Tail(Ok(vec![entry(1, 4), entry(2, 4)])));
     stand.moves();
     stand.passes();
-    assert!(matches!(stand.only(), Work::Recover { head: Seq(2) }));
+    assert!(matches!(stand.only(), Work::Recover { head: Seq(2), .. }));
     assert!(!stand.conversation.is_serving());
     stand.outcome(Outcome::Recovered(Err(unknown())));
     begins_again(&mut stand);

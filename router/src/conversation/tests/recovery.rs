@@ -4,9 +4,10 @@ use proto::client_frame::Send;
 use proto::command::{GroupRequest, Source};
 use proto::wire::{MembersChange, system::Change};
 use proto::{Body, ConversationId, Entry, Epoch, Seq};
-use store::{Cursor, GroupInfo, HeadRow, Role, Row};
+use store::{Cursor, GroupChange, GroupInfo, HeadRow, Role, Row};
 
 use super::stand::{EPOCH, Stand, entry, message, register, rows, team, user, users};
+use crate::conversation::Flush;
 use crate::turn::{Outcome, Recovered, Work};
 
 /// Loaded up to the look at the projections.
@@ -18,7 +19,7 @@ fn recovering(id: ConversationId, touched: bool, last: u64) -> Stand {
     stand.outcome(Outcome::Tail(Ok(rows(1..=last, 3))));
     stand.moves();
     stand.passes();
-    let Work::Recover { head } = stand.only() else { panic!("looks at the projections") };
+    let Work::Recover { head, .. } = stand.only() else { panic!("looks at the projections") };
     assert_eq!(head, Seq(last));
     stand
 }
@@ -88,7 +89,7 @@ fn a_run_that_was_written_again_is_recovered_though_nobody_marked_it() {
     stand.outcome(Outcome::Rewritten(Ok(stand.durable(proto::Epoch(4), Seq(2)))));
     stand.moves();
     stand.passes();
-    assert!(matches!(stand.only(), Work::Recover { head: Seq(2) }));
+    assert!(matches!(stand.only(), Work::Recover { head: Seq(2), .. }));
 }
 
 #[test]
@@ -171,4 +172,36 @@ fn who_came_or_went_under_a_dead_owner_is_told_what_is_so() {
     stand.falls_quiet();
     assert!(stand.written().is_some());
     assert!(!stand.said().iter().any(|said| said.ends_with("team")), "once");
+}
+
+/// What it wrote last is behind the tail that a load reads. It stays known until it is told, also to the owner after this one.
+#[test]
+fn whom_the_last_write_of_a_dead_owner_moved_is_told_however_much_was_said_since() {
+    let id = ConversationId::group(&team());
+    let projected = Stand::group(&["ann"]).written().unwrap();
+    let GroupChange { mut info, joined, .. } = projected.group.clone().unwrap();
+    assert_eq!(info.settings.changed_since, Seq(1));
+    (info.watermark, info.settings.changed_since) = (Seq(3), Seq(2));
+    let recovered = || Recovered {
+        head: Some(head_row(&id, 5)),
+        group: Some((info.clone(), joined.clone())),
+        moved: users(&["ann", "zoe"]),
+        ..Recovered::default()
+    };
+    let mut stand = recovering(id.clone(), true, 5);
+    stand.outcome(Outcome::Recovered(Ok(Box::new(recovered()))));
+    stand.said();
+    assert_eq!(stand.written().expect("it was touched").clear, None);
+    assert_eq!(stand.said(), ["ann joins team", "zoe leaves team"]);
+    // And where the first write of this owner has a change.
+    let mut stand = recovering(id.clone(), true, 5);
+    stand.outcome(Outcome::Recovered(Ok(Box::new(recovered()))));
+    stand.change(6, "bob", GroupRequest::Join);
+    stand.persists();
+    let since = |flush: &Flush| flush.group.as_ref().map(|group| group.info.settings.changed_since);
+    assert_eq!(since(&stand.written().unwrap()), Some(Seq(2)), "it may die before it tells");
+    stand.change(7, "cat", GroupRequest::Join);
+    stand.persists();
+    stand.after(1_000);
+    assert_eq!(since(&stand.written().unwrap()), Some(Seq(7)), "everybody before was told");
 }

@@ -1,8 +1,9 @@
 //! FENCE A4, the look-up: which dedupe rows count. And what a flush writes, in which order.
 
 use futures_util::future::FutureExt as _;
-use proto::{Body, ClientMessageId, Epoch, MessageId, Timestamp, UserId};
-use store::{Batch, Bucket, Fault, HeadRow, Register, Rule};
+use proto::wire::{MembersChange, system::Change};
+use proto::{Body, ClientMessageId, Epoch, GroupId, MessageId, Timestamp, UserId};
+use store::{Batch, Bucket, Fault, GroupChange, GroupInfo, GroupSettings, HeadRow, Register, Rule};
 
 use super::*;
 
@@ -175,8 +176,46 @@ fn what_the_head_row_lacks_up_to_the_told_head_is_missing() {
     log(&store, 1, 1, 1, BUCKET, 1);
     append(&store, 1, BUCKET, (1..=450).map(|seq| entry_of(seq, seq)).collect());
     now(flush(store.clone(), vec![owed(20)])).unwrap();
-    let recovered = now(recover(&store, &direct(), Seq(440))).unwrap();
+    let recovered = now(recover(&store, &direct(), Seq(440), None)).unwrap();
     let seqs: Vec<u64> = recovered.missing.iter().map(|entry| entry.seq.0).collect();
     assert_eq!(seqs, (21..=440).collect::<Vec<_>>(), "over several pages");
     assert_eq!(recovered.head.unwrap().seq, Seq(20));
+}
+
+/// However far behind the head it is: it wrote the lists, and may have died before it told whom they concern.
+#[test]
+fn whom_the_last_write_of_a_dead_owner_moved_is_looked_up() {
+    let store = Store::memory();
+    let group = GroupId::parse("team").unwrap();
+    let id = ConversationId::group(&group);
+    let joined = |seq, name: &str| {
+        let users = vec![name.to_owned()];
+        Entry {
+            body: Body::system(Change::Joined(MembersChange { users, first_number: 0 })),
+            ..entry_of(seq, seq)
+        }
+    };
+    let entries =
+        vec![joined(1, "bob"), joined(2, "carol"), entry_of(3, 3), joined(4, "dave"), entry_of(5, 5)];
+    let epoch = Epoch(1);
+    let (bucket, bucket_first, start) = (BUCKET, Seq(1), Seq(1));
+    let register = Register { version: 1, epoch, start, bucket, bucket_first, window: 64, counted: 0 };
+    assert!(matches!(now(store.move_register(&id, None, register)), Cas::Applied(_)));
+    let batch = Batch { conversation: id.clone(), bucket, epoch, entries, touched: None };
+    now(store.append(Arc::new(batch))).unwrap();
+    let info = GroupInfo {
+        group,
+        name: "Team".into(),
+        owner: user("alice"),
+        created: Timestamp(0),
+        dismissed: false,
+        members: 3,
+        watermark: Seq(4),
+        settings: GroupSettings { changed_since: Seq(2), ..GroupSettings::default() },
+    };
+    now(store.apply_group(GroupChange { info, joined: Vec::new(), left: Vec::new() })).unwrap();
+    let moved = |held_from| now(recover(&store, &id, Seq(5), held_from)).unwrap().moved;
+    assert_eq!(moved(Some(Seq(5))), [user("carol"), user("dave")]);
+    assert_eq!(moved(Some(Seq(2))), [], "whoever loads it has read them");
+    assert_eq!(moved(None), [], "nobody died");
 }
