@@ -1,9 +1,10 @@
 //! Routers on a store that fails, delays, answers "unknown" and applies writes late; clients that resend until they are
-//! acknowledged; and a record of everything that was ever told. Three kinds of worlds:
+//! acknowledged; and a record of everything that was ever told. Four kinds of worlds:
 //!
 //! - apart: two routers that never hear each other take the same partitions from each other again and again;
 //! - together: three that do, of which each sleeps, is killed and stopped in order, and starts again, at random;
-//! - on a cluster: two apart, in real time, on a real CQL server.
+//! - alone: one after the other, each of which takes its touched marks away as well as that goes;
+//! - on a cluster: two apart, in real time, on a real CQL server; and those alone there.
 //!
 //! Checked at the end, on the whole log: what was acknowledged is there, at its place; seqs are contiguous; no client
 //! message id is there twice; a sender's messages are in the order of their `after`; nothing shown ever changed; what became
@@ -11,6 +12,7 @@
 //! check is shown to be able to fail by breaking a rule.
 
 mod changes;
+mod clearing;
 mod clients;
 mod cluster;
 mod members;

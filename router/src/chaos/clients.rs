@@ -111,6 +111,21 @@ impl Clients {
         partitions
     }
 
+    /// All conversations, those with several senders more than once.
+    pub fn conversations(&self) -> impl Iterator<Item = &ConversationId> {
+        self.senders.iter().map(|sender| &sender.conversation)
+    }
+
+    /// The newest seq that was told of a conversation.
+    pub fn newest(&self, conversation: &ConversationId) -> Seq {
+        self.record.newest(conversation)
+    }
+
+    /// For a moment nothing new is said.
+    pub async fn rest(&mut self) {
+        self.step(false).await;
+    }
+
     /// Sends and resends for a while.
     pub async fn talk(&mut self, how_long: Duration) {
         let until = self.now_ms + how_long.as_millis() as u64;

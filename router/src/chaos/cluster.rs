@@ -1,4 +1,4 @@
-//! Two routers that never hear each other, each with a connection of its own to a real CQL cluster, in real time.
+//! Two routers that never hear each other, each with a connection of its own to a real CQL cluster, in real time. And one alone there.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::clients::Clients;
-use super::config;
+use super::{clearing, config};
 use crate::RouterConfig;
 use crate::worker::Worker;
 
@@ -154,7 +154,8 @@ async fn two_routers_with_clocks_a_quarter_of_an_hour_apart_race_to_roll_over() 
 
 /// Where a call can end without an answer, one after the other, on whichever router comes there first: each kind of
 /// call that a claim, a load, an append, a check and a roll-over are made of, with each outcome that it can have had.
-/// Not the one that clears a touched mark: these two take over from each other before a head was told for the last time.
+/// Not the one that takes a touched mark away, which the next test has: these two take over from each other before a head was told for
+/// the last time.
 #[tokio::test]
 async fn a_time_out_at_every_point_of_claim_load_append_check_and_roll_over_loses_nothing() {
     const READS: &[Op] = &[Op::Owner, Op::Owners, Op::Touched, Op::Register, Op::BucketTail, Op::Verify];
@@ -193,4 +194,23 @@ async fn a_time_out_at_every_point_of_claim_load_append_check_and_roll_over_lose
     println!("{acknowledged} acknowledged, highest epoch {epoch}");
     // Every point was reached; how much is said meanwhile depends on how busy the machine is.
     assert!(acknowledged > 10 && epoch > 3, "{acknowledged} acknowledged, epoch {epoch}");
+}
+
+#[tokio::test]
+async fn a_lone_router_falls_quiet_on_a_cluster_and_meets_each_outcome_of_taking_its_marks_away() {
+    let Some(arena) = Arena::open("marks that are hard to take away on a CQL cluster").await else { return };
+    let [one, other] = arena.stores.each_ref().map(|cql| Store::Cql(Arc::clone(cql)));
+    let lives = clearing::every_outcome(&one, rand::random(), || {
+        let [config, _] = configs();
+        config
+    });
+    let mut clients = Box::pin(lives).await.unwrap();
+    // Through a connection that never read before.
+    let acknowledged = clients.check(&other).await.unwrap();
+    assert!(acknowledged > 10, "{acknowledged} acknowledged");
+    for cql in &arena.stores {
+        cql.close().await;
+    }
+    // What is left here, a later test takes away.
+    let _ = Box::pin(store::drop_test_keyspace(&arena.keyspace)).await;
 }
