@@ -42,6 +42,7 @@ pub fn concerns(mutation: Mutation, seed: u64) -> bool {
     match mutation {
         Mutation::NoVerifyAfterLoad | Mutation::ServingAfterRelease => plan.is_siege,
         Mutation::AnswersAsleep | Mutation::WakesUnasked => plan.is_quiet,
+        Mutation::ShortSlack => plan.has_clocks_in_the_next_window(),
         Mutation::LateAppended => plan.calls > 0,
         Mutation::UnknownRefused => plan.calls > 0 && plan.has_right_clocks(),
         Mutation::BlockUnheard | Mutation::OneSided => plan.has_contacts,

@@ -147,6 +147,8 @@ pub struct Plan {
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 /// The beginning of a window of buckets (10 days), somewhere in 2026.
 const WINDOW_MS: u64 = 2_060 * 10 * DAY_MS;
+/// Before it, worlds begin that are to see it.
+const BORDER_MS: u64 = 15_000;
 
 impl Plan {
     /// The world of a seed, without what is left out.
@@ -262,18 +264,30 @@ impl Plan {
     /// Whether some clock is ever off by more than what an incremental `sync` allows for (one minute).
     pub fn has_far_clocks(&self) -> bool {
         const FAR_MS: i64 = 20_000;
+        self.clocks_off_ms().any(|ms| ms.abs() > FAR_MS)
+    }
+
+    /// Whether some clock is ever ten minutes past a window of buckets that begins soon.
+    pub fn has_clocks_in_the_next_window(&self) -> bool {
+        const PAST_MS: i64 = 10 * 60 * 1_000;
+        let to_border_ms = WINDOW_MS - self.wall_ms;
+        to_border_ms <= BORDER_MS && self.clocks_off_ms().any(|ms| ms > PAST_MS)
+    }
+
+    /// By how much clocks are off at the beginning, and step.
+    fn clocks_off_ms(&self) -> impl Iterator<Item = i64> + '_ {
         let steps = self.incidents.iter().map(|incident| match incident.what {
             What::Clock { by_ms, .. } => by_ms,
             _ => 0,
         });
-        self.skews_ms.iter().copied().chain(steps).any(|ms| ms.abs() > FAR_MS)
+        self.skews_ms.iter().copied().chain(steps)
     }
 }
 
 /// Half of the worlds begin just before a new window of buckets; clocks are a little off, sometimes by 15 minutes.
 fn clocks(mut random: Random, has: &impl Fn(Fault) -> bool, processes: usize) -> (u64, Vec<i64>) {
     let at_window = random.per_mille(500);
-    let before = if at_window { random.between(0..15_000) } else { random.between(DAY_MS..9 * DAY_MS) };
+    let before = if at_window { random.between(0..BORDER_MS) } else { random.between(DAY_MS..9 * DAY_MS) };
     let wall_ms = if has(Fault::Window) { WINDOW_MS - before } else { WINDOW_MS - DAY_MS };
     let off_ms = match random.below(20) {
         0 => 900_000,

@@ -51,6 +51,7 @@ mutations! {
     PeriodicSync = "periodic-sync", "S1: replicas answer before they have synced, and lose that in a crash.";
     QuorumOfOne = "quorum-of-one", "S1: one replica is enough for a plain read or write.";
     SkippedLookUp = "no-look-up", "A4: append whatever misses the ring.";
+    ShortSlack = "short-slack", "A4: look up no further back than the age and ten minutes, though clocks are further apart.";
     AnswersAsleep = "answers-asleep", "DESIGN 6: after a sleep, answer from memory without having heard that nobody took over.";
     WakesUnasked = "wakes-unasked", "DESIGN 6: after a sleep, answer from memory once it hears itself, without a check of the own fence.";
     OtherBytes = "other-bytes", "A2: after a failed append, append something else under the same seq.";

@@ -3,6 +3,7 @@
 use proto::command::Once;
 use proto::{Epoch, Timestamp};
 use store::Bucket;
+use store::mutation::{self, Mutation};
 
 use super::ring::Ring;
 
@@ -18,7 +19,8 @@ pub fn is_certainly_new(once: Once, stamped: Epoch, epoch: Epoch, ring: &Ring) -
 
 /// The oldest bucket that a message of this age can be in.
 pub fn oldest_bucket(now: Timestamp, age_ms: u64) -> Bucket {
-    Bucket::at(now.minus_ms(age_ms.saturating_add(SLACK_MS)))
+    let slack_ms = if mutation::is(Mutation::ShortSlack) { 10 * 60 * 1000 } else { SLACK_MS };
+    Bucket::at(now.minus_ms(age_ms.saturating_add(slack_ms)))
 }
 
 /// Which of the buckets that were left (newest first) a look-up reads besides the present one: all that the age
@@ -47,6 +49,16 @@ mod tests {
         assert!(!is_certainly_new(send(0), Epoch(3), Epoch(4), &whole));
         assert!(!is_certainly_new(send(0), Epoch(0), Epoch(4), &whole));
         assert!(!is_certainly_new(send(0), Epoch(4), Epoch(4), &unknown));
+    }
+
+    /// One router's clock is a quarter of an hour behind, another's as much ahead, and a window of ten days begins in between.
+    #[test]
+    fn a4_clocks_half_an_hour_apart_reach_the_window_that_one_of_them_has_left() {
+        let begins = Timestamp(2_060 * 10 * 24 * 60 * 60 * 1_000);
+        let before = Bucket::at(begins.minus_ms(1));
+        let ahead = Timestamp(begins.0 + 30 * 60 * 1_000);
+        assert_ne!(before, Bucket::at(ahead));
+        assert_eq!(oldest_bucket(ahead, 0), before);
     }
 
     #[test]
