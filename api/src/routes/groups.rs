@@ -30,7 +30,7 @@ use crate::{App, Shared};
 
 /// Groups that are read from the store at the same time.
 const READS_AT_ONCE: usize = 16;
-/// How long to wait for lists to show a change. Routers write changes of members within a second.
+/// How long to wait for lists to show a change. Routers write changes of members several times a second.
 pub(super) const SHOWN_WAIT_MAX: Duration = Duration::from_millis(1_200);
 /// How often to look.
 pub(super) const SHOWN_POLL: Duration = Duration::from_millis(10);

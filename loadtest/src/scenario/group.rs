@@ -12,6 +12,8 @@ use crate::traffic::{Order, Pace};
 
 /// Members named in one request.
 const MEMBERS_AT_ONCE: usize = 500;
+/// Requests under way at the same time.
+const REQUESTS_AT_ONCE: usize = 8;
 
 pub(super) fn run(context: &Context, settings: &Group) -> Result {
     if settings.members < 2 || settings.rate <= 0.0 {
@@ -42,10 +44,22 @@ pub(super) fn make(context: &Context, group: &GroupId, users: &[UserId]) -> anyh
     let (url, trust) = (context.api_url(), context.trust.as_ref());
     let body = json!({ "group_id": group.as_str(), "name": "load test", "member_ids": [] });
     http::post((url, trust), "/api/v1/groups", &token, &body.to_string()).context("making the group")?;
-    for some in others.chunks(MEMBERS_AT_ONCE) {
-        let ids: Vec<&str> = some.iter().map(UserId::as_str).collect();
-        let path = format!("/api/v1/groups/{group}/members");
-        http::post((url, trust), &path, &token, &json!({ "user_ids": ids }).to_string()).context(
+    let path = format!("/api/v1/groups/{group}/members");
+    // Each is answered when lists show it: together they wait for the same write.
+    let requests: Vec<&[UserId]> = others.chunks(MEMBERS_AT_ONCE).collect();
+    for together in requests.chunks(REQUESTS_AT_ONCE) {
+        let add = |some: &[UserId]| {
+            let ids: Vec<&str> = some.iter().map(UserId::as_str).collect();
+            http::post((url, trust), &path, &token, &json!({ "user_ids": ids }).to_string())
+        };
+        std::thread::scope(|scope| {
+            let added: Vec<_> = together.iter().map(|some| scope.spawn(|| add(some))).collect();
+            added.into_iter().try_for_each(|added| match added.join() {
+                Ok(answer) => answer.map(drop),
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+        })
+        .context(
             "adding members; groups larger than the server's limit need a higher group_members_max there",
         )?;
     }

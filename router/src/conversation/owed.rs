@@ -1,7 +1,7 @@
 //! What the projections still lack: written off the path of the ack, the first at once, then at most once in each
-//! `flush_interval` for a conversation, or within a second when members changed. While messages flow, less than
+//! `flush_interval` for a conversation, or within [`MEMBERS_MS`] when members changed. While messages flow, less than
 //! [`GAP_MS`] apart, once in [`FLOW_MS`] and when they cease: whoever lists such a conversation hears the next message
-//! soon, and sees by its seq what the list lacked. Who confirmed a message is written within a second, too.
+//! soon, and sees by its seq what the list lacked. Who confirmed a message is written within [`CONFIRMS_MS`].
 //!
 //! Lines of lists, one for each member, are most of that work, and only say where a conversation stands. They are written
 //! for the first message after a pause, then every [`LIST_MS`] while messages flow, and once more when they cease.
@@ -30,8 +30,11 @@ use crate::rules::cursor::SLACK_MS;
 use crate::rules::membership::Changed;
 use crate::turn::{Now, Rules, Turn};
 
-/// Between two writes when members changed: who changed them looks at the list next.
-const MEMBERS_MS: u64 = 1_000;
+/// Between two writes when members changed: who changed them looks at the list next, and may change more. A write has a
+/// line for each member of a small group, so that they cannot follow each other without a pause.
+const MEMBERS_MS: u64 = 200;
+/// Between two writes of who confirmed: each has a bit for every member.
+const CONFIRMS_MS: u64 = 1_000;
 /// Messages that come closer together flow.
 const GAP_MS: u64 = 2_000;
 /// Between two writes while messages flow.
@@ -259,8 +262,11 @@ impl Owed {
             // Somebody waits for it.
             return last_ms;
         }
-        if self.group.is_some() || self.confirms.is_owing() {
+        if self.group.is_some() {
             return last_ms + flush_ms.min(MEMBERS_MS);
+        }
+        if self.confirms.is_owing() {
+            return last_ms + flush_ms.min(CONFIRMS_MS);
         }
         let ceased = if self.flows { (self.changed_ms + flush_ms).min(last_ms + FLOW_MS) } else { 0 };
         ceased.max(last_ms + flush_ms)
