@@ -160,6 +160,11 @@ export class Api {
     return this.#authorized("PUT", `/api/v1/groups/${encodeURIComponent(group)}/members/${encodeURIComponent(user)}/role`, { role });
   }
 
+  /** Makes another member the owner. */
+  handOver(group, user) {
+    return this.#authorized("PUT", `/api/v1/groups/${encodeURIComponent(group)}/owner`, { user_id: user });
+  }
+
   /** Changes what the user keeps for themselves in a conversation; gives the whole of it. */
   keepForMyself(conversation, changes) {
     return this.#authorized("PATCH", `/api/v1/conversations/${encodeURIComponent(conversation)}`, changes);

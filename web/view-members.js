@@ -5,6 +5,8 @@ import { hue, initials } from "./format.js";
 
 // Lists follow what happens to a group within a second.
 const LISTED_MS = 1_200;
+// The owner thought better of it.
+const STAYS = Symbol("the group stays with its owner");
 const ROLES = { owner: "Owner", admin: "Admin", member: "Member" };
 
 export class Members {
@@ -88,17 +90,24 @@ export class Members {
   /** Chooses what a member is. */
   #rank(user, name, role) {
     const chosen = element("select", { "aria-label": `Role of ${name}` },
-      ...["member", "admin"].map((one) => element("option", { value: one, selected: one === role }, ROLES[one])));
+      ...Object.keys(ROLES).reverse().map((one) => element("option", { value: one, selected: one === role }, ROLES[one])));
     chosen.addEventListener("change", () => this.#run(chosen, async () => {
       try {
-        await this.#api.setRole(this.#conversation.group, user, chosen.value);
+        if (chosen.value === "owner") await this.#handOver(user, name);
+        else await this.#api.setRole(this.#conversation.group, user, chosen.value);
         this.#members = this.#members.map((one) => (one.user_id === user ? { ...one, role: chosen.value } : one));
       } catch (refused) {
         chosen.value = role;
-        throw refused;
+        if (refused !== STAYS) throw refused;
       }
     }));
     return chosen;
+  }
+
+  async #handOver(user, name) {
+    if (!window.confirm(`Hand the group over to ${name}? You stay as an admin, and only ${name} can give it back.`)) throw STAYS;
+    await this.#api.handOver(this.#conversation.group, user);
+    await this.#list();
   }
 
   async #remove(user) {

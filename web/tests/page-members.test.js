@@ -39,4 +39,28 @@ describe("members of a group in the page", WITH_PROGRAM, () => {
     await alice.closeDetails();
     await leave(alice, bob, carol);
   });
+
+  test("the owner hands the group over, once asked again, and may leave then", async () => {
+    const [alice, bob] = await stage.people("hand", ["Alice", "Bob"], PHONE);
+    await alice.startGroup("Baton", ["hand-bob"]);
+    await alice.details();
+    const role = alice.page.getByLabel("Role of Bob");
+    const answers = (answer) => alice.page.once("dialog", (asked) => asked[answer]());
+
+    answers("dismiss");
+    await role.selectOption("Owner");
+    await alice.page.waitForFunction((list) => list.value === "member", await role.elementHandle());
+
+    answers("accept");
+    await role.selectOption("Owner");
+    const leaves = alice.page.locator("#leave-group");
+    await leaves.waitFor();
+    await alice.page.locator("#member-list li", { hasText: "Bob" }).getByText("Owner", { exact: true }).waitFor();
+    await bob.open("Baton");
+    await bob.told("Alice handed the group over to Bob");
+    await leaves.click();
+    await bob.details();
+    await bob.page.locator("#member-list li", { hasText: "Alice" }).waitFor({ state: "detached" });
+    await leave(alice, bob);
+  });
 });
