@@ -33,6 +33,16 @@ const OPENING_MAX: Duration = Duration::from_secs(3600);
 /// Between two looks at the machine's memory.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// There are many more processes than processors, and the clients are here, too: one thread for the sockets of each and one for
+/// conversations, and time for who waits for a processor. Pings go out as often as ever.
+const SETTINGS: [(&str, &str); 5] = [
+    ("TIDEGATE_GATEWAY__SHARDS", "1"),
+    ("TIDEGATE_ROUTER__WORKERS", "1"),
+    ("TIDEGATE_GATEWAY__HANDSHAKE_TIMEOUT", "60s"),
+    ("TIDEGATE_GATEWAY__HELLO_TIMEOUT", "60s"),
+    ("TIDEGATE_GATEWAY__PONG_TIMEOUT", "60s"),
+];
+
 /// The command line.
 #[derive(Args, Clone, Debug)]
 pub struct Arguments {
@@ -40,13 +50,13 @@ pub struct Arguments {
     #[arg(long, default_value_t = 1_000_000)]
     pub connections: u64,
     /// How many of them each server holds
-    #[arg(long, default_value_t = 19_000)]
+    #[arg(long, default_value_t = 18_868)]
     pub per_server: u64,
     /// How long they are held, in seconds
     #[arg(long, default_value_t = 600)]
     pub hold: u64,
     /// Connections being opened at the same time, by all processes
-    #[arg(long, default_value_t = 400)]
+    #[arg(long, default_value_t = 106)]
     pub opening: u16,
     /// What the folder is called, after the date
     #[arg(long, default_value = "million")]
@@ -160,8 +170,7 @@ fn start(programs: &Programs, folder: &Path) -> anyhow::Result<Server> {
     let data = folder.join("data");
     std::fs::create_dir_all(&data).with_context(|| data.display().to_string())?;
     key::write(&data.join("signing.key"))?;
-    // One thread for the sockets of each: there are many more processes than processors.
-    programs.server(folder, &[("TIDEGATE_GATEWAY__SHARDS", "1")])
+    programs.server(folder, &SETTINGS)
 }
 
 fn first_dead(all: &mut [Server]) -> anyhow::Result<Option<usize>> {
