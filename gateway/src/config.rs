@@ -205,11 +205,11 @@ pub struct Timeouts {
 /// How the gateway goes away.
 #[derive(Clone, Copy, Debug)]
 pub struct DrainPlan {
-    /// `goaway` tells each client a random delay up to this.
-    pub reconnect_window: Duration,
-    /// Sessions told, or closed, per hundredth of a second and shard.
+    /// Clients that are sent away in a second, over all shards: each has a time of its own to come back.
+    pub reconnects_per_second: u32,
+    /// Sessions told per hundredth of a second and shard.
     pub sessions_per_slice: usize,
-    /// Between the last `goaway` and the first close.
+    /// From the time at which a client should leave to the close of its socket.
     pub notice: Duration,
     /// From the start of the drain to the end of the shard, whatever is left.
     pub timeout: Duration,

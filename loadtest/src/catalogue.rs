@@ -69,6 +69,7 @@ pub const PRESETS: &[Preset] = presets![
     "soak-hour",
     "reconnect-jitter",
     "reconnect-deploy",
+    "reconnect-drain",
     "slow-readers",
     "sync-5000",
 ];

@@ -16,6 +16,7 @@ mod ramp;
 mod reading;
 mod wire;
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::time::Duration;
@@ -55,6 +56,8 @@ pub struct Engine {
     plan: Plan,
     /// Of the servers; connections go to one after the other.
     addresses: Vec<SocketAddr>,
+    /// How many servers further on than its own a connection is that went elsewhere.
+    elsewhere: HashMap<usize, usize>,
 }
 
 /// What a turn of the engine works on.
@@ -115,6 +118,7 @@ impl Engine {
             sockets,
             plan,
             addresses,
+            elsewhere: HashMap::new(),
         })
     }
 
@@ -218,6 +222,12 @@ impl Engine {
         let connection = self.connect(who, at)?;
         self.sockets.tally.gone = self.sockets.tally.gone.saturating_sub(1);
         self.sockets.register(&self.poll, who, connection)
+    }
+
+    /// As [`Self::reopen`], at the next server.
+    pub fn reopen_elsewhere(&mut self, who: usize) -> anyhow::Result<()> {
+        *self.elsewhere.entry(who).or_default() += 1;
+        self.reopen(who)
     }
 
     /// Waits at most `timeout` for something to happen and handles all that did.

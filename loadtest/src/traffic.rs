@@ -143,6 +143,8 @@ pub struct Traffic {
     pages: HashMap<usize, (ConversationId, Nanos)>,
     /// Holes behind a page that arrived: whose, where, from which seq.
     more: Vec<(usize, ConversationId, u64)>,
+    /// Whom the server has told to leave, and when they should.
+    sent_away: Vec<(usize, Nanos)>,
     /// Latencies and rates, second by second.
     pub course: Course,
     /// What happened beside messages.
@@ -208,9 +210,15 @@ impl Traffic {
             failure: None,
             pages: HashMap::new(),
             more: Vec::new(),
+            sent_away: Vec::new(),
             course: Course::default(),
             aside: Aside::default(),
         }
+    }
+
+    /// Whom the server has told to leave since the last call, and when they should.
+    pub fn take_sent_away(&mut self) -> Vec<(usize, Nanos)> {
+        std::mem::take(&mut self.sent_away)
     }
 
     /// The first message is due then, and not at once.

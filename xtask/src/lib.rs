@@ -14,6 +14,7 @@ pub mod chaos;
 pub mod check;
 pub mod cluster;
 pub mod crash_rounds;
+pub mod drain;
 pub mod inventory;
 pub mod machine;
 pub mod million;

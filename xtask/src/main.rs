@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::check::Outcome;
-use xtask::{autobahn, bench, chaos, cluster, crash_rounds, million, record, services};
+use xtask::{autobahn, bench, chaos, cluster, crash_rounds, drain, million, record, services};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Chores of the Tidegate workspace")]
@@ -32,6 +32,8 @@ enum Chore {
     CrashRounds(crash_rounds::Arguments),
     /// Breaks a cluster under load, thing by thing, and looks for every acknowledged message
     Chaos(chaos::Arguments),
+    /// Stops and starts one of two gateways under load: everybody comes back in their turn, and nothing is lost
+    Drain(drain::Arguments),
     /// Measures everything that the project claims, into bench-results/<date>-<name>
     Record(record::Arguments),
     /// Measures rows of the table in bench-results/README.md, against each server that is there
@@ -62,6 +64,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Autobahn(arguments) => autobahn::main(&arguments),
         Chore::CrashRounds(arguments) => crash_rounds::main(&arguments),
         Chore::Chaos(arguments) => chaos::main(&arguments),
+        Chore::Drain(arguments) => drain::main(&arguments),
         Chore::Record(arguments) => record::main(&arguments),
         Chore::Bench(arguments) => bench::main(&arguments),
         Chore::Million(arguments) => million::main(&arguments),

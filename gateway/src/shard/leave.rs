@@ -79,11 +79,11 @@ async fn until_taken(
 }
 
 async fn freeze(shard: &SharedShard, context: &Context, tell: oneshot::Sender<Settled>) {
-    let plan = &context.config.drain;
+    let config = &context.config;
     let rooted = shard.borrow().rooted();
     if !rooted.is_empty() {
-        send_away(shard, plan, &rooted, Instant::now() + plan.timeout, || shard.borrow().rooted().is_empty())
-            .await;
+        let until = Instant::now() + config.drain.timeout;
+        send_away(shard, config, &rooted, until, || shard.borrow().rooted().is_empty()).await;
     }
     shard.borrow_mut().frozen = true;
     context.frozen.send_replace(true);

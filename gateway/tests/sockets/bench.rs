@@ -158,7 +158,7 @@ fn config() -> GatewayConfig {
             presence_renewal: Duration::from_secs(600),
         },
         drain: DrainPlan {
-            reconnect_window: 5 * second,
+            reconnects_per_second: 100,
             sessions_per_slice: 100,
             notice: Duration::from_millis(200),
             timeout: 5 * second,

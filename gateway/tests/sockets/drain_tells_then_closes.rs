@@ -22,7 +22,7 @@ fn sessions_are_told_then_closed_with_1012_and_counted() {
                 other => panic!("{other:?}"),
             }
         }
-        assert!(delays.iter().all(|delay| *delay <= 5_000));
+        assert!(delays.iter().all(|delay| *delay <= 112), "ninety of a hundred a second: {delays:?}");
         delays.dedup();
         assert!(delays.len() > 1, "clients must not all come back at once");
         for client in &mut clients {

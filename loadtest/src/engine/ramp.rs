@@ -190,7 +190,8 @@ impl Engine {
     /// A socket for connection `who`, whose user is known, that counts from `began`.
     pub(super) fn connect(&mut self, who: usize, began: Nanos) -> anyhow::Result<Connection> {
         let (place, plan) = (self.plan.places.of(who), &self.plan);
-        let target = place % self.addresses.len();
+        let elsewhere = self.elsewhere.get(&who).copied().unwrap_or(0);
+        let target = (place + elsewhere) % self.addresses.len();
         let address = self.addresses[target];
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))
             .context("a socket; see `ulimit -n`")?;

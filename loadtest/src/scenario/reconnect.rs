@@ -3,8 +3,11 @@
 //!
 //! ```text
 //! ready ── its time comes: hangs up ──► away ── offline over ──► opening ── ready ──► resume ── no gap ──► caught up
-//!   └───── the server closes ─────────► away (a random part of --jitter) ──┘
+//!   ├───── the server closes ─────────► away (a random part of --jitter) ──┤
+//!   └───── `goaway`, and its time comes: hangs up ─────────────────────────┘
 //! ```
+//!
+//! Where there are several servers, who was closed, refused or sent away comes back to the next one.
 
 use anyhow::bail;
 use rand::RngExt as _;
@@ -12,7 +15,7 @@ use rand::RngExt as _;
 use super::drive::Counting;
 use super::{Context, Driven, Measured, Result, conclude, figures_of, nanos};
 use crate::arguments::Reconnect;
-use crate::clock::Nanos;
+use crate::clock::{Nanos, SECOND};
 use crate::engine::Engine;
 use crate::latency::Latencies;
 use crate::parts::Extras;
@@ -35,8 +38,13 @@ struct Dropping {
     every: Nanos,
     offline: Nanos,
     jitter: Nanos,
+    /// When each is to leave because it was told to; [`Nanos::MAX`]: it was not.
+    leaves_at: Vec<Nanos>,
     drops: u64,
     closed: u64,
+    sent_away: u64,
+    /// When sockets were opened again, one after the other.
+    opened_at: Vec<Nanos>,
     /// From the begin of a new socket to its first answer, and until nothing is missing.
     ready: Latencies,
     caught_up: Latencies,
@@ -45,11 +53,19 @@ struct Dropping {
 impl Activity for Dropping {
     fn turn(&mut self, engine: &mut Engine, traffic: &mut Traffic, sending: bool) -> anyhow::Result<()> {
         let now = engine.clock().now();
+        for (who, at) in traffic.take_sent_away() {
+            self.leaves_at[who] = at;
+        }
         for who in 0..self.states.len() {
             self.states[who] = match self.states[who] {
                 State::Here if engine.is_closed(who) => {
                     self.closed += 1;
                     State::Away { until: now + self.wait() }
+                }
+                State::Here if now >= self.leaves_at[who] => {
+                    self.sent_away += 1;
+                    engine.hang_up(who);
+                    self.open_elsewhere(engine, who, now)?
                 }
                 State::Here if sending && self.every > 0 && now >= self.drops_at[who] => {
                     self.drops += 1;
@@ -57,10 +73,7 @@ impl Activity for Dropping {
                     engine.hang_up(who);
                     State::Away { until: now + self.offline }
                 }
-                State::Away { until } if now >= until => {
-                    engine.reopen(who)?;
-                    State::Opening { since: now }
-                }
+                State::Away { until } if now >= until => self.open_elsewhere(engine, who, now)?,
                 State::Opening { .. } if engine.is_closed(who) => State::Away { until: now + self.wait() },
                 State::Opening { since } if engine.is_ready(who) => {
                     self.ready.record(now - since);
@@ -88,12 +101,22 @@ impl Counting for Dropping {
         Extras::default()
             .count("drops", self.drops)
             .count("closed_by_server", self.closed)
+            .count("sent_away", self.sent_away)
+            .count("most_in_a_second", most_in_a_second(&self.opened_at))
             .latencies("reopen", &self.ready)
             .latencies("caught_up", &self.caught_up)
     }
 }
 
 impl Dropping {
+    /// At the next server, if there are several.
+    fn open_elsewhere(&mut self, engine: &mut Engine, who: usize, now: Nanos) -> anyhow::Result<State> {
+        self.leaves_at[who] = Nanos::MAX;
+        self.opened_at.push(now);
+        engine.reopen_elsewhere(who)?;
+        Ok(State::Opening { since: now })
+    }
+
     fn wait(&self) -> Nanos {
         rand::rng().random_range(0..=self.jitter)
     }
@@ -121,7 +144,10 @@ pub(super) fn run(context: &Context, settings: &Reconnect) -> Result {
                 offline: nanos(settings.offline),
                 jitter: nanos(settings.jitter),
                 drops: 0,
+                leaves_at: vec![Nanos::MAX; traffic.own_count()],
                 closed: 0,
+                sent_away: 0,
+                opened_at: Vec::new(),
                 ready: Latencies::default(),
                 caught_up: Latencies::default(),
             })
@@ -132,9 +158,35 @@ pub(super) fn run(context: &Context, settings: &Reconnect) -> Result {
     let verdict = conclude(&mut figures, "reconnect", &outcome, &settings.load, 0);
     figures.count("drops", extras.get("drops"));
     figures.count("closed_by_server", extras.get("closed_by_server"));
+    figures.count("sent_away", extras.get("sent_away"));
+    figures.count("most_in_a_second", extras.get("most_in_a_second"));
     figures.count("open_failures", failed);
     figures.count("resent", outcome.traffic.aside.resent);
     figures.latencies("reopen", &extras.get_latencies("reopen"));
     figures.latencies("caught_up", &extras.get_latencies("caught_up"));
     Ok(Measured { figures, verdict, courses: vec![("reconnect", outcome.traffic.course)], steps: None })
+}
+
+/// Of times in their order: how many lie in one second, wherever that begins.
+fn most_in_a_second(at: &[Nanos]) -> u64 {
+    let mut first = 0;
+    let in_second_before = at.iter().enumerate().map(|(last, time)| {
+        while at[first] + SECOND <= *time {
+            first += 1;
+        }
+        (last - first + 1) as u64
+    });
+    in_second_before.max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fullest_second_may_begin_anywhere() {
+        let at = [0, 900, 1_000, 1_500, 1_899, 1_900, 3_000].map(|ms: u64| ms * SECOND / 1_000);
+        assert_eq!(most_in_a_second(&at), 4, "from 900 ms to 1,899 ms");
+        assert_eq!(most_in_a_second(&[]), 0);
+    }
 }

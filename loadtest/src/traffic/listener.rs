@@ -4,7 +4,7 @@ use proto::server_frame::{Nack, Page};
 use proto::{Code, ConversationId, ServerFrame};
 
 use super::{ANSWER_MAX, Traffic, window};
-use crate::clock::Nanos;
+use crate::clock::{MILLISECOND, Nanos};
 use crate::course::Course;
 use crate::engine::Listener;
 use crate::journal::Acknowledged;
@@ -132,7 +132,11 @@ impl Traffic {
                 }
             }
             ServerFrame::Page(page) => self.page(at, who, page),
-            ServerFrame::Resync | ServerFrame::Goaway(_) => self.aside.alarms += 1,
+            ServerFrame::Goaway(after_ms) => {
+                self.aside.alarms += 1;
+                self.sent_away.push((who, at + Nanos::from(after_ms) * MILLISECOND));
+            }
+            ServerFrame::Resync => self.aside.alarms += 1,
             _ => {}
         }
     }

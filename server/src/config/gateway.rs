@@ -53,7 +53,7 @@ pub(super) fn read(reader: &Reader) -> GatewayConfig {
         broadcast_per_second: reader.whole("gateway.broadcast_per_second", 1..=1_000_000),
         timeouts: timeouts(reader),
         drain: DrainPlan {
-            reconnect_window: reader.duration("gateway.reconnect_window", seconds(0)..=seconds(3_600)),
+            reconnects_per_second: reader.whole("gateway.drain_reconnects_per_second", 1..=10_000_000),
             sessions_per_slice: reader.whole("gateway.drain_sessions_per_slice", 1..=1 << 20),
             notice: reader.duration("gateway.drain_notice", seconds(0)..=seconds(600)),
             timeout: reader.duration("gateway.drain_timeout", seconds(1)..=seconds(3_600)),

@@ -24,6 +24,7 @@ mod process;
 mod python_backend;
 mod refuses_with_advice;
 mod secrets_stay_out_of_logs;
+mod sent_away_in_turn;
 mod services;
 mod services_act;
 mod socket;

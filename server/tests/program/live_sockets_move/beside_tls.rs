@@ -95,11 +95,7 @@ fn plain_sockets_move_and_who_comes_back_over_tls_finds_everything() {
     let port = Ports::new().take().unwrap();
     let listen = port.to_string();
     let mut settings = certificate.settings().to_vec();
-    settings.extend([
-        ("TIDEGATE_TLS__LISTEN", listen.as_str()),
-        ("TIDEGATE_GATEWAY__SHARDS", "2"),
-        ("TIDEGATE_GATEWAY__RECONNECT_WINDOW", "700ms"),
-    ]);
+    settings.extend([("TIDEGATE_TLS__LISTEN", listen.as_str()), ("TIDEGATE_GATEWAY__SHARDS", "2")]);
     let stand = Stand::start_with(folder.path(), &settings);
     let trust = certificate.trust();
     let mut pair = Pair::open(stand.server(), 1);
