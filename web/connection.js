@@ -32,7 +32,6 @@ export class Connection {
   #online = false;
   #stopped = false;
   #failures = 0;
-  #returnAfterMs = null;
   #timers = {};
 
   constructor(api, handlers) {
@@ -107,14 +106,14 @@ export class Connection {
     const content = frame[name];
     if (name === "welcome") this.#welcome(content);
     if (name === "auth_expiring") this.#renew();
-    if (name === "goaway") this.#returnAfterMs = Number(content.reconnect_after_ms);
+    // Until then this socket is as good as ever.
+    if (name === "goaway") this.#set("leave", Number(content.reconnect_after_ms), () => this.#leave());
     this.#handlers.onFrame(name, content);
   }
 
   #welcome(welcome) {
     this.#clear("open");
     this.#failures = 0;
-    this.#returnAfterMs = null;
     this.#pingMs = Number(welcome.ping_ms) || 25_000;
     this.#heard();
     if (this.#online) return;
@@ -144,13 +143,19 @@ export class Connection {
     }
   }
 
+  /** The time that `goaway` told has come: another socket, now. */
+  #leave() {
+    this.stop();
+    this.#connect();
+  }
+
   async #lost(socket, code) {
     if (socket !== this.#socket) return;
     socket.onclose = null;
     socket.close();
     this.#socket = null;
     this.#online = false;
-    for (const name of ["open", "ping", "pong"]) this.#clear(name);
+    for (const name of ["open", "ping", "pong", "leave"]) this.#clear(name);
     if (FINAL.has(code)) {
       this.#stopped = true;
       this.#tell("stopped", FINAL.get(code));
@@ -172,8 +177,7 @@ export class Connection {
   }
 
   #retry() {
-    const delay = this.#returnAfterMs ?? backoffMs(this.#failures);
-    this.#returnAfterMs = null;
+    const delay = backoffMs(this.#failures);
     this.#failures = Math.min(this.#failures + 1, 10);
     this.#tell("waiting");
     this.#set("retry", delay, () => this.#connect());

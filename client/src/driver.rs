@@ -38,8 +38,8 @@ pub(crate) struct Driver {
 enum End {
     /// Nobody needs it any more.
     Done,
-    /// The server asked for a pause of its own choice.
-    Goaway(Duration),
+    /// The server asked to leave at this time.
+    Goaway,
     Lost(ConnectError),
 }
 
@@ -77,7 +77,7 @@ impl Driver {
             }
             let wait = match end {
                 End::Done => break ConnectError::Ended,
-                End::Goaway(wait) => wait,
+                End::Goaway => Duration::ZERO,
                 End::Lost(error) => {
                     tracing::debug!(%error, failures, "connection lost");
                     auth_refusals += u32::from(error.is_auth());
@@ -129,6 +129,7 @@ impl Driver {
     /// Serves one socket until it ends.
     async fn converse(&mut self, mut online: Online, session: &mut Session) -> End {
         let mut refresh: Option<Refresh> = None;
+        let mut leave_at = None;
         loop {
             if let Err(end) = self.flush(&mut online.writer, session).await {
                 return end;
@@ -141,6 +142,10 @@ impl Driver {
                 biased;
                 () = self.tasks.draining() => return goodbye(online.writer).await,
                 () = self.state.closed() => return goodbye(online.writer).await,
+                () = tokio::time::sleep_until(leave_at.unwrap_or(due)), if leave_at.is_some() => {
+                    goodbye(online.writer).await;
+                    return End::Goaway;
+                }
                 () = hand_over(&mut self.notices, session), if has_notice => {}
                 incoming = online.incoming.recv() => {
                     let reaction = match react(incoming, &mut online.writer, session).await {
@@ -150,9 +155,9 @@ impl Driver {
                     match reaction {
                         Reaction::None => {}
                         Reaction::RefreshToken => refresh = Some(self.config.tokens.get()),
+                        // Until then this socket is as good as ever.
                         Reaction::Reconnect { after_ms } => {
-                            goodbye(online.writer).await;
-                            return End::Goaway(Duration::from_millis(u64::from(after_ms)));
+                            leave_at = Some(Instant::now() + Duration::from_millis(u64::from(after_ms)));
                         }
                     }
                 }

@@ -143,6 +143,18 @@ async fn goaway_moves_the_client_to_a_new_socket() {
 }
 
 #[tokio::test]
+async fn who_is_told_to_go_later_is_served_until_then() {
+    let tasks = Tasks::default();
+    let peer = Peer::start(&tasks, None).await;
+    let (alice, _quiet) = connect(&peer, "alice", &tasks).await;
+    peer.tell_all(ServerFrame::Goaway(u32::MAX)).await;
+    for text in ["told", "and still here"] {
+        alice.send(Recipient::User(user("bob")), Body::text(text)).await.expect("acknowledged");
+    }
+    assert_eq!(peer.connects(), 1);
+}
+
+#[tokio::test]
 async fn a_token_that_is_never_accepted_ends_the_client() {
     let tasks = Tasks::default();
     let peer = Peer::start(&tasks, None).await;
