@@ -1,15 +1,14 @@
 //! Where commands go: to a conversation in memory, to one that is loaded for them, or to the readers.
 
 use proto::delivery::HeadState;
-use proto::{
-    Code, Command, ConversationId, Delivery, Partition, Payload, Reply, Request, Seq, ServerFrame, limits,
-};
+use proto::server_frame::Nack;
+use proto::{Code, Command, ConversationId, Partition, Payload, Reply, Request, Seq, ServerFrame, limits};
 
 use super::incarnation::Incarnation;
 use super::ops::Done;
 use super::table::{Key, Slot};
 use crate::conversation::{Conversation, View};
-use crate::reader::{self, Refused, Seen, page};
+use crate::reader::{self, Seen, page};
 
 /// Advice of a `BUSY` nack, in milliseconds.
 const BUSY_RETRY_MS: u32 = 500;
@@ -328,15 +327,13 @@ impl Incarnation<'_> {
 
     pub(super) fn refuse(&mut self, command: &Command, code: Code, text: &'static str) {
         self.metrics.nack(code);
-        let delivery: Delivery = match &command.request {
-            Request::Send(send) => {
-                let nack = proto::server_frame::Nack::of_send(send.client_message_id, code, text);
-                let nack = proto::server_frame::Nack { frame: send.name(), ..nack };
-                let retry_ms = if code == Code::Busy { BUSY_RETRY_MS } else { 0 };
-                reader::reply(command, Reply::Frame(ServerFrame::Nack(nack.retry_after_ms(retry_ms))))
-            }
-            _ => reader::refuse(command, Refused::Rule(code, text)),
+        let name = command.request.name();
+        let nack = match &command.request {
+            Request::Send(send) => Nack { frame: name, ..Nack::of_send(send.client_message_id, code, text) },
+            _ => Nack::of(name, code, text),
         };
-        self.deliveries.push(delivery);
+        let retry_ms = if code == Code::Busy { BUSY_RETRY_MS } else { 0 };
+        let nack = nack.retry_after_ms(retry_ms);
+        self.deliveries.push(reader::reply(command, reader::refusal(command, nack)));
     }
 }

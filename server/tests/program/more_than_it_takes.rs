@@ -52,6 +52,27 @@ fn in_a_cluster() {
     flood(&router, [&near, &far], &|user| cluster.run(&["token", "--user", user]));
 }
 
+#[test]
+fn a_read_that_is_refused_says_when_to_come_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let few = [
+        ("TIDEGATE_ROUTER__WORKERS", "1"),
+        ("TIDEGATE_ROUTER__READS_MAX", "1"),
+        ("TIDEGATE_GATEWAY__USER_READS_PER_SECOND", "1000000"),
+        ("TIDEGATE_GATEWAY__USER_READS_BURST", "1000000"),
+    ];
+    let server = Tidegate::start_with(folder.path(), &[&few, OF_GATEWAYS].concat());
+    let mut socket = Socket::open(&server, &server.token_of("anna"));
+    // Those that one turn of the router finds.
+    let refused = until(|| {
+        (0..16).for_each(|_| socket.send(&json!({"sync": {"cursor": ""}})));
+        let answers: Vec<_> = (0..16).map(|_| socket.until_any(&["delta", "nack"])).collect();
+        answers.into_iter().find_map(|(name, answer)| (name == "nack").then_some(answer))
+    });
+    assert_eq!((&refused["frame"], &refused["code"]), (&json!("sync"), &json!(1400)));
+    assert!(refused["retry_after_ms"].as_u64().is_some_and(|advice| advice > 0), "{refused}");
+}
+
 fn flood(router: &Tidegate, gateways: [&Tidegate; 2], token: &dyn Fn(&str) -> String) {
     let mut sockets: Vec<Socket> =
         (0..2 * PAIRS).map(|who| Socket::open(gateways[who % 2], &token(&format!("flood-{who}")))).collect();
