@@ -37,9 +37,10 @@ pub use trust::TrustArguments;
 ///   loadtest smoke
 ///   loadtest dm --connections 5000 --rate 20000 --seconds 30s --server-pid $(pidof tidegate)
 ///
-/// The names that are printed at the end are those that --require takes. For a check that fails, with a page to look at:
+/// The names that are printed at the end are those that --require takes. For a check that fails,
+/// with a page to look at:
 ///
-///   loadtest dm --rate 5000 --require 'dm.delivery.p99<50ms' --require 'dm.lost<1' --json dm.json --html dm.html
+///   loadtest dm --rate 5000 --require 'dm.delivery.p99<50ms' --html dm.html --json dm.json
 ///
 /// What there is and what it means:
 ///
@@ -55,7 +56,8 @@ pub use trust::TrustArguments;
 ///
 ///   loadtest dm --connections 100000 --rate 100000 --processes 8
 ///   loadtest agent --nats nats://10.0.0.1 --key-file signing.key        (on each)
-///   loadtest coordinate --nats nats://10.0.0.1 --agents 8 group --members 15000 --url ws://10.0.0.2:8080/ws
+///   loadtest coordinate --nats nats://10.0.0.1 --agents 8 --url ws://10.0.0.2:8080/ws \
+///       group --members 15000
 ///
 /// Exit codes:
 ///   0  good

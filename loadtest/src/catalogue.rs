@@ -85,13 +85,18 @@ pub fn list() -> String {
     let mut text = "Scenarios (`loadtest explain NAME` says more, `loadtest NAME` runs one):\n\n".to_owned();
     for scenario in SCENARIOS {
         let about = root.find_subcommand(scenario.name).and_then(Command::get_about);
-        text += &format!("  {:<14} {}\n", scenario.name, about.map(ToString::to_string).unwrap_or_default());
+        text += &listed(scenario.name, &about.map(ToString::to_string).unwrap_or_default());
     }
     text += "\nPresets (`loadtest run NAME`; settings after the name override those of the preset):\n\n";
     for preset in PRESETS {
-        text += &format!("  {:<14} {}\n", preset.name, preset.about());
+        text += &listed(preset.name, &preset.about());
     }
     text + "\nA scenario file of your own: begin with what `loadtest explain PRESET` prints, then `loadtest run FILE`.\n"
+}
+
+fn listed(name: &str, about: &str) -> String {
+    let width = PRESETS.iter().map(|preset| preset.name.len()).max().unwrap_or(0);
+    format!("  {name:<width$}  {about}\n")
 }
 
 /// One scenario or preset.
@@ -105,6 +110,9 @@ pub fn explain(name: &str) -> anyhow::Result<String> {
             preset.text,
             scenario_file::words(preset.text)?.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
         ));
+    }
+    if root().find_subcommand(name).is_some() {
+        bail!("{name} is neither scenario nor preset, but a tool: `loadtest {name} --help` explains it");
     }
     let known: Vec<&str> =
         SCENARIOS.iter().map(|one| one.name).chain(PRESETS.iter().map(|one| one.name)).collect();
@@ -200,13 +208,28 @@ mod tests {
         for preset in PRESETS {
             scenario_file::check(preset.text).unwrap_or_else(|error| panic!("{}: {error:#}", preset.name));
             assert!(preset.about().len() > 10, "{}", preset.name);
+            assert!(!preset.about().starts_with(char::is_lowercase), "{}", preset.name);
             let text = explain(preset.name).expect("explained");
             assert!(text.contains("\n  loadtest "), "{text}");
         }
     }
 
     #[test]
+    fn the_list_is_in_columns() {
+        let listed = list();
+        let lines = listed.lines().filter(|line| line.starts_with("  "));
+        let column = |line: &str| {
+            let about = line.trim_start().split_once(' ').map_or("", |(_, rest)| rest.trim_start());
+            line.len() - about.len()
+        };
+        let columns: std::collections::BTreeSet<usize> = lines.map(column).collect();
+        assert_eq!(columns.len(), 1, "{listed}");
+    }
+
+    #[test]
     fn a_name_that_is_not_there_is_answered_with_those_that_are() {
+        let tool = explain("find").expect_err("no scenario").to_string();
+        assert!(tool.contains("loadtest find --help"), "{tool}");
         let error = explain("grup").expect_err("no such").to_string();
         assert!(error.contains("did you mean \"group\"?") && error.contains("dm-steady"), "{error}");
     }

@@ -138,7 +138,9 @@ fn charts(course: &Value) -> Vec<Chart> {
         y: Axis { scale: Scale::Nines, show: percent },
         lines: distributions.to_vec(),
     });
-    for group in [&["sent", "settled", "refused"][..], &["delivered"]] {
+    for (title, group) in
+        [("Messages a second", &["sent", "settled", "refused"][..]), ("Deliveries a second", &["delivered"])]
+    {
         let lines = group.iter().map(|name| {
             let mut line = line(name, &course["steps"], |step| step[*name].as_f64());
             // Nothing of a kind is no line.
@@ -147,12 +149,13 @@ fn charts(course: &Value) -> Vec<Chart> {
             }
             line
         });
-        charts.push(over_time(&format!("{} a second", group[0]), COUNT, lines.collect()));
+        charts.push(over_time(title, COUNT, lines.collect()));
     }
     let cpus = ["server", "generator"].map(|who| line(who, &course[who], |reading| reading["cpus"].as_f64()));
-    charts.push(over_time("Processors kept busy", COUNT, cpus.to_vec()));
-    let bytes = |reading: &Value| reading["anonymous_bytes"].as_f64();
-    charts.push(over_time("Memory of the server", BYTES, vec![line("anonymous", &course["server"], bytes)]));
+    charts.push(over_time("Processors kept busy", PROCESSORS, cpus.to_vec()));
+    let mebibytes = |reading: &Value| Some(reading["anonymous_bytes"].as_f64()? / f64::from(1 << 20));
+    let memory = line("anonymous", &course["server"], mebibytes);
+    charts.push(over_time("Memory of the server", MEBIBYTES, vec![memory]));
     let connections = line("connections", &course["steps"], |step| step["connections"].as_f64());
     charts.push(over_time("Connections", COUNT, vec![connections]));
     for chart in &mut charts {
@@ -164,7 +167,8 @@ fn charts(course: &Value) -> Vec<Chart> {
 
 const SECONDS_LOG: Axis = Axis { scale: Scale::Log, show: seconds };
 const COUNT: Axis = Axis { scale: Scale::Linear, show: grouped };
-const BYTES: Axis = Axis { scale: Scale::Linear, show: mebibytes };
+const PROCESSORS: Axis = Axis { scale: Scale::Linear, show: fraction };
+const MEBIBYTES: Axis = Axis { scale: Scale::Linear, show: |value| format!("{} MiB", grouped(value)) };
 
 fn over_time(title: &str, y: Axis, lines: Vec<Line>) -> Chart {
     let x = Axis { scale: Scale::Linear, show: |at| format!("{} s", (at * 10.0).round() / 10.0) };
@@ -185,11 +189,12 @@ fn seconds(value: f64) -> String {
     }
 }
 
-fn mebibytes(value: f64) -> String {
-    format!("{:.0} MiB", value / f64::from(1 << 20))
+/// With as many decimals as it needs, at most four.
+fn fraction(value: f64) -> String {
+    let text = format!("{value:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 fn percent(share: f64) -> String {
-    let text = format!("{:.4}", share * 100.0);
-    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
+    format!("{} %", fraction(share * 100.0))
 }
