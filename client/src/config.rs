@@ -99,7 +99,7 @@ impl ClientConfig {
             start_at: StartAt::Head,
             local_address: None,
             connect_timeout: Duration::from_secs(10),
-            backoff: Backoff { first: Duration::from_millis(100), max: Duration::from_secs(10) },
+            backoff: Backoff::USUAL,
             answer_timeout: Duration::from_secs(10),
             gap_wait: Duration::from_millis(500),
             unacknowledged_max: 1024,

@@ -172,8 +172,8 @@ impl Outbox {
         if !pending.in_flight {
             return;
         }
-        let least = Duration::from_millis(u64::from(nack.retry_after_ms));
-        let wait = least + self.backoff.draw(pending.attempts.saturating_sub(1), random);
+        let attempt = pending.attempts.saturating_sub(1);
+        let wait = self.backoff.after_refusal(nack.retry_after_ms, attempt, random);
         self.schedule(number, now + wait);
         if nack.code == Code::Busy {
             self.open = self.open.min(self.in_flight).max(1);

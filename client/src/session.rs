@@ -60,6 +60,8 @@ struct FetchInFlight {
 const ASIDE_MAX: usize = 256;
 /// Fetches that the application may have waiting.
 const FETCHES_MAX: usize = 64;
+/// A read that is refused waits as a send does that was refused this often before: it costs more, and mostly many are refused at once.
+const READ_ATTEMPT: u32 = 2;
 
 /// See the module.
 #[derive(Debug)]
@@ -300,8 +302,7 @@ impl Session {
         if nack.client_message_id.is_some() {
             return self.outbox.refused(nack, now, &mut self.random);
         }
-        let wait = std::time::Duration::from_millis(u64::from(nack.retry_after_ms))
-            + self.config.backoff.draw(2, &mut self.random);
+        let wait = self.config.backoff.after_refusal(nack.retry_after_ms, READ_ATTEMPT, &mut self.random);
         match nack.frame {
             "sync" => (self.sync_at, self.sync_deadline) = (Some(now + wait), None),
             "fetch" => {

@@ -75,6 +75,10 @@ pub enum Opening<'a> {
     Say(&'a [u8]),
     /// It receives whatever is sent to it from now on.
     Ready,
+    /// What was said last was refused for now: say it again, not before so many milliseconds.
+    Again(u32),
+    /// It was refused for good, with this code.
+    Refused(&'static str),
 }
 
 /// What all drivers are made from.

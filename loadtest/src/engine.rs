@@ -28,6 +28,7 @@ use proto::{ClientFrame, UserId};
 
 use crate::clock::{Clock, MILLISECOND, Nanos};
 use crate::driver::Driver;
+use crate::retries::Retries;
 use crate::wire::heard::Heard;
 use crate::wire::outgoing::To;
 use connection::Connection;
@@ -73,6 +74,8 @@ struct Sockets {
     /// Slow readers, and how many bytes a second they read.
     slow: Vec<(usize, u32)>,
     slow_read_at: Nanos,
+    /// Connections whose opening was refused for now.
+    refused: Retries<usize>,
     /// Whether a connection that cannot be opened ends the run.
     strict: bool,
     reasons: Vec<String>,
@@ -85,6 +88,8 @@ pub struct Tally {
     pub closed: u64,
     /// Sockets that could not be opened.
     pub failed: u64,
+    /// Refusals of openings, each of which was repeated.
+    pub openings_refused: u64,
     /// Bytes received.
     pub received_bytes: u64,
     /// Reads that gave something.
@@ -109,6 +114,7 @@ impl Engine {
             tally: Tally::default(),
             slow: Vec::new(),
             slow_read_at: 0,
+            refused: Retries::default(),
             strict: true,
             reasons: Vec::new(),
         };
@@ -221,6 +227,7 @@ impl Engine {
         let at = self.clock().now();
         let connection = self.connect(who, at)?;
         self.sockets.tally.gone = self.sockets.tally.gone.saturating_sub(1);
+        self.sockets.refused.settled(who);
         self.sockets.register(&self.poll, who, connection)
     }
 
@@ -247,6 +254,7 @@ impl Engine {
                 self.sockets.readable(who, listener)?;
             }
         }
+        self.sockets.open_again();
         self.sockets.read_slowly(listener)
     }
 
@@ -279,6 +287,13 @@ impl Sockets {
             None => self.connections.push(connection),
         }
         Ok(())
+    }
+
+    /// Goes on with openings that were refused, when their time has come.
+    fn open_again(&mut self) {
+        while let Some(who) = self.refused.take_due(self.clock.now()) {
+            self.connections[who].say_again();
+        }
     }
 
     /// Connection `who` could not be opened.

@@ -39,6 +39,7 @@ pub mod progress;
 pub mod rawserver;
 pub mod report;
 pub mod require;
+pub mod retries;
 pub mod sampler;
 pub mod scenario;
 pub mod scenario_file;

@@ -287,7 +287,7 @@ fn nanos(duration: Duration) -> Nanos {
 /// Figures that `dm` and `group` share.
 fn figures_of(name: &str, driven: &Driven) -> Figures {
     let mut figures = Figures::of(name);
-    let Driven { ramp, outcome, closed, .. } = driven;
+    let Driven { ramp, outcome, closed, openings_refused, .. } = driven;
     let traffic = &outcome.traffic;
     figures.count("connections", ramp.ready.count());
     figures.add("ready.p99", ramp.ready.quantile_seconds(0.99), Unit::Seconds);
@@ -298,6 +298,8 @@ fn figures_of(name: &str, driven: &Driven) -> Figures {
     figures.findings(&outcome.findings);
     figures.count("healed", traffic.aside.healed);
     figures.count("fetches", traffic.aside.fetches);
+    figures.count("fetches_refused", traffic.aside.fetches_refused);
+    figures.count("openings_refused", *openings_refused);
     figures.count("alarms", traffic.aside.alarms);
     figures.count("unsent", outcome.unsent);
     figures.count("sockets_closed", *closed);

@@ -22,11 +22,12 @@ use proto::ConversationId;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::Audit;
-use crate::clock::Nanos;
+use crate::clock::{Nanos, SECOND};
 use crate::course::Course;
 use crate::journal::Journal;
 use crate::latency::Latencies;
 use crate::ledger::Ledger;
+use crate::retries::Retries;
 use crate::schedule::{Day, Schedule};
 use crate::topology::Topology;
 pub use activity::{Activity, Nothing};
@@ -36,6 +37,9 @@ pub use run::{Outcome, Telling, run};
 pub use whole::Whole;
 use window::Window;
 pub use window::{ANSWER_MAX, Served};
+
+/// After this long without an answer a fetch is repeated.
+const FETCH_PATIENCE: Nanos = 5 * SECOND;
 
 /// What is to be sent.
 #[derive(Debug)]
@@ -143,6 +147,12 @@ pub struct Traffic {
     pages: HashMap<usize, (ConversationId, Nanos)>,
     /// Holes behind a page that arrived: whose, where, from which seq.
     more: Vec<(usize, ConversationId, u64)>,
+    /// Places for which a fetch is on its way, and since when.
+    fetching: HashMap<usize, Nanos>,
+    /// Connections of which a fetch was refused for now.
+    refused_fetches: Retries<usize>,
+    /// Messages that were refused for now, where they are sent until they are answered.
+    refused_sends: Retries<u64>,
     /// Whom the server has told to leave, and when they should.
     sent_away: Vec<(usize, Nanos)>,
     /// Latencies and rates, second by second.
@@ -158,11 +168,13 @@ pub struct Aside {
     pub healed: u64,
     /// Fetches sent.
     pub fetches: u64,
+    /// Fetches refused for now, each of which was repeated.
+    pub fetches_refused: u64,
     /// `resync` and `goaway` frames.
     pub alarms: u64,
     /// Refusals by the name of their code.
     pub refusals: BTreeMap<Cow<'static, str>, u64>,
-    /// Messages that were sent again on a new socket.
+    /// Messages that were sent again, on a new socket or because they were refused for now.
     pub resent: u64,
     /// From asking for a page of history to its arrival.
     pub pages: Latencies,
@@ -175,6 +187,7 @@ impl Aside {
     pub fn merge(&mut self, other: &Self) {
         self.healed += other.healed;
         self.fetches += other.fetches;
+        self.fetches_refused += other.fetches_refused;
         self.alarms += other.alarms;
         self.resent += other.resent;
         self.pages.merge(&other.pages);
@@ -210,6 +223,9 @@ impl Traffic {
             failure: None,
             pages: HashMap::new(),
             more: Vec::new(),
+            fetching: HashMap::new(),
+            refused_fetches: Retries::default(),
+            refused_sends: Retries::default(),
             sent_away: Vec::new(),
             course: Course::default(),
             aside: Aside::default(),
@@ -255,11 +271,12 @@ impl Traffic {
     }
 
     /// Places that miss the same thing as at the last look, whose they are, and what: the rest may still be on its way.
-    fn stuck(&mut self) -> Vec<(usize, ConversationId, u64)> {
+    fn stuck(&mut self, now: Nanos) -> Vec<(usize, ConversationId, u64)> {
         let mut stuck = Vec::new();
         for (place, ledger) in self.ledgers.iter().enumerate() {
             let gap = ledger.gap().unwrap_or(0);
-            if gap != 0 && gap == self.gaps[place] {
+            let asked = self.fetching.get(&place).is_some_and(|asked| now < asked + FETCH_PATIENCE);
+            if gap != 0 && gap == self.gaps[place] && !asked {
                 let who = self.topology.owner(place + self.first_place) - self.first;
                 stuck.push((who, self.topology.conversation(place + self.first_place), gap));
             }

@@ -1,6 +1,9 @@
 //! Scenarios that open sockets again, read slowly or hold many conversations, against a small server.
 
+use std::time::Duration;
+
 use lifecycle::Tasks;
+use proto::ServerFrame;
 
 #[path = "run/measured.rs"]
 mod measured;
@@ -59,6 +62,52 @@ async fn a_server_that_hangs_up_is_come_back_to() {
     assert_eq!(run.code(), Some(0), "{}", run.text());
     assert_eq!((run.figure("reconnect.drops"), run.figure("reconnect.closed_by_server")), (0.0, 1.0));
     assert!(run.figure("reconnect.resent") >= 1.0, "{}", run.text());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_refused_for_now_while_a_socket_is_opened_is_asked_again() {
+    let dm = ["dm", "--connections", "10", "--rate", "100"];
+    let run_of_dm = run(Some(Fault::BusyReads(3, 9)), &[&dm[..], &SHORT].concat()).await;
+    assert_eq!(run_of_dm.code(), Some(0), "{}", run_of_dm.text());
+    assert_eq!((run_of_dm.figure("dm.openings_refused"), run_of_dm.figure("dm.connections")), (7.0, 10.0));
+
+    let reconnect =
+        ["reconnect", "--connections", "10", "--rate", "200", "--drop-every", "1s", "--offline", "300ms"];
+    let run = run(Some(Fault::BusyReads(11, 40)), &[&reconnect[..], &SHORT].concat()).await;
+    assert_eq!(run.code(), Some(0), "{}", run.text());
+    let refused = run.figure("reconnect.openings_refused") + run.figure("reconnect.fetches_refused");
+    assert_eq!((refused, run.figure("reconnect.not_back")), (30.0, 0.0), "{}", run.text());
+    assert_eq!(run.figure("reconnect.delivered"), 640.0, "{}", run.text());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_does_not_come_back_is_a_fault() {
+    let reconnect =
+        ["reconnect", "--connections", "10", "--rate", "200", "--drop-every", "1s", "--offline", "300ms"];
+    let for_ever = Some(Fault::BusyReads(11, u64::MAX));
+    let run = run(for_ever, &[&reconnect[..], &SHORT, &["--grace", "2s"]].concat()).await;
+    assert_eq!((run.code(), run.figure("reconnect.not_back")), (Some(3), 10.0), "{}", run.text());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_told_to_go_leaves_in_their_turn_and_misses_nothing() {
+    let tasks = Tasks::default();
+    let peer = Peer::start(&tasks, None).await;
+    let reconnect = ["reconnect", "--connections", "10", "--rate", "200", "--drop-every", "0s"];
+    let url = peer.url();
+    let running = Run::beside(loadtest(&url, &[&reconnect[..], &SHORT].concat()));
+    let telling = async {
+        while peer.seen().len() < 100 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        peer.tell_all(ServerFrame::Goaway(500)).await;
+    };
+    let (run, ()) = tokio::join!(running, telling);
+    tasks.drain();
+    assert_eq!(run.code(), Some(0), "{}", run.text());
+    assert_eq!((run.figure("reconnect.sent_away"), run.figure("reconnect.closed_by_server")), (10.0, 0.0));
+    assert_eq!((run.figure("reconnect.most_in_a_second"), peer.connects()), (10.0, 20));
+    assert_eq!(run.figure("reconnect.delivered"), 640.0, "{}", run.text());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -44,6 +44,8 @@ pub enum Fault {
     Ignore(u64),
     /// No list has any conversation; not of a message.
     Unlist,
+    /// Reads, counted from 1 over `sync` and `fetch`, are refused from this one to that one, for now; not of a message.
+    BusyReads(u64, u64),
 }
 
 /// The running peer; ends with its tasks.
@@ -62,6 +64,7 @@ struct State {
     sends: u64,
     stored: u64,
     connects: u64,
+    reads: u64,
     delayed: Option<(ConversationId, Event)>,
     seen: Vec<Send>,
 }
@@ -192,6 +195,8 @@ async fn serve(peer: Peer, mut stream: TcpStream) {
 fn answers(peer: &Peer, session: u64, user: &UserId, frame: ClientFrame) -> Vec<Out> {
     let frames = match frame {
         ClientFrame::Send(send) => return peer.state().take(session, user, send),
+        ClientFrame::Sync(_) if peer.state().refuses_read() => vec![busy("sync")],
+        ClientFrame::Fetch(_) if peer.state().refuses_read() => vec![busy("fetch")],
         ClientFrame::Sync(_) => vec![peer.state().delta(user)],
         ClientFrame::Fetch(fetch) => {
             let state = peer.state();
@@ -218,6 +223,11 @@ fn answers(peer: &Peer, session: u64, user: &UserId, frame: ClientFrame) -> Vec<
 impl State {
     fn hides(&self, entry: &Entry) -> bool {
         self.fault == Some(Fault::Lose(entry.message_id.0))
+    }
+
+    fn refuses_read(&mut self) -> bool {
+        self.reads += 1;
+        matches!(self.fault, Some(Fault::BusyReads(from, to)) if (from..=to).contains(&self.reads))
     }
 
     fn members(&self, conversation: &ConversationId) -> Vec<UserId> {
@@ -339,6 +349,10 @@ impl State {
             }
         }
     }
+}
+
+fn busy(frame: &'static str) -> ServerFrame {
+    ServerFrame::Nack(Nack::of(frame, Code::Busy, "later").retry_after_ms(10))
 }
 
 fn welcome(user: &UserId, session: u64) -> ServerFrame {

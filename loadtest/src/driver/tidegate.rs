@@ -1,4 +1,4 @@
-//! Tidegate itself: `welcome`, `sync`, and the last `delta` makes a connection ready.
+//! Tidegate itself: `welcome`, `sync`, and the last `delta` makes a connection ready. A `sync` that is refused for now is repeated.
 
 use client::ServerUrl;
 use client::handshake::Upgrade;
@@ -42,6 +42,12 @@ impl Driver for Tidegate {
             ServerFrame::Welcome(_) | ServerFrame::TooLong => String::new(),
             ServerFrame::Delta(delta) if delta.more => delta.cursor.clone(),
             ServerFrame::Delta(_) => return Opening::Ready,
+            ServerFrame::Nack(nack) if nack.frame == "sync" => {
+                return match nack.code.temporary() {
+                    true => Opening::Again(nack.retry_after_ms),
+                    false => Opening::Refused(nack.code.name()),
+                };
+            }
             _ => return Opening::Wait,
         };
         Opening::Say(self.builder.frame(&ClientFrame::Sync(Sync { cursor, open: Vec::new() })))

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use anyhow::bail;
 use client::handshake::Upgrade;
 use mio::net::TcpStream;
 use proto::{CloseCode, UserId};
@@ -20,8 +21,8 @@ const SLOW_BUFFER_BYTES: usize = 4096;
 #[derive(Debug)]
 enum Phase {
     Upgrading(Box<Upgrade>),
-    /// A WebSocket; the driver is not satisfied yet.
-    Syncing,
+    /// A WebSocket; the driver is not satisfied yet, and has said this last.
+    Syncing(Vec<u8>),
     Ready,
     Closed,
 }
@@ -74,7 +75,7 @@ impl Connection {
     }
 
     pub(super) fn upgraded(&mut self) {
-        self.phase = Phase::Syncing;
+        self.phase = Phase::Syncing(Vec::new());
     }
 
     pub(super) fn is_ready(&self) -> bool {
@@ -86,26 +87,39 @@ impl Connection {
         self.ready_after
     }
 
-    /// Follows the opening of a connection with its number and user; `heard` is `None` at its begin.
+    /// Follows the opening of a connection with its number and user; `heard` is `None` at its begin. Gives the advice of a server that
+    /// refuses for now.
     pub(super) fn note(
         &mut self,
         (who, user): (usize, &UserId),
         heard: Option<&Heard>,
         driver: &mut dyn Driver,
         at: Nanos,
-    ) {
-        if !matches!(self.phase, Phase::Syncing) {
-            return;
+    ) -> anyhow::Result<Option<u32>> {
+        if !matches!(self.phase, Phase::Syncing(_)) {
+            return Ok(None);
         }
         match driver.opening(who, user, heard) {
             Opening::Wait => {}
             Opening::Say(frame) => {
+                self.phase = Phase::Syncing(frame.to_vec());
                 self.write(frame);
             }
             Opening::Ready => {
                 self.phase = Phase::Ready;
                 self.ready_after = at.saturating_sub(self.began);
             }
+            Opening::Again(retry_after_ms) => return Ok(Some(retry_after_ms)),
+            Opening::Refused(code) => bail!("the server refused connection {who} with {code}"),
+        }
+        Ok(None)
+    }
+
+    /// Repeats what was said last, if the driver is not satisfied yet.
+    pub(super) fn say_again(&mut self) {
+        if let Phase::Syncing(said) = &self.phase {
+            let said = said.clone();
+            self.write(&said);
         }
     }
 

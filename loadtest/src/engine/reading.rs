@@ -100,7 +100,7 @@ impl Sockets {
         filled: usize,
         listener: &mut impl Listener,
     ) -> anyhow::Result<usize> {
-        let Self { connections, buffer, driver, users, places, tally, .. } = self;
+        let Self { connections, buffer, driver, users, places, tally, refused, .. } = self;
         let (connection, user, place) = (&mut connections[who], &users[who], places.of(who));
         let mut used = 0;
         if let Some(upgrade) = connection.upgrade() {
@@ -109,7 +109,7 @@ impl Sockets {
                 None => return Ok(0),
             }
             connection.upgraded();
-            connection.note((place, user), None, &mut **driver, at);
+            connection.note((place, user), None, &mut **driver, at)?;
         }
         while let Some((kind, start, end)) = frame::parse(&buffer[used..filled])? {
             let mut payload = &buffer[used + start..used + end];
@@ -123,7 +123,12 @@ impl Sockets {
                             tally.heartbeats += 1;
                             connection.write(driver.answer());
                         }
-                        connection.note((place, user), Some(&heard), &mut **driver, at);
+                        if let Some(advice) =
+                            connection.note((place, user), Some(&heard), &mut **driver, at)?
+                        {
+                            tally.openings_refused += 1;
+                            refused.refused(who, at, advice);
+                        }
                         listener.heard(at, who, heard);
                     }
                 }

@@ -41,6 +41,8 @@ pub struct Found {
     pub failed: u64,
     /// Why, for example.
     pub reasons: Vec<String>,
+    /// Refusals of openings, each of which was repeated.
+    pub openings_refused: u64,
     /// What this scenario counts besides.
     pub extras: Extras,
 }
@@ -103,6 +105,7 @@ impl Found {
         self.closed += other.closed;
         self.failed += other.failed;
         self.reasons.extend(other.reasons);
+        self.openings_refused += other.openings_refused;
         self.extras.merge(&other.extras);
     }
 

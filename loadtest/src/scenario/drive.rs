@@ -24,6 +24,8 @@ pub(super) struct Driven {
     pub failed: u64,
     /// Why, for example.
     pub reasons: Vec<String>,
+    /// Refusals of openings, each of which was repeated.
+    pub openings_refused: u64,
     /// What the scenario counts besides.
     pub extras: Extras,
     /// By how much the clocks of other machines may be wrong, seconds.
@@ -55,6 +57,7 @@ impl Driven {
             closed: self.closed,
             failed: self.failed,
             reasons: self.reasons.clone(),
+            openings_refused: self.openings_refused,
             extras: self.extras.clone(),
         }
     }
@@ -91,9 +94,18 @@ impl Context {
             Role::Lead(team) => {
                 let mut team = team.borrow_mut();
                 let (outcome, rest) = parts::perform(&mut team, order, &self.server, progress)?;
-                let Found { ramp, closed, failed, reasons, extras, .. } = rest;
+                let Found { ramp, closed, failed, reasons, openings_refused, extras, .. } = rest;
                 let clock_error = team.clock_error();
-                return Ok(Driven { ramp, outcome, closed, failed, reasons, extras, clock_error });
+                return Ok(Driven {
+                    ramp,
+                    outcome,
+                    closed,
+                    failed,
+                    reasons,
+                    openings_refused,
+                    extras,
+                    clock_error,
+                });
             }
             Role::Alone => None,
             Role::Part(follower) => {
@@ -140,6 +152,7 @@ impl Context {
             closed: tally.closed,
             failed: tally.failed,
             reasons: engine.reasons().to_vec(),
+            openings_refused: tally.openings_refused,
             extras: activity.extras(),
             clock_error: None,
         })

@@ -98,7 +98,8 @@ fn hold(
     let tally = engine.tally();
     engine.close();
     let extras = Extras::default().count("heartbeats", tally.heartbeats);
-    let found = Found { ramp, course, closed: tally.closed, extras, ..Found::default() };
+    let (closed, openings_refused) = (tally.closed, tally.openings_refused);
+    let found = Found { ramp, course, closed, openings_refused, extras, ..Found::default() };
     Ok(Held { found, server: [before, ready, after] })
 }
 
@@ -116,6 +117,7 @@ fn figures(held: &Held, settings: &Idle) -> Figures {
     figures.add("opened", connections / ramp.seconds, Unit::PerSecond);
     figures.latencies("ready", &ramp.ready);
     figures.count("sockets_closed", held.found.closed);
+    figures.count("openings_refused", held.found.openings_refused);
     figures.count("heartbeats", held.found.extras.get("heartbeats"));
     if let [Some(before), Some(ready), Some(after)] = held.server {
         let (empty, full) = (before.anonymous_bytes as f64, after.anonymous_bytes as f64);

@@ -7,7 +7,8 @@
 //!   └───── `goaway`, and its time comes: hangs up ─────────────────────────┘
 //! ```
 //!
-//! Where there are several servers, who was closed, refused or sent away comes back to the next one.
+//! Where there are several servers, who was closed, refused or sent away comes back to the next one. Who is not back when the time for
+//! the rest is over is a fault.
 
 use anyhow::bail;
 use rand::RngExt as _;
@@ -21,6 +22,10 @@ use crate::latency::Latencies;
 use crate::parts::Extras;
 use crate::topology::Topology;
 use crate::traffic::{Activity, Order, Pace, Traffic};
+use crate::verdict::Verdict;
+
+/// A socket that is not ready by then is given up for another one.
+const OPENING_MAX: Nanos = 30 * SECOND;
 
 #[derive(Clone, Copy, Debug)]
 enum State {
@@ -45,6 +50,10 @@ struct Dropping {
     sent_away: u64,
     /// When sockets were opened again, one after the other.
     opened_at: Vec<Nanos>,
+    /// For so long who is away at the end is waited for; until then, once that is known; and whether it is over.
+    grace: Nanos,
+    until: Option<Nanos>,
+    is_over: bool,
     /// From the begin of a new socket to its first answer, and until nothing is missing.
     ready: Latencies,
     caught_up: Latencies,
@@ -55,6 +64,10 @@ impl Activity for Dropping {
         let now = engine.clock().now();
         for (who, at) in traffic.take_sent_away() {
             self.leaves_at[who] = at;
+        }
+        if !sending {
+            let until = *self.until.get_or_insert(now + self.grace);
+            self.is_over = now >= until;
         }
         for who in 0..self.states.len() {
             self.states[who] = match self.states[who] {
@@ -75,6 +88,10 @@ impl Activity for Dropping {
                 }
                 State::Away { until } if now >= until => self.open_elsewhere(engine, who, now)?,
                 State::Opening { .. } if engine.is_closed(who) => State::Away { until: now + self.wait() },
+                State::Opening { since } if now >= since + OPENING_MAX => {
+                    engine.hang_up(who);
+                    State::Away { until: now + self.wait() }
+                }
                 State::Opening { since } if engine.is_ready(who) => {
                     self.ready.record(now - since);
                     traffic.resume(engine, who);
@@ -92,7 +109,7 @@ impl Activity for Dropping {
     }
 
     fn is_done(&self) -> bool {
-        self.states.iter().all(|state| matches!(state, State::Here))
+        self.is_over || self.not_back() == 0
     }
 }
 
@@ -103,6 +120,7 @@ impl Counting for Dropping {
             .count("closed_by_server", self.closed)
             .count("sent_away", self.sent_away)
             .count("most_in_a_second", most_in_a_second(&self.opened_at))
+            .count("not_back", self.not_back())
             .latencies("reopen", &self.ready)
             .latencies("caught_up", &self.caught_up)
     }
@@ -115,6 +133,11 @@ impl Dropping {
         self.opened_at.push(now);
         engine.reopen_elsewhere(who)?;
         Ok(State::Opening { since: now })
+    }
+
+    /// Who is not here, or still misses something.
+    fn not_back(&self) -> u64 {
+        self.states.iter().filter(|state| !matches!(state, State::Here)).count() as u64
     }
 
     fn wait(&self) -> Nanos {
@@ -148,6 +171,9 @@ pub(super) fn run(context: &Context, settings: &Reconnect) -> Result {
                 closed: 0,
                 sent_away: 0,
                 opened_at: Vec::new(),
+                grace: nanos(settings.load.grace),
+                until: None,
+                is_over: false,
                 ready: Latencies::default(),
                 caught_up: Latencies::default(),
             })
@@ -156,10 +182,15 @@ pub(super) fn run(context: &Context, settings: &Reconnect) -> Result {
     let Driven { outcome, failed, extras, .. } = driven;
     // Sockets that the server closes are what this is about, and no fault.
     let verdict = conclude(&mut figures, "reconnect", &outcome, &settings.load, 0);
+    let verdict = match extras.get("not_back") {
+        0 => verdict,
+        count => verdict.and(Verdict::Faults(vec![format!("reconnect: {count} clients did not come back")])),
+    };
     figures.count("drops", extras.get("drops"));
     figures.count("closed_by_server", extras.get("closed_by_server"));
     figures.count("sent_away", extras.get("sent_away"));
     figures.count("most_in_a_second", extras.get("most_in_a_second"));
+    figures.count("not_back", extras.get("not_back"));
     figures.count("open_failures", failed);
     figures.count("resent", outcome.traffic.aside.resent);
     figures.latencies("reopen", &extras.get_latencies("reopen"));

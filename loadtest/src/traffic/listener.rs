@@ -102,6 +102,7 @@ impl Traffic {
         let Some(schedule) = self.schedule else { return };
         let Some(stamp) = stamp else { return self.audit.extra() };
         self.answered(at, stamp.number);
+        self.refused_sends.settled(stamp.number);
         if !self.audit.acked(stamp.number, ack.seq) {
             return;
         }
@@ -119,7 +120,7 @@ impl Traffic {
 
     fn other(&mut self, at: Nanos, who: usize, frame: ServerFrame) {
         match frame {
-            ServerFrame::Nack(nack) => self.nack(at, &nack),
+            ServerFrame::Nack(nack) => self.nack(at, who, &nack),
             ServerFrame::Head(head) => self.head(who, &head.conversation, head.last.0),
             ServerFrame::Pong(pong) => {
                 for head in pong.heads {
@@ -147,15 +148,33 @@ impl Traffic {
         }
     }
 
-    fn nack(&mut self, at: Nanos, nack: &Nack) {
+    fn nack(&mut self, at: Nanos, who: usize, nack: &Nack) {
         let id = nack.client_message_id.map(|id| id.to_string());
         let advised = nack.code == Code::Busy && nack.retry_after_ms > 0;
         self.aside.served.unadvised += u64::from(!advised);
-        self.refused(at, id.and_then(|id| Stamp::from_hyphenated(id.as_bytes())), nack.code.name());
+        let stamp = id.and_then(|id| Stamp::from_hyphenated(id.as_bytes()));
+        let own = stamp.filter(|stamp| stamp.run == self.run);
+        let again = nack.code.temporary().then_some(nack.retry_after_ms);
+        match (again, own) {
+            (Some(advice), Some(stamp)) if self.patient => {
+                self.refused_sends.refused(stamp.number, at, advice);
+                self.count_refusal(nack.code.name());
+            }
+            (Some(advice), None) if nack.frame == "fetch" => {
+                self.aside.fetches_refused += 1;
+                self.refused_fetches.refused(who, at, advice);
+                self.count_refusal(nack.code.name());
+            }
+            _ => self.refused(at, stamp, nack.code.name()),
+        }
+    }
+
+    fn count_refusal(&mut self, code: &'static str) {
+        *self.aside.refusals.entry(code.into()).or_default() += 1;
     }
 
     fn refused(&mut self, at: Nanos, stamp: Option<Stamp>, code: &'static str) {
-        *self.aside.refusals.entry(code.into()).or_default() += 1;
+        self.count_refusal(code);
         if let Some(stamp) = stamp.filter(|stamp| stamp.run == self.run) {
             self.answered(at, stamp.number);
             self.audit.refused(stamp.number);
@@ -184,6 +203,8 @@ impl Traffic {
         let (Some(schedule), Some(place)) = (self.schedule, self.place_of(who, &page.conversation)) else {
             return;
         };
+        self.fetching.remove(&place);
+        self.refused_fetches.settled(who);
         for entry in page.entries {
             let mark = self.ledgers[place].fetch(entry.seq.0);
             let stamp = match entry.body.to_wire().kind {

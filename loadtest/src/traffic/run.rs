@@ -258,37 +258,66 @@ impl Traffic {
     }
 
     fn heal(&mut self, engine: &mut Engine) {
-        for (who, conversation, gap) in self.stuck().into_iter().take(FETCHES_PER_LOOK) {
-            // Who reads slowly would only get more to read.
-            if !engine.is_slow(who) {
-                self.fetch(engine, who, conversation, gap);
-            }
+        let mut stuck = self.stuck(engine.clock().now());
+        // Who reads slowly would only get more to read, and a new socket asks by itself.
+        stuck.retain(|(who, ..)| {
+            engine.is_ready(*who) && !engine.is_slow(*who) && !self.refused_fetches.waits(*who)
+        });
+        for (who, conversation, gap) in stuck.into_iter().take(FETCHES_PER_LOOK) {
+            self.fetch(engine, who, conversation, gap);
         }
     }
 
     fn fetch(&mut self, engine: &mut Engine, who: usize, conversation: ConversationId, gap: u64) {
+        if let Some(place) = self.place_of(who, &conversation) {
+            self.fetching.insert(place, engine.clock().now());
+        }
         let fetch = Fetch { conversation, from: Seq(gap), to: Seq::ZERO, limit: 0, backwards: false };
         self.aside.fetches += u64::from(engine.send_frame(who, &ClientFrame::Fetch(fetch)));
     }
 
-    /// Asks for what comes behind pages that have arrived.
+    /// Asks for what comes behind pages that have arrived, and repeats what was refused, when its time has come.
     fn follow(&mut self, engine: &mut Engine) {
         for (who, conversation, gap) in std::mem::take(&mut self.more) {
             self.fetch(engine, who, conversation, gap);
+        }
+        let now = engine.clock().now();
+        // A new socket repeats everything by itself.
+        while let Some(who) = self.refused_fetches.take_due(now) {
+            if engine.is_ready(who) {
+                self.fetch_all(engine, who);
+            }
+        }
+        while let Some(number) = self.refused_sends.take_due(now) {
+            let who = self.topology.sender(number) - self.first;
+            if engine.is_ready(who) && !self.audit.is_answered(number) {
+                self.resend(engine, who, number);
+            }
         }
     }
 
     /// Connection `who` has a new socket: what it misses is fetched, and what was not answered is sent again.
     pub fn resume(&mut self, engine: &mut Engine, who: usize) {
+        self.refused_fetches.settled(who);
+        self.fetch_all(engine, who);
+        for number in self.outbox.unanswered(who, |number| self.audit.is_answered(number)) {
+            self.refused_sends.settled(number);
+            self.resend(engine, who, number);
+        }
+    }
+
+    /// Whatever connection `who` misses.
+    fn fetch_all(&mut self, engine: &mut Engine, who: usize) {
         for place in self.topology.places_of(who + self.first) {
             if let Some(gap) = self.ledgers[place - self.first_place].gap() {
                 self.fetch(engine, who, self.topology.conversation(place), gap);
             }
         }
-        for number in self.outbox.unanswered(who, |number| self.audit.is_answered(number)) {
-            self.aside.resent += 1;
-            engine.resend(who, number, self.topology.to(number));
-        }
+    }
+
+    fn resend(&mut self, engine: &mut Engine, who: usize, number: u64) {
+        self.aside.resent += 1;
+        engine.resend(who, number, self.topology.to(number));
     }
 
     /// Connection `who` asks for a page of history in the middle of what it has; `false`: there is nothing yet, or it
