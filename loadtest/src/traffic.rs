@@ -15,7 +15,7 @@ mod whole;
 mod window;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use proto::ConversationId;
@@ -153,6 +153,8 @@ pub struct Traffic {
     refused_fetches: Retries<usize>,
     /// Messages that were refused for now, where they are sent until they are answered.
     refused_sends: Retries<u64>,
+    /// Messages that were sent again: a server that had stored one pushes it again, which clients tell by its seq.
+    sent_again: HashSet<u64>,
     /// Whom the server has told to leave, and when they should.
     sent_away: Vec<(usize, Nanos)>,
     /// Latencies and rates, second by second.
@@ -176,6 +178,8 @@ pub struct Aside {
     pub refusals: BTreeMap<Cow<'static, str>, u64>,
     /// Messages that were sent again, on a new socket or because they were refused for now.
     pub resent: u64,
+    /// Pushes of such messages to who had them already, at the same seq.
+    pub repeated: u64,
     /// From asking for a page of history to its arrival.
     pub pages: Latencies,
     /// How senders with a bounded number of unanswered messages were served.
@@ -190,6 +194,7 @@ impl Aside {
         self.fetches_refused += other.fetches_refused;
         self.alarms += other.alarms;
         self.resent += other.resent;
+        self.repeated += other.repeated;
         self.pages.merge(&other.pages);
         self.served.merge(&other.served);
         for (code, count) in &other.refusals {
@@ -226,6 +231,7 @@ impl Traffic {
             fetching: HashMap::new(),
             refused_fetches: Retries::default(),
             refused_sends: Retries::default(),
+            sent_again: HashSet::new(),
             sent_away: Vec::new(),
             course: Course::default(),
             aside: Aside::default(),

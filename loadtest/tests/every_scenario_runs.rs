@@ -62,6 +62,7 @@ async fn a_server_that_hangs_up_is_come_back_to() {
     assert_eq!(run.code(), Some(0), "{}", run.text());
     assert_eq!((run.figure("reconnect.drops"), run.figure("reconnect.closed_by_server")), (0.0, 1.0));
     assert!(run.figure("reconnect.resent") >= 1.0, "{}", run.text());
+    assert!(run.figure("reconnect.repeated") >= 1.0, "{}", run.text());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -291,7 +291,10 @@ impl State {
         let log = self.logs.entry(conversation.clone()).or_default();
         let found = log.iter().find(|entry| entry.client_message_id == send.client_message_id).cloned();
         let entry = match found {
-            Some(entry) => entry,
+            Some(entry) => {
+                self.push(session, &conversation, &entry);
+                entry
+            }
             None => {
                 self.stored += 1;
                 let entry = Entry {

@@ -193,6 +193,7 @@ pub(super) fn run(context: &Context, settings: &Reconnect) -> Result {
     figures.count("not_back", extras.get("not_back"));
     figures.count("open_failures", failed);
     figures.count("resent", outcome.traffic.aside.resent);
+    figures.count("repeated", outcome.traffic.aside.repeated);
     figures.latencies("reopen", &extras.get_latencies("reopen"));
     figures.latencies("caught_up", &extras.get_latencies("caught_up"));
     Ok(Measured { figures, verdict, courses: vec![("reconnect", outcome.traffic.course)], steps: None })

@@ -8,6 +8,7 @@ use crate::clock::{MILLISECOND, Nanos};
 use crate::course::Course;
 use crate::engine::Listener;
 use crate::journal::Acknowledged;
+use crate::ledger::Mark;
 use crate::schedule::Schedule;
 use crate::stamp::Stamp;
 use crate::wire::heard::{AckHeard, Heard};
@@ -67,14 +68,19 @@ impl Traffic {
             }
             return;
         };
+        let again = self.sent_again.contains(&number);
         if self.topology.receives(who + self.first, number) {
-            if self.audit.delivered(number, seq, mark, in_order) {
+            if again && mark == Mark::Again {
+                self.aside.repeated += 1;
+            } else if self.audit.delivered(number, seq, mark, in_order) {
                 self.delivered(&schedule, who, number, at);
             }
             return;
         }
-        let echo = self.echoes && self.topology.sender(number) == who + self.first;
-        if !older && !echo {
+        let is_sender = self.topology.sender(number) == who + self.first;
+        if again && is_sender {
+            self.aside.repeated += 1;
+        } else if !(older || self.echoes && is_sender) {
             self.audit.extra();
         }
     }
@@ -214,7 +220,7 @@ impl Traffic {
             let missed = |stamp: &Stamp| {
                 stamp.run == self.run && self.topology.receives(who + self.first, stamp.number)
             };
-            if mark == crate::ledger::Mark::New
+            if mark == Mark::New
                 && let Some(stamp) = stamp.filter(missed)
                 && self.audit.delivered(stamp.number, entry.seq.0, mark, true)
             {

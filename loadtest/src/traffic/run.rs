@@ -317,6 +317,7 @@ impl Traffic {
 
     fn resend(&mut self, engine: &mut Engine, who: usize, number: u64) {
         self.aside.resent += 1;
+        self.sent_again.insert(number);
         engine.resend(who, number, self.topology.to(number));
     }
 
