@@ -78,7 +78,8 @@ impl Traffic {
             return;
         }
         let is_sender = self.topology.sender(number) == who + self.first;
-        if again && is_sender {
+        // Told on a socket that it was not sent on, as any other device of its sender is.
+        if is_sender && (again || self.patient) {
             self.aside.repeated += 1;
         } else if !(older || self.echoes && is_sender) {
             self.audit.extra();
