@@ -4,7 +4,8 @@ use std::hash::{BuildHasher, Hash};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
-use hashbrown::{DefaultHashBuilder, HashMap};
+use dense::{DenseTable, Named};
+use hashbrown::DefaultHashBuilder;
 use proto::{GroupId, UserId};
 
 /// A set of nodes of one process, by index.
@@ -33,10 +34,24 @@ impl NodeSet {
 /// Shards of a table: enough that the gateway shards and router workers of one machine rarely meet.
 const SHARDS: usize = 64;
 
-/// From a name to the nodes that want it; 24 bytes an entry and the table's slack.
+/// From a name to the nodes that want it; 24 bytes a name, and its place in a [`DenseTable`].
 struct Table<K> {
-    shards: Vec<RwLock<HashMap<K, NodeSet>>>,
+    shards: Vec<RwLock<DenseTable<Wanted<K>>>>,
     hasher: DefaultHashBuilder,
+}
+
+/// A name that some node wants.
+struct Wanted<K> {
+    name: K,
+    nodes: NodeSet,
+}
+
+impl<K: Hash + Eq> Named for Wanted<K> {
+    type Name = K;
+
+    fn name(&self) -> &K {
+        &self.name
+    }
 }
 
 impl<K> Default for Table<K> {
@@ -49,7 +64,7 @@ impl<K> Default for Table<K> {
 }
 
 impl<K: Hash + Eq + Clone> Table<K> {
-    fn shard(&self, key: &K) -> &RwLock<HashMap<K, NodeSet>> {
+    fn shard(&self, key: &K) -> &RwLock<DenseTable<Wanted<K>>> {
         // The high half: the tables inside use the low bits of their own hash.
         let hash = self.hasher.hash_one(key) >> 32;
         &self.shards[usize::try_from(hash).unwrap_or(0) % SHARDS]
@@ -57,35 +72,35 @@ impl<K: Hash + Eq + Clone> Table<K> {
 
     fn get(&self, key: &K) -> NodeSet {
         let shard = self.shard(key).read().unwrap_or_else(PoisonError::into_inner);
-        shard.get(key).copied().unwrap_or(NodeSet::EMPTY)
+        shard.get(key).map_or(NodeSet::EMPTY, |wanted| wanted.nodes)
     }
 
     fn add(&self, key: &K, index: usize) {
         let mut shard = self.shard(key).write().unwrap_or_else(PoisonError::into_inner);
-        shard.entry_ref(key).or_insert(NodeSet::EMPTY).0 |= 1 << index;
+        match shard.get_mut(key) {
+            Some(wanted) => wanted.nodes.0 |= 1 << index,
+            None => {
+                shard.insert(Wanted { name: key.clone(), nodes: NodeSet::one(index) });
+            }
+        }
     }
 
     fn remove(&self, key: &K, index: usize) {
         let mut shard = self.shard(key).write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(nodes) = shard.get_mut(key) {
-            nodes.0 &= !(1 << index);
-            if *nodes == NodeSet::EMPTY {
-                shard.remove(key);
-                // A crowd that left must not keep its table.
-                if shard.len() * 4 < shard.capacity() {
-                    let target = shard.len() * 2;
-                    shard.shrink_to(target);
-                }
-            }
+        if let Some(wanted) = shard.get_mut(key) {
+            wanted.nodes.0 &= !(1 << index);
+            shard.remove(key, |wanted| wanted.nodes == NodeSet::EMPTY);
         }
     }
 
     fn forget(&self, index: usize) {
         for shard in &self.shards {
-            shard.write().unwrap_or_else(PoisonError::into_inner).retain(|_, nodes| {
-                nodes.0 &= !(1 << index);
-                *nodes != NodeSet::EMPTY
-            });
+            let names: Vec<K> = {
+                let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+                let wanted = shard.iter().filter(|wanted| wanted.nodes.0 & (1 << index) != 0);
+                wanted.map(|wanted| wanted.name.clone()).collect()
+            };
+            names.iter().for_each(|name| self.remove(name, index));
         }
     }
 }

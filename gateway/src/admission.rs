@@ -29,7 +29,9 @@ pub(crate) struct Admission {
     handshakes: Arc<Semaphore>,
     hasher: DefaultHashBuilder,
     addresses: Table<Address>,
-    users: Table<User>,
+    users: Table<Sockets>,
+    /// By user too, of those whose sockets have asked for something lately.
+    rates: Table<Rates>,
 }
 
 /// What is known of one address.
@@ -39,13 +41,13 @@ struct Address {
     connects: RateMeter,
 }
 
-/// What is known of one user.
+/// How many sockets a user has.
 #[derive(Default)]
-struct User {
-    sockets: u32,
-    /// From the first command on.
-    rates: Option<Arc<UserRates>>,
-}
+struct Sockets(u32);
+
+/// What the sockets of a user have used of their rates.
+#[derive(Default)]
+struct Rates(Arc<UserRates>);
 
 /// The place of one connection. Dropping it gives everything back.
 pub(crate) struct Admitted {
@@ -80,6 +82,7 @@ impl Admission {
             hasher: DefaultHashBuilder::default(),
             addresses: Table::default(),
             users: Table::default(),
+            rates: Table::default(),
         })
     }
 
@@ -94,9 +97,9 @@ impl Admission {
         max.saturating_sub(self.connections.available_permits())
     }
 
-    /// Addresses and users that are remembered.
+    /// Addresses, users and their rates that are remembered.
     pub(crate) fn remembered(&self) -> usize {
-        self.addresses.len() + self.users.len()
+        self.addresses.len() + self.users.len() + self.rates.len()
     }
 
     /// Waits for a place for one connection, whose address is not known yet.
@@ -119,7 +122,7 @@ impl Admission {
         }
         if let Some(user) = user {
             let key = self.key(user);
-            self.users.with(key, self.now_us(), |entry| entry.sockets += 1);
+            self.users.with(key, self.now_us(), |sockets| sockets.0 += 1);
             admitted.user = key;
         }
         admitted
@@ -180,11 +183,11 @@ impl Admitted {
         }
         let admission = &self.admission;
         let key = admission.key(user);
-        admission.users.with(key, admission.now_us(), |entry| {
-            if entry.sockets >= admission.limits.per_user_max {
+        admission.users.with(key, admission.now_us(), |sockets| {
+            if sockets.0 >= admission.limits.per_user_max {
                 return Err(Crowded::User);
             }
-            entry.sockets += 1;
+            sockets.0 += 1;
             Ok(())
         })?;
         self.user = key;
@@ -194,21 +197,17 @@ impl Admitted {
     /// Counts one command of the user at `now_us` since [`Admission::start`].
     pub(crate) fn take_rate(&mut self, class: CommandClass, now_us: u64) -> Result<(), OverRate> {
         let (admission, user) = (&self.admission, self.user);
-        let rates = self.rates.get_or_insert_with(|| {
-            admission.users.with(user, now_us, |entry| Arc::clone(entry.rates.get_or_insert_default()))
-        });
+        let rates = self
+            .rates
+            .get_or_insert_with(|| admission.rates.with(user, now_us, |rates| Arc::clone(&rates.0)));
         rates.take(&admission.limits.user_rates, class, now_us)
     }
 
     /// Forgets the rates of a user who has not used any of them lately: of most that are connected nothing is to be remembered.
     pub(crate) fn rest(&mut self, now_us: u64) {
-        if self.rates.take_if(|rates| rates.has_rested(now_us)).is_none() {
-            return;
+        if self.rates.take_if(|rates| rates.has_rested(now_us)).is_some() {
+            self.admission.rates.with(self.user, now_us, |_| ());
         }
-        self.admission.users.with(self.user, now_us, |entry| {
-            // Other sockets of the user count in the same ones; whoever begins to does it under this lock.
-            entry.rates.take_if(|rates| Arc::strong_count(rates) == 1 && rates.has_rested(now_us));
-        });
     }
 
     fn forget_address(&mut self) {
@@ -225,7 +224,10 @@ impl Drop for Admitted {
         self.forget_address();
         let admission = &self.admission;
         if self.user != 0 {
-            admission.users.with(self.user, admission.now_us(), |entry| entry.sockets -= 1);
+            admission.users.with(self.user, admission.now_us(), |sockets| sockets.0 -= 1);
+            if self.rates.take().is_some() {
+                admission.rates.with(self.user, admission.now_us(), |_| ());
+            }
         }
         admission.connections.add_permits(1);
     }
@@ -238,9 +240,16 @@ impl Forgettable for Address {
     }
 }
 
-impl Forgettable for User {
+impl Forgettable for Sockets {
+    fn says_nothing(&self, _now_us: u64) -> bool {
+        self.0 == 0
+    }
+}
+
+impl Forgettable for Rates {
+    /// Other sockets of the user count in the same ones; whoever begins to does it under the table's lock.
     fn says_nothing(&self, now_us: u64) -> bool {
-        self.sockets == 0 && self.rates.as_ref().is_none_or(|rates| rates.has_rested(now_us))
+        Arc::strong_count(&self.0) == 1 && self.0.has_rested(now_us)
     }
 }
 

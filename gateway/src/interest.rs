@@ -12,12 +12,14 @@
 //!
 //! **Does not** know sessions beyond their slot numbers.
 //!
-//! **Limits.** 40 bytes a user with one session and no group, 4 bytes a session and group; [`Lingering`] has its own.
+//! **Limits.** 32 bytes a user with one session and no group, and their place in a [`DenseTable`]; 4 bytes a session and group;
+//! [`Lingering`] has its own.
 
 mod lingering;
 mod rooms;
 mod user;
 
+use dense::{DenseTable, Named as _};
 use hashbrown::HashMap;
 use proto::server_frame::Head;
 use proto::{ConversationId, GroupId, Seq, UserId};
@@ -39,7 +41,7 @@ pub(crate) trait Subscriptions {
 /// See the module.
 #[derive(Default)]
 pub(crate) struct Interest {
-    users: HashMap<UserId, User>,
+    users: DenseTable<User>,
     groups: HashMap<GroupId, Group>,
     /// Users without a session.
     lingering: usize,
@@ -76,7 +78,7 @@ impl Interest {
             known.add_slot(slot);
         } else {
             bus.subscribe_user(user);
-            self.users.insert(user.clone(), User::with(slot));
+            self.users.insert(User::with(user.clone(), slot));
         }
     }
 
@@ -103,7 +105,7 @@ impl Interest {
 
     /// Bytes of the tables, free places included; a member of a group counts there and with the user.
     pub(crate) fn bytes(&self) -> usize {
-        let tables = self.users.allocation_size() + self.groups.allocation_size() + self.rooms.bytes();
+        let tables = self.users.bytes() + self.groups.allocation_size() + self.rooms.bytes();
         tables + self.memberships * (size_of::<u32>() + size_of::<GroupId>())
     }
 
@@ -118,13 +120,12 @@ impl Interest {
         if until.is_none_or(|until| until > now) {
             return;
         }
-        let Some(mut known) = self.users.remove(user) else { return };
+        let Some(mut known) = self.users.remove(user, |_| true) else { return };
         self.lingering -= 1;
         bus.unsubscribe_user(user);
         for group in known.set_groups(Vec::new()).left {
             self.leave(bus, &group, &[]);
         }
-        shrink(&mut self.users);
     }
 
     /// `Connected` is being sent for the user: joins and leaves heard from now on are newer than its answer.
@@ -163,8 +164,8 @@ impl Interest {
 
     /// What every user with a session wants besides what is theirs.
     pub(crate) fn carry(&self) -> Vec<OfUser> {
-        let users = self.users.iter().filter(|(_, known)| known.lingers_until().is_none());
-        let of = users.map(|(user, known)| OfUser { user: user.clone(), groups: known.groups().to_vec() });
+        let users = self.users.iter().filter(|known| known.lingers_until().is_none());
+        let of = users.map(|known| OfUser { user: known.name().clone(), groups: known.groups().to_vec() });
         of.filter(|of| !of.groups.is_empty()).collect()
     }
 

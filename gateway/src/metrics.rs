@@ -20,7 +20,11 @@ pub const INVENTORY: &[(&str, &str, &str)] = &[
         "states of presence told to sessions that watch, one for each",
     ),
     ("gateway_connections", "gauge", "open connections of any kind, over all shards"),
-    ("gateway_names_remembered", "gauge", "addresses and users whose places or rates are counted"),
+    (
+        "gateway_names_remembered",
+        "gauge",
+        "addresses and users whose places are counted, and users whose rates are",
+    ),
     ("gateway_limited_total", "counter", "commands refused by a rate, by whose limit"),
     ("gateway_connections_total", "counter", "connections accepted"),
     ("gateway_accept_errors_total", "counter", "failed accepts"),

@@ -5,7 +5,7 @@
 //!       └──────────no proof in time: 4401────────┘
 //! ```
 //!
-//! **Limits.** A session is at most 256 bytes; what an idle one points to is nothing but its place in the interest
+//! **Limits.** A session is at most 240 bytes; what an idle one points to is nothing but its place in the interest
 //! tables.
 
 mod slab;
@@ -33,7 +33,8 @@ pub(crate) struct Session {
     pub(crate) mailbox: Mailbox,
     /// `None` until there was a proof.
     pub(crate) user: Option<UserId>,
-    pub(crate) login: Option<LoginId>,
+    /// Boxed: many issuers name none.
+    pub(crate) login: Option<Box<LoginId>>,
     pub(crate) device: DeviceId,
     pub(crate) admitted: Admitted,
     /// Until the session is interested: what waits for that.
@@ -145,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_session_is_small() {
-        assert!(size_of::<Session>() <= 256, "{} bytes", size_of::<Session>());
+        assert!(size_of::<Session>() <= 240, "{} bytes", size_of::<Session>());
         assert!(size_of::<Pending>() <= 64, "{} bytes", size_of::<Pending>());
     }
 }

@@ -3,7 +3,7 @@
 use xtask::tree::{Member, members};
 
 const LAYERS: &[&[&str]] = &[
-    &["proto", "lifecycle"],
+    &["proto", "lifecycle", "dense"],
     &["auth", "bus", "store", "client"],
     &["gateway", "router", "api"],
     &["server", "loadtest", "sim", "xtask"],

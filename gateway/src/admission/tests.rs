@@ -113,7 +113,7 @@ async fn rates_are_forgotten_once_all_sockets_of_the_user_rest_and_nothing_was_u
     let user = UserId::parse("alice").unwrap();
     let (mut one, mut two) = (admission.connection().await, admission.connection().await);
     assert_eq!((one.count_user(&user), two.count_user(&user)), (Ok(()), Ok(())));
-    let known = || admission.users.with(admission.key(&user), 0, |entry| entry.rates.is_some());
+    let known = || admission.rates.len() == 1;
     for socket in [&mut one, &mut two] {
         socket.take_rate(CommandClass::Read, 0).unwrap();
     }

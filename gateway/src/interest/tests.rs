@@ -145,5 +145,5 @@ fn heads_are_the_newest_that_passed_by() {
 
 #[test]
 fn an_entry_of_a_user_is_small() {
-    assert!(size_of::<(UserId, User)>() <= 40);
+    assert!(size_of::<User>() <= 32);
 }

@@ -1,14 +1,16 @@
 //! One user of a shard: the slots of the sessions, the groups, and what must not be forgotten while groups are asked.
 
+use dense::Named;
 use proto::server_frame::Head;
-use proto::{ConversationId, GroupId, Seq};
+use proto::{ConversationId, GroupId, Seq, UserId};
 
 use crate::wheel::Tick;
 
 /// See the module.
 pub(super) struct User {
+    user: UserId,
     slots: Slots,
-    /// Only for users who are in a group, got an event, or whose groups are being asked.
+    /// Only for users who are in a group, got an event, have several sessions, or whose groups are being asked.
     more: Option<Box<More>>,
 }
 
@@ -17,12 +19,14 @@ enum Slots {
     /// None; what is known about the user may be forgotten at the tick.
     Lingering(Tick),
     One(u32),
-    #[expect(clippy::box_collection, reason = "one word, for the rare user with several sessions")]
-    Many(Box<Vec<u32>>),
+    /// They are in [`More`].
+    Many,
 }
 
 #[derive(Default)]
 struct More {
+    /// Of several sessions.
+    slots: Vec<u32>,
     groups: Vec<GroupId>,
     /// Joins and leaves heard since groups were asked; `None` while nothing is asked.
     replay: Option<Vec<(GroupId, Change)>>,
@@ -48,35 +52,41 @@ pub(super) struct GroupsChange {
 const HEADS_MAX: usize = 16;
 
 impl User {
-    pub(super) fn with(slot: u32) -> Self {
-        Self { slots: Slots::One(slot), more: None }
+    pub(super) fn with(user: UserId, slot: u32) -> Self {
+        Self { user, slots: Slots::One(slot), more: None }
     }
 
     pub(super) fn slots(&self) -> &[u32] {
         match &self.slots {
             Slots::Lingering(_) => &[],
             Slots::One(slot) => std::slice::from_ref(slot),
-            Slots::Many(slots) => slots,
+            Slots::Many => self.more.as_ref().map_or(&[], |more| &more.slots),
         }
     }
 
     pub(super) fn add_slot(&mut self, slot: u32) {
-        match &mut self.slots {
+        match self.slots {
             Slots::Lingering(_) => self.slots = Slots::One(slot),
-            Slots::One(other) => self.slots = Slots::Many(Box::new(vec![*other, slot])),
-            Slots::Many(slots) => slots.push(slot),
+            Slots::One(other) => {
+                self.more.get_or_insert_default().slots = vec![other, slot];
+                self.slots = Slots::Many;
+            }
+            Slots::Many => self.more.get_or_insert_default().slots.push(slot),
         }
     }
 
     /// Takes a session's slot off; after the last one the user lingers until the tick.
     pub(super) fn remove_slot(&mut self, slot: u32, until: Tick) {
-        match &mut self.slots {
-            Slots::One(other) if *other == slot => self.slots = Slots::Lingering(until),
+        match self.slots {
+            Slots::One(other) if other == slot => self.slots = Slots::Lingering(until),
             Slots::One(_) | Slots::Lingering(_) => {}
-            Slots::Many(slots) => {
+            Slots::Many => {
+                let slots = &mut self.more.get_or_insert_default().slots;
                 slots.retain(|other| *other != slot);
                 if let [last] = slots[..] {
+                    *slots = Vec::new();
                     self.slots = Slots::One(last);
+                    self.forget_nothing();
                 }
             }
         }
@@ -86,7 +96,7 @@ impl User {
     pub(super) fn lingers_until(&self) -> Option<Tick> {
         match self.slots {
             Slots::Lingering(until) => Some(until),
-            Slots::One(_) | Slots::Many(_) => None,
+            Slots::One(_) | Slots::Many => None,
         }
     }
 
@@ -101,10 +111,15 @@ impl User {
     pub(super) fn end_replay(&mut self) {
         if let Some(more) = &mut self.more {
             more.replay = None;
-            if more.groups.is_empty() && more.heads.is_empty() {
-                self.more = None;
-            }
+            self.forget_nothing();
         }
+    }
+
+    /// What says nothing takes no memory.
+    fn forget_nothing(&mut self) {
+        self.more.take_if(|more| {
+            more.replay.is_none() && more.slots.is_empty() && more.groups.is_empty() && more.heads.is_empty()
+        });
     }
 
     /// Takes `asked` and, on top of it, what was heard since, for the user's groups.
@@ -173,5 +188,13 @@ impl User {
             .iter()
             .flat_map(|more| &more.heads)
             .map(|(conversation, seq)| Head::of(conversation.clone(), *seq))
+    }
+}
+
+impl Named for User {
+    type Name = UserId;
+
+    fn name(&self) -> &UserId {
+        &self.user
     }
 }

@@ -146,7 +146,7 @@ impl Shard {
             mailbox: Mailbox::carried(carried.mailbox, &mut self.pool, now),
             admitted: self.admission.inherit(address, user.as_ref()),
             user,
-            login,
+            login: login.map(Box::new),
             device,
             pending,
             unread: (!carried.unread.is_empty()).then(|| Box::new(carried.unread)),

@@ -74,7 +74,7 @@ impl Shard {
                 return self.refuse(key, Nack::of("hello", Code::Unauthenticated, refusal.words()));
             }
         };
-        session.login = identity.login;
+        session.login = identity.login.map(Box::new);
         session.expires = self.clock.tick_at_unix(identity.expires);
         session.flags.clear(Flags::WARNED);
         self.arm_next(key);
@@ -85,7 +85,7 @@ impl Shard {
     pub(super) fn welcome(&mut self, key: SessionKey, identity: Identity) {
         let Some(session) = self.sessions.get_mut(key) else { return };
         session.phase = Phase::Open;
-        session.login = identity.login;
+        session.login = identity.login.map(Box::new);
         session.expires = self.clock.tick_at_unix(identity.expires);
         session.user = Some(identity.user.clone());
         if let Some(pending) = &mut session.pending {
@@ -97,7 +97,8 @@ impl Shard {
         self.note_began(key);
         self.connecting.push(key);
         self.interest_changed.notify_one();
-        self.arm_next(key);
+        // When it would ask for its groups again it is looked at anyway: so it has one place in the wheel and not two.
+        self.arm_by(key, self.clock.tick().after(self.config.timeouts.connected_retry));
         self.tell_welcome(key, identity.expires);
         self.tell_newcomer(key);
     }

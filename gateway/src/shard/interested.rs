@@ -187,7 +187,7 @@ impl Shard {
         for slot in slots {
             let Some(key) = self.sessions.key_at(slot) else { continue };
             let Some(session) = self.sessions.get(key) else { continue };
-            if login.is_none() || session.login.as_ref() == login {
+            if login.is_none() || session.login.as_deref() == login {
                 self.close(key, proto::CloseCode::Auth, "signed out");
             }
         }

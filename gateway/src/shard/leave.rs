@@ -228,7 +228,7 @@ impl Shard {
         match (session.user.take(), session.phase) {
             (Some(user), Phase::Open) => Stage::Open {
                 user,
-                login: session.login.take(),
+                login: session.login.take().map(|login| *login),
                 expires_ms: self.clock.unix_ms_at(session.expires),
                 warned: session.flags.has(Flags::WARNED),
                 waiting: pending.map(|pending| pending.syncs),

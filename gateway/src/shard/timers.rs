@@ -12,6 +12,9 @@ use crate::session::{Flags, Phase, Session, SessionKey};
 use crate::websocket::EMPTY_PING;
 use crate::wheel::{Tick, Wheel};
 
+/// Sessions that the wheel lets speak before what they say is written.
+const TOLD_AT_ONCE: usize = 64;
+
 /// Lets the wheel bring up a session at `due` at the latest.
 pub(super) fn arm(wheel: &mut Wheel<SessionKey>, session: &mut Session, key: SessionKey, due: Tick) {
     if due < session.timer {
@@ -71,9 +74,14 @@ impl Shard {
     }
 
     pub(super) fn arm_next(&mut self, key: SessionKey) {
+        self.arm_by(key, Tick::NEVER);
+    }
+
+    /// The same, but then at the latest.
+    pub(super) fn arm_by(&mut self, key: SessionKey, latest: Tick) {
         let others_due = self.claim_due(key).min(self.watches.due(key));
         if let Some(session) = self.sessions.get_mut(key) {
-            let due = next_due(session, &self.config).min(others_due);
+            let due = next_due(session, &self.config).min(others_due).min(latest);
             arm(&mut self.wheel, session, key, due);
         }
     }
@@ -92,6 +100,10 @@ impl Shard {
             session.timer = Tick::NEVER;
             self.on_timer(key);
             self.arm_next(key);
+            // A crowd that came together is pinged together: it need not have as many mailboxes for that.
+            if self.dirty.len() >= TOLD_AT_ONCE {
+                self.flush_dirty();
+            }
         }
         self.end_lingering();
         self.end_quiet();

@@ -3,12 +3,14 @@
 //! **Guarantees.** A device is in line once, however often it comes and goes; what is taken from the line is its state of that
 //! moment. A device that left stays until its change was taken.
 //!
-//! **Limits.** `devices_max` devices, online or in line. Above it a device that comes is not taken in, and does not show.
+//! **Limits.** `devices_max` devices, online or in line. Above it a device that comes is not taken in, and does not show. 56 bytes a
+//! device, and its place in a [`DenseTable`].
 
 use std::collections::VecDeque;
+use std::num::NonZeroU64;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use hashbrown::HashMap;
+use dense::{DenseTable, Named};
 use lifecycle::wall_clock_ms;
 use proto::presence::{Activity, PresenceState};
 use proto::{DeviceId, Timestamp, UserId};
@@ -25,19 +27,20 @@ pub(super) struct Roster {
 
 #[derive(Default)]
 struct Inner {
-    users: HashMap<UserId, Vec<Device>>,
-    devices: usize,
+    /// By user: each has few.
+    devices: DenseTable<Device>,
     line: VecDeque<(UserId, DeviceId)>,
 }
 
 struct Device {
+    user: UserId,
     device: DeviceId,
+    /// Since when it is what it is, in Unix milliseconds; `None` when it has no session and was never really there.
+    since: Option<NonZeroU64>,
     sessions: u32,
     /// Of them that are not used.
     away: u32,
     in_line: bool,
-    /// Since when it is what it is; `None` when it has no session and was never really there.
-    since: Option<Timestamp>,
 }
 
 /// A device in a state that was not written yet.
@@ -57,7 +60,7 @@ impl Roster {
     pub(super) fn came(&self, user: &UserId, device: &DeviceId) {
         let mut inner = self.lock();
         if inner.find(user, device).is_none() {
-            if inner.devices >= self.devices_max {
+            if inner.devices.len() >= self.devices_max {
                 return self.metrics.not_taken_in.increment(1);
             }
             inner.insert(user, device);
@@ -111,7 +114,7 @@ impl Roster {
     ) {
         let Some(found) = inner.find(user, device) else { return };
         if found.word() != before {
-            found.since = now;
+            found.since = now.and_then(|now| NonZeroU64::new(now.0));
             inner.line_up(user, device);
         }
         self.show(inner);
@@ -120,7 +123,7 @@ impl Roster {
     /// The devices of a user that have a session here.
     pub(super) fn online(&self, user: &UserId) -> Vec<DevicePresence> {
         let inner = self.lock();
-        let devices = inner.users.get(user).into_iter().flatten().filter(|device| device.sessions > 0);
+        let devices = inner.devices.all_of(user).filter(|device| device.sessions > 0);
         let state =
             |device: &Device| Some(DevicePresence { device: device.device.clone(), state: device.state()? });
         devices.filter_map(state).collect()
@@ -161,7 +164,7 @@ impl Roster {
                 };
                 inner.insert(&user, &device);
                 if let Some(found) = inner.find(&user, &device) {
-                    found.since = since;
+                    found.since = since.and_then(|since| NonZeroU64::new(since.0));
                 }
             }
             inner.line_up(&user, &device);
@@ -172,17 +175,14 @@ impl Roster {
     /// Everything that was ever written is forgotten: every device waits again.
     pub(super) fn put_all_back(&self) {
         let mut inner = self.lock();
-        let all: Vec<_> = inner
-            .users
-            .iter()
-            .flat_map(|(user, devices)| devices.iter().map(|device| (user.clone(), device.device.clone())))
-            .collect();
+        let all: Vec<_> =
+            inner.devices.iter().map(|known| (known.user.clone(), known.device.clone())).collect();
         all.iter().for_each(|(user, device)| inner.line_up(user, device));
         self.show(&inner);
     }
 
     fn show(&self, inner: &Inner) {
-        self.metrics.devices.set(inner.devices as f64);
+        self.metrics.devices.set(inner.devices.len() as f64);
         self.metrics.waiting.set(inner.line.len() as f64);
     }
 
@@ -193,26 +193,16 @@ impl Roster {
 
 impl Inner {
     fn find(&mut self, user: &UserId, device: &DeviceId) -> Option<&mut Device> {
-        self.users.get_mut(user)?.iter_mut().find(|known| known.device == *device)
+        self.devices.find_mut(user, |known| known.device == *device)
     }
 
     fn insert(&mut self, user: &UserId, device: &DeviceId) {
-        let new = Device { device: device.clone(), sessions: 0, away: 0, in_line: false, since: None };
-        self.users.entry_ref(user).or_insert_with(|| Vec::with_capacity(1)).push(new);
-        self.devices += 1;
+        let (user, device) = (user.clone(), device.clone());
+        self.devices.insert(Device { user, device, since: None, sessions: 0, away: 0, in_line: false });
     }
 
     fn remove(&mut self, user: &UserId, device: &DeviceId) {
-        let Some(devices) = self.users.get_mut(user) else { return };
-        devices.retain(|known| known.device != *device);
-        self.devices -= 1;
-        if devices.is_empty() {
-            self.users.remove(user);
-            // A crowd that left must not keep its table.
-            if self.users.len() * 8 < self.users.capacity() {
-                self.users.shrink_to(self.users.len() * 2);
-            }
-        }
+        self.devices.remove(user, |known| known.device == *device);
     }
 
     fn line_up(&mut self, user: &UserId, device: &DeviceId) {
@@ -237,7 +227,15 @@ impl Device {
             PresenceState::Away => DeviceState::Away,
             PresenceState::Online => DeviceState::Online,
         };
-        self.since.map(state)
+        self.since.map(|since| state(Timestamp(since.get())))
+    }
+}
+
+impl Named for Device {
+    type Name = UserId;
+
+    fn name(&self) -> &UserId {
+        &self.user
     }
 }
 
@@ -270,7 +268,7 @@ mod tests {
         assert_eq!(roster.take(10), [], "a second session of the device changes nothing");
         roster.left(&alice, &phone, Activity::Active);
         assert!(!is_online(&roster.take(10)[0]));
-        assert_eq!((roster.take(10), roster.lock().devices), (vec![], 0));
+        assert_eq!((roster.take(10), roster.lock().devices.len()), (vec![], 0));
     }
 
     #[test]
@@ -326,7 +324,12 @@ mod tests {
         roster.left(&alice, &web, Activity::Active);
         roster.left(&alice, &web, Activity::Away);
         assert_eq!(state(), Some(PresenceState::Offline));
-        assert_eq!(roster.lock().devices, 0);
+        assert!(roster.lock().devices.is_empty());
+    }
+
+    #[test]
+    fn a_device_is_small() {
+        assert!(size_of::<Device>() <= 56, "{} bytes", size_of::<Device>());
     }
 
     #[test]
