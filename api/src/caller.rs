@@ -64,6 +64,7 @@ impl FromRequestParts<App> for Caller {
             OptionalCaller(Some(identity)) => {
                 let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
                 Access::to(&parts.method, path).check(&identity)?;
+                app.check_standing(&identity).await?;
                 let caller = Self(identity, parts.extensions.get().copied());
                 app.rates.admit(parts, &caller)?;
                 Ok(caller)

@@ -10,8 +10,9 @@
 //! its owner told. Every queue and table is bounded; what does not fit is refused with a time to wait. An unknown
 //! username costs as much as a known one. Every route is in the document at `/openapi.json`.
 //!
-//! **Does not** take connections: the program hands requests to [`Api::router`]. Does not know an access token as
-//! revoked before it expires: a logout ends the login and its sockets, the token lives on for its few minutes.
+//! Who is signed out, or whose account is disabled, calls no more, whatever their access token says.
+//!
+//! **Does not** take connections: the program hands requests to [`Api::router`].
 //!
 //! **Limits.** [`ApiConfig`]. Presence and tickets are as good as the [`Ephemeral`] that it is given.
 
@@ -41,6 +42,7 @@ mod profile;
 mod rates;
 mod routes;
 mod scopes;
+mod standing;
 mod tickets;
 
 pub use caller::ClientAddress;
@@ -61,6 +63,7 @@ use commands::Commands;
 use hashing::HashPool;
 use idempotency::KeptAnswers;
 use rates::Rates;
+use standing::Standings;
 
 /// The HTTP API of a process.
 pub struct Api {
@@ -98,6 +101,7 @@ pub(crate) struct Shared {
     pub(crate) tickets: Tickets,
     pub(crate) kept_answers: KeptAnswers,
     pub(crate) rates: Rates,
+    pub(crate) standings: Standings,
 }
 
 impl Api {
@@ -121,6 +125,7 @@ impl Api {
             tickets,
             kept_answers,
             rates,
+            standings: Standings::default(),
         };
         Self { app: Arc::new(app) }
     }

@@ -79,6 +79,7 @@ impl Shared {
         if self.store.logins(user).await?.iter().any(|own| own.login == *login) {
             self.store.end_login(login).await?;
         }
+        self.standings.forget(user);
         self.commands.revoke(user, Some(login.clone()));
         Ok(())
     }
@@ -88,6 +89,7 @@ impl Shared {
         for login in self.store.logins(user).await? {
             self.store.end_login(&login.login).await?;
         }
+        self.standings.forget(user);
         self.commands.revoke(user, None);
         Ok(())
     }
@@ -103,6 +105,7 @@ impl Shared {
             self.store.end_login(&login.login).await?;
             self.commands.revoke(user, Some(login.login));
         }
+        self.standings.forget(user);
         Ok(())
     }
 
@@ -121,6 +124,7 @@ impl Shared {
             Rotation::Reused(login) => {
                 metrics::refresh("reused");
                 tracing::info!(user = %login.user, "a refresh token was used twice, its login is ended");
+                self.standings.forget(&login.user);
                 self.commands.revoke(&login.user, Some(login.login));
                 Err(Problem::new(Code::Unauthenticated, "the refresh token was used before; log in again"))
             }

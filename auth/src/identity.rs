@@ -10,7 +10,7 @@ use crate::Scope;
 pub struct Identity {
     /// The `sub` claim.
     pub user: UserId,
-    /// The `sid` claim: the login that the token belongs to, where its issuer keeps logins.
+    /// The `sid` claim: the login that the token belongs to, where its issuer keeps logins. Whether that is us, it says.
     pub login: Option<LoginId>,
     /// The `exp` claim, Unix seconds.
     pub expires: u64,

@@ -6,7 +6,7 @@ use jsonwebtoken::{Algorithm, EncodingKey};
 use proto::{LoginId, UserId};
 use serde::Serialize;
 
-use crate::{ScopeRule, Scopes, SigningKey, Trust, Verifier, VerifyingKey};
+use crate::{LoginRule, ScopeRule, Scopes, SigningKey, Trust, Verifier, VerifyingKey};
 
 /// Signs tokens with our own key, in our own name. Cloning copies the key.
 #[derive(Clone)]
@@ -34,7 +34,12 @@ struct Issued<'a> {
 impl Issuer {
     /// An issuer with the given `iss` and `aud` claims.
     pub fn new(key: SigningKey, issuer: impl Into<String>, audience: impl Into<String>) -> Self {
-        let trust = Trust { issuer: issuer.into(), audience: audience.into(), scopes: ScopeRule::Honoured };
+        let trust = Trust {
+            issuer: issuer.into(),
+            audience: audience.into(),
+            scopes: ScopeRule::Honoured,
+            logins: LoginRule::Here,
+        };
         let header = URL_SAFE_NO_PAD.encode(r#"{"typ":"JWT","alg":"HS256"}"#) + ".";
         Self { encoding: EncodingKey::from_secret(key.bytes()), key, trust, header }
     }

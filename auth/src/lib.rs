@@ -35,7 +35,7 @@ pub use refresh::RefreshToken;
 pub use scope::Scope;
 pub use shared::SharedVerifier;
 pub use signing_key::{KeyError, SECRET_BYTES_MIN, SigningKey};
-pub use verifier::{ScopeRule, Trust, Verifier};
+pub use verifier::{LoginRule, ScopeRule, Trust, Verifier};
 pub use verifying_key::VerifyingKey;
 
 /// The most bytes an access token may have.

@@ -21,6 +21,8 @@ pub struct Trust {
     pub audience: String,
     /// What its `scope` claim is worth.
     pub scopes: ScopeRule,
+    /// Who knows whether the login that its `sid` claim names has ended.
+    pub logins: LoginRule,
 }
 
 /// Whether an issuer's `scope` claim counts.
@@ -30,6 +32,15 @@ pub enum ScopeRule {
     Honoured,
     /// Identity providers fill `scope` with words of their own: none of them means anything here.
     Ignored,
+}
+
+/// Who keeps the logins of an issuer's tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginRule {
+    /// We do: they are in our store for as long as they last.
+    Here,
+    /// The issuer does. Its names are kept apart from ours, whatever they are.
+    Elsewhere,
 }
 
 impl Verifier {
@@ -81,13 +92,22 @@ impl Verifier {
         }
         Ok(Identity {
             user: UserId::parse(claims.subject()?).map_err(|_| TokenError::Claim("sub"))?,
-            login: claims.session().and_then(|sid| LoginId::parse(sid).ok()),
+            login: claims.session().and_then(|sid| trust.logins.login(sid)),
             expires,
             scopes: match trust.scopes {
                 ScopeRule::Honoured => Scopes::new(&claims.scope()),
                 ScopeRule::Ignored => Scopes::default(),
             },
         })
+    }
+}
+
+impl LoginRule {
+    fn login(self, sid: &str) -> Option<LoginId> {
+        match self {
+            Self::Here => LoginId::parse(sid).ok().filter(LoginId::is_kept_here),
+            Self::Elsewhere => LoginId::kept_elsewhere(sid).ok(),
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use auth::{KeyError, RefreshToken, ScopeRule, SigningKey, TokenError, Trust, Verifier, VerifyingKey};
+use auth::{
+    KeyError, LoginRule, RefreshToken, ScopeRule, SigningKey, TokenError, Trust, Verifier, VerifyingKey,
+};
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
@@ -83,7 +85,12 @@ fn key_set_gives_its_usable_keys_by_kid() {
     let keys = VerifyingKey::jwks(&document).unwrap();
     assert_eq!(keys.len(), 3);
 
-    let trust = Trust { issuer: "i".to_owned(), audience: "a".to_owned(), scopes: ScopeRule::Ignored };
+    let trust = Trust {
+        issuer: "i".to_owned(),
+        audience: "a".to_owned(),
+        scopes: ScopeRule::Ignored,
+        logins: LoginRule::Elsewhere,
+    };
     let verifier = Verifier::new(0).trusting(trust, keys);
     let claims = json!({"iss": "i", "aud": "a", "sub": "u", "exp": 100});
     let sign = |kid: &str, algorithm, key: EncodingKey| {

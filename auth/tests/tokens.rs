@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use auth::{
-    Identity, Issuer, Scope, ScopeRule, Scopes, SharedVerifier, SigningKey, TokenError, Trust, Verifier,
-    VerifyingKey,
+    Identity, Issuer, LoginRule, Scope, ScopeRule, Scopes, SharedVerifier, SigningKey, TokenError, Trust,
+    Verifier, VerifyingKey,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,7 +18,12 @@ const NOW: u64 = 1_790_000_000;
 const RSA_PUBLIC: &str = include_str!("keys/rsa_one.public.pem");
 
 fn outside(scopes: ScopeRule) -> Trust {
-    Trust { issuer: "https://id.example.org/".to_owned(), audience: "chat".to_owned(), scopes }
+    Trust {
+        issuer: "https://id.example.org/".to_owned(),
+        audience: "chat".to_owned(),
+        scopes,
+        logins: LoginRule::Elsewhere,
+    }
 }
 
 fn claims() -> BTreeMap<&'static str, Value> {

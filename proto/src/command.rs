@@ -6,8 +6,8 @@ use crate::group::{GroupEdit, NewLink, Role, TokenHash};
 use crate::presence::PresenceWatch;
 use crate::settings::PrivateChange;
 use crate::{
-    ClientMessageId, ContactRequest, ConversationId, DeviceId, Epoch, GroupId, LinkId, Partition, SessionRef,
-    Timestamp, TraceId, UserId,
+    ClientMessageId, ContactRequest, ConversationId, DeviceId, Epoch, GroupId, LinkId, LoginId, Partition,
+    SessionRef, Timestamp, TraceId, UserId,
 };
 
 /// One command with the identity of who asks. The identity comes from the session, never from the client's bytes.
@@ -89,8 +89,8 @@ pub enum Request {
     Typing(Recipient),
     /// Told heads of conversations of this partition, with the asking user's membership.
     Heads(Vec<ConversationId>),
-    /// A session of the user began: answer its groups.
-    Connected,
+    /// A session of the user began, with a token of this login: answer its groups, or say that the login has ended.
+    Connected(Option<LoginId>),
     /// It ended.
     Disconnected,
     /// Change a group.
@@ -199,7 +199,7 @@ impl Request {
             Self::Group(group, _) | Self::JoinRoom(group) => Some(ConversationId::group(group)),
             Self::Contact(user, _) => Some(ConversationId::pair(sender, user)),
             Self::Sync(_)
-            | Self::Connected
+            | Self::Connected(_)
             | Self::Disconnected
             | Self::Claim { .. }
             | Self::WatchPresence(_)
@@ -218,7 +218,7 @@ impl Request {
             Self::Delivered(_) => "delivered",
             Self::Typing(_) => "typing",
             Self::Heads(_) => "heads",
-            Self::Connected => "connected",
+            Self::Connected(_) => "connected",
             Self::Disconnected => "disconnected",
             Self::Group(..) => "group",
             Self::Pins(_) => "pins",

@@ -123,7 +123,7 @@ fn kind_of(request: &Request) -> usize {
         Request::Delivered(_) => 4,
         Request::Typing(_) => 5,
         Request::Heads(_) => 6,
-        Request::Connected => 7,
+        Request::Connected(_) => 7,
         Request::Disconnected => 8,
         Request::Group(..) => 9,
         Request::Pins(_) => 10,
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn kinds_are_the_names_of_their_requests() {
-        for request in [Request::Connected, Request::Disconnected, Request::Heads(Vec::new())] {
+        for request in [Request::Connected(None), Request::Disconnected, Request::Heads(Vec::new())] {
             assert_eq!(KINDS[kind_of(&request)], request.name());
         }
     }

@@ -25,10 +25,10 @@ use proto::delivery::{Control, RoomAnswer, SessionClaim};
 use proto::server_frame::Nack;
 use proto::settings::Settings;
 use proto::{
-    Code, Command, ConversationId, ConversationKind, Delivery, DeviceId, Payload, Reply, Request, Seq,
-    ServerFrame, Target, Timestamp,
+    Code, Command, ConversationId, ConversationKind, Delivery, DeviceId, LoginId, Payload, Reply, Request,
+    Seq, ServerFrame, Target, Timestamp,
 };
-use store::{Cursor, People, Store, StoreError};
+use store::{Cursor, People, Standing, Store, StoreError};
 
 use crate::conversation::{Fresh, View};
 use crate::rules::lifetime::Moment;
@@ -121,6 +121,23 @@ pub fn claimed(command: &Command, began: Timestamp, kind: Option<DeviceId>) -> V
     vec![told, reply(command, Reply::Settled)]
 }
 
+/// A session began. Where nobody is to come with its token any more, its gateway hears so, like all others, and asks until it does.
+async fn arrived(
+    store: &Store,
+    command: &Command,
+    login: Option<&LoginId>,
+) -> Result<Vec<Delivery>, Refused> {
+    let user = &command.origin.user;
+    let (groups, standing) = store.arrival(user, login).await?;
+    let ended = match standing {
+        Standing::Good => return Ok(vec![reply(command, Reply::Groups(groups))]),
+        Standing::SignedOut => login.cloned(),
+        Standing::Disabled => None,
+    };
+    let (target, payload) = (Target::User(user.clone()), Payload::Control(Control::Revoke(ended)));
+    Ok(vec![Delivery { target, payload, trace: command.trace }])
+}
+
 async fn answered(
     store: &Store,
     command: &Command,
@@ -183,7 +200,7 @@ async fn answered(
             let frame = sync::delta(store, &command.origin.user, &sync.cursor, now).await?;
             Ok(vec![reply(command, Reply::Frame(frame))])
         }
-        Request::Connected => Ok(vec![reply(command, Reply::Groups(store.groups_of(user).await?))]),
+        Request::Connected(login) => arrived(store, command, login.as_ref()).await,
         Request::Claim { began, kind } => Ok(claimed(command, *began, kind.clone())),
         Request::JoinRoom(room) => rooms::enter(store, command, room).await,
         // These need more than the store.

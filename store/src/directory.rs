@@ -37,7 +37,7 @@ pub(crate) use cursor::decode as decode_cursor;
 pub(crate) use group::{decode as decode_group, group_key};
 pub(crate) use group_settings::{decode_settings, encode_settings};
 pub(crate) use head::{decode as decode_head, decode_retention, encode_retention};
-pub(crate) use members::{decode as decode_member, decode_detail, encode_detail};
+pub(crate) use members::{decode as decode_member, decode_detail, encode_detail, read_groups_of};
 pub(crate) use mention::{EVERYBODY, decode as decode_mention};
 pub(crate) use overlay::{decode as decode_overlay, overlay_key};
 pub(crate) use relation::{decode as decode_relation, encode as encode_relation};

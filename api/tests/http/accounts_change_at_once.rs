@@ -60,7 +60,8 @@ async fn log_in(server: &Server, password: &str) -> Answer {
 }
 
 async fn nickname(server: &Server, alice: &Person) -> Value {
-    server.get("/api/v1/users/me", &alice.access).await.expect(200)["nickname"].clone()
+    let user = UserId::parse(&alice.id).unwrap();
+    json!(server.store.account(&user).await.unwrap().unwrap().nickname)
 }
 
 #[tokio::test]

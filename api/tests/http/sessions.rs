@@ -1,8 +1,11 @@
 //! Where one is logged in, one's password, and accounts that are disabled.
 
+use std::time::Duration;
+
 use proto::delivery::{Control, Payload};
 use proto::{LoginId, UserId};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::server::{Listener, Person, Server};
 
@@ -49,6 +52,31 @@ async fn sessions_are_listed_and_ended_one_by_one() {
     revoked(&mut listener, Some(id)).await;
     assert_eq!(refresh_status(&server, &laptop).await, 401);
     assert_eq!(sessions(&server, &phone.access).await.len(), 1);
+}
+
+#[tokio::test]
+async fn who_is_signed_out_calls_no_more_though_the_token_has_not_ended() {
+    let server = Server::start().await;
+    let other_process = server.another_process();
+    let phone = server.register("alice").await;
+    let laptop = log_in(&server, "123456", "laptop").await;
+    for process in [&server, &other_process] {
+        process.get("/api/v1/users/me", &laptop.access).await.expect(200);
+    }
+    assert_eq!(server.delete("/api/v1/users/me/sessions", &phone.access).await.status, 204);
+    let refused = server.get("/api/v1/users/me", &laptop.access).await;
+    assert!(refused.problem(401, "UNAUTHENTICATED").contains("login has ended"));
+    let body = json!({"to_user": "bob", "body": {"text": "still here"}});
+    server.post("/api/v1/messages", &laptop.access, body).await.problem(401, "UNAUTHENTICATED");
+    server.post_nothing("/api/v1/tickets", &laptop.access).await.problem(401, "UNAUTHENTICATED");
+
+    // Another process may not have looked for a moment.
+    let latest = Instant::now() + Duration::from_secs(2);
+    while other_process.get("/api/v1/users/me", &laptop.access).await.status != 401 {
+        assert!(Instant::now() < latest, "signed out for two seconds");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    server.get("/api/v1/users/me", &phone.access).await.expect(200);
 }
 
 #[tokio::test]
@@ -118,8 +146,13 @@ async fn a_service_disables_an_account_and_enables_it() {
     server.post("/api/v1/auth/login", "", body.clone()).await.problem(403, "FORBIDDEN");
     assert_eq!(refresh_status(&server, &alice).await, 401);
     assert!(server.store.logins(&UserId::parse(&alice.id).unwrap()).await.unwrap().is_empty());
+    let of_no_login = server.token(&alice.id, "");
+    for token in [&alice.access, &of_no_login] {
+        server.get("/api/v1/users/me", token).await.problem(403, "FORBIDDEN");
+    }
 
     server.patch(&path, &service, json!({"status": "active"})).await.expect(200);
+    server.get("/api/v1/users/me", &of_no_login).await.expect(200);
     server.post("/api/v1/auth/login", "", body).await.expect(200);
     server.patch("/api/v1/server/users/nobody", &service, disabled).await.problem(404, "NOT_FOUND");
     server.patch(&path, &service, json!({"status": "odd"})).await.problem(400, "BAD_FIELD");

@@ -1,6 +1,6 @@
 //! Users of another issuer need no account here.
 
-use auth::{Issuer, ScopeRule, Scopes, SigningKey, Trust, Verifier, VerifyingKey};
+use auth::{Issuer, LoginRule, ScopeRule, Scopes, SigningKey, Trust, Verifier, VerifyingKey};
 use proto::UserId;
 use serde_json::{Value, json};
 
@@ -10,8 +10,12 @@ use super::server::Server;
 async fn user_without_an_account_chats() {
     let server = Server::start().await;
     let key = SigningKey::generate();
-    let trust =
-        Trust { issuer: "community".to_owned(), audience: "chat".to_owned(), scopes: ScopeRule::Ignored };
+    let trust = Trust {
+        issuer: "community".to_owned(),
+        audience: "chat".to_owned(),
+        scopes: ScopeRule::Ignored,
+        logins: LoginRule::Elsewhere,
+    };
     let verifying = VerifyingKey::hs256(&key);
     let verifier = server.issuer.trusted_by(Verifier::new(5)).trusting(trust, vec![verifying]);
     server.verifier.replace(verifier);

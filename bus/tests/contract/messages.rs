@@ -28,7 +28,7 @@ pub fn command(name: &str, number: u64) -> Command {
         epoch: Epoch(0),
         once: None,
         trace: TraceId(0),
-        request: Request::Connected,
+        request: Request::Connected(None),
     }
 }
 

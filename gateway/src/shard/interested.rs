@@ -84,7 +84,8 @@ impl Shard {
         }
     }
 
-    /// Asks for the user's groups. Asked again by the timer, until there is an answer: the bus may be busy or lose it.
+    /// Asks for the user's groups. Asked again by the timer, until there is an answer: the bus may be busy or lose it. Where the login
+    /// of the token has ended since, the answer is that it has ([`Control::Revoke`]).
     pub(super) fn send_connected(&mut self, key: SessionKey) {
         let retry = self.clock.tick().after(self.config.timeouts.connected_retry);
         let Some(session) = self.sessions.get_mut(key) else { return };
@@ -92,8 +93,10 @@ impl Shard {
         pending.retry = retry;
         session.flags.set(Flags::CONNECTED);
         self.interest.ask_groups(user);
+        // Other issuers know of theirs.
+        let login = session.login.as_deref().filter(|login| login.is_kept_here()).cloned();
         // A busy bus is what the timer is for.
-        let _ = self.send_command(key, Request::Connected);
+        let _ = self.send_command(key, Request::Connected(login));
         self.arm(key, retry);
     }
 

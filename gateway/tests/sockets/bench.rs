@@ -444,7 +444,7 @@ async fn backend(
             let origin = command.origin.session;
             let next_seq = heads.told.load(Ordering::SeqCst);
             let reply = match command.request {
-                Request::Connected => {
+                Request::Connected(_) => {
                     let known = groups.lock().unwrap().get(&command.origin.user).cloned().unwrap_or_default();
                     Reply::Groups(known)
                 }

@@ -4,7 +4,7 @@ use wire::command_envelope::Request as Wire;
 
 use super::{broadcast, contact_request, group_request, id, texts};
 use crate::codec::{client, confirmations, presence, readers, settings};
-use crate::{ConversationId, DeviceId, FrameError, GroupId, Request, Timestamp, wire};
+use crate::{ConversationId, DeviceId, FrameError, GroupId, LoginId, Request, Timestamp, wire};
 
 pub(super) fn to_wire(request: &Request) -> Wire {
     match request {
@@ -24,7 +24,9 @@ pub(super) fn to_wire(request: &Request) -> Wire {
         Request::Heads(conversations) => {
             Wire::Heads(wire::HeadsRequest { conversations: texts(conversations) })
         }
-        Request::Connected => Wire::Connected(wire::Connected {}),
+        Request::Connected(login) => Wire::Connected(wire::Connected {
+            login: login.as_ref().map(ToString::to_string).unwrap_or_default(),
+        }),
         Request::Disconnected => Wire::Disconnected(wire::Disconnected {}),
         Request::Group(group, request) => group_request::to_wire(group, request),
         Request::Pins(conversation) => Wire::Pins(wire::PinsOf { conversation: conversation.to_string() }),
@@ -69,7 +71,10 @@ pub(super) fn from_wire(wire: Wire) -> Result<Request, FrameError> {
             let parse = |text: &String| id("heads", "conversations", ConversationId::parse(text));
             Request::Heads(wire.conversations.iter().map(parse).collect::<Result<_, _>>()?)
         }
-        Wire::Connected(wire::Connected {}) => Request::Connected,
+        Wire::Connected(wire) => Request::Connected(match wire.login.as_str() {
+            "" => None,
+            login => Some(id("connected", "login", LoginId::parse(login))?),
+        }),
         Wire::Disconnected(wire::Disconnected {}) => Request::Disconnected,
         Wire::Pins(wire) => {
             Request::Pins(id("pins", "conversation", ConversationId::parse(&wire.conversation))?)

@@ -7,6 +7,9 @@ use crate::IdError;
 /// The most characters (all ASCII, so bytes) a name may have.
 pub const NAME_BYTES_MAX: usize = 64;
 
+/// What the logins of other issuers begin with.
+const ELSEWHERE: char = '~';
+
 /// Letters, digits and `. _ - | @ : + = ~`: `sub` claims of identity providers and e-mail addresses fit.
 pub(super) fn is_allowed(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
@@ -82,6 +85,18 @@ name! {
 name! {
     /// An invitation link of a group. Names it; its secret token is another thing.
     LinkId, "link id"
+}
+
+impl LoginId {
+    /// A login that another issuer keeps, by its `sid` claim; no login of ours is called so.
+    pub fn kept_elsewhere(sid: &str) -> Result<Self, IdError> {
+        Self::parse(&format!("{ELSEWHERE}{sid}"))
+    }
+
+    /// Whether it is one of those that this server keeps.
+    pub fn is_kept_here(&self) -> bool {
+        !self.0.starts_with(ELSEWHERE)
+    }
 }
 
 impl DeviceId {

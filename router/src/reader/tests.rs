@@ -216,7 +216,7 @@ fn frame(deliveries: Vec<Delivery>) -> ServerFrame {
 fn a_store_that_does_not_answer_is_told_as_unavailable_with_advice() {
     let stand = Stand::new();
     stand.breaks(Op::GroupsOf);
-    match frame(stand.answers("alice", Request::Connected)) {
+    match frame(stand.answers("alice", Request::Connected(None))) {
         ServerFrame::Nack(nack) => {
             assert_eq!((nack.code, nack.frame), (Code::Unavailable, "connected"));
             assert!(nack.retry_after_ms > 0);
@@ -230,11 +230,21 @@ fn connected_is_answered_with_the_groups_of_the_user() {
     let stand = Stand::new();
     stand.group("one", &[("alice", 1), ("bob", 1)]);
     stand.group("two", &[("bob", 1)]);
-    let Reply::Groups(groups) = answered_with(stand.answers("alice", Request::Connected)) else {
+    let Reply::Groups(groups) = answered_with(stand.answers("alice", Request::Connected(None))) else {
         panic!("no groups")
     };
     assert_eq!(groups, [GroupId::parse("one").unwrap()]);
     assert!(matches!(answered_with(stand.answers("alice", Request::Disconnected)), Reply::Settled));
+}
+
+#[test]
+fn who_connects_with_a_login_that_has_ended_is_told_so_instead() {
+    let stand = Stand::new();
+    let login = LoginId::parse("phone").unwrap();
+    let told = stand.answers("alice", Request::Connected(Some(login.clone())));
+    let [Delivery { target, payload, .. }] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!(*target, Target::User(user("alice")));
+    assert!(matches!(payload, Payload::Control(Control::Revoke(Some(ended))) if *ended == login));
 }
 
 #[test]

@@ -89,7 +89,7 @@ mod tests {
             epoch: Epoch(0),
             once: None,
             trace: TraceId::default(),
-            request: Request::Connected,
+            request: Request::Connected(None),
         }
     }
 

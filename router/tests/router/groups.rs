@@ -94,9 +94,13 @@ async fn membership_survives_a_restart() {
         assert_eq!(stand.send("carol", to_group("team"), "still here").await.seq, Seq(4));
         let send = Request::Send(message(to_group("team"), "gone"));
         assert_eq!(stand.nack("bob", send).await.code, Code::Forbidden);
-        let Reply::Groups(groups) = stand.ask("carol", Request::Connected).await else { panic!("no groups") };
+        let Reply::Groups(groups) = stand.ask("carol", Request::Connected(None)).await else {
+            panic!("no groups")
+        };
         assert_eq!(groups, [group("team")]);
-        let Reply::Groups(groups) = stand.ask("bob", Request::Connected).await else { panic!("no groups") };
+        let Reply::Groups(groups) = stand.ask("bob", Request::Connected(None)).await else {
+            panic!("no groups")
+        };
         assert!(groups.is_empty());
         let heads = Request::Heads(vec![ConversationId::group(&group("team"))]);
         let Reply::Heads(heads) = stand.ask("carol", heads).await else { panic!("no heads") };

@@ -1,6 +1,6 @@
 //! `[[auth.issuers]]`: other issuers, each a table of its own.
 
-use auth::{KeyError, ScopeRule, SigningKey, Trust, VerifyingKey};
+use auth::{KeyError, LoginRule, ScopeRule, SigningKey, Trust, VerifyingKey};
 use toml::{Table, Value};
 
 use super::near;
@@ -55,7 +55,9 @@ impl Entry<'_> {
             }
         };
         let keys = self.keys();
-        Some(TrustedIssuer { trust: Trust { issuer: issuer?, audience: audience?, scopes }, keys: keys? })
+        let logins = LoginRule::Elsewhere;
+        let trust = Trust { issuer: issuer?, audience: audience?, scopes, logins };
+        Some(TrustedIssuer { trust, keys: keys? })
     }
 
     fn keys(&self) -> Option<IssuerKeys> {

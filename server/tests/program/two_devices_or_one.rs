@@ -84,6 +84,12 @@ fn signed_out(at: &Places<'_>) {
     closed_soon(b, began);
     let again = json!({"refresh_token": laptop.refresh_token});
     assert_eq!(post(&at.url("/auth/refresh"), &again).status, 401);
+    // Its access token has not ended, and is worth nothing any more.
+    for place in [at.near, at.far] {
+        assert_eq!(Socket::open(place, &laptop.token).close_code(), 4401);
+    }
+    let body = json!({"to_user": bert.id, "body": {"text": "still here"}});
+    assert_eq!(post_as(&at.url("/messages"), &laptop.token, &body).status, 401);
 
     // A new password ends the others, and not the one that changed it.
     let tablet = log_in(at.api, "a long secret", "tablet");

@@ -126,7 +126,7 @@ impl Gateway {
                     *at = now + CONNECTED_AGAIN;
                 }
                 // A busy bus is what the timer is for.
-                let _ = self.send(key, Request::Connected);
+                let _ = self.send(key, Request::Connected(None));
             }
         });
     }

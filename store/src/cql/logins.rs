@@ -17,7 +17,8 @@ use super::error::CqlError;
 use super::session::Preparer;
 use super::several::{self, partly};
 use crate::call::{Call, Op};
-use crate::{Level, Login, Rotation, StoreError};
+use crate::identity::Sought;
+use crate::{Level, Login, Rotation, Standing, StoreError};
 
 /// What a row lives longer than its login, in seconds.
 const TTL_EXTRA: u64 = 24 * 60 * 60;
@@ -148,6 +149,19 @@ impl Cql {
             Ok(several::reads(found).await?.into_iter().flatten().collect())
         };
         self.read(Call::new(Op::Logins), read).await
+    }
+
+    pub(crate) async fn standing(
+        &self,
+        user: &UserId,
+        login: Option<&LoginId>,
+    ) -> Result<Standing, StoreError> {
+        let Some(login) = login else {
+            return Ok(Standing::of(user, self.account(user).await?.as_ref(), Sought::Nothing));
+        };
+        let found = self.read(Call::new(Op::Logins), self.read_login(login, Level::Quorum));
+        let (account, found) = futures_util::try_join!(self.account(user), found)?;
+        Ok(Standing::of(user, account.as_ref(), Sought::For(found.as_ref())))
     }
 
     async fn rotate(

@@ -70,21 +70,21 @@ impl Store {
             Engine::Cql(cql) => return cql.groups_of(user).await,
             Engine::Tables(tables) => tables,
         };
-        let prefix = Key::of(Kind::GroupOfUser).text(user.as_str());
-        tables
-            .read(Call::new(Op::GroupsOf), move |view| {
-                let mut groups = Vec::new();
-                let end = after_prefix(&prefix);
-                view.scan(Table::State, &prefix, &end, Direction::Forward, &mut |key, _| {
-                    let group =
-                        KeyParts::after(key, prefix.len()).text().and_then(|text| GroupId::parse(text).ok());
-                    groups.push(group.ok_or_else(|| StoreError::corrupt("group of user"))?);
-                    Ok(ControlFlow::Continue(()))
-                })?;
-                Ok(groups)
-            })
-            .await
+        let user = user.clone();
+        tables.read(Call::new(Op::GroupsOf), move |view| read_groups_of(view, &user)).await
     }
+}
+
+/// The groups of a user, in order of their ids.
+pub(crate) fn read_groups_of(view: &dyn View, user: &UserId) -> Result<Vec<GroupId>, StoreError> {
+    let prefix = Key::of(Kind::GroupOfUser).text(user.as_str());
+    let mut groups = Vec::new();
+    view.scan(Table::State, &prefix, &after_prefix(&prefix), Direction::Forward, &mut |key, _| {
+        let group = KeyParts::after(key, prefix.len()).text().and_then(|text| GroupId::parse(text).ok());
+        groups.push(group.ok_or_else(|| StoreError::corrupt("group of user"))?);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(groups)
 }
 
 /// Writes a member, both ways.

@@ -160,7 +160,7 @@ fn update(
     Ok(Ok(new))
 }
 
-fn read(view: &dyn View, user: &UserId) -> Result<Option<Account>, StoreError> {
+pub(super) fn read(view: &dyn View, user: &UserId) -> Result<Option<Account>, StoreError> {
     view.get(Table::State, &account_key(user))?.map(|value| decode(user, value)).transpose()
 }
 

@@ -118,6 +118,10 @@ impl Store {
     }
 }
 
+pub(super) fn read(view: &dyn View, login: &LoginId) -> Result<Option<Login>, StoreError> {
+    view.get(Table::State, &login_key(login))?.map(|value| decode(login, value)).transpose()
+}
+
 fn rotate(
     tx: &mut Tx<'_>,
     login: &LoginId,

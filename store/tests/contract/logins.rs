@@ -1,7 +1,7 @@
 //! Logins: a refresh token is exchanged at most once.
 
 use proto::{LoginId, Timestamp};
-use store::{Login, Rotation, Store};
+use store::{Account, AccountDetails, AccountStatus, Cas, Creation, Login, Rotation, Standing, Store};
 
 use crate::engines::contract;
 use crate::samples::{named, user};
@@ -13,6 +13,7 @@ contract!(
     a_login_whose_time_is_over_is_gone,
     an_ended_login_is_gone,
     logins_belong_to_their_user,
+    who_is_signed_out_or_disabled_is_known,
 );
 
 fn id(name: &str) -> LoginId {
@@ -96,4 +97,38 @@ async fn logins_belong_to_their_user(store: Store) {
     assert!(store.end_login(&id("a")).await.unwrap().is_some());
     assert_eq!(store.logins(&user("bob")).await.unwrap(), [login("b", "bob")]);
     assert_eq!(store.logins(&user("bobby")).await.unwrap(), [login("c", "bobby")]);
+}
+
+async fn who_is_signed_out_or_disabled_is_known(store: Store) {
+    let bob = user("bob");
+    let stands = async |login: Option<&str>| {
+        let login = login.map(id);
+        let standing = store.standing(&bob, login.as_ref()).await.unwrap();
+        assert_eq!(store.arrival(&bob, login.as_ref()).await.unwrap(), (Vec::new(), standing));
+        standing
+    };
+    assert_eq!(stands(None).await, Standing::Good, "an account is not needed");
+    assert_eq!(stands(Some("a")).await, Standing::SignedOut, "there is no such login");
+    store.create_login(login("a", "bob")).await.unwrap();
+    store.create_login(login("b", "eve")).await.unwrap();
+    assert_eq!(stands(Some("a")).await, Standing::Good);
+    assert_eq!(stands(Some("b")).await, Standing::SignedOut, "it is another's");
+    store.end_login(&id("a")).await.unwrap();
+    assert_eq!(stands(Some("a")).await, Standing::SignedOut);
+
+    let account = Account {
+        user: bob.clone(),
+        username: named("bob"),
+        nickname: "Bob".to_owned(),
+        email: None,
+        password_hash: "$argon2id$…".to_owned(),
+        status: AccountStatus::Active,
+        created: Timestamp(7),
+        details: AccountDetails::default(),
+    };
+    assert_eq!(store.create_account(account.clone()).await.unwrap(), Creation::Created);
+    assert_eq!(stands(None).await, Standing::Good);
+    let disabled = Account { status: AccountStatus::Disabled, ..account.clone() };
+    assert_eq!(store.update_account(&account, disabled.clone()).await, Cas::Applied(disabled));
+    assert_eq!(stands(None).await, Standing::Disabled);
 }

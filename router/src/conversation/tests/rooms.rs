@@ -147,7 +147,7 @@ fn a_refusal_to_come_in_says_which_room() {
     let nack = super::super::announce::refusal(&command, Code::Busy, "full");
     let Reply::Room(answer) = crate::reader::refusal(&command, nack) else { panic!("of a room") };
     assert_eq!((answer.room, answer.answer.unwrap_err().code), (team(), Code::Busy));
-    let other = stand.asks(5, "ann", Request::Connected);
+    let other = stand.asks(5, "ann", Request::Connected(None));
     let nack = super::super::announce::refusal(&other, Code::Busy, "full");
     assert!(matches!(crate::reader::refusal(&other, nack), Reply::Frame(ServerFrame::Nack(_))));
 }

@@ -130,7 +130,7 @@ impl Device {
     pub async fn connect(&mut self, stand: &mut Stand, log: &[Delivery]) {
         self.heard = log.len();
         self.online = true;
-        self.groups = match stand.ask("alice", Request::Connected).await {
+        self.groups = match stand.ask("alice", Request::Connected(None)).await {
             Reply::Groups(groups) => groups.iter().map(ConversationId::group).collect(),
             other => panic!("no groups but {other:?}"),
         };
