@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
+use proto::UserId;
+use proto::limits::PRESENCE_USERS_MAX;
 use proto::presence::PresenceState;
-use proto::{Code, UserId};
 use serde::{Deserialize, Serialize};
 use store::{DevicePresence, Presence};
 use utoipa::{IntoParams, ToSchema};
@@ -16,13 +17,11 @@ use crate::numbers::Wide;
 use crate::problem::{Problem, ProblemBody};
 use crate::{App, Shared, now};
 
-/// Users in one question.
-const USERS_MAX: usize = 100;
-
 /// Whether somebody is online.
 #[derive(Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Status {
+#[schema(as = PresenceState)]
+pub(crate) enum UserState {
     /// With a session that is used.
     Online,
     /// With sessions, none of which is used.
@@ -40,7 +39,7 @@ pub(crate) struct UserPresence {
     #[schema(example = "alice")]
     user: String,
     /// Of the devices together.
-    status: Status,
+    state: UserState,
     /// When the user was last active, in Unix milliseconds: when the last device left or went away; `null` while online, and where
     /// it is not known.
     #[schema(example = "1790000000000")]
@@ -56,7 +55,7 @@ pub(crate) struct Device {
     #[schema(example = "phone")]
     device: String,
     /// Never `unknown`.
-    status: Status,
+    state: UserState,
     /// Since when it is used, in Unix milliseconds; `null` while it is away or offline, and where it has just left: it may come back in a
     /// moment, and counts as there until then.
     #[schema(example = "1790000000000")]
@@ -70,7 +69,7 @@ pub(crate) struct Device {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PresenceOf {
-    /// Up to 100 user ids with commas between them.
+    /// Up to 200 user ids with commas between them.
     #[param(example = "alice,bob")]
     users: String,
 }
@@ -110,7 +109,7 @@ pub(crate) async fn user_presence(
     get, path = "/api/v1/presence", tag = "users", params(PresenceOf),
     responses(
         (status = 200, description = "Each online, offline, or unknown.", body = PresenceList),
-        (status = "default", description = "413 `TOO_LARGE`: more than 100 users.", body = ProblemBody,
+        (status = "default", description = "400 `BAD_FIELD`: more than 200 users, or none.", body = ProblemBody,
             content_type = "application/problem+json")
     )
 )]
@@ -119,8 +118,8 @@ pub(crate) async fn presence(
     caller: Caller,
     QueryOf(query): QueryOf<PresenceOf>,
 ) -> Result<Json<PresenceList>, Problem> {
-    if query.users.split(',').count() > USERS_MAX {
-        return Err(Problem::new(Code::TooLarge, format!("users: at most {USERS_MAX}")));
+    if query.users.split(',').count() > PRESENCE_USERS_MAX {
+        return Err(Problem::field("users", format!("at most {PRESENCE_USERS_MAX} are allowed")));
     }
     let users: Result<Vec<UserId>, _> =
         query.users.split(',').map(|user| UserId::parse(user.trim())).collect();
@@ -153,7 +152,7 @@ impl Shared {
     }
 }
 
-impl Status {
+impl UserState {
     fn of(state: PresenceState) -> Self {
         match state {
             PresenceState::Unknown => Self::Unknown,
@@ -177,7 +176,7 @@ impl UserPresence {
         let told = told.told(user);
         Self {
             user: told.user.to_string(),
-            status: Status::of(told.state),
+            state: UserState::of(told.state),
             last_seen: told.last_seen.map(|when| Wide(when.0)),
             devices,
         }
@@ -190,7 +189,7 @@ impl Device {
         let when = Some(Wide(found.state.since().0));
         Self {
             device: told.device.to_string(),
-            status: Status::of(told.state.word()),
+            state: UserState::of(told.state.word()),
             online_since: when.filter(|_| found.state.word() == PresenceState::Online),
             last_seen: when.filter(|_| told.state.word() != PresenceState::Online),
         }

@@ -117,7 +117,7 @@ async fn a_block_refuses_messages_hides_presence_and_is_not_told() {
     let bobs_id = UserId::parse(&bob.id).unwrap();
     server.ephemeral.came(&bobs_id, &DeviceId::unnamed());
     let presence = format!("/api/v1/users/{}/presence", bob.id);
-    assert_eq!(server.get(&presence, &alice.access).await.expect(200)["status"], "online");
+    assert_eq!(server.get(&presence, &alice.access).await.expect(200)["state"], "online");
 
     let block = json!({"user_id": alice.id});
     let blocked = server.post("/api/v1/blocks", &bob.access, block.clone()).await.expect(200);
@@ -129,7 +129,7 @@ async fn a_block_refuses_messages_hides_presence_and_is_not_told() {
         server.post("/api/v1/messages", &from.access, body).await.problem(403, "BLOCKED");
     }
     let hidden = server.get(&presence, &alice.access).await.expect(200);
-    assert_eq!((&hidden["status"], &hidden["devices"]), (&json!("offline"), &json!([])));
+    assert_eq!((&hidden["state"], &hidden["devices"]), (&json!("offline"), &json!([])));
     assert_eq!(listed(&server, &alice, "/api/v1/friends").await, seen, "not even a version tells of it");
     assert!(names(&server, &alice, "/api/v1/blocks").await.is_empty());
 
@@ -142,7 +142,7 @@ async fn a_block_refuses_messages_hides_presence_and_is_not_told() {
     let unblock = format!("/api/v1/blocks/{}", alice.id);
     server.delete(&unblock, &bob.access).await.expect(200);
     server.say(&alice, &bob, "after").await;
-    assert_eq!(server.get(&presence, &alice.access).await.expect(200)["status"], "online");
+    assert_eq!(server.get(&presence, &alice.access).await.expect(200)["state"], "online");
 }
 
 #[tokio::test]

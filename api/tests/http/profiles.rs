@@ -89,7 +89,7 @@ async fn who_is_there_is_shown_to_whom_they_want() {
         let many =
             server.get(&format!("/api/v1/presence?users={},{}", bob.id, alice.id), by).await.expect(200);
         assert_eq!(many["users"][1], one);
-        one["status"].as_str().unwrap().to_owned()
+        one["state"].as_str().unwrap().to_owned()
     };
     let service = server.token("billing", "server");
     let wants = async |audience: &str| {

@@ -115,7 +115,7 @@ fn each_shows_what_they_want(at: &Places<'_>, anna: &Person, bert: &Person) {
 
 fn presence(at: &Places<'_>, of: &User, seen_by: &User) -> String {
     let found = is(&get_as(&at.url(&format!("/users/{}/presence", of.id)), &seen_by.token), 200);
-    found["status"].as_str().expect("a status").to_owned()
+    found["state"].as_str().expect("a state").to_owned()
 }
 
 fn a_block_holds_for_the_next_message(at: &Places<'_>, anna: &mut Person, bert: &mut Person) {

@@ -73,8 +73,8 @@ fn work(at: &Places<'_>) {
     let presence = at.api.url(&format!("/api/v1/presence?users={},{}", anna.0, bert.0));
     until(|| {
         let found = is(&get_as(&presence, &all), 200);
-        let statuses = [&found["users"][0]["status"], &found["users"][1]["status"]];
-        (statuses == ["online", "online"]).then_some(())
+        let states = [&found["users"][0]["state"], &found["users"][1]["state"]];
+        (states == ["online", "online"]).then_some(())
     });
     let began = SystemTime::now();
     let sessions = at.api.url(&format!("/api/v1/server/users/{}/sessions", bert.0));

@@ -142,7 +142,7 @@ pub fn until_told(socket: &mut Socket, seq: &str) {
 
 pub fn status(api: &Tidegate, user: &User) -> String {
     let found = get_as(&api.url(&format!("/api/v1/users/{}/presence", user.id)), &user.token);
-    found.json()["status"].as_str().expect("a status").to_owned()
+    found.json()["state"].as_str().expect("a state").to_owned()
 }
 
 /// What a router's metric says, over its workers.

@@ -66,7 +66,7 @@ fn comes_uses_and_leaves(at: &Places<'_>, watcher: &mut Socket, bert: &User) -> 
     // Over HTTP, too, only once the grace is over.
     let seen = until(|| {
         let seen = get_as(&at.url(&format!("/users/{}/presence", bert.id)), &bert.token).json();
-        (seen["status"] == "offline").then_some(seen)
+        (seen["state"] == "offline").then_some(seen)
     });
     let last: u64 = seen["last_seen"].as_str().and_then(|text| text.parse().ok()).expect("a time");
     assert!(lifecycle::wall_clock_ms() >= last + GRACE_MS, "{seen}");
