@@ -1,5 +1,5 @@
 //! Failed logins make the next ones wait: per account, so that nobody guesses a password, and per address, so that
-//! nobody guesses everybody's. Searches for users and look-ups of them make the next ones wait in the same way. Counted for all API processes together where they share something.
+//! nobody guesses everybody's. Registrations from an address, searches for users and look-ups of them make the next ones wait in the same way. Counted for all API processes together where they share something.
 //!
 //! **Guarantees.** An attempt on an account counts before the password is checked, so many at once do not slip
 //! through; it is forgiven when the password was right. What is remembered is bounded.
@@ -44,6 +44,14 @@ const PER_READER: AttemptRule = AttemptRule {
     remember: Duration::from_secs(60),
 };
 
+/// Nobody makes accounts by the thousand; a class or an office makes dozens at once.
+const PER_MAKER: AttemptRule = AttemptRule {
+    free: 100,
+    first: Duration::from_secs(1),
+    max: Duration::from_secs(10),
+    remember: Duration::from_secs(10 * 60),
+};
+
 const FAILED: &str = "too many failed logins";
 
 /// Who has to wait.
@@ -62,6 +70,18 @@ impl Backoff {
             refuse(self.0.attempt(attempt, &PER_ADDRESS, Counted::No).await, FAILED)?;
         }
         refuse(self.0.attempt(Attempt::Account(account), &PER_ACCOUNT, Counted::Yes).await, FAILED)
+    }
+
+    /// Whether an account may be made from there now; each try counts. From the machine itself always, as connections may come.
+    pub(crate) async fn admit_registration(&self, address: Option<IpAddr>) -> Result<(), Problem> {
+        let Some(network) = address.map(network).filter(|address| !address.is_loopback()) else {
+            return Ok(());
+        };
+        let name = format!("register {network}");
+        refuse(
+            self.0.attempt(Attempt::Account(&name), &PER_MAKER, Counted::Yes).await,
+            "too many accounts are made from this address",
+        )
     }
 
     /// Whether a caller may search for others now, by a name or its beginning. Each search counts; services may.
@@ -84,7 +104,7 @@ impl Backoff {
         if caller.is_service() {
             return Ok(());
         }
-        // No username has a space.
+        // No username has a space; nor does what registrations are counted by.
         let name = format!("{what} {}", caller.0.user);
         refuse(self.0.attempt(Attempt::Account(&name), rule, Counted::Yes).await, why)
     }

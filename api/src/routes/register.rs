@@ -55,7 +55,7 @@ pub(super) struct NewAccount {
     post, path = "/api/v1/auth/register", tag = "accounts", request_body = Register, security(()),
     responses(
         (status = 201, description = "The account exists and is logged in.", body = Tokens),
-        (status = "default", description = "409 `CONFLICT`: the username is taken. 403 `FORBIDDEN`: accounts are not made here.", body = ProblemBody,
+        (status = "default", description = "409 `CONFLICT`: the username is taken. 403 `FORBIDDEN`: accounts are not made here. 429 `RATE`: too many are made from this address.", body = ProblemBody,
             content_type = "application/problem+json")
     )
 )]
@@ -67,6 +67,7 @@ pub(crate) async fn register(
     if app.config.registration == Registration::Closed {
         return Err(Problem::new(Code::Forbidden, "accounts are not made here"));
     }
+    app.backoff.admit_registration(address).await?;
     let Register { username, password, nickname, email, device } = body;
     let new = NewAccount { user: None, username, password: Some(password), nickname, email };
     let account = Box::pin(app.make_account(new)).await?;

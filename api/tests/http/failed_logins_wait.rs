@@ -61,3 +61,17 @@ async fn right_passwords_never_wait() {
         server.post("/api/v1/auth/login", "", body).await.expect(200);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn accounts_are_not_made_without_end_from_one_address() {
+    let server = Server::without_router(config());
+    let register = || server.post("/api/v1/auth/register", "", json!({"username": "x", "password": "short"}));
+    for _ in 0..101 {
+        register().await.problem(400, "BAD_FIELD");
+    }
+    let refused = register().await;
+    assert_eq!(refused.json["retry_after_ms"], json!(1_000));
+    refused.problem(429, "RATE");
+    tokio::time::advance(std::time::Duration::from_secs(1)).await;
+    register().await.problem(400, "BAD_FIELD");
+}
