@@ -17,7 +17,7 @@ use crate::paging::{List, Paging};
 use crate::problem::{Problem, ProblemBody};
 use crate::{App, Shared};
 
-/// Which part of the log: the newest of what is left, or, with nothing but `after` or `after_time`, the oldest.
+/// Which part of the log: the newest of what is left, or, with nothing but `after` or `after_time`, the oldest; or what is around an entry.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct HistoryQuery {
@@ -37,6 +37,10 @@ pub(crate) struct HistoryQuery {
     #[serde(alias = "afterTime")]
     #[param(example = 0)]
     after_time: Option<u64>,
+    /// The page around the entry with this seq: half of it newer, the rest older. `cursor` goes on to older ones; newer ones are `after` the last
+    /// of the page.
+    #[param(example = 7)]
+    around: Option<u64>,
 }
 
 /// A page of history.
@@ -114,7 +118,7 @@ pub(crate) async fn history(
 ) -> Result<Json<History>, Problem> {
     let conversation = conversation_id(&conversation)?;
     let (end, limit) = (paging.after(List::History, End::parse)?, paging.limit()?);
-    let wanted = app.wanted(&caller, &conversation, &query, end).await?;
+    let wanted = app.wanted(&caller, &conversation, (&query, limit), end).await?;
     app.page(&caller, &conversation, &wanted, limit).await.map(Json)
 }
 
@@ -124,7 +128,7 @@ impl Shared {
         &self,
         caller: &Caller,
         conversation: &ConversationId,
-        query: &HistoryQuery,
+        (query, limit): (&HistoryQuery, usize),
         end: Option<End>,
     ) -> Result<Wanted, Problem> {
         let stranger = || Problem::new(Code::Forbidden, "you are not a member of this conversation");
@@ -144,8 +148,11 @@ impl Shared {
             let first_after = self.store.seq_at(conversation, Timestamp(time), head.seq).await?;
             to = to.min(Seq(first_after.0.saturating_sub(1)));
         }
+        if let Some(seq) = query.around {
+            to = to.min(Seq(seq.saturating_add(limit as u64 / 2)));
+        }
         let lower = query.after.is_some() || query.after_time.is_some();
-        let upper = query.before.is_some() || query.before_time.is_some();
+        let upper = query.before.is_some() || query.before_time.is_some() || query.around.is_some();
         let asked = if lower && !upper { Direction::Newer } else { Direction::Older };
         match end {
             Some(End { direction: Direction::Older, seq }) => to = to.min(Seq(seq.0.saturating_sub(1))),

@@ -74,6 +74,18 @@ async fn pages_go_back_to_the_beginning_and_forth_to_the_head() {
     }
     assert_eq!(log.page("limit=200").await, ((1..=120).collect(), None));
 
+    let (seqs, next) = log.page("around=60&limit=11").await;
+    assert_eq!(seqs, (55..=65).collect::<Vec<_>>());
+    let older = log.page(&format!("around=60&limit=11&cursor={}", next.unwrap())).await.0;
+    assert_eq!(older, (44..=54).collect::<Vec<_>>());
+    assert_eq!(log.page("around=60&limit=1").await.0, [60]);
+    assert_eq!(
+        log.page("around=119&limit=10").await.0,
+        (111..=120).collect::<Vec<_>>(),
+        "so many at the head, too"
+    );
+    assert_eq!(log.page("around=2&limit=10").await, ((1..=7).collect(), None));
+
     // By time: messages of one millisecond belong together.
     let time = log.times[59];
     let before = log.times.iter().filter(|other| **other < time).count() as u64;
