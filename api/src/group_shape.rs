@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use store::GroupInfo;
 use utoipa::ToSchema;
 
+use crate::extract::by_name;
 use crate::numbers::Wide;
 
 /// A group.
@@ -90,7 +91,7 @@ pub(crate) struct EditGroup {
     /// 1 to 100 characters.
     #[schema(example = "The whole team")]
     name: Option<String>,
-    #[serde(flatten)]
+    #[serde(flatten, deserialize_with = "by_name")]
     settings: Settings,
 }
 

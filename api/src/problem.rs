@@ -38,7 +38,7 @@ pub(crate) struct ProblemBody<'a> {
     #[schema(example = 400)]
     status: u16,
     /// What was wrong this time, and what is allowed.
-    #[schema(example = "username: missing field `username`")]
+    #[schema(example = "username: it is required")]
     pub(crate) detail: &'a str,
     /// The number of the code; the same as in a socket's `nack`.
     #[schema(example = 1001)]

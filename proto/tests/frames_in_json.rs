@@ -165,9 +165,9 @@ fn a_refused_send_names_the_field_the_rule_and_the_send() {
     let cases = [
         (r#""to_user":"bob""#, "body", "one of text, image, file"),
         (r#""to_user":"bob","body":{}"#, "body", "one of text, image, file"),
-        (r#""to_user":"bob","body":{"text":""}"#, "body", "the text is empty"),
+        (r#""to_user":"bob","body":{"text":""}"#, "body", "text: it is empty"),
         (r#""to_user":"bob","body":{"text":"a","custom":{"type":"b"}}"#, "body", "only one kind is allowed"),
-        (r#""to_user":"bob","body":{"custom":{"json":"{}"}}"#, "body", "custom.type has 1 to 64"),
+        (r#""to_user":"bob","body":{"custom":{"json":"{}"}}"#, "body", "custom.type: 1 to 64 characters"),
         (r#""to_user":"bob","body":{"system":{"notice":{"text":"x"}}}"#, "body", "clients cannot write"),
         (r#""to_user":"bob","body":"hi""#, "body", "expected an object"),
         (r#""to_user":"bob","body":{"text":5}"#, "body", "text: expected a string"),

@@ -10,7 +10,7 @@ use http::StatusCode;
 use proto::command::GroupRequest;
 use proto::delivery::GroupDone;
 use proto::group::{GroupEdit, Role};
-use proto::{Code, ConversationId, GroupId, Request, Seq, UserId};
+use proto::{Code, ConversationId, GroupId, Request, Seq, UserId, limits};
 use serde::{Deserialize, Serialize};
 use store::{GroupInfo, StoreError};
 use utoipa::{IntoParams, ToSchema};
@@ -19,7 +19,7 @@ use super::member_changes::change;
 use super::new_groups::{Creation, NewId, owner};
 use crate::answers::GroupChanged;
 use crate::caller::{Asker, Caller};
-use crate::extract::{JsonBody, PathOf, QueryOf};
+use crate::extract::{JsonBody, PathOf, QueryOf, by_name};
 use crate::group_shape::{EditGroup, Group, Settings};
 use crate::idempotency::{Key, Made};
 use crate::numbers::IdText;
@@ -52,7 +52,7 @@ pub(crate) struct CreateGroup {
     /// The owner, where a service makes the group; the caller if absent.
     #[schema(value_type = Option<String>)]
     owner: Option<IdText>,
-    #[serde(flatten)]
+    #[serde(flatten, deserialize_with = "by_name")]
     settings: Settings,
 }
 
@@ -263,6 +263,12 @@ pub(super) fn user_id(field: &str, text: &str) -> Result<UserId, Problem> {
 
 /// Ids of users; a wrong one is named by its place.
 pub(super) fn user_ids(field: &str, ids: &[IdText]) -> Result<Vec<UserId>, Problem> {
+    if ids.len() > limits::MEMBERS_PER_COMMAND_MAX {
+        return Err(Problem::field(
+            field,
+            format!("at most {} are allowed", limits::MEMBERS_PER_COMMAND_MAX),
+        ));
+    }
     let parse = |(at, id): (usize, &IdText)| {
         UserId::parse(&id.0).map_err(|error| Problem::field(&format!("{field}[{at}]"), error))
     };

@@ -137,6 +137,9 @@ pub(crate) async fn invite(
     JsonBody(body): JsonBody<Invite>,
 ) -> Result<Json<GroupChanged>, Problem> {
     let users = user_ids("user_ids", &body.user_ids)?;
+    if users.is_empty() {
+        return Err(Problem::field("user_ids", "one at least is required"));
+    }
     change(&app, &caller, &group, GroupRequest::Invite(users, end(body.expires_in_ms)?)).await
 }
 

@@ -19,6 +19,8 @@ use crate::{App, now};
 
 /// "Until further notice": the end of the year 9999.
 const FOREVER: Timestamp = Timestamp(253_402_300_799_000);
+/// What a mute must be.
+const TO_COME: &str = "a time to come is needed; to unmute, use DELETE";
 
 /// What a member shall be.
 #[derive(Deserialize, ToSchema)]
@@ -207,10 +209,9 @@ impl Mute {
         match (self.duration_ms, self.until) {
             (None, None) => Ok(FOREVER),
             (Some(_), Some(_)) => Err(Problem::field("until", "only one of duration_ms, until is allowed")),
-            (Some(Wide(0)), None) | (None, Some(Wide(0))) => {
-                Err(Problem::field("duration_ms", "a time to come is needed; to unmute, use DELETE"))
-            }
+            (Some(Wide(0)), None) => Err(Problem::field("duration_ms", TO_COME)),
             (Some(duration_ms), None) => Ok(Timestamp(now().0.saturating_add(duration_ms.0)).min(FOREVER)),
+            (None, Some(until)) if until.0 <= now().0 => Err(Problem::field("until", TO_COME)),
             (None, Some(until)) => Ok(Timestamp(until.0).min(FOREVER)),
         }
     }

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::caller::Caller;
 use crate::details::ChangeDetails;
-use crate::extract::{JsonBody, PathOf, QueryOf};
+use crate::extract::{JsonBody, PathOf, QueryOf, by_name};
 use crate::numbers::present;
 use crate::problem::{Problem, ProblemBody};
 use crate::profile::{self, Me, Profile};
@@ -26,7 +26,7 @@ pub(crate) struct ChangeMe {
     #[schema(value_type = Option<String>, example = "alice@example.org")]
     email: Option<Option<String>>,
     /// What one says of oneself.
-    #[serde(flatten)]
+    #[serde(flatten, deserialize_with = "by_name")]
     details: ChangeDetails,
 }
 

@@ -42,6 +42,55 @@ async fn bodies_that_are_not_json_or_too_large_are_refused() {
 }
 
 #[tokio::test]
+async fn every_refusal_of_a_field_begins_with_its_name() {
+    let server = Server::start().await;
+    let alice = server.token("alice", "");
+    let team = json!({"group_id": "team", "name": "Team", "member_ids": ["bob"]});
+    server.post("/api/v1/groups", &alice, team).await.expect(201);
+    let many: Vec<_> = (0..=1_000).map(|n| format!("user{n}")).collect();
+    let text = |body: serde_json::Value| json!({"to_user": "bob", "body": body});
+    let posted = [
+        ("messages", json!({"to_user": "bob"}), "body: it is required"),
+        ("messages", text(json!({"text": ""})), "body: text: it is empty"),
+        ("messages", text(json!({"custom": {"json": "1"}})), "body: custom.type: 1 to 64"),
+        ("messages", text(json!({"image": {"file": "f", "mime": "text/x"}})), "body: image.mime: "),
+        ("groups", json!({}), "name: it is required"),
+        ("groups", json!({"name": "x", "join": "odd"}), "join: unknown variant"),
+        ("groups", json!({"name": "x", "member_ids": many}), "member_ids: at most 1000"),
+        ("groups/team/invitations", json!({"user_ids": []}), "user_ids: one at least"),
+        ("friends/apply", json!({"user_id": "bob", "note": "x".repeat(201)}), "note: at most 200"),
+        ("friends/apply", json!({"user_id": "alice"}), "user_id: nobody is their own"),
+        ("auth/register", json!({"username": "x"}), "password: it is required"),
+    ];
+    for (path, body, begins) in posted {
+        let detail = server.post(&format!("/api/v1/{path}"), &alice, body).await.problem(400, "BAD_FIELD");
+        assert!(detail.starts_with(begins), "{path}: {detail}");
+    }
+    let put = [
+        ("groups/team/members/bob/mute", json!({"until": "5"}), "until: a time to come"),
+        ("groups/team/members/bob/mute", json!({"duration_ms": 0}), "duration_ms: a time to come"),
+        ("groups/team/members/bob/role", json!({"role": "owner"}), "role: unknown variant"),
+    ];
+    for (path, body, begins) in put {
+        let detail = server.put(&format!("/api/v1/{path}"), &alice, body).await.problem(400, "BAD_FIELD");
+        assert!(detail.starts_with(begins), "{path}: {detail}");
+    }
+    let asked = [
+        ("presence", "users: it is required"),
+        ("users", "username: it is required"),
+        ("users/search", "prefix: it is required"),
+        ("conversations?archived=odd", "archived: "),
+        ("conversations/g.team/messages?before=odd", "before: "),
+    ];
+    for (path, begins) in asked {
+        let detail = server.get(&format!("/api/v1/{path}"), &alice).await.problem(400, "BAD_FIELD");
+        assert!(detail.starts_with(begins), "{path}: {detail}");
+    }
+    let patched = server.patch("/api/v1/users/me", &alice, json!({"presence": "odd"})).await;
+    assert!(patched.problem(400, "BAD_FIELD").starts_with("presence: unknown variant"));
+}
+
+#[tokio::test]
 async fn other_schemes_are_not_tokens() {
     let server = Server::start().await;
     let token = server.token("alice", "");

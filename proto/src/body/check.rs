@@ -16,6 +16,7 @@ type Checked = Result<(), String>;
 const DURATION_MS_MAX: u32 = 24 * 60 * 60 * 1_000;
 const ADDRESS_CHARS_MAX: usize = 1_000;
 const MIME_BYTES_MAX: usize = 127;
+const CUSTOM_TYPE_CHARS_MAX: usize = 64;
 
 /// A whole message.
 pub(super) fn message(body: &wire::Body) -> Checked {
@@ -25,7 +26,7 @@ pub(super) fn message(body: &wire::Body) -> Checked {
 
 fn kind(body: &wire::Body) -> Checked {
     match &body.kind {
-        Some(Kind::Text(text)) if text.is_empty() => Err("the text is empty".to_owned()),
+        Some(Kind::Text(text)) if text.is_empty() => Err("text: it is empty".to_owned()),
         Some(Kind::Text(_)) => Ok(()),
         Some(Kind::Image(it)) => media(it, &IMAGE).map_err(|problem| format!("image.{problem}")),
         Some(Kind::File(it)) => media(it, &FILE).map_err(|problem| format!("file.{problem}")),
@@ -35,7 +36,7 @@ fn kind(body: &wire::Body) -> Checked {
         Some(Kind::Contact(it)) => contact(it).map_err(|problem| format!("contact.{problem}")),
         Some(Kind::Merged(it)) => merged(it).map_err(|problem| format!("merged.{problem}")),
         Some(Kind::Custom(it)) => custom(it).map_err(|problem| format!("custom.{problem}")),
-        Some(Kind::System(_)) => Err("clients cannot write system entries".to_owned()),
+        Some(Kind::System(_)) => Err("system: clients cannot write it".to_owned()),
         Some(Kind::Edit(_) | Kind::Recall(_) | Kind::React(_) | Kind::Pin(_)) => {
             Err("changes of messages have frames of their own: edit, recall, react, pin".to_owned())
         }
@@ -197,12 +198,12 @@ fn forwarded(message: &wire::ForwardedMessage) -> Checked {
 }
 
 fn custom(custom: &wire::Custom) -> Checked {
-    if custom.r#type.is_empty() || custom.r#type.len() > 64 {
-        return Err("type has 1 to 64 characters".to_owned());
+    if custom.r#type.is_empty() || custom.r#type.chars().count() > CUSTOM_TYPE_CHARS_MAX {
+        return Err(format!("type: 1 to {CUSTOM_TYPE_CHARS_MAX} characters are required"));
     }
     let mut reader = Reader::new(custom.json.as_bytes());
     if !custom.json.is_empty() && reader.skip().and_then(|()| reader.end()).is_err() {
-        return Err("json is not JSON text".to_owned());
+        return Err("json: JSON text is required".to_owned());
     }
     Ok(())
 }

@@ -97,7 +97,7 @@ impl Pair {
     ) -> Result<Option<system::Change>, Refusal> {
         let side = self.side_of(user).ok_or((Code::Forbidden, "only the two may change this"))?;
         if side.contact.user == *user {
-            return Err((Code::BadField, "nobody is their own contact"));
+            return Err((Code::BadField, "user_id: nobody is their own contact"));
         }
         let change = decide(side, request, now, rules)?;
         Ok(change.map(|change| system::Change::Contact(wire::ContactChange { change: Some(change) })))
@@ -161,7 +161,7 @@ fn decide(
             Err((Code::Blocked, "this user takes no requests from you"))
         }
         ContactRequest::Apply(note) if note.chars().count() > limits::NOTE_CHARS_MAX => {
-            Err((Code::BadField, "a note has at most 200 characters"))
+            Err((Code::BadField, "note: at most 200 characters are allowed"))
         }
         ContactRequest::Apply(_) | ContactRequest::Accept if incoming => Ok(Some(Change::Accepted(done))),
         ContactRequest::Accept => Err((Code::NotFound, "this user does not ask, or no longer")),
@@ -178,7 +178,7 @@ fn decide(
         ContactRequest::Unblock => Ok(contact.blocked.then_some(Change::Unblocked(done))),
         ContactRequest::Remark(_) if !is_friend => Err((Code::NotFound, "this user is not a friend")),
         ContactRequest::Remark(remark) if remark.chars().count() > limits::REMARK_CHARS_MAX => {
-            Err((Code::BadField, "remark: at most 50 characters"))
+            Err((Code::BadField, "remark: at most 50 characters are allowed"))
         }
         ContactRequest::Remark(remark) => {
             Ok((contact.remark != *remark).then(|| Change::Remarked(remark.clone())))

@@ -173,7 +173,7 @@ async fn the_log_of_a_pair_is_read_and_written_by_nobody() {
     assert_eq!(
         stand.nack("alice", to("alice", ContactRequest::Block)).await.code,
         Code::BadField,
-        "nobody is their own contact"
+        "user_id: nobody is their own contact"
     );
     stand.stop().await;
 }
