@@ -274,3 +274,13 @@ async fn page_needs_no_internet() {
     assert!(start.text.contains("/openapi.json"), "{}", start.text);
     assert!(!start.text.contains("http"), "{}", start.text);
 }
+
+#[test]
+fn the_state_of_a_user_and_the_status_of_an_account_are_told_apart() {
+    let document: Value = serde_json::from_str(&api::Api::document()).unwrap();
+    let schema = |name: &str| document["components"]["schemas"][name].to_string();
+    assert!(
+        schema("PresenceState").contains("\"away\"") && !schema("PresenceState").contains("\"disabled\"")
+    );
+    assert!(schema("Status").contains("\"disabled\"") && !schema("Status").contains("\"away\""));
+}
