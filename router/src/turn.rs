@@ -89,6 +89,8 @@ pub trait MessageIds {
 pub struct Turn<'a> {
     /// The time.
     pub now: Now,
+    /// What was told in earlier turns has not left yet, and never does if somebody has taken over.
+    pub is_held_back: bool,
     /// Settings.
     pub rules: &'a Rules,
     /// Where message ids come from.

@@ -50,7 +50,9 @@ pub fn concerns(mutation: Mutation, seed: u64) -> bool {
             plan.has_contacts && plan.retention.is_zero() && !plan.has_deaf_routers()
         }
         Mutation::QuietLoad | Mutation::NoProbe => plan.last_word.is_some(),
-        Mutation::ClearedUntold => plan.last_word.is_some_and(LastWord::ends_its_router),
+        Mutation::ClearedUntold | Mutation::ClearedHeldBack => {
+            plan.last_word.is_some_and(LastWord::ends_its_router)
+        }
         Mutation::DroppedEarly => !plan.retention.is_zero(),
         Mutation::RetentionForgotten => plan.settings > 0 && !plan.has_deaf_routers(),
         Mutation::ExpiredShown => plan.expiring > 0,

@@ -60,6 +60,7 @@ const RARE: &[(Mutation, u64)] = &[
     (Mutation::DedupeApart, 458),
     (Mutation::ShortSlack, 1_153),
     (Mutation::WakesUnasked, 156_511),
+    (Mutation::ClearedHeldBack, 10_887),
 ];
 
 #[test]

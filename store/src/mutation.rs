@@ -65,6 +65,7 @@ mutations! {
     QuietLoad = "no-head-on-load", "DESIGN 6.8: tell no head after a load, neither at once nor by probes.";
     NoProbe = "no-probe", "DESIGN 6.8: do not tell the head again after an entry.";
     ClearedUntold = "cleared-untold", "DESIGN 6.8: take the touched mark away though the head is still to be told again.";
+    ClearedHeldBack = "cleared-held-back", "DESIGN 6.8: take the touched mark away though the head that was told has not left.";
     AckedFirst = "ack-before-publish", "DESIGN 6.8: acknowledge before the event is published.";
     RepeatUnpublished = "repeat-unpublished", "DESIGN 6.8: acknowledge what is stored already without publishing it again.";
     BlockUnheard = "block-unheard", "Contacts: a conversation in memory does not hear what its two users are to each other now.";

@@ -166,6 +166,9 @@ impl Conversation {
         let left = change.iter().flat_map(|change| &change.left);
         // In an order of its own: that of a table of hashes would make each run of the simulator another world.
         let users: BTreeSet<&UserId> = came.chain(left).chain(&untold).collect();
+        if !users.is_empty() {
+            self.probe.tells(turn.now);
+        }
         for user in users {
             let is_in = group.role_of(user).is_some();
             let word = if is_in { Control::JoinedGroup } else { Control::LeftGroup };

@@ -8,7 +8,7 @@
 //!
 //! The touched mark in the store says "projections may lack something of this conversation". It is set by the first
 //! append of an owner, and by the first after it was taken away, in the same atomic write. It is taken away only after
-//! everything was written and the head was told for the last time, while nothing is in flight. So whatever a dead owner
+//! everything was written and the head was told for the last time and that has left, while nothing is in flight. So whatever a dead owner
 //! left unwritten, or had yet to tell, is found by the next one.
 
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use proto::{ConversationId, Entry, Partition, Seq, Timestamp, UserId, limits};
 use smallvec::SmallVec;
+use store::mutation::{self, Mutation};
 use store::{
     ConfirmationRow, Cursor, GroupChange, GroupInfo, HeadRow, InboxRow, Member, MentionRow, OverlayRow,
     Relation,
@@ -335,7 +336,8 @@ impl Conversation {
         let quiet = urgency == Urgency::AllAtOnce || quiet_since <= turn.now.steady_ms;
         // Whoever came or went is told again once that is written: until then another owner has to find it.
         let all_told = self.owed.group.is_none() && self.owed.untold.is_empty();
-        let is_over = self.probe.over().is_some_and(|over| over <= turn.now.steady_ms);
+        let may_be_held_back = turn.is_held_back && !mutation::is(Mutation::ClearedHeldBack);
+        let is_over = self.probe.over().is_some_and(|over| over <= turn.now.steady_ms) && !may_be_held_back;
         if urgency == Urgency::AllAtOnce {
             self.probe_now(turn);
         }

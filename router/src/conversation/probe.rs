@@ -49,6 +49,11 @@ impl Probe {
         is_due
     }
 
+    /// Something else is told now.
+    pub fn tells(&mut self, now: Now) {
+        self.last_ms = now.steady_ms;
+    }
+
     /// The head is told now, and not again.
     fn end(&mut self, now: Now) {
         (self.left, self.last_ms) = (0, now.steady_ms);

@@ -122,6 +122,7 @@ pub struct Incarnation<'a> {
     // Effects of the turn.
     pub(super) changed: Vec<Key>,
     pub(super) deliveries: Vec<Delivery>,
+    is_held_back: bool,
     pub(super) work: Vec<Work>,
     pub(super) death: Option<Death>,
     pub(super) draining: Option<u64>,
@@ -193,6 +194,7 @@ impl<'a> Incarnation<'a> {
             wakefulness: Wakefulness::Asleep,
             changed: Vec::new(),
             deliveries: Vec::new(),
+            is_held_back: false,
             work: Vec::new(),
             death: None,
             draining: None,
@@ -253,6 +255,7 @@ impl<'a> Incarnation<'a> {
                 lifetime::conceal(&mut self.deliveries, moment);
                 self.bus.publish(&mut self.deliveries);
             }
+            self.is_held_back = !self.deliveries.is_empty();
             self.beat();
             if self.is_serving_all()
                 && let Some(ready) = ready.take()
@@ -349,6 +352,7 @@ impl<'a> Incarnation<'a> {
         let slot = self.table.get_mut(key)?;
         let mut turn = Turn {
             now: self.now,
+            is_held_back: self.is_held_back,
             rules: &self.rules,
             ids: &mut self.ids,
             admission: &mut self.admission,

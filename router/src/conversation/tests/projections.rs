@@ -150,6 +150,20 @@ fn the_mark_is_taken_away_when_everything_is_written_and_quiet_and_set_by_the_ne
     assert!(stand.persists().touched.is_some());
 }
 
+/// The worker may be one that has been replaced, and dies with it.
+#[test]
+fn the_mark_stays_while_what_was_told_has_not_left() {
+    let mut stand = Stand::serving();
+    stand.send(message(1));
+    stand.persists();
+    stand.written();
+    stand.falls_quiet();
+    stand.is_held_back = true;
+    assert!(due(&mut stand).is_none());
+    stand.is_held_back = false;
+    assert_eq!(due(&mut stand).expect("due").clear, Some(Seq(1)));
+}
+
 #[test]
 fn the_mark_stays_while_anything_is_in_flight() {
     let mut stand = Stand::serving();

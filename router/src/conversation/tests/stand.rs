@@ -40,6 +40,7 @@ pub struct Stand {
     /// What the worker answers when it is asked what two users are to each other, if it does.
     pub regard: Regard,
     pub regards: bool,
+    pub is_held_back: bool,
     metrics: Metrics,
     deliveries: Vec<Delivery>,
     work: Vec<Work>,
@@ -95,6 +96,7 @@ impl Stand {
             death: None,
             regard: Regard::default(),
             regards: true,
+            is_held_back: false,
             metrics: Metrics::new(0),
             deliveries: Vec::new(),
             work: Vec::new(),
@@ -159,6 +161,7 @@ impl Stand {
     pub fn turn<T>(&mut self, input: impl FnOnce(&mut Conversation, &mut Turn<'_>) -> T) -> T {
         let mut turn = Turn {
             now: Now { wall: START.plus_ms(self.steady_ms + self.wall_ahead_ms), steady_ms: self.steady_ms },
+            is_held_back: self.is_held_back,
             rules: &self.rules,
             ids: &mut self.ids,
             admission: &mut self.admission,
