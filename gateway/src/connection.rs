@@ -5,6 +5,7 @@
 
 mod http;
 mod opening;
+mod rewound;
 
 pub(crate) use http::{Counted, FROZEN_HEAD_PATIENCE, Http, Upgraded};
 

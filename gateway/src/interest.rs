@@ -162,6 +162,11 @@ impl Interest {
         }
     }
 
+    /// Whether the user is in any group, as far as it is known.
+    pub(crate) fn has_groups(&self, user: &UserId) -> bool {
+        self.users.get(user).is_some_and(|known| !known.groups().is_empty())
+    }
+
     /// What every user with a session wants besides what is theirs.
     pub(crate) fn carry(&self) -> Vec<OfUser> {
         let users = self.users.iter().filter(|known| known.lingers_until().is_none());

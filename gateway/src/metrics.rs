@@ -245,7 +245,12 @@ pub(crate) fn count_close(code: u16, by: &'static str) {
 
 /// Counts one answer to a request for a socket.
 pub(crate) fn count_handshake(outcome: &'static str) {
-    metrics::counter!("gateway_handshakes_total", "outcome" => outcome).increment(1);
+    handshakes(outcome).increment(1);
+}
+
+/// Counts answers of one kind.
+pub(crate) fn handshakes(outcome: &'static str) -> metrics::Counter {
+    metrics::counter!("gateway_handshakes_total", "outcome" => outcome)
 }
 
 /// Counts one violation of the WebSocket protocol.

@@ -1,9 +1,10 @@
 //! The byte stream of one connection, the same for whoever reads and writes it, whatever carries it.
 
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Write as _};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -35,6 +36,16 @@ impl Socket {
                 [one] => stream.try_write(one),
                 several => stream.try_write_vectored(several),
             },
+            Self::Tls(stream) => stream.try_write(slices),
+        }
+    }
+
+    /// The same for a socket that was just accepted: of such a one the runtime learns only at its next turn of epoll that it takes
+    /// anything.
+    pub(crate) fn try_write_new(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => (&*SockRef::from(&*stream)).write_vectored(slices),
+            // Its handshake has written already.
             Self::Tls(stream) => stream.try_write(slices),
         }
     }

@@ -21,7 +21,8 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
-use super::opening::{poll_head, written};
+use super::opening::{first_now, parse, poll_first, written};
+use super::rewound::Rewound;
 use crate::admission::{Admitted, Crowded};
 use crate::fallback::{Peer, ResponseBody};
 use crate::handshake::{Decision, Opening, SOCKET_PATHS, decide, redeemed, too_many};
@@ -147,16 +148,14 @@ impl Http {
         let exchange = Rc::new(Exchange { context, peer, crowded, state: RefCell::new(state) });
         let mut head_deadline = pin!(sleep_until(Instant::now() + head_timeout));
         let stream = match door {
-            Door::Plain => {
-                if let Some(answer) = exchange.open_at_once(&stream, head_deadline.as_mut()).await {
-                    return exchange.upgraded(Socket::Plain(stream), Some(answer), Bytes::new());
-                }
-                Socket::Plain(stream)
-            }
+            Door::Plain => match exchange.open_at_once(stream, head_deadline.as_mut()).await {
+                Ok(upgraded) => return upgraded,
+                Err(rewound) => rewound,
+            },
             Door::Tls => {
-                let stream = encrypt(&exchange.context, stream, crowded).await?;
+                let socket = encrypt(&exchange.context, stream, crowded).await?;
                 head_deadline.as_mut().reset(Instant::now() + head_timeout);
-                stream
+                Rewound { said: Bytes::new(), socket }
             }
         };
         exchange.talk(stream, head_timeout, head_deadline).await
@@ -181,35 +180,53 @@ async fn encrypt(context: &Context, stream: TcpStream, crowded: Option<Crowded>)
 }
 
 impl Exchange {
-    /// Waits for the first bytes. Opens the socket that they ask for and gives the answer; what asks for anything else, or must
-    /// be refused, is hyper's.
-    async fn open_at_once(&self, stream: &TcpStream, deadline: Pin<&mut Sleep>) -> Option<Bytes> {
-        let Context { config, authenticator, tasks, .. } = &*self.context;
-        if self.crowded.is_some() || config.proxies.speak_in_headers(self.peer.ip()) {
-            return None;
+    /// Waits for the first bytes, and opens the socket that they ask for. What asks for anything else, or must be refused, is
+    /// hyper's, and comes back as it was.
+    async fn open_at_once(
+        &self,
+        mut stream: TcpStream,
+        deadline: Pin<&mut Sleep>,
+    ) -> Result<Option<Upgraded>, Rewound> {
+        let Context { config, authenticator, .. } = &*self.context;
+        let mut said = Bytes::new();
+        if self.crowded.is_none() && !config.proxies.speak_in_headers(self.peer.ip()) {
+            said = self.first_bytes(&mut stream, deadline).await;
         }
-        let head = tokio::select! {
-            head = poll_fn(|cx| poll_head(stream, cx)) => head?,
-            () = deadline => return None,
-            () = tasks.draining() => return None,
-            () = self.context.freezing() => return None,
+        let Some(head) = parse(&said) else {
+            return Err(Rewound { said, socket: Socket::Plain(stream) });
         };
         // For hyper nothing was asked yet: a shard that freezes now still waits for the answer, a ticket's among them.
         let refusal = match decide(&head.request, config, authenticator) {
             Decision::Open(response, opening) => match self.admit(*opening) {
-                None => return head.consume(stream).ok().map(|()| written(&response)),
+                None => {
+                    let leftover = said.split_off(head.bytes);
+                    return Ok(self.upgraded(Socket::Plain(stream), Some(written(&response)), leftover));
+                }
                 Some(refusal) => refusal,
             },
             other => other,
         };
         self.state.borrow_mut().decided = Some(refusal);
-        None
+        Err(Rewound { said, socket: Socket::Plain(stream) })
+    }
+
+    /// None where there are none in time.
+    async fn first_bytes(&self, stream: &mut TcpStream, deadline: Pin<&mut Sleep>) -> Bytes {
+        if let Some(said) = first_now(stream) {
+            return said;
+        }
+        tokio::select! {
+            said = poll_fn(|cx| poll_first(stream, cx)) => said,
+            () = deadline => Bytes::new(),
+            () = self.context.tasks.draining() => Bytes::new(),
+            () = self.context.freezing() => Bytes::new(),
+        }
     }
 
     /// Answers by hyper, until a request opens a socket. The first must be there by the deadline.
     async fn talk(
         self: &Rc<Self>,
-        stream: Socket,
+        stream: Rewound,
         head_timeout: Duration,
         mut head_deadline: Pin<&mut Sleep>,
     ) -> Option<Upgraded> {
@@ -266,7 +283,7 @@ impl Exchange {
             return None;
         }
         let parts = connection.into_parts();
-        self.upgraded(parts.io.into_inner(), None, parts.read_buf)
+        self.upgraded(parts.io.into_inner().socket, None, parts.read_buf)
     }
 
     /// The socket that was opened, if one was.
@@ -341,7 +358,7 @@ impl Exchange {
             let (response, words) = too_many(full);
             return Some(Decision::Refuse(response, words));
         }
-        count_handshake("opened");
+        self.context.opened.increment(1);
         state.opened = Some(opening);
         None
     }

@@ -1,15 +1,18 @@
-//! A request for a socket that lies whole in the kernel's buffer, as nearly all do. hyper's buffers and its own write are
-//! most of what opening a socket costs otherwise, which counts when everybody comes back at once.
+//! A request for a socket that comes whole, as nearly all do. hyper's buffers and its own write are most of what opening a
+//! socket costs otherwise, which counts when everybody comes back at once.
 //!
-//! **Guarantees.** What is not plainly such a request stays where it is, for hyper to answer.
+//! **Guarantees.** What is not plainly such a request is for hyper to answer, from its first byte on.
 
+use std::io::Read as _;
 use std::mem::MaybeUninit;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderName, HeaderValue, Request, Response, Version};
-use tokio::io::ReadBuf;
+use http::{HeaderName, HeaderValue, Request, Response, Uri, Version};
+use socket2::SockRef;
+use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::handshake::SOCKET_PATHS;
@@ -19,31 +22,29 @@ const HEAD_BYTES_MAX: usize = 2 * 1024;
 /// Headers in it.
 const HEADERS_MAX: usize = 32;
 
-/// A request's head, still unread.
+/// A request's head.
 pub(super) struct Head {
     pub(super) request: Request<()>,
-    bytes: usize,
+    /// Its length: what follows is the socket's.
+    pub(super) bytes: usize,
 }
 
-/// Completes with the first bytes; `None` when they are something else.
-pub(super) fn poll_head(stream: &TcpStream, cx: &mut Context<'_>) -> Poll<Option<Head>> {
+/// The first bytes, if they are there: who was accepted late in a storm has sent them by then. The runtime would ask for them
+/// only after another turn of its epoll.
+pub(super) fn first_now(stream: &TcpStream) -> Option<Bytes> {
+    let mut bytes = [0; HEAD_BYTES_MAX];
+    let length = (&*SockRef::from(stream)).read(&mut bytes).ok()?;
+    // An end is for whoever waits to find again.
+    (length > 0).then(|| Bytes::copy_from_slice(&bytes[..length]))
+}
+
+/// Completes with the first bytes; with none at the end of the stream.
+pub(super) fn poll_first(stream: &mut TcpStream, cx: &mut Context<'_>) -> Poll<Bytes> {
     let mut bytes = [MaybeUninit::uninit(); HEAD_BYTES_MAX];
     let mut bytes = ReadBuf::uninit(&mut bytes);
     // A connection that broke breaks for hyper too, which has the words for it.
-    let seen = ready!(stream.poll_peek(cx, &mut bytes)).is_ok();
-    Poll::Ready(if seen { parse(bytes.filled()) } else { None })
-}
-
-impl Head {
-    /// Takes the head off the socket; what follows it stays there.
-    pub(super) fn consume(&self, stream: &TcpStream) -> std::io::Result<()> {
-        let mut bytes = [0; HEAD_BYTES_MAX];
-        let mut left = self.bytes;
-        while left > 0 {
-            left -= stream.try_read(&mut bytes[..left])?;
-        }
-        Ok(())
-    }
+    let _ended_or_broken = ready!(Pin::new(stream).poll_read(cx, &mut bytes));
+    Poll::Ready(Bytes::copy_from_slice(bytes.filled()))
 }
 
 /// The answer as it goes over the wire (RFC 9112 section 4).
@@ -59,24 +60,27 @@ pub(super) fn written(response: &Response<()>) -> Bytes {
     head.into()
 }
 
-fn parse(bytes: &[u8]) -> Option<Head> {
+/// The request for a socket that was said; `None` for anything else.
+pub(super) fn parse(said: &Bytes) -> Option<Head> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut parsed = httparse::Request::new(&mut headers);
-    let Ok(httparse::Status::Complete(length)) = parsed.parse(bytes) else { return None };
+    let Ok(httparse::Status::Complete(bytes)) = parsed.parse(said) else { return None };
     let (path, version) = (parsed.path?, parsed.version?);
     if parsed.method? != "GET" || version != 1 || !is_socket(path) {
         return None;
     }
-    let mut request = Request::builder().uri(path).version(Version::HTTP_11).body(()).ok()?;
+    let uri = Uri::from_maybe_shared(said.slice_ref(path.as_bytes())).ok()?;
+    let mut request = Request::builder().uri(uri).version(Version::HTTP_11).body(()).ok()?;
     for header in &*parsed.headers {
         let name = HeaderName::from_bytes(header.name.as_bytes()).ok()?;
         // A body would lie between this and the first frame.
         if name == CONTENT_LENGTH || name == TRANSFER_ENCODING {
             return None;
         }
-        request.headers_mut().append(name, HeaderValue::from_bytes(header.value).ok()?);
+        let value = HeaderValue::from_maybe_shared(said.slice_ref(header.value)).ok()?;
+        request.headers_mut().append(name, value);
     }
-    Some(Head { request, bytes: length })
+    Some(Head { request, bytes })
 }
 
 fn is_socket(path: &str) -> bool {
@@ -91,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_whole_request_for_a_socket_is_taken_up_to_its_end() {
-        let head = parse(format!("{OPENING}\u{1}frames").as_bytes()).unwrap();
+        let head = parse(&Bytes::from(format!("{OPENING}\u{1}frames"))).unwrap();
         assert_eq!(head.bytes, OPENING.len());
         assert_eq!(head.request.uri().query(), Some("userId=u1"));
         assert_eq!(head.request.headers()["upgrade"], "websocket");
@@ -112,7 +116,7 @@ mod tests {
             &OPENING.replace("Host: here", "not a header"),
         ];
         for other in others {
-            assert!(parse(other.as_bytes()).is_none(), "{other:?}");
+            assert!(parse(&Bytes::copy_from_slice(other.as_bytes())).is_none(), "{other:?}");
         }
     }
 

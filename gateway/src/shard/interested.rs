@@ -107,6 +107,10 @@ impl Shard {
         pending.retry = Tick::NEVER;
         let awaited = self.awaited_beside(&user, key.slot);
         self.interest.groups_answered(&*self.inbox, &user, groups, awaited);
+        if !self.interest.has_groups(&user) {
+            // The user's own subscription was in force before groups were asked for.
+            return self.become_interested(key);
+        }
         self.answered.push(key);
         self.interest_changed.notify_one();
     }

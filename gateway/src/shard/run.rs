@@ -24,6 +24,7 @@ use crate::config::{GatewayConfig, TlsPort};
 use crate::fallback::HttpFallback;
 use crate::handover::{Estate, Orders, Outside, Piece};
 use crate::listener;
+use crate::metrics::handshakes;
 use crate::presence::PresenceSink;
 use crate::tls::Pace;
 use crate::wheel::TICK;
@@ -76,6 +77,8 @@ pub(crate) struct Context {
     pub(crate) pace: Option<Pace>,
     /// Connections that speak HTTP at the moment.
     pub(crate) requests: Cell<usize>,
+    /// Sockets that were opened: of a storm each one counts.
+    pub(crate) opened: metrics::Counter,
     /// Whether nothing is accepted and read at the moment.
     pub(super) frozen: watch::Sender<bool>,
 }
@@ -156,9 +159,10 @@ pub(crate) async fn run(start: Start) {
     shard.borrow_mut().frozen = true;
     let (requests, frozen) = (Cell::new(0), watch::Sender::new(true));
     let pace = config.tls.as_ref().map(|port| Pace::new(port.handshakes_percent));
-    let own = tasks.clone();
+    let opened = handshakes("opened");
     let context =
-        Rc::new(Context { config, authenticator, fallback, admission, tasks: own, pace, requests, frozen });
+        Context { config, authenticator, fallback, admission, tasks, pace, requests, opened, frozen };
+    let context = Rc::new(context);
     let (gap, under_way) = (Notify::new(), UnderWay::default());
     if let Some(estate) = estate
         && adopt(&shard, &context, estate) == Adopted::MustResync

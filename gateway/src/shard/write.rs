@@ -147,7 +147,11 @@ fn write(session: &mut Session, pool: &mut Pool, tally: &mut Tally, now: Tick) -
         let written = if filled == 0 {
             0
         } else {
-            match session.stream.try_write(&slices[..filled]) {
+            let tried = match session.waker {
+                Some(_) => session.stream.try_write(&slices[..filled]),
+                None => session.stream.try_write_new(&slices[..filled]),
+            };
+            match tried {
                 Ok(0) => return Flushed::Broken,
                 Ok(written) => written,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Flushed::Blocked,
