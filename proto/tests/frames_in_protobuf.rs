@@ -47,7 +47,7 @@ fn refused_sends_say_which_and_why() {
         (
             wire::Send { body: system.encoded().clone(), ..send() },
             Code::BadField,
-            "send.body: clients cannot",
+            "send.body: system: clients cannot",
         ),
         (
             wire::Send { body: large.encoded().clone(), ..send() },
