@@ -110,7 +110,7 @@ pub struct PlanSettings {
     #[arg(long, default_value_t = 60.0, value_name = "PERCENT")]
     pub busy_max: f64,
     /// User memory of a connection, bytes
-    #[arg(long, default_value_t = 1_340.0)]
+    #[arg(long, default_value_t = 1_100.0)]
     pub connection_bytes: f64,
     /// The kernel's memory of a connection, bytes
     #[arg(long, default_value_t = 3500.0)]
@@ -119,10 +119,10 @@ pub struct PlanSettings {
     #[arg(long, default_value_t = 3_400.0)]
     pub tls_bytes: f64,
     /// Processor time to accept a connection, microseconds
-    #[arg(long, default_value_t = 65.0)]
+    #[arg(long, default_value_t = 49.0)]
     pub accept_us: f64,
     /// Processor time of a direct message, all parts, microseconds
-    #[arg(long, default_value_t = 36.0)]
+    #[arg(long, default_value_t = 38.0)]
     pub dm_us: f64,
     /// Processor time of a group message besides its deliveries, microseconds
     #[arg(long, default_value_t = 30.0)]
@@ -131,7 +131,7 @@ pub struct PlanSettings {
     #[arg(long, default_value_t = 3.0)]
     pub delivery_us: f64,
     /// Processor time of a heartbeat, microseconds
-    #[arg(long, default_value_t = 33.0)]
+    #[arg(long, default_value_t = 28.0)]
     pub heartbeat_us: f64,
 }
 
