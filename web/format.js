@@ -66,11 +66,14 @@ export function initials(name) {
   return letters.join("").toUpperCase();
 }
 
-/** One of twelve colours, the same for the same id. */
+/** Colours of names and avatars; style.css has each. */
+export const HUES = 12;
+
+/** The colour of an id, the same for the same id. */
 export function hue(id) {
   let hash = 0;
   for (const char of id) hash = (hash * 31 + char.codePointAt(0)) >>> 0;
-  return hash % 12;
+  return hash % HUES;
 }
 
 /** What an entry says, as text. `name` tells what a user is called. */

@@ -5,6 +5,7 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { describe, test } from "node:test";
 
+import { HUES } from "../format.js";
 import { PHONE, Stage, WITH_PROGRAM, leave } from "./stage.js";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
@@ -66,5 +67,26 @@ describe("the page for everybody", WITH_PROGRAM, () => {
     await bob.message("see https://example.org").getByRole("button", { name: "Actions" }).click();
     await isFine(bob, "what to do with a message");
     await leave(newcomer, alice, bob);
+  });
+
+  test("names and initials are readable in whichever hue an id gives them", async () => {
+    const [alice, bob] = await stage.pair("hues");
+    await alice.startGroup("Crew", ["hues-bob"]);
+    await alice.say("hello");
+    await bob.open("Crew");
+    await bob.sees("hello");
+    const colours = await bob.page.evaluate((count) => {
+      for (const one of [document.querySelector("#messages .sender"), document.querySelector(".line .avatar")]) {
+        one.replaceWith(...Array.from({ length: count }, (_, hue) => {
+          const copy = one.cloneNode(true);
+          copy.dataset.hue = hue;
+          return copy;
+        }));
+      }
+      return new Set([...document.querySelectorAll("#messages .sender")].map((one) => getComputedStyle(one).color)).size;
+    }, HUES);
+    assert.equal(colours, HUES);
+    await isFine(bob, "names in every hue");
+    await leave(alice, bob);
   });
 });
