@@ -33,7 +33,7 @@ pub fn run() -> anyhow::Result<Outcome> {
         Ok(chromium) => chromium,
         Err(missing) if in_ci() => {
             println!("{missing:#}");
-            return Ok(Outcome::Failed);
+            return Ok(Outcome::Failed(format!("{missing:#}")));
         }
         Err(missing) => {
             return Ok(Outcome::Skipped(format!(
@@ -41,13 +41,28 @@ pub fn run() -> anyhow::Result<Outcome> {
             )));
         }
     };
-    show(
+    let program = built_program()?;
+    let kept = program.with_file_name("page-tests.txt");
+    let outcome = show(
         Command::new("node")
-            .args(["--test", "--test-reporter=spec"])
+            .args(["--test", "--test-reporter=spec", "--test-reporter-destination=stdout"])
+            .arg("--test-reporter=spec")
+            .arg(format!("--test-reporter-destination={}", kept.display()))
             .current_dir(&tests)
-            .env("TIDEGATE_BIN", built_program()?)
+            .env("TIDEGATE_BIN", program)
             .env("CHROMIUM", chromium),
-    )
+    )?;
+    Ok(match outcome {
+        Outcome::Failed(_) => {
+            Outcome::Failed(failing_tests(&std::fs::read_to_string(&kept).unwrap_or_default()).into())
+        }
+        other => other,
+    })
+}
+
+/// The end of what node's `spec` reporter wrote, which repeats the tests that failed; nothing where none did.
+fn failing_tests(report: &str) -> &str {
+    report.rfind("failing tests:").map_or("", |at| &report[at..])
 }
 
 /// Gets node packages and a browser; gives the browser's path.
@@ -102,4 +117,16 @@ fn built_program() -> anyhow::Result<PathBuf> {
     let program = me.with_file_name(format!("tidegate{}", std::env::consts::EXE_SUFFIX));
     anyhow::ensure!(program.is_file(), "cargo built no {}", program.display());
     Ok(program)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_failed_is_cut_from_the_end_of_a_report() {
+        let report = "✔ one (1ms)\n✖ two (1ms)\nℹ fail 1\n\n✖ failing tests:\n\n✖ two (1ms)\n  Error: no\n";
+        assert_eq!(failing_tests(report), "failing tests:\n\n✖ two (1ms)\n  Error: no\n");
+        assert_eq!(failing_tests("✔ one (1ms)\nℹ fail 0\n"), "");
+    }
 }

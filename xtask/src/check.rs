@@ -17,8 +17,8 @@ use crate::{browser, tree};
 pub enum Outcome {
     /// It did what it should.
     Passed,
-    /// It found something; its own output says what.
-    Failed,
+    /// It found something; its own output says what. This much of it is said again after the output of later steps.
+    Failed(String),
     /// It was not run, for the reason given.
     Skipped(String),
 }
@@ -72,9 +72,9 @@ pub fn run() -> anyhow::Result<ExitCode> {
                 println!("--- SKIPPED: {why}");
                 skipped.push(why);
             }
-            Outcome::Failed => {
+            Outcome::Failed(found) => {
                 println!("--- FAILED after {}", spell(took));
-                failed.push(*name);
+                failed.push((*name, found));
             }
         }
     }
@@ -85,14 +85,17 @@ pub fn run() -> anyhow::Result<ExitCode> {
     if failed.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    println!("\nfailed: {}", failed.join("; "));
+    for (name, found) in failed {
+        println!("\nfailed: {name}");
+        found.lines().for_each(|line| println!("  {line}"));
+    }
     Ok(ExitCode::FAILURE)
 }
 
 /// Runs a program with its output shown, in the workspace's root.
 pub fn show(command: &mut Command) -> anyhow::Result<Outcome> {
     let status = command.status().with_context(|| format!("could not start {command:?}"))?;
-    Ok(if status.success() { Outcome::Passed } else { Outcome::Failed })
+    Ok(if status.success() { Outcome::Passed } else { Outcome::Failed(String::new()) })
 }
 
 fn cargo(with: &Surroundings, arguments: &[&str]) -> anyhow::Result<Outcome> {
@@ -113,7 +116,8 @@ fn bring_up(with: &mut Surroundings) -> anyhow::Result<Outcome> {
     }
     if in_ci() {
         failures.iter().for_each(|failure| println!("{failure}"));
-        return Ok(Outcome::Failed);
+        let again: Vec<String> = failures.iter().map(ToString::to_string).collect();
+        return Ok(Outcome::Failed(again.join("\n")));
     }
     let missing: Vec<String> = failures
         .iter()

@@ -49,7 +49,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Test => xtask::check::run(),
         Chore::Page => match xtask::browser::build_and_run()? {
             Outcome::Passed => Ok(ExitCode::SUCCESS),
-            Outcome::Failed => Ok(ExitCode::FAILURE),
+            Outcome::Failed(_) => Ok(ExitCode::FAILURE),
             Outcome::Skipped(why) => {
                 println!("not run: {why}");
                 Ok(ExitCode::FAILURE)
