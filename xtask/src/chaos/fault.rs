@@ -53,6 +53,28 @@ pub(super) struct Happened {
     pub send_worst_ms: u64,
     pub deliveries_disturbed_ms: u64,
     pub delivery_worst_ms: u64,
+    /// Those that broke in this time.
+    pub sockets: Sockets,
+}
+
+/// Sockets that broke, and how soon their clients had others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Sockets {
+    pub lost: u64,
+    /// Authenticated again within 5 s.
+    pub back_soon: u64,
+    /// The longest without.
+    pub worst_ms: u64,
+}
+
+impl Sockets {
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            lost: self.lost + other.lost,
+            back_soon: self.back_soon + other.back_soon,
+            worst_ms: self.worst_ms.max(other.worst_ms),
+        }
+    }
 }
 
 impl fmt::Display for Planned {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::Outcome;
-use super::fault::Happened;
+use super::fault::{Happened, Sockets};
 
 /// One line for each part.
 pub(super) fn verdict(outcome: &Outcome) -> String {
@@ -60,19 +60,21 @@ pub(super) fn text(command: &str, cql_nodes: u8, outcome: &Outcome) -> String {
 
 fn sums(happened: &[Happened]) -> String {
     let mut text = "## By sort of fault\n\nDisturbed: from the first to the last message, due from the fault's beginning to that of \
-                    the next, that took more than 500 ms from due to acknowledged, or to shown. Median and longest.\n\n\
-                    | fault | times | lasted | sends disturbed | slowest ack | deliveries disturbed | slowest delivery |\n\
-                    |---|---|---|---|---|---|---|\n"
+                    the next, that took more than 500 ms from due to acknowledged, or to shown. Median and longest. Sockets: how many broke in that \
+                    time, how many of their clients were authenticated again within 5 s, and the longest without.\n\n\
+                    | fault | times | lasted | sends disturbed | slowest ack | deliveries disturbed | slowest delivery | sockets |\n\
+                    |---|---|---|---|---|---|---|---|\n"
         .to_owned();
     for (sort, all) in by_sort(happened) {
         text += &format!(
-            "| {sort} | {} | {} | {} | {} | {} | {} |\n",
+            "| {sort} | {} | {} | {} | {} | {} | {} | {} |\n",
             all.len(),
             spread(&all, |one| one.until_unix_ms - one.from_unix_ms),
             spread(&all, |one| one.sends_disturbed_ms),
             spread(&all, |one| one.send_worst_ms),
             spread(&all, |one| one.deliveries_disturbed_ms),
             spread(&all, |one| one.delivery_worst_ms),
+            sockets(all.iter().map(|one| one.sockets).fold(Sockets::default(), Sockets::and)),
         );
     }
     text
@@ -80,22 +82,30 @@ fn sums(happened: &[Happened]) -> String {
 
 fn each(happened: &[Happened]) -> String {
     let mut text = "\n## Each fault\n\n\
-                    | after | fault | sends disturbed | slowest ack | deliveries disturbed | slowest delivery |\n\
-                    |---|---|---|---|---|---|\n"
+                    | after | fault | sends disturbed | slowest ack | deliveries disturbed | slowest delivery | sockets |\n\
+                    |---|---|---|---|---|---|---|\n"
         .to_owned();
     let start = happened.first().map_or(0, |first| first.from_unix_ms);
     for one in happened {
         text += &format!(
-            "| {} | {} | {} | {} | {} | {} |\n",
+            "| {} | {} | {} | {} | {} | {} | {} |\n",
             seconds(one.from_unix_ms - start),
             one.fault,
             seconds(one.sends_disturbed_ms),
             seconds(one.send_worst_ms),
             seconds(one.deliveries_disturbed_ms),
             seconds(one.delivery_worst_ms),
+            sockets(one.sockets),
         );
     }
     text
+}
+
+fn sockets(Sockets { lost, back_soon, worst_ms }: Sockets) -> String {
+    if lost == 0 {
+        return "none".to_owned();
+    }
+    format!("{lost}: {:.1} %, {}", back_soon as f64 / lost as f64 * 100.0, seconds(worst_ms))
 }
 
 fn by_sort(happened: &[Happened]) -> BTreeMap<&'static str, Vec<&Happened>> {

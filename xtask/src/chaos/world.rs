@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use rustix::process::Signal;
 
 use super::clock::FakeClock;
-use super::fault::{Fault, Happened, Planned};
+use super::fault::{Fault, Happened, Planned, Sockets};
 use super::schedule::Targets;
 use super::stand::Stand;
 use crate::cluster::{Cluster, Links, Plan, Role};
@@ -120,6 +120,7 @@ impl World {
             send_worst_ms: 0,
             deliveries_disturbed_ms: 0,
             delivery_worst_ms: 0,
+            sockets: Sockets::default(),
         })
     }
 

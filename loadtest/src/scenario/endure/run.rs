@@ -102,7 +102,7 @@ async fn connect(context: &Context, circles: &Circles, shared: &Shared) -> anyho
         config.backoff = Backoff { max: BACKOFF_MAX, ..config.backoff };
         config.gap_wait = GAP_WAIT;
         let (client, notices) = Client::start(config, &shared.tasks);
-        shared.tasks.spawn("sockets", count_sockets(shared.clone(), client.state()));
+        shared.tasks.spawn("sockets", watch_sockets(shared.clone(), client.state()));
         shared.tasks.spawn("reader", listen(shared.clone(), who, notices));
         clients.push(client);
     }
@@ -113,10 +113,19 @@ async fn connect(context: &Context, circles: &Circles, shared: &Shared) -> anyho
     Ok(clients)
 }
 
-async fn count_sockets(shared: Shared, mut state: tokio::sync::watch::Receiver<State>) {
+async fn watch_sockets(shared: Shared, mut state: tokio::sync::watch::Receiver<State>) {
+    let (mut is_online, mut broken) = (false, None);
     while state.changed().await.is_ok() {
-        if matches!(*state.borrow_and_update(), State::Online(_)) {
-            shared.book().sockets += 1;
+        let was_online =
+            std::mem::replace(&mut is_online, matches!(*state.borrow_and_update(), State::Online(_)));
+        let (mut book, now) = (shared.book(), shared.clock.now());
+        if is_online {
+            book.sockets += 1;
+            if let Some(broken) = broken.take() {
+                book.series.back(broken, now);
+            }
+        } else if was_online {
+            broken = Some(book.series.lost(now));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How slow the slowest was, for each tenth of a second in which messages were due.
+//! How slow the slowest was, for each tenth of a second in which messages were due; and which sockets broke, and for how long.
 
 use std::path::Path;
 
@@ -21,6 +21,18 @@ pub(super) struct Step {
     delivery_max_ms: u32,
 }
 
+/// A socket that broke. Times since the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+struct Break {
+    lost_ms: u64,
+    /// The same client was authenticated on another socket.
+    back_ms: Option<u64>,
+}
+
+/// Which break, for [`Series::back`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BreakNumber(usize);
+
 /// See the module.
 #[derive(Debug, Serialize)]
 pub(super) struct Series {
@@ -28,12 +40,13 @@ pub(super) struct Series {
     start_unix_ms: u64,
     step_ms: u64,
     steps: Vec<Step>,
+    breaks: Vec<Break>,
 }
 
 impl Series {
     /// Begins at the run's zero, which is `start_unix_ms`.
     pub(super) fn new(start_unix_ms: u64) -> Self {
-        Self { start_unix_ms, step_ms: STEP / MILLISECOND, steps: Vec::new() }
+        Self { start_unix_ms, step_ms: STEP / MILLISECOND, steps: Vec::new(), breaks: Vec::new() }
     }
 
     pub(super) fn due(&mut self, due: Nanos) {
@@ -49,6 +62,15 @@ impl Series {
     pub(super) fn delivered(&mut self, due: Nanos, at: Nanos) {
         let step = self.step(due);
         step.delivery_max_ms = step.delivery_max_ms.max(milliseconds(due, at));
+    }
+
+    pub(super) fn lost(&mut self, at: Nanos) -> BreakNumber {
+        self.breaks.push(Break { lost_ms: at / MILLISECOND, back_ms: None });
+        BreakNumber(self.breaks.len() - 1)
+    }
+
+    pub(super) fn back(&mut self, BreakNumber(number): BreakNumber, at: Nanos) {
+        self.breaks[number].back_ms = Some(at / MILLISECOND);
     }
 
     fn step(&mut self, due: Nanos) -> &mut Step {
@@ -81,5 +103,15 @@ mod tests {
         }
         let expected = Step { due: 3, acked: 3, ack_max_ms: 30, delivery_max_ms: 0 };
         assert_eq!(series.steps, [Step::default(), Step::default(), expected]);
+    }
+
+    #[test]
+    fn a_break_ends_when_its_own_client_is_back() {
+        let mut series = Series::new(0);
+        let first = series.lost(MILLISECOND);
+        series.lost(2 * MILLISECOND);
+        series.back(first, 5 * MILLISECOND);
+        let expected = [Break { lost_ms: 1, back_ms: Some(5) }, Break { lost_ms: 2, back_ms: None }];
+        assert_eq!(series.breaks, expected);
     }
 }
