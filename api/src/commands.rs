@@ -97,7 +97,7 @@ impl Commands {
                 return Err(Problem::new(Code::Unavailable, "no router answered in time"));
             }
             self.metrics.repeated.increment(1);
-            repeat(&mut request, once.as_mut(), wait);
+            request.repeat(once.as_mut(), millis(wait));
         }
     }
 
@@ -239,17 +239,6 @@ fn once(asker: &Asker) -> Once {
         Some(CallId(id)) => Once { id, attempt: 1, age_ms: KEY_KNOWN_MS },
         None => Once { id: ClientMessageId::now(), attempt: 0, age_ms: 0 },
     }
-}
-
-/// What is repeated says so, and that the first try was so much earlier; the router then looks for it in the log.
-fn repeat(request: &mut Request, once: Option<&mut Once>, waited: Duration) {
-    let (attempt, age_ms) = match (request, once) {
-        (Request::Send(send), _) => (&mut send.attempt, &mut send.age_ms),
-        (_, Some(once)) => (&mut once.attempt, &mut once.age_ms),
-        _ => return,
-    };
-    *attempt = attempt.saturating_add(1);
-    *age_ms = age_ms.saturating_add(millis(waited));
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -237,6 +237,20 @@ impl Request {
     }
 }
 
+impl Request {
+    /// What is sent again says so, and that the first try was so much earlier: the router then looks for it in the log. `once`
+    /// is what it is known by where that is not in itself.
+    pub fn repeat(&mut self, once: Option<&mut Once>, waited_ms: u64) {
+        let (attempt, age_ms) = match (self, once) {
+            (Self::Send(send), _) => (&mut send.attempt, &mut send.age_ms),
+            (_, Some(once)) => (&mut once.attempt, &mut once.age_ms),
+            _ => return,
+        };
+        *attempt = attempt.saturating_add(1);
+        *age_ms = age_ms.saturating_add(waited_ms);
+    }
+}
+
 impl Command {
     /// The conversation it concerns; `None` for what concerns a user.
     pub fn conversation(&self) -> Option<ConversationId> {
