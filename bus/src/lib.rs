@@ -8,8 +8,9 @@
 //! **Guarantees.** Commands of one node for one partition arrive in the order they were sent; deliveries of one
 //! publisher to one target arrive in the order they were published. Sending never waits: a full command queue gives
 //! the command back, a full inbox turns into one [`Received::Gap`] that says "something was lost, resync".
-//! A delivery published after [`NodeInbox::flush`] returned is received by who subscribed before it. A command that anyone
-//! may have received is never sent again; over NATS one that certainly nobody received is, until its deadline.
+//! A delivery published after [`NodeInbox::flush`] returned is received by who subscribed before it. Over NATS a
+//! command that nobody received is sent again until its deadline, and so is a send whose owner is gone and that was not
+//! answered, as a repetition. No other command that anyone may have received is ever sent again.
 //!
 //! **Does not** keep anything: what nobody listens to is gone, and what a broken connection took with it. The log heals.
 //!
@@ -26,6 +27,7 @@ pub mod nats;
 mod queue;
 mod routing;
 pub mod subject;
+mod unanswered;
 
 pub use heartbeat::HeartbeatInbox;
 pub use inbox::{NodeInbox, Received};

@@ -107,7 +107,7 @@ impl Nats {
             bytes_max: inbox::INBOX_BYTES_MAX,
             ..config
         });
-        NatsInbox::new(node, multiplex, self.subjects.clone(), Arc::clone(&self.meters))
+        NatsInbox::new(node, multiplex, self.subjects.clone(), &self.uplink, Arc::clone(&self.meters))
     }
 
     pub(crate) fn queue(self: &Arc<Self>) -> NatsQueue {
@@ -151,7 +151,7 @@ impl Nats {
             match Heartbeat::from_envelope(message.payload) {
                 Ok(heartbeat) => {
                     self.routing.hear(&heartbeat);
-                    self.uplink.served(heartbeat.serving.iter().map(|(partition, _)| *partition));
+                    self.uplink.owned(&heartbeat.serving);
                     self.listeners.tell(&Arc::new(heartbeat), &self.meters.shared);
                 }
                 Err(error) => {

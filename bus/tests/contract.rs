@@ -20,6 +20,8 @@ mod nats_server;
 mod outages;
 #[path = "contract/permissions.rs"]
 mod permissions;
+#[path = "contract/sent_again.rs"]
+mod sent_again;
 #[path = "contract/stand.rs"]
 mod stand;
 #[path = "contract/unserved.rs"]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use proto::{Delivery, GroupId, NodeId, Target, UserId};
 
 use super::multiplex::{Message, Multiplex};
+use super::uplink::Uplink;
 use crate::Received;
 use crate::metrics::NatsMeters;
 use crate::subject::Subjects;
@@ -17,6 +18,8 @@ pub(crate) struct NatsInbox {
     node: NodeId,
     multiplex: Multiplex,
     subjects: Subjects,
+    /// Commands of the node leave there, and their answers come here.
+    uplink: Arc<Uplink>,
     meters: Arc<NatsMeters>,
 }
 
@@ -25,10 +28,12 @@ impl NatsInbox {
         node: NodeId,
         multiplex: Multiplex,
         subjects: Subjects,
+        uplink: &Arc<Uplink>,
         meters: Arc<NatsMeters>,
     ) -> Self {
         multiplex.subscribe(&subjects.delivery(&Target::Node(node)));
-        Self { node, multiplex, subjects, meters }
+        uplink.listens(node);
+        Self { node, multiplex, subjects, uplink: Arc::clone(uplink), meters }
     }
 
     pub(crate) fn node(&self) -> NodeId {
@@ -79,6 +84,7 @@ impl NatsInbox {
                 }
             }
             if received == Received::Gap || !into.is_empty() {
+                self.uplink.answered(into);
                 return received;
             }
         }
@@ -91,5 +97,11 @@ impl NatsInbox {
             tracing::debug!(%error, "received what is no delivery");
         }
         read.ok()
+    }
+}
+
+impl Drop for NatsInbox {
+    fn drop(&mut self) {
+        self.uplink.listens_no_more(self.node);
     }
 }

@@ -5,7 +5,11 @@
 //! its mark was handed to somebody, and is never sent again by us. What came back was received by nobody, and waits
 //! until somebody serves its partition, at most until its deadline.
 //!
-//! **Guarantees.** [`Uplink::send`] never waits. A command that anyone may have received is never published twice.
+//! A send that somebody received and did not answer joins those that wait, at its place in the order, when a heartbeat
+//! tells that another owns its partition, or when a later one came back because nobody listens any more: it is published
+//! again as a repetition, ahead of what was sent after it.
+//!
+//! **Guarantees.** [`Uplink::send`] never waits. No other command that anyone may have received is published twice.
 //! Commands of one partition are published in the order in which they were sent; while nobody serves it, those that
 //! were under way at the time may change places with each other.
 
@@ -19,7 +23,7 @@ use async_nats::{Client, Message, StatusCode, Subject, Subscriber};
 use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _};
 use lifecycle::Tasks;
-use proto::{Command, Heartbeat, Partition, Timestamp};
+use proto::{Command, Delivery, Epoch, Heartbeat, NodeId, Partition, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -27,11 +31,14 @@ use super::connect::is_connected;
 use crate::Busy;
 use crate::metrics::NatsMeters;
 use crate::subject::Subjects;
+use crate::unanswered::{Asked, Outbound, To, Unanswered};
 use recent::Recent;
 use waiting::Waiting;
 
 /// Between two marks, while commands are unsettled.
 const MARK_PAUSE: Duration = Duration::from_millis(20);
+/// Between two looks for unanswered sends past their deadline.
+const LATE_PAUSE: Duration = Duration::from_secs(1);
 
 /// See the module.
 pub(super) struct Uplink {
@@ -51,6 +58,10 @@ pub(super) struct Uplink {
 struct State {
     recent: Recent,
     waiting: Waiting,
+    unanswered: Unanswered<Outgoing>,
+    /// Inboxes of this process: answers to their commands come here.
+    nodes: Vec<NodeId>,
+    next_late: Instant,
     /// Numbers commands in the order in which they were sent.
     order: u64,
     next_mark: Option<Instant>,
@@ -64,6 +75,8 @@ pub(super) struct Outgoing {
     pub(super) payload: Bytes,
     pub(super) deadline: Timestamp,
     pub(super) order: u64,
+    /// By what its answer is known, if that comes to this process.
+    pub(super) asked: Option<Asked>,
     /// It came from the bus to one who does not serve it: it goes to its own partition only.
     pub(super) forwarded: bool,
 }
@@ -83,6 +96,9 @@ impl Uplink {
         let state = State {
             recent: Recent::default(),
             waiting: Waiting::new(commands_max),
+            unanswered: Unanswered::default(),
+            nodes: Vec::new(),
+            next_late: Instant::now() + LATE_PAUSE,
             order: 0,
             next_mark: None,
         };
@@ -133,9 +149,10 @@ impl Uplink {
             payload: command.to_envelope().into(),
             deadline: command.deadline,
             order: 0,
+            asked: Asked::by(&command),
             forwarded: false,
         };
-        if self.accept(outgoing) {
+        if self.accept(outgoing, command.origin.session.node) {
             return Ok(());
         }
         self.meters.shared.commands_refused.increment(1);
@@ -150,8 +167,9 @@ impl Uplink {
         let subject = subject.into();
         let mut state = self.lock();
         let order = state.next_order();
+        let deadline = command.deadline;
         let outgoing =
-            Outgoing { partition, subject, payload, deadline: command.deadline, order, forwarded: true };
+            Outgoing { partition, subject, payload, deadline, order, asked: None, forwarded: true };
         let taken = state.waiting.put(outgoing, Instant::now()).is_ok();
         self.meters.commands_unserved.set(gauge(state.waiting.len()));
         drop(state);
@@ -159,19 +177,65 @@ impl Uplink {
         taken
     }
 
-    /// Somebody serves these partitions.
-    pub(super) fn served(&self, partitions: impl Iterator<Item = Partition>) {
+    /// Answers to the commands of this node come to this process from now on.
+    pub(super) fn listens(&self, node: NodeId) {
+        self.lock().nodes.push(node);
+    }
+
+    /// One inbox of the node is gone.
+    pub(super) fn listens_no_more(&self, node: NodeId) {
+        let nodes = &mut self.lock().nodes;
+        if let Some(at) = nodes.iter().position(|other| *other == node) {
+            nodes.swap_remove(at);
+        }
+    }
+
+    /// These were received, answers among them.
+    pub(super) fn answered(&self, deliveries: &[Delivery]) {
+        let mut answered = deliveries.iter().filter_map(Asked::answered_by).peekable();
+        if answered.peek().is_some() {
+            let mut state = self.lock();
+            answered.for_each(|asked| state.unanswered.forget(asked));
+        }
+    }
+
+    /// A heartbeat: somebody owns these partitions. What their former owners did not answer is theirs, before all that waits.
+    pub(super) fn owned(&self, serving: &[(Partition, Epoch)]) {
+        let now = Instant::now();
         let mut state = self.lock();
+        for (partition, epoch) in serving {
+            let lost = state.unanswered.owned(*partition, *epoch, now);
+            self.send_again(&mut state, lost, now);
+        }
+        if state.next_late <= now {
+            state.next_late = now + LATE_PAUSE;
+            state.unanswered.forget_late(Timestamp(lifecycle::wall_clock_ms()));
+        }
+        self.meters.sends_unanswered.set(gauge(state.unanswered.len()));
         if state.waiting.len() > 0 {
-            state.waiting.served(partitions, Instant::now());
+            state.waiting.served(serving.iter().map(|(partition, _)| *partition), now);
             drop(state);
             self.woken.notify_one();
         }
     }
 
-    fn accept(&self, mut outgoing: Outgoing) -> bool {
+    /// Puts sends whose owner is gone where commands wait for one.
+    fn send_again(&self, state: &mut State, lost: Vec<(Outgoing, Instant)>, now: Instant) {
+        for (outgoing, sent) in lost {
+            // It was made here, so it can be read.
+            let Ok(mut command) = Command::from_envelope(outgoing.payload.clone()) else { continue };
+            let waited_ms = u64::try_from(now.duration_since(sent).as_millis()).unwrap_or(u64::MAX);
+            let Command { request, once, .. } = &mut command;
+            request.repeat(once.as_mut(), waited_ms);
+            self.meters.sends_again.increment(1);
+            self.wait(state, Outgoing { payload: command.to_envelope().into(), ..outgoing }, now);
+        }
+    }
+
+    fn accept(&self, mut outgoing: Outgoing, node: NodeId) -> bool {
         let mut state = self.lock();
         outgoing.order = state.next_order();
+        outgoing.asked = outgoing.asked.filter(|_| state.nodes.contains(&node));
         if state.waiting.has(outgoing.partition) {
             let taken = state.waiting.put(outgoing, Instant::now()).is_ok();
             self.meters.commands_unserved.set(gauge(state.waiting.len()));
@@ -181,9 +245,10 @@ impl Uplink {
     }
 
     /// Gives the number under which it was published, or the command back when the connection takes no more.
-    fn publish(&self, state: &mut State, outgoing: Outgoing, to_any: bool) -> Result<u64, Outgoing> {
+    fn publish(&self, state: &mut State, outgoing: Outgoing, to_any: bool) -> Result<u64, Box<Outgoing>> {
         let subject = if to_any { self.any.clone() } else { outgoing.subject.clone() };
         let payload = outgoing.payload.clone();
+        let kept = outgoing.asked.is_some().then(|| outgoing.clone());
         if state.recent.is_empty() {
             state.next_mark = Some(Instant::now() + MARK_PAUSE);
             self.woken.notify_one();
@@ -195,9 +260,24 @@ impl Uplink {
         let reply: Subject = format!("{}{number}", self.unserved).into();
         let publish = self.client.publish_with_reply(subject, reply, payload);
         if handed_over(publish) {
+            self.keep(state, kept, if to_any { To::Any } else { To::Owner });
             return Ok(number);
         }
-        Err(state.recent.take(number).unwrap_or_else(|| unreachable!("it was put in a moment ago")))
+        let taken = state.recent.take(number);
+        Err(Box::new(taken.unwrap_or_else(|| unreachable!("it was put in a moment ago"))))
+    }
+
+    /// Remembers a send that has left until it is answered.
+    fn keep(&self, state: &mut State, outgoing: Option<Outgoing>, to: To) {
+        let Some((asked, outgoing)) = outgoing.and_then(|outgoing| Some((outgoing.asked?, outgoing))) else {
+            return;
+        };
+        let (partition, order, deadline) = (outgoing.partition, outgoing.order, outgoing.deadline);
+        let bytes = outgoing.payload.len();
+        let outbound = Outbound { asked, partition, order, deadline, bytes, command: outgoing };
+        if !state.unanswered.keep(outbound, to, Instant::now()) {
+            self.meters.sends_not_kept.increment(1);
+        }
     }
 
     async fn run(&self, mut answers: Subscriber) {
@@ -235,6 +315,11 @@ impl Uplink {
         let Some(outgoing) = state.recent.take(number) else { return };
         self.meters.commands_came_back.increment(1);
         state.waiting.came_back(outgoing.partition, number, now);
+        if let Some(asked) = outgoing.asked {
+            state.unanswered.forget(asked);
+        }
+        let lost = state.unanswered.unserved(outgoing.partition, outgoing.order);
+        self.send_again(&mut state, lost, now);
         self.wait(&mut state, outgoing, now);
     }
 
@@ -247,7 +332,7 @@ impl Uplink {
         }
         for (outgoing, to_any) in state.waiting.settled(upto) {
             if let Err(outgoing) = self.publish(&mut state, outgoing, to_any) {
-                self.wait(&mut state, outgoing, Instant::now());
+                self.wait(&mut state, *outgoing, Instant::now());
             }
         }
         self.meters.commands_unserved.set(gauge(state.waiting.len()));
@@ -269,7 +354,7 @@ impl Uplink {
                     state.waiting.probing(partition, number);
                     marked = true;
                 }
-                Err(outgoing) => self.wait(&mut state, outgoing, now),
+                Err(outgoing) => self.wait(&mut state, *outgoing, now),
             }
         }
         self.meters.commands_unserved.set(gauge(state.waiting.len()));

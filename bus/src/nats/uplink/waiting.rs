@@ -67,9 +67,9 @@ impl Waiting {
     }
 
     /// Takes a command in, at its place in the order; gives it back when there is no room.
-    pub(super) fn put(&mut self, outgoing: Outgoing, now: Instant) -> Result<(), Outgoing> {
+    pub(super) fn put(&mut self, outgoing: Outgoing, now: Instant) -> Result<(), Box<Outgoing>> {
         if self.commands >= self.commands_max || self.bytes + outgoing.payload.len() > WAITING_BYTES_MAX {
-            return Err(outgoing);
+            return Err(Box::new(outgoing));
         }
         self.commands += 1;
         self.bytes += outgoing.payload.len();

@@ -1,7 +1,12 @@
 //! Routers are killed.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::Value;
+
 use super::{UNAVAILABLE, end, is_refused};
-use crate::http::{get_as, new_user};
+use crate::http::{User, get_as, new_user};
 use crate::process::{Tidegate, until};
 use crate::socket::Socket;
 use crate::stand::{Cluster, frame, history, metric, say, say_frame, until_ready, until_told};
@@ -9,35 +14,90 @@ use crate::stand::{Cluster, frame, history, metric, say, say_frame, until_ready,
 /// Enough that each of two routers has some of their conversations.
 const PEERS: u32 = 12;
 
+/// Two routers that share the conversations of a user, in each of which there is one message.
+struct Shared {
+    one: Tidegate,
+    two: Tidegate,
+    api: Tidegate,
+    gateway: Tidegate,
+    alice: User,
+    a: Socket,
+    peers: Vec<String>,
+    conversations: Vec<Value>,
+    /// Its rows are gone with it.
+    _cluster: Cluster,
+}
+
+impl Shared {
+    fn prepared(folder: &Path) -> Option<Self> {
+        let cluster = Cluster::prepared(folder)?;
+        let [one, two] = ["router-1", "router-2"].map(|name| cluster.start(name, "router"));
+        let [api, gateway] = ["api", "gateway"].map(|role| cluster.start(role, role));
+        until_ready([&one, &two, &api, &gateway]);
+        until(|| (owned(&one) > 300 && owned(&two) > 300).then_some(()));
+        let alice = new_user(&api, "alice", "correct horse");
+        let mut a = Socket::open(&gateway, &alice.token);
+        let peers: Vec<String> = (0..PEERS).map(|number| format!("peer{number}")).collect();
+        let acks = peers.iter().zip(0..).map(|(peer, number)| say(&mut a, number, peer, "before"));
+        let conversations = acks.map(|ack| ack["conversation"].clone()).collect();
+        Some(Self { one, two, api, gateway, alice, a, peers, conversations, _cluster: cluster })
+    }
+
+    /// One more in each of them.
+    fn frames(&self, text: &str) -> Vec<Value> {
+        self.peers.iter().zip(PEERS..).map(|(peer, number)| frame(number, peer, text)).collect()
+    }
+}
+
 #[test]
 fn a_killed_router_is_replaced_and_what_was_acknowledged_is_there_once() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(cluster) = Cluster::prepared(folder.path()) else { return };
-    let one = cluster.start("router-1", "router");
-    let two = cluster.start("router-2", "router");
-    let (api, gateway) = (cluster.start("api", "api"), cluster.start("gateway", "gateway"));
-    until_ready([&one, &two, &api, &gateway]);
-    until(|| (owned(&one) > 300 && owned(&two) > 300).then_some(()));
-    let alice = new_user(&api, "alice", "correct horse");
-    let mut a = Socket::open(&gateway, &alice.token);
-    let peers: Vec<String> = (0..PEERS).map(|number| format!("peer{number}")).collect();
-    let numbered = || peers.iter().zip(0..);
-    let acks: Vec<_> = numbered().map(|(peer, number)| say(&mut a, number, peer, "before")).collect();
+    let Some(shared) = Shared::prepared(folder.path()) else { return };
+    let mut meanwhile = shared.frames("meanwhile");
+    let Shared { one, two, api, gateway, alice, mut a, peers, conversations, .. } = shared;
 
     // Some of these it takes, some it does not.
-    let mut meanwhile: Vec<_> =
-        numbered().map(|(peer, number)| frame(PEERS + number, peer, "meanwhile")).collect();
     meanwhile.iter().for_each(|frame| a.send(frame));
     one.kill();
     for frame in &mut meanwhile {
         assert_eq!(say_frame(&mut a, frame)["seq"], "2");
     }
-    for (number, (peer, ack)) in peers.iter().zip(&acks).enumerate() {
+    for (number, (peer, conversation)) in peers.iter().zip(&conversations).enumerate() {
         let number = 2 * PEERS + u32::try_from(number).unwrap();
         assert_eq!(say(&mut a, number, peer, "after")["seq"], "3");
-        assert_eq!(history(&api, &ack["conversation"], &alice), ["before", "meanwhile", "after"]);
+        assert_eq!(history(&api, conversation, &alice), ["before", "meanwhile", "after"]);
     }
     until(|| (owned(&two) == 1_024).then_some(()));
+    end([gateway, api, two]);
+}
+
+/// The client sends nothing twice: the gateway does.
+#[test]
+fn what_a_killed_router_had_taken_is_acknowledged_by_the_next_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(shared) = Shared::prepared(folder.path()) else { return };
+    let meanwhile = shared.frames("meanwhile");
+    let Shared { one, two, api, gateway, alice, mut a, conversations, .. } = shared;
+
+    // What reaches it from now on it never looks at.
+    one.signal("STOP");
+    meanwhile.iter().for_each(|frame| a.send(frame));
+    until(|| {
+        let of_the_dead =
+            ["bus_sends_unanswered", "bus_sends_again_total"].map(|name| metric(&gateway, name));
+        (of_the_dead.iter().sum::<u64>() > 0).then_some(())
+    });
+    one.kill();
+    let mut acknowledged = BTreeSet::new();
+    while acknowledged.len() < meanwhile.len() {
+        let ack = a.until("ack");
+        assert_eq!(ack["seq"], "2");
+        acknowledged.insert(ack["conversation"].to_string());
+    }
+    assert!(metric(&gateway, "bus_sends_again_total") > 0);
+    for conversation in &conversations {
+        assert_eq!(history(&api, conversation, &alice), ["before", "meanwhile"]);
+    }
     end([gateway, api, two]);
 }
 

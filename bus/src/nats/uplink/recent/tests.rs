@@ -12,6 +12,7 @@ fn outgoing(bytes: usize) -> Outgoing {
         payload: Bytes::from(vec![0; bytes]),
         deadline: Timestamp(0),
         order: 0,
+        asked: None,
         forwarded: false,
     }
 }

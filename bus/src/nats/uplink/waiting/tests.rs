@@ -17,6 +17,7 @@ fn outgoing(number: u16, order: u64) -> Outgoing {
         payload: Bytes::from_static(b"12345"),
         deadline: Timestamp(2_000),
         order,
+        asked: None,
         forwarded: false,
     }
 }
