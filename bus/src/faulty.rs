@@ -119,6 +119,11 @@ impl Network {
         self.state().loss = Some(loss);
     }
 
+    /// Every endpoint sends again what an owner took who is gone, as the bus over a network does.
+    pub fn send_again(&self) {
+        self.state().sends_again = true;
+    }
+
     /// From now on it is like this; what is on its way stays as late as it is.
     pub fn set_conditions(&self, conditions: Conditions) {
         self.state().conditions = conditions;

@@ -64,6 +64,7 @@ faults! {
     Calls = "calls",
     LastWord = "last-word",
     Contacts = "contacts",
+    SentAgain = "sent-again",
 }
 
 /// What of a world is left out.
@@ -124,6 +125,8 @@ pub struct Plan {
     pub calls: u64,
     /// Whether somebody has to do with a user who has no device.
     pub has_contacts: bool,
+    /// Whether gateways send again what a router took that has lost the partition since.
+    pub sends_again: bool,
     /// What becomes of a message that is said when all is at rest.
     pub last_word: Option<LastWord>,
     /// Entries after which a bucket is left.
@@ -173,6 +176,8 @@ impl Plan {
             shapes::call(&mut plan, of(13));
         }
         plan.has_contacts = contacts && of(15).per_mille(300);
+        // With the numbers before it, seeds that tests name would be other worlds.
+        plan.sends_again = !plan.is_siege && left(Fault::SentAgain) && of(22).per_mille(150);
         if last_word {
             shapes::last_word(&mut plan, of(14));
         }
@@ -234,6 +239,7 @@ impl Plan {
             incidents: Vec::new(),
             is_quiet: false,
             is_siege: false,
+            sends_again: false,
             calls: 0,
             has_contacts: false,
             last_word: None,

@@ -124,6 +124,9 @@ impl World {
         let observer = Arc::clone(&record);
         let observer = Box::new(move |delivery: &_| locked(&observer).delivery(delivery));
         let network = Network::new(random.draw(), plan.conditions, observer);
+        if plan.sends_again {
+            network.send_again();
+        }
         let store = Replicated::new(random.draw(), plan.weather);
         let users: Vec<UserId> = ["alice", "bob", "carol", "dave"]
             .iter()

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::{Conditions, Loss, Lost, Observer};
 use crate::local::Local;
 use crate::queue::SharedQueue;
+use crate::unanswered::{Asked, Outbound, To, Unanswered};
 
 /// What nobody serves is offered again after this long,
 const OFFER_AGAIN: Duration = Duration::from_millis(50);
@@ -23,6 +24,8 @@ pub(super) struct State {
     random: Random,
     observer: Observer,
     pub(super) loss: Option<Loss>,
+    /// Whether what an owner took who is gone is sent again.
+    pub(super) sends_again: bool,
     members: BTreeMap<u64, Member>,
     queue: BTreeMap<(Instant, u64), Arrival>,
     sequence: u64,
@@ -34,6 +37,7 @@ struct Member {
     /// Until then it hears no heartbeat but its own.
     deaf_until: Option<Instant>,
     missed: bool,
+    unanswered: Unanswered<Command>,
 }
 
 /// What arrives where.
@@ -54,6 +58,24 @@ pub(super) enum Message {
     Gap,
 }
 
+impl Member {
+    fn keep(&mut self, command: &Command, order: u64) {
+        let here = self.local.has_inbox(command.origin.session.node);
+        let Some(asked) = Asked::by(command).filter(|_| here) else { return };
+        let (partition, deadline) = (command.partition(), command.deadline);
+        let outbound = Outbound { asked, partition, order, deadline, bytes: 0, command: command.clone() };
+        self.unanswered.keep(outbound, To::Owner, Instant::now());
+    }
+
+    fn owned(&mut self, heartbeat: &Heartbeat, now: Instant) -> Vec<(Command, Instant)> {
+        let mut again = Vec::new();
+        for (partition, epoch) in &heartbeat.serving {
+            again.extend(self.unanswered.owned(*partition, *epoch, now));
+        }
+        again
+    }
+}
+
 impl Loss {
     fn takes(&self, delivery: &Delivery, now: Instant) -> bool {
         now < self.until
@@ -70,11 +92,13 @@ impl Loss {
 impl State {
     pub(super) fn new(random: Random, conditions: Conditions, observer: Observer) -> Self {
         let (members, queue) = (BTreeMap::new(), BTreeMap::new());
-        Self { conditions, random, observer, loss: None, members, queue, sequence: 0 }
+        Self { conditions, random, observer, loss: None, sends_again: false, members, queue, sequence: 0 }
     }
 
     pub(super) fn join(&mut self, number: u64, local: Arc<Local>) {
-        self.members.insert(number, Member { local, cut_until: None, deaf_until: None, missed: false });
+        let unanswered = Unanswered::default();
+        let member = Member { local, cut_until: None, deaf_until: None, missed: false, unanswered };
+        self.members.insert(number, member);
     }
 
     pub(super) fn leave(&mut self, number: u64) {
@@ -135,6 +159,13 @@ impl State {
     }
 
     pub(super) fn send_command(&mut self, from: u64, command: Command) {
+        if self.sends_again {
+            self.sequence += 1;
+            let order = self.sequence;
+            if let Some(member) = self.members.get_mut(&from) {
+                member.keep(&command, order);
+            }
+        }
         let now = Instant::now();
         if self.is_cut(from, now) {
             return;
@@ -281,10 +312,28 @@ impl State {
             }
             Message::Deliveries(_) if is_cut => member.missed = true,
             _ if is_cut => {}
-            Message::Deliveries(mut deliveries) => member.local.publish(&mut deliveries),
+            Message::Deliveries(mut deliveries) => {
+                let answered = deliveries.iter().filter_map(Asked::answered_by);
+                answered.for_each(|asked| member.unanswered.forget(asked));
+                member.local.publish(&mut deliveries);
+            }
             Message::Beat(beat)
                 if beat.router != to && member.deaf_until.is_some_and(|until| now < until) => {}
-            Message::Beat(heartbeat) => member.local.hear(heartbeat),
+            Message::Beat(heartbeat) => {
+                member.local.hear(Arc::clone(&heartbeat));
+                let again = member.owned(&heartbeat, now);
+                for (command, sent) in again {
+                    self.send_again(to, command, now.duration_since(sent));
+                }
+            }
         }
+    }
+
+    /// What an owner took who is gone.
+    fn send_again(&mut self, from: u64, mut command: Command, waited: Duration) {
+        let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+        let Command { request, once, .. } = &mut command;
+        request.repeat(once.as_mut(), waited_ms);
+        self.send_command(from, command);
     }
 }

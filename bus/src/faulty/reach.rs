@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use proto::{Partition, Target};
+use proto::{NodeId, Partition, Target};
 
 use crate::interest::NodeSet;
 use crate::local::Local;
@@ -29,10 +29,12 @@ impl Local {
             Target::Group(group) => self.interest.of_group(group) != NodeSet::EMPTY,
             Target::Presence(user) => self.interest.of_presence(user) != NodeSet::EMPTY,
             Target::Everyone => self.interest.of_everyone() != NodeSet::EMPTY,
-            Target::Node(node) => {
-                self.nodes.read().unwrap_or_else(PoisonError::into_inner).index.contains_key(node)
-            }
+            Target::Node(node) => self.has_inbox(*node),
         }
+    }
+
+    pub(super) fn has_inbox(&self, node: NodeId) -> bool {
+        self.nodes.read().unwrap_or_else(PoisonError::into_inner).index.contains_key(&node)
     }
 
     /// Every inbox here is told that something is missing.
