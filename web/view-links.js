@@ -44,7 +44,7 @@ export class Links {
     byId("group-address-row").hidden = join === "invitation";
     if (document.activeElement !== byId("join-how")) byId("join-how").value = join;
     byId("link-made").hidden = this.#address.value === "";
-    const items = (this.#links ?? []).map(({ link_id: key, expires_at: end, uses }) => {
+    const items = (this.#links ?? []).map(({ link_id: key, expires: end, uses }) => {
       const words = `until ${moment(Number(end))}, used ${uses === 1 ? "once" : `${uses} times`}`;
       return { key, version: words, words };
     });

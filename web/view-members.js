@@ -58,7 +58,7 @@ export class Members {
     byId("members-part").hidden = !isGroup;
     if (isGroup && head > this.#head) this.#planList();
     this.#head = head;
-    const members = this.#members.map(({ user_id: user, role: its }) => ({ user, note: its, may: this.#may(role, user, its) }));
+    const members = this.#members.map(({ user, role: its }) => ({ user, note: its, may: this.#may(role, user, its) }));
     reconcile(byId("member-list"), members.map((one) => this.#item(one)), ({ key, name, note, may }) => element("li", {},
       ...this.#who(key, name),
       may.rank ? this.#rank(key, name, note) : note !== "member" && element("span", { class: "quiet" }, ROLES[note]),
@@ -68,7 +68,7 @@ export class Members {
     byId("leave-group").hidden = role === "" || role === "owner";
 
     byId("requests-part").hidden = requests.length === 0;
-    const asking = requests.map(({ user_id: user, note }) => this.#item({ user, note }));
+    const asking = requests.map(({ user, note }) => this.#item({ user, note }));
     reconcile(byId("request-list"), asking, ({ key, name, note }) => element("li", {},
       ...this.#who(key, name, note && `“${note}”`),
       this.#answer("Let in", name, () => this.#api.approve(this.#conversation.group, key)),
@@ -95,7 +95,7 @@ export class Members {
       try {
         if (chosen.value === "owner") await this.#handOver(user, name);
         else await this.#api.setRole(this.#conversation.group, user, chosen.value);
-        this.#members = this.#members.map((one) => (one.user_id === user ? { ...one, role: chosen.value } : one));
+        this.#members = this.#members.map((one) => (one.user === user ? { ...one, role: chosen.value } : one));
       } catch (refused) {
         chosen.value = role;
         if (refused !== STAYS) throw refused;
@@ -112,7 +112,7 @@ export class Members {
 
   async #remove(user) {
     await this.#api.removeMember(this.#conversation.group, user);
-    this.#members = this.#members.filter((one) => one.user_id !== user);
+    this.#members = this.#members.filter((one) => one.user !== user);
   }
 
   #who(user, name, words) {

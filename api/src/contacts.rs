@@ -16,13 +16,13 @@ const ROWS_AT_ONCE: usize = 200;
 /// Readings for one page; each may find nothing but strangers of old. The page ends there, and the next goes on.
 const ROUNDS_MAX: usize = 20;
 
-/// What another user is to oneself; with nothing but `user_id`, `version` and `time`: nothing any more.
+/// What another user is to oneself; with nothing but `user`, `version` and `time`: nothing any more.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Contact)]
 pub(crate) struct ContactBody {
     /// The other.
     #[schema(example = "bob")]
-    user_id: String,
+    user: String,
     /// Rises with each change; a state whose version is not above the one held is old.
     #[schema(example = "3")]
     version: Wide,
@@ -72,7 +72,7 @@ pub(crate) struct ContactList {
 impl From<Contact> for ContactBody {
     fn from(contact: Contact) -> Self {
         Self {
-            user_id: contact.user.to_string(),
+            user: contact.user.to_string(),
             version: Wide(contact.version),
             friend_since: contact.friend_since.map(|since| Wide(since.0)),
             remark: contact.remark,

@@ -54,13 +54,13 @@ pub(crate) struct Invitations {
 pub(crate) struct Invitation {
     /// Who may join.
     #[schema(example = "grace")]
-    user_id: String,
+    user: String,
     /// Who said so.
     #[schema(example = "alice")]
-    invited_by: String,
+    by: String,
     /// When it is void, Unix milliseconds.
     #[schema(value_type = String, example = "1790604800000")]
-    expires_at: Wide,
+    expires: Wide,
 }
 
 /// What a link shall be.
@@ -87,7 +87,7 @@ pub(crate) struct MadeLink {
     token: String,
     /// When it ends, Unix milliseconds.
     #[schema(value_type = String, example = "1790604800000")]
-    expires_at: Wide,
+    expires: Wide,
 }
 
 /// The links of a group.
@@ -108,10 +108,10 @@ pub(crate) struct Link {
     link_id: String,
     /// Who made it.
     #[schema(example = "alice")]
-    made_by: String,
+    by: String,
     /// When it ends, Unix milliseconds.
     #[schema(value_type = String, example = "1790604800000")]
-    expires_at: Wide,
+    expires: Wide,
     /// How many may join through it; 0 for any number.
     #[schema(example = 10)]
     uses_max: u32,
@@ -163,11 +163,11 @@ pub(crate) async fn list_invitations(
     let now = now();
     let holding = info.settings.invitations.into_iter().filter(|invitation| invitation.expires > now);
     let invitations = holding.map(|invitation| Invitation {
-        user_id: invitation.user.to_string(),
-        invited_by: invitation.by.to_string(),
-        expires_at: Wide(invitation.expires.0),
+        user: invitation.user.to_string(),
+        by: invitation.by.to_string(),
+        expires: Wide(invitation.expires.0),
     });
-    let key = |invitation: &Invitation| format!("{} {}", rising(invitation.expires_at.0), invitation.user_id);
+    let key = |invitation: &Invitation| format!("{} {}", rising(invitation.expires.0), invitation.user);
     let Page { items, next_cursor } = paging.page_of(List::GroupInvitations, invitations, key)?;
     Ok(Json(Invitations { invitations: items, next_cursor }))
 }
@@ -213,7 +213,7 @@ pub(crate) async fn make_link(
     let expires = end(body.expires_in_ms)?;
     let new = NewLink { link: link.clone(), token: token.hash(), expires, uses_max: body.uses_max };
     let _changed = change(&app, &caller, &group, GroupRequest::MakeLink(new)).await?;
-    let made = MadeLink { link_id: link.to_string(), token: token.text(), expires_at: Wide(expires.0) };
+    let made = MadeLink { link_id: link.to_string(), token: token.text(), expires: Wide(expires.0) };
     Ok((StatusCode::CREATED, Json(made)))
 }
 
@@ -242,12 +242,12 @@ pub(crate) async fn list_links(
         .filter(|link| link.expires > now && (link.uses_max == 0 || link.uses < link.uses_max));
     let links = links.map(|link| Link {
         link_id: link.link.to_string(),
-        made_by: link.by.to_string(),
-        expires_at: Wide(link.expires.0),
+        by: link.by.to_string(),
+        expires: Wide(link.expires.0),
         uses_max: link.uses_max,
         uses: link.uses,
     });
-    let key = |link: &Link| format!("{} {}", rising(link.expires_at.0), link.link_id);
+    let key = |link: &Link| format!("{} {}", rising(link.expires.0), link.link_id);
     let Page { items, next_cursor } = paging.page_of(List::Links, links, key)?;
     Ok(Json(Links { links: items, next_cursor }))
 }

@@ -40,16 +40,16 @@ pub(crate) struct JoinRequests {
 pub(crate) struct JoinRequest {
     /// Who asks.
     #[schema(example = "erin")]
-    user_id: String,
+    user: String,
     /// What they say.
     #[schema(example = "It is me, Erin")]
     note: String,
     /// Since when, Unix milliseconds.
     #[schema(value_type = String, example = "1790000000000")]
-    asked_at: Wide,
+    time: Wide,
     /// When it is void, Unix milliseconds.
     #[schema(value_type = String, example = "1790604800000")]
-    expires_at: Wide,
+    expires: Wide,
 }
 
 /// Ask to join a group; one that is open is joined at once.
@@ -92,12 +92,12 @@ pub(crate) async fn list_join_requests(
     let now = now();
     let waiting = info.settings.requests.into_iter().filter(|request| request.expires > now);
     let requests = waiting.map(|request| JoinRequest {
-        user_id: request.user.to_string(),
+        user: request.user.to_string(),
         note: request.note,
-        asked_at: Wide(request.asked.0),
-        expires_at: Wide(request.expires.0),
+        time: Wide(request.asked.0),
+        expires: Wide(request.expires.0),
     });
-    let key = |request: &JoinRequest| format!("{} {}", rising(request.asked_at.0), request.user_id);
+    let key = |request: &JoinRequest| format!("{} {}", rising(request.time.0), request.user);
     let Page { items, next_cursor } = paging.page_of(List::JoinRequests, requests, key)?;
     Ok(Json(JoinRequests { requests: items, next_cursor }))
 }

@@ -34,7 +34,7 @@ pub(crate) struct Members {
 pub(crate) struct GroupMember {
     /// Who.
     #[schema(example = "alice")]
-    user_id: String,
+    user: String,
     /// `member`, `admin` or `owner`.
     #[schema(example = "owner")]
     role: &'static str,
@@ -184,7 +184,7 @@ impl From<Member> for GroupMember {
             Role::Owner => "owner",
         };
         Self {
-            user_id: member.user.to_string(),
+            user: member.user.to_string(),
             role,
             joined_at: Wide(member.joined_at.0),
             nickname: member.nickname,

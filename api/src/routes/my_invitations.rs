@@ -41,19 +41,19 @@ pub(crate) struct MyInvitations {
 pub(crate) struct MyInvitation {
     /// The group.
     #[schema(example = "team")]
-    group_id: String,
+    group: String,
     /// Its name.
     #[schema(example = "The team")]
     name: String,
     /// Who said so.
     #[schema(example = "alice")]
-    invited_by: String,
+    by: String,
     /// How many are in it.
     #[schema(example = 3)]
     members: u32,
     /// When it is void, Unix milliseconds.
     #[schema(value_type = String, example = "1790604800000")]
-    expires_at: Wide,
+    expires: Wide,
 }
 
 /// To which groups one is invited.
@@ -159,11 +159,11 @@ impl MyInvitation {
         let holds = |of: &&store::Invitation| of.user == *user && of.expires > now;
         let invitation = info.settings.invitations.iter().find(holds).filter(|_| !info.dismissed)?;
         Some(Self {
-            group_id: info.group.to_string(),
+            group: info.group.to_string(),
             name: info.name.clone(),
-            invited_by: invitation.by.to_string(),
+            by: invitation.by.to_string(),
             members: info.members,
-            expires_at: Wide(invitation.expires.0),
+            expires: Wide(invitation.expires.0),
         })
     }
 }

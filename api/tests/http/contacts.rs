@@ -28,7 +28,7 @@ async fn listed(server: &Server, who: &Person, path: &str) -> Vec<Value> {
 
 async fn names(server: &Server, who: &Person, path: &str) -> Vec<String> {
     let contacts = listed(server, who, path).await;
-    contacts.iter().map(|contact| contact["user_id"].as_str().unwrap().to_owned()).collect()
+    contacts.iter().map(|contact| contact["user"].as_str().unwrap().to_owned()).collect()
 }
 
 /// Waits for a state of a contact.
@@ -195,7 +195,7 @@ async fn friends_come_in_pages() {
         let page = server.get(&path, &me).await.expect(200);
         let contacts = page["contacts"].as_array().unwrap();
         assert!(contacts.len() <= 3);
-        found.extend(contacts.iter().map(|contact| contact["user_id"].as_str().unwrap().to_owned()));
+        found.extend(contacts.iter().map(|contact| contact["user"].as_str().unwrap().to_owned()));
         let Some(next) = page["next_cursor"].as_str() else { break };
         path = format!("/api/v1/friends?limit=3&cursor={next}");
     }

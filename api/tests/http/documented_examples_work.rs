@@ -148,7 +148,7 @@ async fn groups_are_kept_in_order(reader: &mut Reader<'_>, token: &str) {
     reader.try_it("reject_join_request", token, &[]).await;
     reader.try_it("invite", token, &[]).await;
     let invited = reader.try_it("list_invitations", token, &[]).await;
-    assert_eq!(invited["invitations"][0]["user_id"], Value::from("grace"));
+    assert_eq!(invited["invitations"][0]["user"], Value::from("grace"));
     reader.try_it("uninvite", token, &[]).await;
     let grace = reader.server.token("grace", "");
     for answer in ["decline_invitation", "accept_invitation"] {

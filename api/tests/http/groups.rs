@@ -68,7 +68,7 @@ async fn members_come_page_by_page() {
         let Some(next) = page["next_cursor"].as_str() else { break };
         path = format!("/api/v1/groups/team/members?limit=10&cursor={next}");
     }
-    let ids: Vec<&str> = seen.iter().map(|member| member["user_id"].as_str().unwrap()).collect();
+    let ids: Vec<&str> = seen.iter().map(|member| member["user"].as_str().unwrap()).collect();
     let expected: Vec<&str> = std::iter::once("owner").chain(names.iter().map(String::as_str)).collect();
     assert_eq!(ids, expected);
     assert_eq!((&seen[0]["role"], &seen[1]["role"]), (&json!("owner"), &json!("member")));

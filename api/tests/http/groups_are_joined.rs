@@ -32,7 +32,7 @@ async fn who_asks_waits_until_somebody_answers() {
     server.get(&requests, &bob).await.problem(404, "NOT_FOUND");
     let waiting = server.get(&requests, &olga).await.expect(200);
     let names: Vec<&Value> =
-        waiting["requests"].as_array().unwrap().iter().map(|request| &request["user_id"]).collect();
+        waiting["requests"].as_array().unwrap().iter().map(|request| &request["user"]).collect();
     assert_eq!(names, ["bob", "eve"]);
     assert_eq!(waiting["requests"][0]["note"], json!("please"));
 
@@ -59,7 +59,7 @@ async fn who_is_invited_joins_or_declines() {
     server.post(&invitations, &olga, json!({"user_ids": ["bob", "eve"]})).await.expect(200);
     let listed = server.get(&invitations, &olga).await.expect(200);
     assert_eq!(listed["invitations"].as_array().unwrap().len(), 2);
-    assert_eq!(listed["invitations"][0]["invited_by"], json!("olga"));
+    assert_eq!(listed["invitations"][0]["by"], json!("olga"));
     join(&server, &bob, json!({})).await.expect(200);
     server.delete(&format!("{invitations}/me"), &eve).await.expect(200);
     join(&server, &eve, json!({})).await.problem(403, "JOIN_CLOSED");
@@ -71,7 +71,7 @@ async fn invited(server: &Server, token: &str, groups: &[&str]) -> Value {
     for _ in 0..3_000 {
         let listed = server.get("/api/v1/invitations", token).await.expect(200);
         let all = listed["invitations"].as_array().unwrap();
-        if all.iter().map(|one| one["group_id"].as_str().unwrap()).eq(groups.iter().copied()) {
+        if all.iter().map(|one| one["group"].as_str().unwrap()).eq(groups.iter().copied()) {
             return listed;
         }
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
@@ -97,14 +97,14 @@ async fn who_is_invited_lists_accepts_and_declines_without_knowing_of_whom() {
     let listed = invited(&server, &bob, &["choir", "team"]).await;
     let first = &listed["invitations"][0];
     assert_eq!(
-        (&first["name"], &first["invited_by"], &first["members"]),
+        (&first["name"], &first["by"], &first["members"]),
         (&json!("Choir"), &json!("olga"), &json!(1))
     );
     let page = server.get("/api/v1/invitations?limit=1", &bob).await.expect(200);
     assert_eq!(page["invitations"], json!([first]));
     let next = page["next_cursor"].as_str().unwrap();
     let rest = server.get(&format!("/api/v1/invitations?limit=9&cursor={next}"), &bob).await.expect(200);
-    assert_eq!((&rest["invitations"][0]["group_id"], &rest["next_cursor"]), (&json!("team"), &Value::Null));
+    assert_eq!((&rest["invitations"][0]["group"], &rest["next_cursor"]), (&json!("team"), &Value::Null));
     server.get("/api/v1/invitations?cursor=x", &bob).await.problem(400, "BAD_FIELD");
 
     server.post_nothing("/api/v1/invitations/team/decline", &bob).await.expect(200);

@@ -117,7 +117,7 @@ async fn members_have_nicknames_and_the_list_says_all_of_them() {
     server.put(&of_olga, &bob, json!({"nickname": "Boss"})).await.problem(403, "FORBIDDEN");
     let members = server.get(&format!("{TEAM}/members"), &olga).await.expect(200);
     let named = |at: usize| &members["members"][at];
-    assert_eq!((&named(0)["user_id"], &named(0)["nickname"]), (&json!("bob"), &json!("Bobby")));
+    assert_eq!((&named(0)["user"], &named(0)["nickname"]), (&json!("bob"), &json!("Bobby")));
     assert_eq!((&named(0)["role"], &named(0)["muted_until"]), (&json!("member"), &json!("0")));
     assert_eq!((&named(1)["role"], &named(1)["nickname"]), (&json!("owner"), &json!("")));
     server.get(&format!("{TEAM}/members/nobody"), &olga).await.problem(404, "NOT_FOUND");

@@ -91,7 +91,7 @@ async fn a_service_keeps_a_group_that_it_is_no_member_of() {
     server.put(&at("/owner"), &service, json!({"user_id": "dora"})).await.expect(200);
     let members = server.get(&at("/members"), &service).await.expect(200);
     let members: Vec<_> =
-        members["members"].as_array().unwrap().iter().map(|member| &member["user_id"]).collect();
+        members["members"].as_array().unwrap().iter().map(|member| &member["user"]).collect();
     assert_eq!(members, ["anna", "cora", "dora"]);
 
     let listed = server.get("/api/v1/groups?user_id=cora", &service).await.expect(200);

@@ -215,7 +215,7 @@ fn who_is_invited_need_not_guess(at: &Places<'_>, anna: &User, dora: &User) {
     invite();
     until(|| {
         let listed = is(&get_as(&at.url("/invitations"), &dora.token), 200);
-        (listed["invitations"][0]["group_id"] == told["group"]).then_some(())
+        (listed["invitations"][0]["group"] == told["group"]).then_some(())
     });
     let mut d = Socket::open(at.near, &dora.token);
     d.send(&json!({"sync": {}}));
