@@ -29,6 +29,7 @@ mod details;
 mod edge;
 mod etag;
 mod extract;
+mod frames;
 mod group_shape;
 mod hashing;
 mod idempotency;

@@ -54,9 +54,10 @@ enum Class {
 struct Admitted;
 
 impl Class {
-    /// To say how far one has read is no more than reading.
+    /// To say how far one has read, or that one types, is no more than reading.
     fn of(method: &Method, path: &str) -> Self {
-        let is_mark = path.ends_with("/read") || path.ends_with("/confirm");
+        let marks = ["/read", "/confirm", "/delivered", "/typing"];
+        let is_mark = marks.iter().any(|mark| path.ends_with(mark));
         if is_mark || matches!(*method, Method::GET | Method::HEAD) { Self::Read } else { Self::Write }
     }
 }
@@ -158,6 +159,8 @@ mod tests {
         let of = |method, path| Class::of(&method, path);
         assert_eq!(of(Method::GET, "/api/v1/groups"), Class::Read);
         assert_eq!(of(Method::POST, "/api/v1/conversations/{conversation}/read"), Class::Read);
+        assert_eq!(of(Method::POST, "/api/v1/conversations/{conversation}/delivered"), Class::Read);
+        assert_eq!(of(Method::POST, "/api/v1/typing"), Class::Read);
         assert_eq!(of(Method::POST, "/api/v1/messages"), Class::Write);
         assert_eq!(of(Method::DELETE, "/api/v1/groups/{group_id}"), Class::Write);
     }

@@ -27,7 +27,9 @@ mod rooms;
 mod service;
 mod sessions;
 mod settings;
+mod sync;
 mod tickets;
+mod typing;
 mod user_search;
 mod users;
 
@@ -41,7 +43,12 @@ use crate::openapi::{self, Document};
 
 /// The routes that the document describes.
 pub(crate) fn described() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(Document::openapi())
+    let router = OpenApiRouter::with_openapi(Document::openapi());
+    of_conversations(of_groups(of_people(router)))
+}
+
+fn of_people(router: OpenApiRouter<App>) -> OpenApiRouter<App> {
+    router
         .routes(routes!(register::register))
         .routes(routes!(login::login))
         .routes(routes!(refresh::refresh))
@@ -66,6 +73,11 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(blocks::unblock))
         .routes(routes!(presence::user_presence))
         .routes(routes!(presence::presence))
+        .routes(routes!(tickets::issue_ticket))
+}
+
+fn of_groups(router: OpenApiRouter<App>) -> OpenApiRouter<App> {
+    router
         .routes(routes!(groups::create_group, groups::list_groups))
         .routes(routes!(groups::group, groups::edit_group, groups::dismiss_group))
         .routes(routes!(groups::transfer_group))
@@ -87,6 +99,12 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(my_invitations::decline_invitation))
         .routes(routes!(rooms::make_room))
         .routes(routes!(rooms::room, rooms::change_room, rooms::end_room))
+}
+
+fn of_conversations(router: OpenApiRouter<App>) -> OpenApiRouter<App> {
+    router
+        .routes(routes!(sync::sync))
+        .routes(routes!(typing::typing))
         .routes(routes!(conversations::list_conversations))
         .routes(routes!(conversations::badge))
         .routes(routes!(conversations::read_conversation))
@@ -96,6 +114,7 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(settings::delete_messages))
         .routes(routes!(retention::set_retention))
         .routes(routes!(receipts::receipts))
+        .routes(routes!(receipts::delivered))
         .routes(routes!(readers::readers))
         .routes(routes!(confirmations::confirmations))
         .routes(routes!(confirmations::confirm))
@@ -108,7 +127,6 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(changes::pin_message))
         .routes(routes!(changes::pins))
         .routes(routes!(changes::versions))
-        .routes(routes!(tickets::issue_ticket))
 }
 
 /// These, the document itself and its page.

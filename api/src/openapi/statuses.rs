@@ -65,9 +65,10 @@ fn of_its_kind(operation: &Operation<'_>) -> Vec<(u16, &'static str)> {
     let ways = operation.value["security"].as_array();
     let takes_token = ways.is_none_or(|ways| ways.iter().any(|way| way != &json!({})));
     let takes_key = idempotency::takes_key(&operation.method, path);
-    let is_decided = ["groups", "rooms", "conversations", "messages", "invitations", "friends", "blocks"]
-        .iter()
-        .any(|root| path.split('/').nth(3) == Some(root));
+    let is_decided =
+        ["groups", "rooms", "conversations", "messages", "invitations", "friends", "blocks", "typing"]
+            .iter()
+            .any(|root| path.split('/').nth(3) == Some(root));
     let mut all = vec![
         (500, "The server failed in a way it should not."),
         (503, "A part that is needed is away, or has too much to do; try again after `retry_after_ms`."),

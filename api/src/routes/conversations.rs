@@ -7,6 +7,7 @@ use http::StatusCode;
 use proto::client_frame::Position;
 use proto::delivery::HeadState;
 use proto::limits::MENTION_UNREAD_MAX;
+use proto::server_frame::ConversationState;
 use proto::settings::Settings;
 use proto::{ConversationId, Request, Seq, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
@@ -56,7 +57,7 @@ pub(crate) struct Conversation {
     /// `direct` or `group`.
     #[schema(example = "direct")]
     kind: &'static str,
-    /// What to show: the group's name, or the other user's nickname. `null` where there is none.
+    /// What to show: the group's name, or the other user's nickname. `null` where there is none; in `sync` only groups have one.
     #[schema(example = "Bob")]
     name: Option<String>,
     /// The other user of a direct conversation.
@@ -86,14 +87,35 @@ pub(crate) struct Conversation {
     /// When it last changed, Unix milliseconds.
     #[schema(value_type = String, example = "1790000000000")]
     time: Wide,
+    /// One is no member any more; only `sync` lists such.
+    left: bool,
+    /// One is no member, and may become one; only `sync` lists such.
+    invitation: Option<Invited>,
 }
 
-/// How far one has read.
+/// One may join a group; the members are called as those of a socket's `invitation`.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Invited {
+    /// Which.
+    #[schema(example = "team")]
+    group: String,
+    /// Its name.
+    #[schema(example = "The team")]
+    name: String,
+    /// Who said so.
+    #[schema(example = "alice")]
+    by: String,
+    /// When it is void, Unix milliseconds.
+    #[schema(value_type = String, example = "1790604800000")]
+    expires: Wide,
+}
+
+/// How far one is.
 #[derive(Deserialize, ToSchema)]
-pub(crate) struct ReadUpTo {
+pub(crate) struct UpTo {
     /// Everything up to here.
     #[schema(value_type = String, example = "1")]
-    seq: Wide,
+    pub(super) seq: Wide,
 }
 
 /// One's conversations, most recently changed first.
@@ -153,7 +175,7 @@ fn line(
     let last = last.filter(|entry| !settings.hides(entry.seq));
     Ok(Conversation {
         conversation: id.to_string(),
-        kind: if id.is_group() { "group" } else { "direct" },
+        kind: kind(id),
         name,
         peer: id.peer_of(user).map(|peer| peer.to_string()),
         head: Wide(head.seq.0),
@@ -165,7 +187,42 @@ fn line(
         settings: (settings.changed > Timestamp(0)).then(|| ConversationSettings::of(id, settings)),
         last: last.map(|entry| answers::message(id, entry)).transpose()?,
         time: Wide(time.0),
+        left: false,
+        invitation: None,
     })
+}
+
+impl Conversation {
+    /// A line of a `delta`.
+    pub(super) fn of_state(state: ConversationState) -> Result<Self, Problem> {
+        let id = &state.conversation;
+        Ok(Self {
+            conversation: id.to_string(),
+            kind: kind(id),
+            name: state.name,
+            peer: state.peer.map(|peer| peer.to_string()),
+            head: Wide(state.head.0),
+            unread: Wide(state.unread),
+            read_seq: Wide(state.read_seq.0),
+            mention_unread: state.mention_unread as usize,
+            confirm_seqs: state.confirm_seqs.into_iter().map(|Seq(seq)| Wide(seq)).collect(),
+            retention_seconds: state.retention_seconds,
+            settings: state.settings.map(|settings| ConversationSettings::of(id, *settings)),
+            last: state.last.map(|entry| answers::message(id, entry)).transpose()?,
+            time: Wide(state.time.0),
+            left: state.left,
+            invitation: state.invitation.map(|of| Invited {
+                group: of.group.to_string(),
+                name: of.name,
+                by: of.by.to_string(),
+                expires: Wide(of.expires.0),
+            }),
+        })
+    }
+}
+
+fn kind(id: &ConversationId) -> &'static str {
+    if id.is_group() { "group" } else { "direct" }
 }
 
 /// What a line says of its reader.
@@ -268,7 +325,7 @@ fn unread(head: &HeadState, cursor: &Cursor) -> u64 {
 
 /// Mark a conversation as read up to a seq. Never goes back.
 #[utoipa::path(
-    post, path = "/api/v1/conversations/{conversation}/read", tag = "conversations", request_body = ReadUpTo,
+    post, path = "/api/v1/conversations/{conversation}/read", tag = "conversations", request_body = UpTo,
     params(("conversation" = String, Path, description = "Which.", example = "d.alice.bob")),
     responses(
         (status = 204, description = "Marked; one's other devices are told."),
@@ -280,7 +337,7 @@ pub(crate) async fn read_conversation(
     State(app): State<App>,
     caller: Caller,
     PathOf(conversation): PathOf<String>,
-    JsonBody(body): JsonBody<ReadUpTo>,
+    JsonBody(body): JsonBody<UpTo>,
 ) -> Result<StatusCode, Problem> {
     let conversation = conversation_id(&conversation)?;
     let position = Position { conversation, seq: Seq(body.seq.0) };

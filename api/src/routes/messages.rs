@@ -8,16 +8,13 @@ use http::StatusCode;
 use proto::client_frame::{AckMode, Send};
 use proto::command::Source;
 use proto::server_frame::Ack;
-use proto::{
-    Body, ClientFrame, ClientMessageId, Code, Encoding, FrameError, Reply, Request, ServerFrame, UserId, wire,
-};
+use proto::{Body, ClientFrame, ClientMessageId, Code, Reply, Request, ServerFrame, UserId, wire};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::broadcasts::{self, BroadcastProgress};
 use super::many_messages::{self, SentToMany};
-use crate::App;
 use crate::answers::MessageBody;
 use crate::caller::{Asker, Caller};
 use crate::commands::unexpected;
@@ -26,6 +23,7 @@ use crate::idempotency::{KEY_KNOWN_MS, Key};
 use crate::numbers::{IdText, Wide};
 use crate::problem::{Problem, ProblemBody};
 use crate::scopes::missing;
+use crate::{App, frames};
 
 /// A message.
 #[derive(Deserialize, ToSchema)]
@@ -225,14 +223,9 @@ fn parsed(message: &SendMessage, body: &Value) -> Result<Send, Problem> {
 
 /// Reads a frame that appends something.
 pub(super) fn read_frame(frame: &Value) -> Result<Send, Problem> {
-    match ClientFrame::decode(Encoding::Json, frame.to_string().as_bytes()) {
-        Ok(ClientFrame::Send(send)) => Ok(Send { ack: AckMode::Published, ..send }),
-        Ok(_) => Err(Problem::new(Code::BadFrame, "not a message")),
-        Err(FrameError::Field { field, problem, .. }) => Err(Problem::field(field, problem)),
-        Err(FrameError::TooLarge { field, bytes, max, .. }) => {
-            Err(Problem::new(Code::TooLarge, format!("{field}: {bytes} bytes, at most {max} are allowed")))
-        }
-        Err(error) => Err(Problem::new(error.code(), error.to_string())),
+    match frames::read(frame)? {
+        ClientFrame::Send(send) => Ok(Send { ack: AckMode::Published, ..send }),
+        _ => Err(Problem::new(Code::BadFrame, "not a message")),
     }
 }
 

@@ -1,15 +1,18 @@
-//! Receipts: how far the other of a direct conversation is, for a client that was away when it was told.
+//! Receipts: how far the other of a direct conversation is, for a client that was away when it was told; and that one's own device has
+//! something, for a client without a socket.
 
 use axum::Json;
 use axum::extract::State;
-use proto::{Code, UserId};
+use http::StatusCode;
+use proto::client_frame::Position;
+use proto::{Code, Request, Seq, UserId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::conversations::conversation_id;
+use super::conversations::{UpTo, conversation_id};
 use crate::App;
 use crate::caller::Caller;
-use crate::extract::PathOf;
+use crate::extract::{JsonBody, PathOf};
 use crate::numbers::Wide;
 use crate::problem::{Problem, ProblemBody};
 
@@ -64,4 +67,25 @@ pub(crate) async fn receipts(
     let delivered_seq = Wide(cursor.delivered.max(cursor.read).0);
     let receipt = Receipt { user: peer.to_string(), delivered_seq, read_seq: Wide(cursor.read.0) };
     Ok(Json(Receipts { receipts: vec![receipt], next_cursor: None }))
+}
+
+/// Say that this device has a conversation up to a seq. Never goes back.
+#[utoipa::path(
+    post, path = "/api/v1/conversations/{conversation}/delivered", tag = "conversations", request_body = UpTo,
+    params(("conversation" = String, Path, description = "Which.", example = "d.alice.bob")),
+    responses(
+        (status = 204, description = "Noted; who wrote is told."),
+        (status = "default", description = "403 `FORBIDDEN`: not a member.", body = ProblemBody,
+            content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn delivered(
+    State(app): State<App>,
+    caller: Caller,
+    PathOf(conversation): PathOf<String>,
+    JsonBody(body): JsonBody<UpTo>,
+) -> Result<StatusCode, Problem> {
+    let position = Position { conversation: conversation_id(&conversation)?, seq: Seq(body.seq.0) };
+    app.commands.ask(&caller.asker(), Request::Delivered(position)).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -29,7 +29,7 @@ async fn document_is_served_and_is_openapi_3_1() {
 }
 
 /// What the contract of this crate names.
-const PROMISED: [&str; 83] = [
+const PROMISED: [&str; 86] = [
     "POST /api/v1/auth/register",
     "POST /api/v1/auth/login",
     "POST /api/v1/auth/refresh",
@@ -91,6 +91,9 @@ const PROMISED: [&str; 83] = [
     "GET /api/v1/rooms/{room_id}",
     "PATCH /api/v1/rooms/{room_id}",
     "DELETE /api/v1/rooms/{room_id}",
+    "GET /api/v1/sync",
+    "POST /api/v1/typing",
+    "POST /api/v1/conversations/{conversation}/delivered",
     "GET /api/v1/conversations",
     "GET /api/v1/conversations/badge",
     "PATCH /api/v1/conversations/{conversation}",

@@ -266,6 +266,10 @@ async fn documented_examples_work_in_the_order_of_a_first_visit() {
     assert_eq!(reader.try_it("versions", &token, &[]).await["messages"].as_array().unwrap().len(), 2);
     reader.try_it("recall_message", &token, &[]).await;
     assert!(reader.try_it("versions", &token, &[]).await["messages"].as_array().unwrap().is_empty());
+    let synced = reader.try_it("sync", &token, &[]).await;
+    assert_eq!(synced["heads"].as_array().unwrap().len(), 2);
+    reader.try_it("typing", &token, &[]).await;
+    reader.try_it("delivered", &token, &[]).await;
     reader.try_it("read_conversation", &token, &[]).await;
     let receipts = reader.try_it("receipts", &token, &[]).await;
     assert_eq!(receipts["receipts"][0]["user"], Value::from("bob"));

@@ -25,6 +25,7 @@ mod server;
 mod services;
 mod sessions;
 mod settings;
+mod sync;
 mod tags;
 mod tickets;
 mod tokens_of_other_issuers;

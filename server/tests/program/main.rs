@@ -36,3 +36,4 @@ mod trusts_other_issuers;
 mod two_devices_or_one;
 mod what_goes_by_itself;
 mod who_is_there;
+mod without_a_socket;
