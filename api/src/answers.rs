@@ -37,83 +37,17 @@ pub(crate) struct Message {
     client_message_id: Option<String>,
 }
 
-/// What a message says: one kind, and what stands beside it. The members of each are told in the protocol's document.
+/// What a message says, in answers. Its members are in `openapi::bodies`.
 #[derive(ToSchema)]
-#[schema(as = MessageBody)]
-#[expect(dead_code, reason = "describes what the codec of the socket reads and writes")]
-pub(crate) struct MessageBody {
-    /// Plain text.
-    #[schema(example = "hi")]
-    text: Option<String>,
-    /// Whatever an application defines for itself.
-    custom: Option<CustomBody>,
-    /// A change of the conversation, or `{"notice": {"text": "…"}}` from a trusted service.
-    #[schema(value_type = Option<Object>)]
-    system: Option<serde_json::Value>,
-    /// Media: `file` or `url`, `name`, `size`, `mime`, `width`, `height`, `thumbnail`.
-    #[schema(value_type = Option<Object>)]
-    image: Option<serde_json::Value>,
-    /// Media: `file` or `url`, `name`, `size`, `mime`, `thumbnail`.
-    #[schema(value_type = Option<Object>)]
-    file: Option<serde_json::Value>,
-    /// Media: `file` or `url`, `name`, `size`, `mime`, `duration_ms`.
-    #[schema(value_type = Option<Object>)]
-    voice: Option<serde_json::Value>,
-    /// Media: as `image`, with `duration_ms`.
-    #[schema(value_type = Option<Object>)]
-    video: Option<serde_json::Value>,
-    /// `latitude`, `longitude`, `name`, `address`.
-    #[schema(value_type = Option<Object>)]
-    location: Option<serde_json::Value>,
-    /// `user`, `name`, `avatar`.
-    #[schema(value_type = Option<Object>)]
-    contact: Option<serde_json::Value>,
-    /// `title`, and `messages` passed on as one.
-    #[schema(value_type = Option<Object>)]
-    merged: Option<serde_json::Value>,
-    /// A change of an earlier message: not to be sent as a body.
-    #[schema(value_type = Option<Object>)]
-    edit: Option<serde_json::Value>,
-    /// A change of an earlier message: not to be sent as a body.
-    #[schema(value_type = Option<Object>)]
-    recall: Option<serde_json::Value>,
-    /// A change of an earlier message: not to be sent as a body.
-    #[schema(value_type = Option<Object>)]
-    react: Option<serde_json::Value>,
-    /// A change of an earlier message: not to be sent as a body.
-    #[schema(value_type = Option<Object>)]
-    pin: Option<serde_json::Value>,
-    /// Beside a kind: `users`, or `all`.
-    #[schema(value_type = Option<Object>)]
-    mentions: Option<serde_json::Value>,
-    /// Beside a kind: the message that is answered.
-    #[schema(value_type = Option<Object>)]
-    reply_to: Option<serde_json::Value>,
-    /// Beside a kind: where it comes from.
-    #[schema(value_type = Option<Object>)]
-    forward: Option<serde_json::Value>,
-    /// Beside a kind: the root of its thread.
-    #[schema(value_type = Option<Object>)]
-    thread: Option<serde_json::Value>,
-    /// Beside a kind: `after_seconds` after which it expires. Answers have the `time` of that, and once it is over, `expired` in
-    /// place of the kind.
-    #[schema(value_type = Option<Object>)]
-    expiry: Option<serde_json::Value>,
-    /// Beside a kind: who is there is to confirm it, until the Unix time `until`, which answers have.
-    #[schema(value_type = Option<Object>)]
-    must_confirm: Option<serde_json::Value>,
-}
+#[schema(as = MessageBody, value_type = Object)]
+#[expect(dead_code, reason = "describes what the codec of the socket writes")]
+pub(crate) struct MessageBody(serde_json::Value);
 
-/// Whatever an application defines for itself.
+/// What a message shall say. Its members are in `openapi::bodies`.
 #[derive(ToSchema)]
-#[schema(as = CustomBody)]
-#[expect(dead_code, reason = "describes what the codec of the socket reads and writes")]
-pub(crate) struct CustomBody {
-    /// 1 to 64 characters; lets readers pick what they understand.
-    r#type: String,
-    /// JSON text.
-    json: String,
-}
+#[schema(as = NewMessageBody, value_type = Object)]
+#[expect(dead_code, reason = "describes what the codec of the socket reads")]
+pub(crate) struct NewMessageBody(serde_json::Value);
 
 /// Writes an entry exactly as the socket does: by the socket's codec.
 pub(crate) fn message(conversation: &ConversationId, entry: Entry) -> Result<Box<RawValue>, Problem> {
@@ -158,18 +92,57 @@ pub(crate) struct Overlay {
     seq: Wide,
     /// The newest entry that changed it.
     changed_seq: Wide,
-    /// `by` whom and at what `time` it was recalled: its body is gone.
-    #[schema(value_type = Option<Object>)]
-    recalled: Option<serde_json::Value>,
-    /// `seqs` of the entries that edited it, and the `time` of the last.
-    #[schema(value_type = Option<Object>)]
-    edited: Option<serde_json::Value>,
-    /// Each with `reaction`, `count`, the first `users`, and `mine`.
-    #[schema(value_type = Option<Vec<Object>>)]
-    reactions: Option<Vec<serde_json::Value>>,
-    /// `by` whom and at what `time` it was pinned.
-    #[schema(value_type = Option<Object>)]
-    pinned: Option<serde_json::Value>,
+    /// It was recalled: its body is gone.
+    recalled: Option<Done>,
+    /// It was edited: its body is that of its last version.
+    edited: Option<Edited>,
+    /// Reactions to it.
+    reactions: Option<Vec<Reaction>>,
+    /// It is pinned.
+    pinned: Option<Done>,
+}
+
+/// Who did it, and when.
+#[derive(ToSchema)]
+#[schema(as = Done)]
+#[expect(dead_code, reason = "describes what the codec of the socket writes")]
+pub(crate) struct Done {
+    /// Who.
+    #[schema(example = "alice")]
+    by: String,
+    /// When, Unix milliseconds.
+    #[schema(value_type = String, example = "1790000000000")]
+    time: Wide,
+}
+
+/// How a message was edited.
+#[derive(ToSchema)]
+#[schema(as = Edited)]
+#[expect(dead_code, reason = "describes what the codec of the socket writes")]
+pub(crate) struct Edited {
+    /// The entries that edited it, oldest first.
+    seqs: Vec<Wide>,
+    /// When the last did, Unix milliseconds.
+    #[schema(value_type = String, example = "1790000000000")]
+    time: Wide,
+}
+
+/// One reaction to a message.
+#[derive(ToSchema)]
+#[schema(as = Reaction)]
+#[expect(dead_code, reason = "describes what the codec of the socket writes")]
+pub(crate) struct Reaction {
+    /// An emoji or a short text.
+    #[schema(example = "👍")]
+    reaction: String,
+    /// How many users.
+    #[schema(example = 1)]
+    count: u32,
+    /// The first of them.
+    #[schema(example = json!(["bob"]))]
+    users: Vec<String>,
+    /// One is among them; absent if not.
+    mine: Option<bool>,
 }
 
 /// A group after a change.

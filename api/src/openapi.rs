@@ -1,5 +1,6 @@
 //! The OpenAPI document, made from the handlers, and the page that shows it.
 
+mod bodies;
 mod examples;
 mod headers;
 mod statuses;
@@ -71,6 +72,7 @@ pub(crate) fn document() -> String {
 
 /// With everything that is the same for many operations.
 fn whole(mut document: Value) -> Value {
+    bodies::add(&mut document);
     let schemas = document["components"]["schemas"].clone();
     for (path, item) in document["paths"].as_object_mut().into_iter().flatten() {
         for (method, value) in item.as_object_mut().into_iter().flatten() {

@@ -90,6 +90,14 @@ pub const REACTION_BYTES_MAX: usize = 32;
 pub const EXPIRY_SECONDS_MAX: u32 = 366 * 24 * 60 * 60;
 /// Seconds for which a conversation may keep its entries: ten years.
 pub const RETENTION_SECONDS_MAX: u32 = 10 * EXPIRY_SECONDS_MAX;
+/// Milliseconds of a voice or video: a day.
+pub const DURATION_MS_MAX: u32 = 24 * 60 * 60 * 1_000;
+/// Characters of the address of a place.
+pub const ADDRESS_CHARS_MAX: usize = 1_000;
+/// Bytes of a media type.
+pub const MIME_BYTES_MAX: usize = 127;
+/// Characters of the type of a custom body.
+pub const CUSTOM_TYPE_CHARS_MAX: usize = 64;
 /// Different reactions to one message.
 pub const REACTION_KINDS_MAX: usize = 20;
 /// Reactions of all users to one message.

@@ -52,7 +52,7 @@ impl Maker<'_> {
         if depth > DEPTH_MAX {
             return None;
         }
-        if let Some(example) = schema.get("example") {
+        if let Some(example) = schema.get("example").or_else(|| schema["examples"].get(0)) {
             return Some(example.clone());
         }
         if let Some(name) = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::conversations::conversation_id;
 use super::messages::{self, SentMessage};
 use crate::App;
-use crate::answers::{self, Message, MessageBody, Overlay};
+use crate::answers::{self, Message, NewMessageBody, Overlay};
 use crate::caller::Caller;
 use crate::commands::unexpected;
 use crate::extract::{JsonBody, PathOf};
@@ -35,7 +35,7 @@ pub(crate) struct ChangeMessage {
     #[schema(value_type = Option<String>)]
     message_id: Option<Wide>,
     /// For an edit: what it says from now on, of the same kind.
-    #[schema(value_type = Option<MessageBody>)]
+    #[schema(value_type = Option<NewMessageBody>)]
     body: Option<Value>,
     /// For a reaction: an emoji or a short text.
     #[schema(example = "👍")]

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use super::broadcasts::{self, BroadcastProgress};
 use super::many_messages::{self, SentToMany};
-use crate::answers::MessageBody;
+use crate::answers::NewMessageBody;
 use crate::caller::{Asker, Caller};
 use crate::commands::unexpected;
 use crate::extract::JsonBody;
@@ -42,7 +42,7 @@ pub(crate) struct SendMessage {
     #[serde(default, alias = "toEveryone")]
     to_everyone: bool,
     /// What it says.
-    #[schema(value_type = MessageBody)]
+    #[schema(value_type = NewMessageBody)]
     body: Value,
     /// A UUID: sending again with the same one within a day is not a second message. The header `Idempotency-Key`
     /// does the same; without either, each call is a message of its own.

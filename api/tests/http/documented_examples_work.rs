@@ -14,15 +14,48 @@ struct Reader<'a> {
     tried: BTreeSet<String>,
 }
 
-impl Reader<'_> {
-    fn resolve<'v>(&'v self, schema: &'v Value) -> &'v Value {
-        let mut ways = schema["oneOf"].as_array().into_iter().flatten().chain([schema]);
-        match ways.find_map(|way| way["$ref"].as_str()) {
-            Some(reference) => self.document.pointer(&reference[1..]).unwrap(),
-            None => schema,
+/// What a reference stands for; of several ways the first that is one.
+fn resolve<'v>(document: &'v Value, schema: &'v Value) -> &'v Value {
+    let mut ways = schema["oneOf"].as_array().into_iter().flatten().chain([schema]);
+    match ways.find_map(|way| way["$ref"].as_str()) {
+        Some(reference) => resolve(document, document.pointer(&reference[1..]).unwrap()),
+        None => schema,
+    }
+}
+
+/// The value has exactly the documented members, down to the leaves, with the documented types.
+pub fn check(document: &Value, what: &str, schema: &Value, value: &Value) {
+    let schema = resolve(document, schema);
+    let types = match &schema["type"] {
+        Value::String(one) => vec![one.as_str()],
+        Value::Array(many) => many.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    };
+    let found = match value {
+        Value::Null => return,
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    assert!(types.contains(&found), "{what}: {value} is not {types:?}");
+    if let Some(properties) = schema["properties"].as_object() {
+        for (member, value) in value.as_object().unwrap() {
+            let shape = properties.get(member).unwrap_or_else(|| panic!("{what}.{member} is not documented"));
+            check(document, &format!("{what}.{member}"), shape, value);
+        }
+        for required in schema["required"].as_array().into_iter().flatten() {
+            assert!(value.get(required.as_str().unwrap()).is_some(), "{what} lacks {required}");
         }
     }
+    for item in value.as_array().into_iter().flatten() {
+        check(document, &format!("{what}[]"), &schema["items"], item);
+    }
+}
 
+impl Reader<'_> {
     /// Calls an operation with its examples, of which `changes` says what only this run can know, and checks the
     /// answer against the document.
     async fn try_it(&mut self, id: &str, token: &str, changes: &[(&str, &str)]) -> Value {
@@ -63,52 +96,17 @@ impl Reader<'_> {
         assert_eq!(answer.status.to_string(), *success, "{method} {uri}: {}", answer.text);
         let content = &documented[success]["content"]["application/json"];
         if !content.is_null() {
-            self.check(id, &content["schema"], &answer.json);
+            check(&self.document, id, &content["schema"], &answer.json);
         }
         for (status, answer) in documented.iter().filter(|(status, _)| status.starts_with('2')) {
             let content = &answer["content"]["application/json"];
             if !content.is_null() {
-                self.check(
-                    &format!("{id}, its example of {status}"),
-                    &content["schema"],
-                    &content["example"],
-                );
+                let what = format!("{id}, its example of {status}");
+                check(&self.document, &what, &content["schema"], &content["example"]);
             }
         }
         self.tried.insert(id.to_owned());
         answer.json
-    }
-
-    /// The value has exactly the documented members, down to the leaves, with the documented types.
-    fn check(&self, what: &str, schema: &Value, value: &Value) {
-        let schema = self.resolve(schema);
-        let types = match &schema["type"] {
-            Value::String(one) => vec![one.as_str()],
-            Value::Array(many) => many.iter().filter_map(Value::as_str).collect(),
-            _ => Vec::new(),
-        };
-        let found = match value {
-            Value::Null => return,
-            Value::Bool(_) => "boolean",
-            Value::Number(_) => "integer",
-            Value::String(_) => "string",
-            Value::Array(_) => "array",
-            Value::Object(_) => "object",
-        };
-        assert!(types.contains(&found), "{what}: {value} is not {types:?}");
-        if let Some(properties) = schema["properties"].as_object() {
-            for (member, value) in value.as_object().unwrap() {
-                let shape =
-                    properties.get(member).unwrap_or_else(|| panic!("{what}.{member} is not documented"));
-                self.check(&format!("{what}.{member}"), shape, value);
-            }
-            for required in schema["required"].as_array().into_iter().flatten() {
-                assert!(value.get(required.as_str().unwrap()).is_some(), "{what} lacks {required}");
-            }
-        }
-        for item in value.as_array().into_iter().flatten() {
-            self.check(&format!("{what}[]"), &schema["items"], item);
-        }
     }
 
     async fn person(&mut self, id: &str, changes: &[(&str, &str)]) -> Person {

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod accounts_change_at_once;
+mod bodies;
 mod broadcasts;
 mod callers_have_rates;
 mod calls_made_again;
@@ -29,4 +30,5 @@ mod sync;
 mod tags;
 mod tickets;
 mod tokens_of_other_issuers;
+mod twin_names;
 mod unanswered_commands;

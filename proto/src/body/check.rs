@@ -4,19 +4,14 @@ use wire::body::Kind;
 
 use crate::json::Reader;
 use crate::limits::{
-    EXPIRY_SECONDS_MAX, FILE_ID_BYTES_MAX, FILE_NAME_CHARS_MAX, MENTIONS_MAX, MERGED_MESSAGES_MAX,
-    PIXELS_MAX, TITLE_CHARS_MAX, URL_BYTES_MAX,
+    ADDRESS_CHARS_MAX, CUSTOM_TYPE_CHARS_MAX, DURATION_MS_MAX, EXPIRY_SECONDS_MAX, FILE_ID_BYTES_MAX,
+    FILE_NAME_CHARS_MAX, MENTIONS_MAX, MERGED_MESSAGES_MAX, MIME_BYTES_MAX, PIXELS_MAX, TITLE_CHARS_MAX,
+    URL_BYTES_MAX,
 };
 use crate::{Body, ConversationId, UserId, wire};
 
 /// What is wrong, and where.
 type Checked = Result<(), String>;
-
-/// A day.
-const DURATION_MS_MAX: u32 = 24 * 60 * 60 * 1_000;
-const ADDRESS_CHARS_MAX: usize = 1_000;
-const MIME_BYTES_MAX: usize = 127;
-const CUSTOM_TYPE_CHARS_MAX: usize = 64;
 
 /// A whole message.
 pub(super) fn message(body: &wire::Body) -> Checked {
