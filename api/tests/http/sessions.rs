@@ -5,6 +5,7 @@ use std::time::Duration;
 use proto::delivery::{Control, Payload};
 use proto::{LoginId, UserId};
 use serde_json::{Value, json};
+use store::{Fault, Gate, Op, Rule, Store};
 use tokio::time::Instant;
 
 use super::server::{Listener, Person, Server};
@@ -52,6 +53,26 @@ async fn sessions_are_listed_and_ended_one_by_one() {
     revoked(&mut listener, Some(id)).await;
     assert_eq!(refresh_status(&server, &laptop).await, 401);
     assert_eq!(sessions(&server, &phone.access).await.len(), 1);
+}
+
+/// The store said that all is well just before the login ended, and the call comes to its end after that.
+#[tokio::test]
+async fn a_call_that_was_let_in_while_its_user_signed_out_lets_no_other_in() {
+    let server = Server::start().await;
+    let alice = server.register("alice").await;
+    let Store::Memory(memory) = &server.store else { unreachable!("it is in memory") };
+    let gate = Gate::default();
+    memory.program(Rule::new(Fault::HoldAfter(gate.clone())).op(Op::Account));
+    let early = server.get("/api/v1/friends", &alice.access);
+    let out = async {
+        gate.arrived(1).await;
+        let body = json!({"refresh_token": alice.refresh});
+        assert_eq!(server.post("/api/v1/auth/logout", "", body).await.status, 204);
+        gate.open();
+    };
+    let (early, ()) = futures_util::future::join(early, out).await;
+    early.expect(200);
+    server.get("/api/v1/friends", &alice.access).await.problem(401, "UNAUTHENTICATED");
 }
 
 #[tokio::test]
