@@ -88,6 +88,8 @@ impl Shared {
     pub(crate) async fn end_all_logins(&self, user: &UserId) -> Result<(), Problem> {
         for login in self.store.logins(user).await? {
             self.store.end_login(&login.login).await?;
+            // By name, so that gateways know it when it is shown again.
+            self.commands.revoke(user, Some(login.login));
         }
         self.standings.forget(user);
         self.commands.revoke(user, None);

@@ -11,13 +11,19 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use hashbrown::DefaultHashBuilder;
-use proto::UserId;
+use proto::{LoginId, UserId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::config::AdmissionLimits;
 use crate::rate::{Rate, RateMeter, Verdict};
 use table::{Forgettable, Table};
+
+/// For how long it is remembered that a login has ended: longer than most access tokens are good. After that the router says so,
+/// a moment after the welcome.
+const ENDED_KNOWN_US: u64 = 60 * 60 * 1_000_000;
+/// Logins that are remembered so.
+const ENDED_MAX: usize = 65_536;
 
 /// The counts of a process.
 pub(crate) struct Admission {
@@ -32,7 +38,13 @@ pub(crate) struct Admission {
     users: Table<Sockets>,
     /// By user too, of those whose sockets have asked for something lately.
     rates: Table<Rates>,
+    /// By user and login, of logins of which it was heard that they have ended.
+    ended: Table<Ended>,
 }
+
+/// Until when it is remembered that a login has ended, in microseconds of the process.
+#[derive(Default)]
+struct Ended(u64);
 
 /// What is known of one address.
 #[derive(Default)]
@@ -83,7 +95,23 @@ impl Admission {
             addresses: Table::default(),
             users: Table::default(),
             rates: Table::default(),
+            ended: Table::default(),
         })
+    }
+
+    /// A login of the user has ended: its token may be shown again before that ends by itself.
+    pub(crate) fn note_ended(&self, user: &UserId, login: &LoginId) {
+        if self.ended.len() < ENDED_MAX {
+            let now_us = self.now_us();
+            let until = now_us + ENDED_KNOWN_US;
+            self.ended.with(self.key((user, login)), now_us, |ended| ended.0 = until);
+        }
+    }
+
+    /// Whether it was heard lately that the login of the user has ended. The store knows of all; this saves asking it.
+    pub(crate) fn has_ended(&self, user: &UserId, login: &LoginId) -> bool {
+        let now_us = self.now_us();
+        self.ended.with(self.key((user, login)), now_us, |ended| ended.0 > now_us)
     }
 
     /// When the process's microseconds began.
@@ -99,7 +127,7 @@ impl Admission {
 
     /// Addresses, users and their rates that are remembered.
     pub(crate) fn remembered(&self) -> usize {
-        self.addresses.len() + self.users.len() + self.rates.len()
+        self.addresses.len() + self.users.len() + self.rates.len() + self.ended.len()
     }
 
     /// Waits for a place for one connection, whose address is not known yet.
@@ -243,6 +271,12 @@ impl Forgettable for Address {
 impl Forgettable for Sockets {
     fn says_nothing(&self, _now_us: u64) -> bool {
         self.0 == 0
+    }
+}
+
+impl Forgettable for Ended {
+    fn says_nothing(&self, now_us: u64) -> bool {
+        self.0 <= now_us
     }
 }
 

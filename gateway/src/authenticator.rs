@@ -50,6 +50,8 @@ pub(crate) enum Refusal {
     Ticket(TicketRefusal),
     #[error("the proof is for another user than the one asked for")]
     OtherUser,
+    #[error("signed out")]
+    SignedOut,
     #[error("the token is a service's; one that opens sockets needs the scope `{}`", Scope::Server)]
     Service,
 }
@@ -59,7 +61,7 @@ impl Refusal {
     pub(crate) fn words(&self) -> String {
         match self {
             Self::Token(cause) => format!("{self}: {cause}"),
-            Self::Ticket(_) | Self::OtherUser | Self::Service => self.to_string(),
+            Self::Ticket(_) | Self::OtherUser | Self::SignedOut | Self::Service => self.to_string(),
         }
     }
 }

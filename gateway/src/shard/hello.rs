@@ -63,6 +63,10 @@ impl Shard {
     /// A token that is not valid does no harm to the session; it lives until its present one ends.
     fn renew(&mut self, key: SessionKey, token: &str) {
         let checked = self.authenticator.identify(token);
+        let checked = checked.and_then(|identity| match self.is_signed_out(&identity) {
+            true => Err(Refusal::SignedOut),
+            false => Ok(identity),
+        });
         let Some(session) = self.sessions.get_mut(key) else { return };
         let identity = match checked {
             Ok(identity) if session.user.as_ref() == Some(&identity.user) => identity,
@@ -81,8 +85,16 @@ impl Shard {
         self.tell_welcome(key, identity.expires);
     }
 
+    /// Whether it was heard here that the login of a token that is good by itself has ended.
+    fn is_signed_out(&self, identity: &Identity) -> bool {
+        identity.login.as_ref().is_some_and(|login| self.admission.has_ended(&identity.user, login))
+    }
+
     /// Makes a session of a socket whose user has just been counted.
     pub(super) fn welcome(&mut self, key: SessionKey, identity: Identity) {
+        if self.is_signed_out(&identity) {
+            return self.close(key, CloseCode::Auth, &Refusal::SignedOut.words());
+        }
         let Some(session) = self.sessions.get_mut(key) else { return };
         session.phase = Phase::Open;
         session.login = identity.login.map(Box::new);

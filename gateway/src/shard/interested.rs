@@ -190,6 +190,9 @@ impl Shard {
 
     /// Ends the sockets of one login, or of all logins of a user.
     fn revoke(&mut self, user: &UserId, login: Option<&LoginId>) {
+        if let Some(login) = login {
+            self.admission.note_ended(user, login);
+        }
         let slots = self.interest.of_user(user).to_vec();
         for slot in slots {
             let Some(key) = self.sessions.key_at(slot) else { continue };

@@ -114,6 +114,14 @@ impl Client {
         }
     }
 
+    /// The code of the close frame, before which nothing is told.
+    pub fn closed_at_once(&mut self) -> u16 {
+        match self.socket.read() {
+            Ok(Message::Close(Some(close))) => close.code.into(),
+            other => panic!("{other:?} instead of a close frame"),
+        }
+    }
+
     /// Waits until the session is interested: only then is a `sync` carried out.
     pub fn settle(&mut self, bench: &Bench) {
         self.send(r#"{"sync":{}}"#);

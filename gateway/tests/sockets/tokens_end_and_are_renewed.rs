@@ -61,3 +61,27 @@ fn a_revoked_login_closes_its_sockets_and_no_others() {
     revoke(None);
     assert_eq!(two.closed(), 4401);
 }
+
+/// Its token is good by itself for a while yet.
+#[test]
+fn who_was_signed_out_and_comes_back_is_not_welcomed() {
+    let bench = Bench::start();
+    let mut gone = Client::with_token(bench.address, &bench.token_of_login("alice", "login-1"));
+    gone.expect_welcome();
+    let revoked = Payload::Control(Control::Revoke(Some(LoginId::parse("login-1").unwrap())));
+    bench.publish(Target::User(user("alice")), revoked);
+    assert_eq!(gone.closed(), 4401);
+
+    let mut again = Client::with_token(bench.address, &bench.token_of_login("alice", "login-1"));
+    assert_eq!(again.closed_at_once(), 4401);
+    let mut later = Client::anonymous(bench.address);
+    later.send(&format!(r#"{{"hello":{{"auth":"{}"}}}}"#, bench.token_of_login("alice", "login-1")));
+    assert_eq!(later.closed_at_once(), 4401);
+    let mut other = Client::with_token(bench.address, &bench.token_of_login("alice", "login-2"));
+    other.expect_welcome();
+    other.send(&format!(r#"{{"hello":{{"auth":"{}"}}}}"#, bench.token_of_login("alice", "login-1")));
+    assert_eq!(other.expect_nack().code, Code::Unauthenticated);
+    other.settle(&bench);
+    let mut of_bob = Client::with_token(bench.address, &bench.token_of_login("bob", "login-1"));
+    of_bob.expect_welcome();
+}

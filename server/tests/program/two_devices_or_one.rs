@@ -86,7 +86,8 @@ fn signed_out(at: &Places<'_>) {
     assert_eq!(post(&at.url("/auth/refresh"), &again).status, 401);
     // Its access token has not ended, and is worth nothing any more.
     for place in [at.near, at.far] {
-        assert_eq!(Socket::open(place, &laptop.token).close_code(), 4401);
+        let again = Socket::try_open(place, &format!("?token={}", laptop.token)).expect("a socket");
+        assert_eq!(again.close_code(), 4401);
     }
     let body = json!({"to_user": bert.id, "body": {"text": "still here"}});
     assert_eq!(post_as(&at.url("/messages"), &laptop.token, &body).status, 401);
