@@ -95,6 +95,18 @@ pub struct Plan {
     pub claim: Vec<Partition>,
     /// Owned, and to be given back.
     pub give_up: Vec<Partition>,
+    /// Somebody else should claim something and has not done so yet: in time the plan may become another.
+    pub awaits_others: bool,
+}
+
+/// Who a plan reckons with. As long as nothing is heard that changes anything, and the same is owned, a plan that asks for
+/// nothing goes on asking for nothing until this is another.
+#[derive(Debug, PartialEq, Eq)]
+pub struct View {
+    is_settled: bool,
+    leaving: bool,
+    candidates: Vec<IncarnationId>,
+    steady: Vec<IncarnationId>,
 }
 
 impl Peers {
@@ -249,6 +261,17 @@ impl Peers {
         self.peers.iter().filter(|(_, peer)| !peer.is_suspect)
     }
 
+    /// Who a plan of this moment reckons with.
+    pub fn view(&self, now_ms: u64) -> View {
+        let ear = self.ear.now(now_ms);
+        View {
+            is_settled: self.is_settled(now_ms),
+            leaving: self.leaving,
+            candidates: self.candidates(0, ear),
+            steady: self.candidates(self.rules.steady_ms, ear),
+        }
+    }
+
     /// What to do about these partitions, of which `owns` says whether they are owned.
     pub fn plan(
         &mut self,
@@ -262,13 +285,12 @@ impl Peers {
             plan.give_up = partitions.iter().copied().filter(|partition| owns(*partition)).collect();
             return plan;
         }
-        if !self.is_settled(now_ms) {
+        let View { is_settled, candidates, steady, .. } = self.view(now_ms);
+        if !is_settled {
             return plan;
         }
         let ear = self.ear.now(now_ms);
         let held = self.held();
-        let candidates = self.candidates(0, ear);
-        let steady = self.candidates(self.rules.steady_ms, ear);
         for partition in partitions {
             let at = usize::from(partition.number());
             let mine = owns(*partition);
@@ -279,8 +301,11 @@ impl Peers {
                 if rendezvous::first(self.me, &steady, *partition) != self.me {
                     plan.give_up.push(*partition);
                 }
-            } else if !held[at] && self.is_next(*partition, &candidates, hands, ear) {
-                plan.claim.push(*partition);
+            } else if !held[at] {
+                match self.is_next(*partition, &candidates, hands, ear) {
+                    true => plan.claim.push(*partition),
+                    false => plan.awaits_others = true,
+                }
             }
         }
         plan

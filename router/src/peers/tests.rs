@@ -377,3 +377,43 @@ fn views_that_disagree_agree_again_once_they_hear_the_same() {
     cluster.run(10_000);
     assert_eq!(cluster.moves, 0, "at rest after {moves} moves");
 }
+
+#[test]
+fn a_view_stays_the_same_until_a_member_comes_becomes_steady_or_falls_silent() {
+    let mut cluster = Cluster::of(2);
+    cluster.run(3_000);
+    let view = |cluster: &Cluster| cluster.members[0].peers.view(cluster.now_ms);
+    let first = view(&cluster);
+    cluster.run(10_000);
+    assert_eq!(view(&cluster), first, "beats alone change nothing");
+    cluster.join(3);
+    cluster.run(100);
+    let with_newcomer = view(&cluster);
+    assert_ne!(with_newcomer, first);
+    cluster.run(1_100);
+    let with_third = view(&cluster);
+    assert_ne!(with_third, with_newcomer, "it is steady: it gets its share");
+    cluster.members[2].is_silent = true;
+    cluster.run(600);
+    assert_ne!(view(&cluster), with_third);
+    cluster.members[0].peers.leave();
+    assert_ne!(view(&cluster), first, "it wants nothing any more");
+}
+
+#[test]
+fn a_plan_says_that_others_should_claim_what_nobody_holds() {
+    let mut peers = Peers::new(IncarnationId(1), 1, 1, PeerRules { listen_ms: 0, ..RULES });
+    let partitions: Vec<Partition> = Partition::all().collect();
+    let beat = |incarnation: u128| Heartbeat {
+        router: incarnation as u64,
+        incarnation,
+        serving: Vec::new(),
+        draining: false,
+        sent_ms: 0,
+    };
+    peers.hear(&beat(1), 0);
+    assert!(!peers.plan(&partitions, |_| false, Hands::Full, 0).awaits_others, "all are its own");
+    peers.hear(&beat(2), 0);
+    let share = peers.plan(&partitions, |_| false, Hands::Full, 0);
+    assert!(share.awaits_others && share.claim.len() < partitions.len());
+}

@@ -11,7 +11,7 @@ use super::incarnation::Incarnation;
 use super::ops::{self, Done};
 use super::wheel::TICK_MS;
 use crate::ownership::{Ask, Owner};
-use crate::peers::Hands;
+use crate::peers::{Hands, Plan};
 use crate::rules::backoff::pause_ms;
 
 impl Incarnation<'_> {
@@ -37,6 +37,16 @@ impl Incarnation<'_> {
         }
     }
 
+    /// Whether it is time to plan though nothing was heard: plans are what an idle worker would do most.
+    pub(super) fn must_plan(&mut self) -> bool {
+        let now_ms = self.now.steady_ms;
+        if now_ms < self.planned_ms + TICK_MS {
+            return false;
+        }
+        self.planned_ms = now_ms;
+        self.rests.as_ref().is_none_or(|view| *view != self.peers.view(now_ms))
+    }
+
     /// Compares what is owned with what should be.
     pub(super) fn plan(&mut self) {
         let now_ms = self.now.steady_ms;
@@ -58,6 +68,8 @@ impl Incarnation<'_> {
             }
         }
         self.give_up(&plan.give_up);
+        let asks_nothing = plan == Plan::default() && self.unclaimed.is_empty();
+        self.rests = asks_nothing.then(|| self.peers.view(now_ms));
         if self.owners.values().any(Owner::awaits_row) {
             self.read_rows();
         }
@@ -188,6 +200,7 @@ impl Incarnation<'_> {
     }
 
     fn begin_to_own(&mut self, partition: Partition) {
+        self.rests = None;
         self.unclaimed.insert(partition);
         self.beat_due = true;
         self.asking += 1;

@@ -33,7 +33,7 @@ use crate::config::{BUSY_OPS, RouterConfig, Sight, millis};
 use crate::conversation::Conversation;
 use crate::metrics::Metrics;
 use crate::ownership::{Ask, Owner};
-use crate::peers::Peers;
+use crate::peers::{Peers, View};
 use crate::rules::admission::Admission;
 use crate::rules::lifetime::{self, Moment};
 use crate::rules::refused::Refused;
@@ -77,7 +77,10 @@ pub struct Incarnation<'a> {
     /// Wanted and not served yet.
     pub(super) unclaimed: BTreeSet<Partition>,
     pub(super) is_planned: bool,
+    /// When it planned, or looked whether to.
     pub(super) planned_ms: u64,
+    /// The last plan asked for nothing, and reckoned with these.
+    pub(super) rests: Option<View>,
     pub(super) reading_rows: bool,
     pub(super) row_failures: u32,
     pub(super) asks: VecDeque<(Partition, Ask)>,
@@ -158,6 +161,7 @@ impl<'a> Incarnation<'a> {
             unclaimed: BTreeSet::new(),
             is_planned: false,
             planned_ms: 0,
+            rests: None,
             reading_rows: false,
             row_failures: 0,
             asks: VecDeque::new(),

@@ -38,7 +38,7 @@ impl Incarnation<'_> {
             news = true;
         }
         news |= self.doubt_holders();
-        if news || now_ms >= self.planned_ms + TICK_MS {
+        if news || self.must_plan() {
             if news {
                 self.owners.values_mut().for_each(Owner::hurry);
             }
