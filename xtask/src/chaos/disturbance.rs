@@ -37,6 +37,7 @@ struct Break {
 struct Step {
     due: u64,
     acked: u64,
+    acks: u64,
     ack_max_ms: u64,
     delivery_max_ms: u64,
 }
@@ -78,8 +79,19 @@ pub(super) fn judge(happened: &mut [Happened], series: &Series) {
         (fault.sends_disturbed_ms, fault.send_worst_ms) = disturbed(sends, series.step_ms);
         let deliveries = steps().map(|(begin, step)| (begin, step.delivery_max_ms));
         (fault.deliveries_disturbed_ms, fault.delivery_worst_ms) = disturbed(deliveries, series.step_ms);
+        fault.silence_ms = silence(steps().map(|(_, step)| step.acks), series.step_ms);
         fault.sockets = sockets(series.breaks_between(from, next));
     }
+}
+
+/// The longest time in which nothing was acknowledged, in whole steps.
+fn silence(acks: impl Iterator<Item = u64>, step_ms: u64) -> u64 {
+    let (mut here, mut longest) = (0, 0);
+    for acks in acks {
+        here = if acks == 0 { here + step_ms } else { 0 };
+        longest = longest.max(here);
+    }
+    longest
 }
 
 fn sockets(breaks: impl Iterator<Item = Break>) -> Sockets {
@@ -117,22 +129,27 @@ mod tests {
             send_worst_ms: 0,
             deliveries_disturbed_ms: 0,
             delivery_worst_ms: 0,
+            silence_ms: 0,
             sockets: Sockets::default(),
         }
     }
 
     #[test]
     fn each_fault_gets_what_was_due_after_it() {
-        let slow = |ms| Step { due: 1, acked: 1, ack_max_ms: ms, delivery_max_ms: 10 };
+        let slow = |ms| Step { due: 1, acked: 1, acks: 1, ack_max_ms: ms, delivery_max_ms: 10 };
         let mut steps = vec![slow(10); 100];
         steps[20] = slow(900);
         steps[30] = slow(600);
-        steps[70] = Step { due: 2, acked: 1, ack_max_ms: 10, delivery_max_ms: 700 };
+        steps[70] = Step { due: 2, acked: 1, acks: 1, ack_max_ms: 10, delivery_max_ms: 700 };
+        steps[30].acks = 0;
+        steps[31].acks = 0;
+        steps[33].acks = 0;
         let series = Series { start_unix_ms: 1_000_000, step_ms: 100, steps, breaks: Vec::new() };
         let mut happened = [fault(1_002_000), fault(1_006_000)];
         judge(&mut happened, &series);
         let [first, second] = happened;
         assert_eq!((first.sends_disturbed_ms, first.send_worst_ms), (1100, 900));
+        assert_eq!((first.silence_ms, second.silence_ms), (200, 0));
         assert_eq!((first.deliveries_disturbed_ms, first.delivery_worst_ms), (0, 10));
         assert_eq!((second.sends_disturbed_ms, second.send_worst_ms), (100, u64::MAX));
         assert_eq!((second.deliveries_disturbed_ms, second.delivery_worst_ms), (100, 700));

@@ -53,6 +53,8 @@ pub(super) struct Happened {
     pub send_worst_ms: u64,
     pub deliveries_disturbed_ms: u64,
     pub delivery_worst_ms: u64,
+    /// The longest time in which nothing was acknowledged.
+    pub silence_ms: u64,
     /// Those that broke in this time.
     pub sockets: Sockets,
 }

@@ -60,18 +60,20 @@ pub(super) fn text(command: &str, cql_nodes: u8, outcome: &Outcome) -> String {
 
 fn sums(happened: &[Happened]) -> String {
     let mut text = "## By sort of fault\n\nDisturbed: from the first to the last message, due from the fault's beginning to that of \
-                    the next, that took more than 500 ms from due to acknowledged, or to shown. Median and longest. Sockets: how many broke in that \
-                    time, how many of their clients were authenticated again within 5 s, and the longest without.\n\n\
-                    | fault | times | lasted | sends disturbed | slowest ack | deliveries disturbed | slowest delivery | sockets |\n\
-                    |---|---|---|---|---|---|---|---|\n"
+                    the next, that took more than 500 ms from due to acknowledged, or to shown. Median and longest. No ack: the \
+                    longest time in which nobody was acknowledged anything. Sockets: how many broke in that time, how many of their \
+                    clients were authenticated again within 5 s, and the longest without.\n\n\
+                    | fault | times | lasted | sends disturbed | slowest ack | no ack | deliveries disturbed | slowest delivery | sockets |\n\
+                    |---|---|---|---|---|---|---|---|---|\n"
         .to_owned();
     for (sort, all) in by_sort(happened) {
         text += &format!(
-            "| {sort} | {} | {} | {} | {} | {} | {} | {} |\n",
+            "| {sort} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
             all.len(),
             spread(&all, |one| one.until_unix_ms - one.from_unix_ms),
             spread(&all, |one| one.sends_disturbed_ms),
             spread(&all, |one| one.send_worst_ms),
+            spread(&all, |one| one.silence_ms),
             spread(&all, |one| one.deliveries_disturbed_ms),
             spread(&all, |one| one.delivery_worst_ms),
             sockets(all.iter().map(|one| one.sockets).fold(Sockets::default(), Sockets::and)),
@@ -82,17 +84,18 @@ fn sums(happened: &[Happened]) -> String {
 
 fn each(happened: &[Happened]) -> String {
     let mut text = "\n## Each fault\n\n\
-                    | after | fault | sends disturbed | slowest ack | deliveries disturbed | slowest delivery | sockets |\n\
-                    |---|---|---|---|---|---|---|\n"
+                    | after | fault | sends disturbed | slowest ack | no ack | deliveries disturbed | slowest delivery | sockets |\n\
+                    |---|---|---|---|---|---|---|---|\n"
         .to_owned();
     let start = happened.first().map_or(0, |first| first.from_unix_ms);
     for one in happened {
         text += &format!(
-            "| {} | {} | {} | {} | {} | {} | {} |\n",
+            "| {} | {} | {} | {} | {} | {} | {} | {} |\n",
             seconds(one.from_unix_ms - start),
             one.fault,
             seconds(one.sends_disturbed_ms),
             seconds(one.send_worst_ms),
+            seconds(one.silence_ms),
             seconds(one.deliveries_disturbed_ms),
             seconds(one.delivery_worst_ms),
             sockets(one.sockets),

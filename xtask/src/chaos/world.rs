@@ -120,6 +120,7 @@ impl World {
             send_worst_ms: 0,
             deliveries_disturbed_ms: 0,
             delivery_worst_ms: 0,
+            silence_ms: 0,
             sockets: Sockets::default(),
         })
     }

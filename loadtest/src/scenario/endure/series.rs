@@ -10,11 +10,14 @@ use crate::clock::{MILLISECOND, Nanos};
 /// What is looked at together.
 const STEP: Nanos = 100 * MILLISECOND;
 
-/// The messages that were due in one step.
+/// The messages that were due in one step, and what was acknowledged in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Step {
     due: u32,
+    /// Of those that were due then, whenever it was.
     acked: u32,
+    /// Acknowledgements that came in it, whenever their messages were due.
+    acks: u32,
     /// The slowest acknowledgement, from due to known.
     ack_max_ms: u32,
     /// The slowest delivery, from due to shown.
@@ -57,6 +60,7 @@ impl Series {
         let step = self.step(due);
         step.acked += 1;
         step.ack_max_ms = step.ack_max_ms.max(milliseconds(due, at));
+        self.step(at).acks += 1;
     }
 
     pub(super) fn delivered(&mut self, due: Nanos, at: Nanos) {
@@ -101,8 +105,11 @@ mod tests {
             series.due(250 * MILLISECOND);
             series.acked(250 * MILLISECOND, (260 + number * 10) * MILLISECOND);
         }
-        let expected = Step { due: 3, acked: 3, ack_max_ms: 30, delivery_max_ms: 0 };
-        assert_eq!(series.steps, [Step::default(), Step::default(), expected]);
+        series.due(290 * MILLISECOND);
+        series.acked(290 * MILLISECOND, 310 * MILLISECOND);
+        let expected = Step { due: 4, acked: 4, acks: 3, ack_max_ms: 30, delivery_max_ms: 0 };
+        let last = Step { acks: 1, ..Step::default() };
+        assert_eq!(series.steps, [Step::default(), Step::default(), expected, last]);
     }
 
     #[test]
