@@ -8,6 +8,8 @@
 // protects it is that nothing else runs here: the Content-Security-Policy lets no script be loaded or written into the page, and what
 // people write never becomes markup. And a stolen refresh token is good once: used again, it ends the login.
 
+import { forgetNewest, newest, remember } from "./newest-login.js";
+
 const STORED = "tidegate.login";
 
 export class KeptLogin {
@@ -43,16 +45,21 @@ export class KeptLogin {
   forget() {
     // Another window may have logged somebody else in since.
     if (this.#login && this.#login.userId === read(this.#place)?.userId) this.#place.removeItem(STORED);
+    if (this.#place === localStorage) forgetNewest();
     this.#login = null;
   }
 
   /** Renews the tokens, one window after another: who comes later takes what is there. `renew` finds no login where it has ended elsewhere. */
   async inTurn(renew) {
     if (this.#place === sessionStorage) return renew();
-    return navigator.locks.request(STORED, () => {
+    return navigator.locks.request(STORED, async () => {
       const [mine, stored] = [this.#login, read(localStorage)];
       this.#login = stored?.userId === mine?.userId ? stored : null;
-      return this.#login && this.#login.refreshToken !== mine.refreshToken ? undefined : renew();
+      if (this.#login) this.#login = await newest(this.#login) ?? this.#login;
+      if (this.#login && this.#login.refreshToken !== mine.refreshToken) return;
+      const before = this.#login;
+      await renew();
+      await remember(before, this.#login);
     });
   }
 }
