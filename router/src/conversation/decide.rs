@@ -6,7 +6,7 @@
 use proto::body::Change as OfMessage;
 use proto::client_frame::Send;
 use proto::command::GroupRequest;
-use proto::{Body, ClientMessageId, Code, Command, Entry, Origin, Request, Seq, Timestamp, UserId};
+use proto::{Body, ClientMessageId, Code, Command, Entry, Origin, Request, Seq, Timestamp, UserId, limits};
 use store::mutation::{self, Mutation};
 
 use super::pair::Leave;
@@ -195,7 +195,13 @@ impl Conversation {
     pub(super) fn may_say(&self, pending: &Pending, send: &Send, turn: &Turn<'_>) -> Result<(), Decision> {
         let (origin, now) = (&pending.command.origin, turn.now.wall);
         if pending.command.deadline < now && !mutation::is(Mutation::LateAppended) {
-            return Err(Decision::Refuse(Code::Late, "it waited past its deadline"));
+            // A copy may have been stored, and dropped since: then it was looked for in vain.
+            let left = pending.command.deadline.minus_ms(limits::COMMAND_DEADLINE_MS).minus_ms(send.age_ms);
+            let may_be_dropped = left < turn.moment().oldest(self.retention_seconds);
+            return Err(match may_be_dropped {
+                true => Decision::Refuse(Code::Unavailable, "whether it was stored in time is not known"),
+                false => Decision::Refuse(Code::Late, "it waited past its deadline"),
+            });
         }
         let retains = send.body.as_retention().is_some();
         let may = if retains { self.may_retain(origin) } else { self.may_send(origin, now) };

@@ -59,6 +59,20 @@ fn a_late_resend_is_refused_only_once_it_is_known_not_to_be_stored() {
     assert_eq!(stand.said(), ["1 nack LATE"]);
 }
 
+/// What is kept for seconds may be gone before a late copy is looked for: nobody may say that it was never there.
+#[test]
+fn a_late_resend_of_what_may_be_dropped_by_now_is_not_refused_as_never_stored() {
+    let mut stand = Stand::serving();
+    stand.rules.retention_ms = 4_000;
+    stand.steady_ms = limits::COMMAND_DEADLINE_MS;
+    let deadline = stand.wall().minus_ms(1);
+    send_until(&mut stand, Send { attempt: 1, ..message(1) }, deadline);
+    let Work::LookUp(asked) = stand.only() else { panic!("looks it up") };
+    stand.outcome(Outcome::LookedUp(asked, Ok(None)));
+    stand.asks_nothing();
+    assert_eq!(stand.said(), ["1 nack UNAVAILABLE"]);
+}
+
 #[test]
 fn what_waits_while_the_store_does_not_answer_is_refused_after_its_deadline() {
     let mut stand = Stand::serving();
