@@ -116,8 +116,13 @@ async fn connect(context: &Context, circles: &Circles, shared: &Shared) -> anyho
 async fn watch_sockets(shared: Shared, mut state: tokio::sync::watch::Receiver<State>) {
     let (mut is_online, mut broken) = (false, None);
     while state.changed().await.is_ok() {
-        let was_online =
-            std::mem::replace(&mut is_online, matches!(*state.borrow_and_update(), State::Online(_)));
+        let is_now = match *state.borrow_and_update() {
+            State::Online(_) => true,
+            State::Connecting | State::Waiting => false,
+            // The run is over.
+            State::Ended(_) => return,
+        };
+        let was_online = std::mem::replace(&mut is_online, is_now);
         let (mut book, now) = (shared.book(), shared.clock.now());
         if is_online {
             book.sockets += 1;
