@@ -125,7 +125,7 @@ export class Api {
     return this.#get(`/api/v1/conversations/${encodeURIComponent(conversation)}/messages?before=${seq + 1}&after=${seq - 1}`);
   }
 
-  /** Some of those whose usernames begin so. */
+  /** Some of those whose usernames or nicknames begin so. */
   async usersBeginning(prefix) {
     return (await this.#get(`/api/v1/users/search?prefix=${encodeURIComponent(prefix)}`)).users;
   }

@@ -3,7 +3,7 @@
 import { byId, element, setText } from "./dom.js";
 
 // The server looks for nothing shorter, and slows down who looks often.
-const SEARCH_CHARS_MIN = 3;
+const SEARCH_CHARS_MIN = 2;
 const SEARCH_DELAY_MS = 400;
 
 /** Why something was not done, for whoever asked for it. */
@@ -56,7 +56,7 @@ export async function findAll(api, names, text) {
   return [...new Set(await Promise.all(named.map((one) => find(api, names, one))))];
 }
 
-/** Offers users whose usernames begin with what was typed so far. */
+/** Offers users whose usernames or nicknames begin with what was typed so far. */
 function suggestUsers(api, input, list) {
   let planned;
   input.addEventListener("input", () => {

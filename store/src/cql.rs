@@ -35,6 +35,7 @@ mod log;
 mod logins;
 mod members;
 mod mentions;
+mod nickname_search;
 mod old_buckets;
 mod overlays;
 mod ownership;

@@ -62,7 +62,7 @@ pub use error::{StoreError, VerifyError};
 pub use fault::{Fault, Gate, Rates, Rule};
 pub use identity::{
     Account, AccountDetails, AccountField, AccountStatus, Creation, LEASE_GUARD_MS, LeaseError, Login,
-    PresenceAudience, Rotation, SEARCH_CHARS_MIN, Standing, WorkerLease,
+    NICKNAME_CHARS_MIN, PresenceAudience, Rotation, SEARCH_CHARS_MIN, Standing, WorkerLease,
 };
 pub use log::{
     Batch, Bucket, Cas, Durable, IncarnationId, Level, Ownership, PageRange, Register, Row, Verified,

@@ -101,3 +101,31 @@ async fn an_account_of_before_a_column_came_changes_like_others() {
     store.close().await;
     done(&config).await;
 }
+
+/// Version 11 came when there were accounts already.
+#[tokio::test]
+async fn accounts_of_before_version_11_are_found_by_their_nicknames_once_it_is_made() {
+    let Some(config) = keyspace() else { return };
+    migrate(&config).await.unwrap();
+    statement(&config, "DELETE FROM KEYSPACE_NAME.migration WHERE version = 11 IF EXISTS").await;
+    let columns = "user_id, username, nickname, password_hash, active, created, made";
+    let insert = "INSERT INTO KEYSPACE_NAME.account";
+    for (id, name) in [("1", "Robert"), ("2", "Carla"), ("3", "R")] {
+        let row = format!("'{id}', 'user{id}', '{name}', 'hash', true, 7, true");
+        statement(&config, &format!("{insert} ({columns}) VALUES ({row}) IF NOT EXISTS")).await;
+    }
+    // What a process that died while it changed a nickname may leave.
+    let stale =
+        "INSERT INTO KEYSPACE_NAME.nickname_search (beginning, nickname, user_id) VALUES ('ro', 'rolf', '2')";
+    statement(&config, stale).await;
+    assert_eq!(migrate(&config).await.unwrap(), Migration { from: 10, to: 11 });
+    let store = Store::Cql(Box::pin(Cql::connect(&config, &Tasks::default())).await.unwrap());
+    let found = store.accounts_by_nickname("RO", 10).await.unwrap();
+    assert_eq!(found.iter().map(|account| account.nickname.as_str()).collect::<Vec<_>>(), ["Robert"]);
+    let renamed = Account { nickname: "Carla".to_owned(), ..found[0].clone() };
+    assert_eq!(store.update_account(&found[0], renamed.clone()).await, Cas::Applied(renamed));
+    assert!(store.accounts_by_nickname("ro", 10).await.unwrap().is_empty());
+    assert_eq!(store.accounts_by_nickname("carla", 10).await.unwrap().len(), 2);
+    store.close().await;
+    done(&config).await;
+}

@@ -14,8 +14,8 @@ use proto::{
     UserId,
 };
 use store::{
-    Batch, Bucket, Cas, Embedded, EmbeddedConfig, IncarnationId, Level, OpenError, Ownership, Register,
-    Store, StoreError, VerifyError,
+    Account, AccountDetails, AccountStatus, Batch, Bucket, Cas, Creation, Embedded, EmbeddedConfig,
+    IncarnationId, Level, OpenError, Ownership, Register, Store, StoreError, VerifyError,
 };
 
 const ME: IncarnationId = IncarnationId(1);
@@ -125,10 +125,10 @@ async fn a_newer_format_is_refused_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("data");
     open(&path).unwrap().close().await;
-    fs::write(path.join("FORMAT"), "tidegate-store 2\n").unwrap();
+    fs::write(path.join("FORMAT"), "tidegate-store 3\n").unwrap();
     let message = refusal(&path).to_string();
-    assert!(message.contains("format 2") && message.contains("up to 1"), "{message}");
-    assert_eq!(fs::read_to_string(path.join("FORMAT")).unwrap(), "tidegate-store 2\n");
+    assert!(message.contains("format 3") && message.contains("up to 2"), "{message}");
+    assert_eq!(fs::read_to_string(path.join("FORMAT")).unwrap(), "tidegate-store 3\n");
 }
 
 #[tokio::test]
@@ -151,9 +151,54 @@ async fn a_directory_from_before_formats_had_numbers_is_migrated() {
     store.close().await;
     fs::remove_file(path.join("FORMAT")).unwrap();
     let store = open(&path).unwrap();
-    assert_eq!(fs::read_to_string(path.join("FORMAT")).unwrap(), "tidegate-store 1\n");
+    assert_eq!(fs::read_to_string(path.join("FORMAT")).unwrap(), "tidegate-store 2\n");
     assert_eq!(rows(&store).await, 1);
     store.close().await;
+}
+
+/// Before format 2 nobody was found by a nickname.
+#[tokio::test]
+async fn accounts_of_a_directory_of_before_are_found_by_their_nicknames() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("data");
+    let store = open(&path).unwrap();
+    let mut made = Vec::new();
+    for number in 0..2_500 {
+        let account = Account {
+            user: UserId::parse(&format!("u{number:04}")).unwrap(),
+            username: format!("user{number}"),
+            nickname: format!("Carla {number:04}"),
+            email: None,
+            password_hash: String::new(),
+            status: AccountStatus::Active,
+            created: Timestamp(7),
+            details: AccountDetails::default(),
+        };
+        made.push(account);
+    }
+    let makes = made.iter().map(|account| store.create_account(account.clone()));
+    for outcome in futures_util::future::join_all(makes).await {
+        assert_eq!(outcome.unwrap(), Creation::Created);
+    }
+    store.close().await;
+    forget_nicknames(&path.join("db"));
+    fs::write(path.join("FORMAT"), "tidegate-store 1\n").unwrap();
+
+    let store = open(&path).unwrap();
+    assert_eq!(store.accounts_by_nickname("carla", 10_000).await.unwrap(), made);
+    store.close().await;
+}
+
+/// Takes away what format 1 did not have.
+fn forget_nicknames(db: &Path) {
+    let database = fjall::Database::builder(db).open().unwrap();
+    let state = database.keyspace("state", fjall::KeyspaceCreateOptions::default).unwrap();
+    let rows: Vec<_> = state.range("N".."O").map(|row| row.into_inner().unwrap().0).collect();
+    assert_eq!(rows.len(), 2_500);
+    for key in rows {
+        state.remove(key).unwrap();
+    }
+    database.persist(fjall::PersistMode::SyncAll).unwrap();
 }
 
 #[tokio::test]

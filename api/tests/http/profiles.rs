@@ -130,8 +130,13 @@ async fn users_are_found_by_how_their_names_begin_and_not_without_end() {
     assert_eq!(names(&search("prefix=Ali").await.expect(200)), ["alice", "alina", "alix"]);
     assert_eq!(names(&search("prefix=ali&limit=2").await.expect(200)), ["alice", "alina"]);
     assert_eq!(names(&search("prefix=zoe").await.expect(200)), [""; 0]);
-    for short in ["prefix=al", "prefix=", "prefix=a%20b%20c", ""] {
-        search(short).await.problem(400, "BAD_FIELD");
+    assert_eq!(
+        names(&search("prefix=al").await.expect(200)),
+        ["albert", "alice", "alina", "alix"],
+        "nicknames"
+    );
+    for wrong in ["prefix=a", "prefix=", "prefix=%20a%20", "prefix=a%0Ab", ""] {
+        search(wrong).await.problem(400, "BAD_FIELD");
     }
     let mut refused = 0;
     for _ in 0..40 {
@@ -141,11 +146,40 @@ async fn users_are_found_by_how_their_names_begin_and_not_without_end() {
             refused += 1;
         }
     }
-    assert_eq!(refused, 40 - 28, "31 in all, three of them before");
+    assert_eq!(refused, 40 - 27, "31 in all, four of them before");
     let exact = server.get("/api/v1/users?username=bob", &alice.access).await;
     exact.problem(429, "RATE");
     tokio::time::advance(std::time::Duration::from_secs(1)).await;
     search("prefix=ali").await.expect(200);
+}
+
+#[tokio::test]
+async fn users_are_found_by_the_nicknames_that_they_have_now() {
+    let server = Server::without_router(super::server::config());
+    let admin = server.token("shop", "server");
+    let alice = server.register("alice").await;
+    let mut made = Vec::new();
+    for (name, nickname) in [("u1", "Zoë Ba"), ("u2", "zoë"), ("u3", "Anna"), ("zoë.is.none", "no")] {
+        let body = json!({"username": name, "password": "123456", "nickname": nickname});
+        let answer = server.post("/api/v1/auth/register", "", body).await;
+        made.push(answer.json["access_token"].as_str().unwrap_or_default().to_owned());
+        assert_eq!(answer.status, if name.starts_with('u') { 201 } else { 400 }, "{name}");
+    }
+    let found = async |prefix: &str| {
+        let path = format!("/api/v1/users/search?prefix={prefix}");
+        let found = server.get(&path, &alice.access).await.expect(200);
+        let users = found["users"].as_array().unwrap().iter();
+        users.map(|user| user["username"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(found("ZO%C3%8B").await, ["u2", "u1"]);
+    assert_eq!(found("zo%C3%AB%20b").await, ["u1"]);
+    server.patch(ME, &made[1], json!({"nickname": "Alice B."})).await.expect(200);
+    assert_eq!(found("zo").await, ["u1"]);
+    assert_eq!(found("ali").await, ["alice", "u2"], "usernames first");
+    let me = server.get(ME, &made[0]).await.expect(200);
+    let path = format!("/api/v1/server/users/{}", me["user_id"].as_str().unwrap());
+    server.patch(&path, &admin, json!({"status": "disabled"})).await.expect(200);
+    assert_eq!(found("zo").await, [""; 0], "nor who may not be used");
 }
 
 /// A page may ask who the members of a large group are; nobody reads the list of all.

@@ -45,12 +45,28 @@ fn life(at: &Places<'_>) {
         Person { user, one, other }
     });
     let cursor = synced(&mut anna.one, "");
+    one_is_found_by_the_nickname_that_one_has(at, &anna, &bert);
     a_request_is_turned_down_and_made_again(at, &mut anna, &mut bert);
     a_remark_is_for_oneself_alone(at, &mut anna, &bert);
     each_shows_what_they_want(at, &anna, &bert);
     a_block_holds_for_the_next_message(at, &mut anna, &mut bert);
     the_end_is_for_both(at, &mut anna, &mut bert);
     who_was_away_hears_of_the_end(&mut anna, &bert, &cursor.0);
+}
+
+fn one_is_found_by_the_nickname_that_one_has(at: &Places<'_>, anna: &Person, bert: &Person) {
+    let found = |prefix: &str| {
+        let found = is(&get_as(&at.url(&format!("/users/search?prefix={prefix}")), &anna.user.token), 200);
+        found["users"].as_array().expect("users").clone()
+    };
+    for (nickname, prefix) in [("Großer Bär", "GRO%C3%9Fer%20b"), ("\u{738b}\u{4f1f}", "%E7%8E%8B%E4%BC%9F")]
+    {
+        is(&patch_as(&at.url("/users/me"), &bert.user.token, &json!({"nickname": nickname})), 200);
+        let users = found(prefix);
+        assert_eq!((users.len(), &users[0]["user_id"]), (1, &json!(bert.user.id)), "{users:?}");
+        assert_eq!(users[0]["nickname"], nickname);
+    }
+    assert!(found("gro%C3%9F").is_empty(), "nobody is called so any more");
 }
 
 fn a_request_is_turned_down_and_made_again(at: &Places<'_>, anna: &mut Person, bert: &mut Person) {

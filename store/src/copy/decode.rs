@@ -10,7 +10,7 @@ use crate::directory::{
 };
 use crate::engine::key::{KeyParts, Kind};
 use crate::engine::{Reader, Table, View};
-use crate::identity::{decode_account, decode_lease, decode_login};
+use crate::identity::{decode_account, decode_lease, decode_login, decode_nickname};
 use crate::log::{DEDUPE, ENTRY, decode_register, decode_row, last_seq, read_owner};
 use crate::{Bucket, InboxRow, StoreError};
 
@@ -115,6 +115,7 @@ fn identity_row(kind: Kind, key: &[u8], parts: &mut KeyParts<'_>, value: Bytes) 
             let username = std::str::from_utf8(&key[1..]).map_err(corrupt)?.to_owned();
             Ok(Row::Username { username, user: Reader::new("username", value).id(UserId::parse)? })
         }
+        Kind::Nickname => decode_nickname(key, value).map(|(folded, user)| Row::Nickname { folded, user }),
         Kind::Login => decode_login(&id(parts, LoginId::parse, "login")?, value).map(Row::Login),
         Kind::LoginOfUser => {
             let user = id(parts, UserId::parse, "login of user")?;

@@ -53,6 +53,8 @@ pub(crate) enum Row {
     Account(Account),
     /// Who has a username.
     Username { username: String, user: UserId },
+    /// Who has a nickname, as it is compared.
+    Nickname { folded: String, user: UserId },
     /// A sign-in.
     Login(Login),
     /// Where a sign-in of a user is.
@@ -84,6 +86,7 @@ pub(crate) enum RowKind {
     Settings,
     Account,
     Username,
+    Nickname,
     Login,
     LoginOfUser,
     Lease,
@@ -92,7 +95,7 @@ pub(crate) enum RowKind {
 
 impl RowKind {
     /// All of them.
-    pub(crate) const ALL: [Self; 22] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::Entry,
         Self::Dedupe,
         Self::Index,
@@ -111,6 +114,7 @@ impl RowKind {
         Self::Settings,
         Self::Account,
         Self::Username,
+        Self::Nickname,
         Self::Login,
         Self::LoginOfUser,
         Self::Lease,
@@ -138,6 +142,7 @@ impl RowKind {
             Self::Settings => "settings",
             Self::Account => "accounts",
             Self::Username => "usernames",
+            Self::Nickname => "nicknames",
             Self::Login => "logins",
             Self::LoginOfUser => "logins of users",
             Self::Lease => "worker leases",
@@ -168,6 +173,7 @@ impl Row {
             Self::Settings { .. } => RowKind::Settings,
             Self::Account(_) => RowKind::Account,
             Self::Username { .. } => RowKind::Username,
+            Self::Nickname { .. } => RowKind::Nickname,
             Self::Login(_) => RowKind::Login,
             Self::LoginOfUser { .. } => RowKind::LoginOfUser,
             Self::Lease { .. } => RowKind::Lease,
@@ -283,8 +289,8 @@ impl Row {
                 to.number(account.created.0);
                 encode_details(&account.details, to);
             }
-            Self::Username { username, user } => {
-                to.text(username).text(user.as_str());
+            Self::Username { username: name, user } | Self::Nickname { folded: name, user } => {
+                to.text(name).text(user.as_str());
             }
             Self::Login(login) => {
                 to.text(login.login.as_str())

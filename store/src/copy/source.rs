@@ -59,8 +59,12 @@ impl Part {
     ];
 
     /// What follows from the others, and is compared with them.
-    pub(super) const DERIVED: [Self; 3] =
-        [Self::State(Kind::GroupOfUser), Self::State(Kind::Username), Self::State(Kind::LoginOfUser)];
+    pub(super) const DERIVED: [Self; 4] = [
+        Self::State(Kind::GroupOfUser),
+        Self::State(Kind::Username),
+        Self::State(Kind::Nickname),
+        Self::State(Kind::LoginOfUser),
+    ];
 
     /// For people.
     pub(super) fn name(self) -> &'static str {

@@ -17,6 +17,7 @@ use scylla::statement::prepared::PreparedStatement;
 use super::Cql;
 use super::decide::{Decision, ROUNDS};
 use super::error::CqlError;
+use super::nickname_search::Version;
 use super::session::Preparer;
 use super::several::partly;
 use crate::call::{Call, Op};
@@ -39,8 +40,8 @@ pub(super) struct AccountStatements {
 
 impl AccountStatements {
     pub(super) async fn prepare(preparer: &Preparer<'_>) -> Result<Self, CqlError> {
-        const READ: &str = "SELECT username, nickname, email, password_hash, active, created, made, details FROM account \
-            WHERE user_id = ?";
+        const READ: &str = "SELECT username, nickname, email, password_hash, active, created, made, details, \
+            WRITETIME(nickname) AS written FROM account WHERE user_id = ?";
         const ENTER: &str = "INSERT INTO account \
             (user_id, username, nickname, email, password_hash, active, created, details) \
             VALUES (?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS";
@@ -76,6 +77,8 @@ pub(super) struct Columns {
     pub(super) created: i64,
     pub(super) made: Option<bool>,
     pub(super) details: Option<Vec<u8>>,
+    /// When the row was written, in microseconds.
+    pub(super) written: Option<i64>,
 }
 
 /// An account, and whether it is known to have its name.
@@ -84,6 +87,7 @@ pub(super) struct Entered {
     made: bool,
     /// As they are written; rows of before have none.
     details: Option<Vec<u8>>,
+    version: Version,
 }
 
 impl Cql {
@@ -122,10 +126,12 @@ impl Cql {
         let mut decision = Decision::Refused;
         if let Some(stored) = stored.filter(|stored| stored.account == *read) {
             self.make_findable(&read.user, &read.username).await?;
+            self.make_nickname_findable(&read.user, &new.nickname, stored.version).await?;
             decision = self.send_update(&stored, &new).await?;
-        }
-        if decision == Decision::Applied {
-            return Ok(Ok(new));
+            if decision == Decision::Applied {
+                self.forget_nickname(read, &new, stored.version).await;
+                return Ok(Ok(new));
+            }
         }
         let now = self.existing_row(&read.user, Level::Serial).await.map_err(partly)?;
         let now = now.map(|stored| stored.account);
@@ -191,6 +197,7 @@ impl Cql {
             return Ok(Creation::NameTaken);
         }
         self.make_findable(user, name).await?;
+        self.make_nickname_findable(user, &account.nickname, Version::FIRST).await?;
         // Refused only if the account is gone, which one that has its name never is.
         let _ = self.decide(&statements.complete, (user.as_str(), name)).await?;
         Ok(Creation::Created)
@@ -277,5 +284,6 @@ pub(super) fn decode(user: &UserId, columns: Columns) -> Result<Entered, StoreEr
         created: Timestamp(columns.created.cast_unsigned()),
         details: decode_details(&mut Reader::new("account", details.into()))?,
     };
-    Ok(Entered { account, made: columns.made == Some(true), details: columns.details })
+    let version = Version(columns.written.unwrap_or(0));
+    Ok(Entered { account, made: columns.made == Some(true), details: columns.details, version })
 }

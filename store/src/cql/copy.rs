@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::Cql;
 use super::accounts;
 use super::error::CqlError;
+use super::nickname_search::Version;
 use super::scan::Scans;
 use super::session::Preparer;
 use super::several;
@@ -174,6 +175,7 @@ impl CopyTarget {
             | Row::Member { .. }
             | Row::GroupOfUser { .. }
             | Row::Username { .. }
+            | Row::Nickname { .. }
             | Row::LoginOfUser { .. } => Ok(()),
         }
     }
@@ -183,6 +185,7 @@ impl CopyTarget {
         let (user, username) = (account.user.as_str(), account.username.as_str());
         let _ = self.cql.decide(&self.username, (username, user)).await?;
         self.cql.make_findable(&account.user, username).await?;
+        self.cql.make_nickname_findable(&account.user, &account.nickname, Version::FIRST).await?;
         let details = accounts::written(&account.details);
         let values = (
             user,

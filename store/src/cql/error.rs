@@ -50,6 +50,9 @@ pub enum CqlError {
     /// An answer had another shape than expected.
     #[error("the cluster's answer to `{0}` has an unexpected shape")]
     Answer(&'static str),
+    /// Rows that a version of the schema needs could not be written; a retry can help.
+    #[error("rows that the schema needs could not be written; run this again")]
+    Rows(#[source] StoreError),
     /// The keyspace, or some of its tables, does not exist.
     #[error(
         "keyspace `{keyspace}` has schema {found} and this program needs {needed}: run `tidegate migrate`"

@@ -22,7 +22,7 @@ use crate::{Bucket, InboxRow, IncarnationId, MentionRow, Ownership, Register, St
 const PAGE_ROWS: i32 = 1_000;
 
 /// The tables, and what of them is read: first the key.
-const TABLES: [(&str, &str); 21] = [
+const TABLES: [(&str, &str); 22] = [
     ("log", "conversation, bucket, kind, k1, k2, epoch, value"),
     ("bucket_index", "conversation, bucket, first_seq"),
     (
@@ -48,6 +48,7 @@ const TABLES: [(&str, &str); 21] = [
     ),
     ("account", "user_id, username, nickname, email, password_hash, active, created, made, details"),
     ("username", "username, user_id"),
+    ("nickname_search", "beginning, nickname, user_id"),
     ("login", "login, user_id, device, address, refresh_hash, created, last_used, expires"),
     ("user_login", "user_id, login"),
     ("worker_lease", "worker, holder, until"),
@@ -109,6 +110,7 @@ impl CopyTarget {
         self.table("user_setting", on_row, setting_row).await?;
         self.table("account", on_row, account_row).await?;
         self.table("username", on_row, username_row).await?;
+        self.table("nickname_search", on_row, nickname_row).await?;
         self.table("login", on_row, login_row).await?;
         self.table("user_login", on_row, login_of_user_row).await?;
         self.table("worker_lease", on_row, lease_row).await
@@ -265,9 +267,22 @@ type AccountColumns =
 
 fn account_row(columns: AccountColumns) -> Result<Row, StoreError> {
     let (id, username, nickname, email, password_hash, active, created, made, details) = columns;
-    let columns =
-        accounts::Columns { username, nickname, email, password_hash, active, created, made, details };
+    let columns = accounts::Columns {
+        username,
+        nickname,
+        email,
+        password_hash,
+        active,
+        created,
+        made,
+        details,
+        written: None,
+    };
     accounts::decode(&user(&id)?, columns).map(|entered| Row::Account(entered.account))
+}
+
+fn nickname_row((_, folded, id): (String, String, String)) -> Result<Row, StoreError> {
+    Ok(Row::Nickname { folded, user: user(&id)? })
 }
 
 fn username_row((username, id): (String, String)) -> Result<Row, StoreError> {

@@ -5,6 +5,7 @@
 //! over; a column that is there already is not added again, which CQL itself cannot be told everywhere. All statements go to one node, the one with the lowest id: nodes of Cassandra that make the same table at the
 //! same time make two of one name.
 
+mod nicknames;
 pub(super) mod options;
 
 use std::sync::Arc;
@@ -50,6 +51,7 @@ const VERSIONS: &[&str] = &[
     include_str!("schema/0008_username_search.cql"),
     include_str!("schema/0009_settings.cql"),
     include_str!("schema/0010_confirmations.cql"),
+    include_str!("schema/0011_nickname_search.cql"),
 ];
 
 /// A claim is taken over from a program that has not finished in this time.
@@ -235,6 +237,13 @@ impl<'a> Maker<'a> {
                         if !self.is_column_there(statement).await? {
                             self.run(statement.as_str(), ()).await?;
                         }
+                    }
+                    if version == nicknames::VERSION {
+                        let renew = async || {
+                            let now_ms = i64::try_from(wall_clock_ms()).unwrap_or(i64::MAX);
+                            self.attempt(TAKE, (self.me, now_ms, number, self.me)).await;
+                        };
+                        nicknames::fill(self.session, self.keyspace, self.levels, renew).await?;
                     }
                     self.attempt(FINISH, (number, self.me)).await;
                 }

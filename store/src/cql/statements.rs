@@ -12,6 +12,7 @@ use super::log::LogStatements;
 use super::logins::LoginStatements;
 use super::members::MemberStatements;
 use super::mentions::MentionStatements;
+use super::nickname_search::NicknameSearchStatements;
 use super::old_buckets::OldBucketStatements;
 use super::overlays::OverlayStatements;
 use super::ownership::OwnershipStatements;
@@ -41,6 +42,7 @@ pub(super) struct Statements {
     pub(super) relations: RelationStatements,
     pub(super) accounts: AccountStatements,
     pub(super) username_search: UsernameSearchStatements,
+    pub(super) nickname_search: NicknameSearchStatements,
     pub(super) logins: LoginStatements,
     pub(super) leases: LeaseStatements,
 }
@@ -66,6 +68,7 @@ impl Statements {
             relations: RelationStatements::prepare(preparer).await?,
             accounts: AccountStatements::prepare(preparer).await?,
             username_search: UsernameSearchStatements::prepare(preparer).await?,
+            nickname_search: NicknameSearchStatements::prepare(preparer).await?,
             logins: LoginStatements::prepare(preparer).await?,
             leases: LeaseStatements::prepare(preparer).await?,
         })

@@ -33,6 +33,8 @@ pub(crate) enum Kind {
     GroupOfUser = b'M',
     /// User id by username.
     Username = b'n',
+    /// User id by folded nickname: nickname, user.
+    Nickname = b'N',
     /// Who confirmed a message: conversation, seq, epoch.
     Confirmation = b'd',
     /// Overlay: conversation, seq.

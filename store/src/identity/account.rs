@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use proto::{Timestamp, UserId};
 
 use super::details::{AccountDetails, decode_details, encode_details};
+use super::nickname;
 use crate::call::{Call, Op};
 use crate::engine::key::Kind;
 use crate::engine::view::{Direction, after_prefix};
@@ -140,6 +141,7 @@ fn create(tx: &mut Tx<'_>, account: &Account) -> Result<Creation, StoreError> {
     if tx.get(Table::State, &name)?.is_some() {
         return Ok(Creation::NameTaken);
     }
+    nickname::write(tx, None, account);
     tx.put(Table::State, key, encode(account));
     tx.put(Table::State, name, Writer::default().text(account.user.as_str()).finish());
     Ok(Creation::Created)
@@ -156,6 +158,7 @@ fn update(
     if stored != *read {
         return Ok(Err(Some(stored)));
     }
+    nickname::write(tx, Some(&stored), &new);
     tx.put(Table::State, key, encode(&new));
     Ok(Ok(new))
 }

@@ -1,5 +1,7 @@
 //! Accounts: a username has at most one.
 
+use std::slice::from_ref;
+
 use proto::Timestamp;
 use store::{Account, AccountDetails, AccountField, AccountStatus, Cas, Creation, PresenceAudience, Store};
 
@@ -15,6 +17,8 @@ contract!(
     a_change_of_what_is_no_longer_so_is_refused,
     of_many_changes_at_once_each_stays,
     accounts_are_found_by_how_their_usernames_begin,
+    accounts_are_found_by_how_their_nicknames_begin,
+    an_account_is_found_by_the_nickname_that_it_has_now,
 );
 
 fn account(id: &str, username: &str) -> Account {
@@ -219,4 +223,54 @@ async fn accounts_are_found_by_how_their_usernames_begin(store: Store) {
     let changed = called("Robert", &account("1", "robert"));
     update(&store, &account("1", "robert"), changed.clone()).await;
     assert_eq!(store.accounts_by_prefix(&named("robe"), 10).await.unwrap(), [changed]);
+}
+
+async fn ids_called(store: &Store, beginning: &str, limit: usize) -> Vec<String> {
+    let found = store.accounts_by_nickname(&named(beginning), limit).await.unwrap();
+    let short = |id: &str| id.strip_prefix(&named("")).unwrap_or(id).to_owned();
+    found.iter().map(|account| short(account.user.as_str())).collect()
+}
+
+async fn accounts_are_found_by_how_their_nicknames_begin(store: Store) {
+    let nicknames = [
+        ("1", "Robert B."),
+        ("2", "ROB"),
+        ("3", "robin"),
+        ("4", "Bob"),
+        ("5", "RÜBE"),
+        ("6", "rob"),
+        ("7", "王伟"),
+    ];
+    for (id, nickname) in nicknames {
+        let account = called(&named(nickname), &account(id, &format!("{id}{id}")));
+        assert_eq!(store.create_account(account).await.unwrap(), Creation::Created);
+    }
+    assert_eq!(ids_called(&store, "rob", 10).await, ["2", "6", "1", "3"], "by folded nickname, then by id");
+    assert_eq!(ids_called(&store, "RoB", 2).await, ["2", "6"]);
+    assert_eq!(ids_called(&store, "robert b", 10).await, ["1"]);
+    assert_eq!(ids_called(&store, "rübe", 10).await, ["5"]);
+    assert_eq!(ids_called(&store, "王伟", 10).await, ["7"]);
+    assert_eq!(ids_called(&store, "robertson", 10).await, [""; 0]);
+    assert_eq!(ids_called(&store, "rob", 0).await, [""; 0]);
+    assert!(store.accounts_by_nickname("r", 10).await.unwrap().is_empty(), "too few characters");
+}
+
+async fn an_account_is_found_by_the_nickname_that_it_has_now(store: Store) {
+    let mut stored = called(&named("Bob"), &account("1", "bob"));
+    assert_eq!(store.create_account(stored.clone()).await.unwrap(), Creation::Created);
+    // There and back again: what takes the old one away leaves a later one of the same name.
+    for (nickname, gone) in [("Robert", "bob"), ("Bob", "robert"), ("BOB", "robert"), ("Robert", "bob")] {
+        let renamed = called(&named(nickname), &stored);
+        update(&store, &stored, renamed.clone()).await;
+        assert_eq!(store.accounts_by_nickname(&named(nickname), 10).await.unwrap(), from_ref(&renamed));
+        assert_eq!(ids_called(&store, gone, 10).await, [""; 0]);
+        // What changes besides leaves it where it is.
+        stored = with_password(nickname, &renamed);
+        update(&store, &renamed, stored.clone()).await;
+        assert_eq!(store.accounts_by_nickname(&named(nickname), 10).await.unwrap(), from_ref(&stored));
+    }
+    // A change that loses to another leaves nothing that is found.
+    let read = called(&named("Bob"), &stored);
+    assert_eq!(store.update_account(&read, called(&named("Rolf"), &read)).await, Cas::Refused(Some(stored)));
+    assert_eq!(ids_called(&store, "rolf", 10).await, [""; 0]);
 }

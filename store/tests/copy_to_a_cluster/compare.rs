@@ -108,6 +108,9 @@ async fn identities(source: &Store, target: &Store) {
     let found = source.accounts_by_prefix("näme 1", 100).await.unwrap();
     assert_eq!(found.len(), 11);
     assert_eq!(target.accounts_by_prefix("näme 1", 100).await.unwrap(), found);
+    let called = source.accounts_by_nickname("Nick1", 100).await.unwrap();
+    assert_eq!(called.len(), 11);
+    assert_eq!(target.accounts_by_nickname("Nick1", 100).await.unwrap(), called);
     for number in 0..USERS {
         let user = fill::user(number);
         let account = source.account(&user).await.unwrap();
