@@ -151,15 +151,18 @@ fn pixels(width: u32, height: u32) -> Checked {
 }
 
 fn location(location: &wire::Location) -> Checked {
-    // Written so that what is not a number is refused, too.
-    if !(-90.0..=90.0).contains(&location.latitude) {
-        return Err("latitude: from -90 to 90 degrees are allowed".to_owned());
-    }
-    if !(-180.0..=180.0).contains(&location.longitude) {
-        return Err("longitude: from -180 to 180 degrees are allowed".to_owned());
-    }
+    degrees("latitude", location.latitude, 90.0)?;
+    degrees("longitude", location.longitude, 180.0)?;
     characters("name", &location.name, FILE_NAME_CHARS_MAX)?;
     characters("address", &location.address, ADDRESS_CHARS_MAX)
+}
+
+/// What is not a number is not within bounds either.
+fn degrees(field: &str, given: Option<f64>, most: f64) -> Checked {
+    match given.is_some_and(|degrees| (-most..=most).contains(&degrees)) {
+        true => Ok(()),
+        false => Err(format!("{field}: degrees from -{most} to {most} are required")),
+    }
 }
 
 fn contact(contact: &wire::ContactCard) -> Checked {

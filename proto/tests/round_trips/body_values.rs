@@ -59,7 +59,12 @@ fn simple_kind() -> BoxedStrategy<Kind> {
     let degrees = |max: i32| (-max..=max).prop_map(|degrees| f64::from(degrees) / 10_000.0);
     let location = (degrees(900_000), degrees(1_800_000), title(), title()).prop_map(
         |(latitude, longitude, name, address)| {
-            Kind::Location(wire::Location { latitude, longitude, name, address })
+            Kind::Location(wire::Location {
+                latitude: Some(latitude),
+                longitude: Some(longitude),
+                name,
+                address,
+            })
         },
     );
     let contact = (user_id(), title(), option::of(url())).prop_map(|(user, name, avatar)| {

@@ -42,8 +42,8 @@ pub(super) fn read_location(reader: &mut Reader<'_>) -> Read<wire::Location> {
     let mut location = wire::Location::default();
     reader.fields(&["latitude", "longitude", "name", "address"], |reader, name| {
         match name {
-            "latitude" => location.latitude = reader.float()?,
-            "longitude" => location.longitude = reader.float()?,
+            "latitude" => location.latitude = Some(reader.float()?),
+            "longitude" => location.longitude = Some(reader.float()?),
             "name" => location.name = reader.string()?.into_owned(),
             _ => location.address = reader.string()?.into_owned(),
         }
@@ -89,8 +89,9 @@ pub(super) fn write_media(writer: &mut Writer<'_>, name: &'static str, media: &w
 
 pub(super) fn write_location(writer: &mut Writer<'_>, location: &wire::Location) {
     writer.open_member("location");
-    writer.float("latitude", location.latitude);
-    writer.float("longitude", location.longitude);
+    // What was stored before both were required has no 0.
+    writer.float("latitude", location.latitude.unwrap_or_default());
+    writer.float("longitude", location.longitude.unwrap_or_default());
     writer.text_if_any("name", &location.name);
     writer.text_if_any("address", &location.address);
     writer.close_object();
