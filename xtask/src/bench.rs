@@ -112,10 +112,13 @@ impl Bench<'_> {
             Err(why) => return Ok(Some(why)),
         }
         let scratch = tempfile::tempdir()?;
-        let started = Peer::start(self.programs, (server, &row.settings), scratch.path(), centrifugo)?;
+        let started = Peer::start(self.programs, (server, row), scratch.path(), centrifugo)?;
         let Some(peer) = started else { return Ok(Some("it is not installed".to_owned())) };
         let pid = peer.id().to_string();
         let mut arguments: Vec<&str> = words.iter().map(String::as_str).collect();
+        if row.tls {
+            arguments.push("--insecure");
+        }
         arguments.extend(["--driver", server.name(), "--server-pid", &pid]);
         let (url, key_file) = (peer.url(), peer.key_file());
         let name = format!("{}.{}", row.name, server.name());

@@ -1,8 +1,8 @@
 //! Centrifugo, by its client protocol (github.com/centrifugal/protocol, definitions/client.proto), in JSON or protobuf.
 //!
 //! ```text
-//! direct   connect · subscribe u:<own user>      publish u:<the other user>
-//! group    connect · subscribe g:<group>         publish g:<group>
+//! direct   connect · subscribe user:<own user>   publish user:<the other user>
+//! group    connect · subscribe group:<group>     publish group:<group>
 //! ```
 //!
 //! The namespaces need history, whose offsets are the seqs of the audit: an event without one is refused here, because a
@@ -73,8 +73,8 @@ impl Driver for Centrifugo {
         match heard {
             None => {
                 let channel = match &self.terms.group {
-                    Some(group) => format!("g:{group}"),
-                    None => format!("u:{user}"),
+                    Some(group) => format!("group:{group}"),
+                    None => format!("user:{user}"),
                 };
                 let token = self.terms.token(user);
                 self.masked.payload.clear();
@@ -98,8 +98,8 @@ impl Driver for Centrifugo {
 
     fn send(&mut self, number: u64, to: To<'_>) -> &[u8] {
         let (kind, name) = match to {
-            To::User(user, _) => ("u:", user),
-            To::Conversation(conversation) => ("g:", self.terms.group.as_deref().unwrap_or(conversation)),
+            To::User(user, _) => ("user:", user),
+            To::Conversation(conversation) => ("group:", self.terms.group.as_deref().unwrap_or(conversation)),
         };
         let (stamp, padding) = (self.terms.stamp(number), self.terms.padding());
         let out = &mut self.masked.payload;

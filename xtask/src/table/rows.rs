@@ -30,6 +30,9 @@ pub struct Row {
     /// Variables of Tidegate's environment.
     #[serde(default)]
     pub settings: BTreeMap<String, String>,
+    /// Whether clients come over TLS, with a certificate made for the run.
+    #[serde(default)]
+    pub tls: bool,
     /// What can be measured so.
     pub servers: Vec<Server>,
     /// What is shown of it.

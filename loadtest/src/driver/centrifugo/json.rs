@@ -103,7 +103,7 @@ mod tests {
         let text = String::from_utf8(STAMP.to_text().to_vec()).expect("ASCII");
         let payload = format!(
             "{{\"id\":1,\"connect\":{{\"client\":\"x\",\"ping\":25,\"pong\":true}}}}\n{{\"id\":2,\"subscribe\":{{\"offset\":4}}}}\n\
-             {{\"push\":{{\"channel\":\"u:a\",\"pub\":{{\"data\":{{\"t\":\"{text}...\"}},\"info\":{{\"user\":\"b\"}},\"offset\":5}}}}}}\n\
+             {{\"push\":{{\"channel\":\"user:a\",\"pub\":{{\"data\":{{\"t\":\"{text}...\"}},\"info\":{{\"user\":\"b\"}},\"offset\":5}}}}}}\n\
              {{\"id\":43,\"publish\":{{}}}}\n{{\"id\":44,\"error\":{{\"code\":108,\"message\":\"no\"}}}}\n{{}}"
         );
         let stamp = Some(STAMP);
@@ -121,16 +121,16 @@ mod tests {
     #[test]
     fn what_is_sent_is_json_of_the_protocol() {
         let mut out = Vec::new();
-        publish(&mut out, STAMP, ("u:", "bob"), 4);
+        publish(&mut out, STAMP, ("user:", "bob"), 4);
         let sent: Value = serde_json::from_slice(&out).expect("JSON");
         assert_eq!(sent["id"], json!(43));
-        assert_eq!(sent["publish"]["channel"], json!("u:bob"));
+        assert_eq!(sent["publish"]["channel"], json!("user:bob"));
         assert_eq!(sent["publish"]["data"]["t"].as_str().map(str::len), Some(22));
     }
 
     #[test]
     fn an_event_without_offset_and_a_refused_connect_end_the_run() {
-        let event = r#"{"push":{"channel":"u:a","pub":{"data":{"t":"r000007n0000000028"}}}}"#;
+        let event = r#"{"push":{"channel":"user:a","pub":{"data":{"t":"r000007n0000000028"}}}}"#;
         let scanner = Scanner::new();
         let error = scanner.scan(event.as_bytes(), 7).expect_err("no offset").to_string();
         assert!(error.contains("history_size"), "{error}");

@@ -131,7 +131,7 @@ mod tests {
         put_bytes(&mut publication, 4, &stamp.to_text());
         put_number(&mut publication, 6, 9);
         let mut push = Vec::new();
-        put_bytes(&mut push, 2, b"u:bob");
+        put_bytes(&mut push, 2, b"user:bob");
         put_bytes(&mut push, 4, &publication);
         let mut error = Vec::new();
         put_number(&mut error, 1, 108);
