@@ -1,22 +1,27 @@
-//! Sends that were handed to an owner and are not answered: sent again when another owner takes over.
+//! Commands that were handed to an owner and are not answered: sent again when another owner takes over.
 //!
 //! ```text
-//! sent ──keep──► under the epoch of its owner ──ack or nack──► gone
+//! sent ──keep──► under the epoch of its owner ──answer──► gone
 //!                             │
 //!                             └── the owner is gone ──► again, as a repetition, in the order of sending
 //! ```
 //!
-//! Only sends are kept: a router appends each id once, however often it comes, and finds a repetition (`attempt` > 0) in
-//! the log where its ring does not know it (FENCE A4). Whoever wants no answer gets none, and is not kept.
+//! Only what may be carried out twice is kept. A router appends a send once, however often it comes, and finds a repetition
+//! (`attempt` > 0) in the log where its ring does not know it (FENCE A4); so it does with a change that is known by `once`. A
+//! read changes nothing, and a cursor or a confirmation only ever moves on. Whoever wants no answer gets none, and is not kept.
+//!
+//! The answer to a send names its client message id. All others are known by the trace of their command, which every
+//! delivery copies and no two commands share; a command without one is not kept.
 //!
 //! **Guarantees.** What was not answered is given for each owner that is lost, until its deadline: when that is known, and once
-//! more a little later, since a new owner tells that it is one before it listens, and who sleeps may still listen in its place. No io.
+//! more a little later, since a new owner tells that it is one before it listens, and who sleeps may still listen in its place.
+//! Whoever asked hears one answer to each command but a send, of which every answer says the same. No io.
 //!
 //! **Does not** decide who owns: an epoch that a heartbeat told, or a server that found nobody listening. Either may be
-//! wrong, and then a send comes twice to one owner, who appends it once.
+//! wrong, and then a command comes twice to one owner.
 //!
 //! **Limits.** [`UNANSWERED_MAX`] and [`UNANSWERED_BYTES_MAX`]: what comes when it is full is not kept, and only its client
-//! sends it again.
+//! sends it again. Of as many commands that were sent again it is remembered whether they were answered.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -26,11 +31,11 @@ use proto::client_frame::AckMode;
 use proto::id::PARTITIONS;
 use proto::{
     ClientMessageId, Command, Delivery, Epoch, Partition, Payload, Reply, Request, ServerFrame, SessionRef,
-    Target, Timestamp,
+    Target, Timestamp, TraceId,
 };
 use tokio::time::Instant;
 
-/// Sends that are kept.
+/// Commands that are kept.
 pub(crate) const UNANSWERED_MAX: usize = 65_536;
 /// Their bytes.
 pub(crate) const UNANSWERED_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -40,11 +45,19 @@ const SECOND_LOOK: Duration = Duration::from_millis(300);
 /// though it was sent so long before.
 const ANSWERED_WITHIN: Duration = Duration::from_millis(150);
 
-/// By what an answer is known to belong to a send.
+/// By what an answer is known to belong to a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Asked {
     session: SessionRef,
-    id: ClientMessageId,
+    by: By,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum By {
+    /// A send.
+    Id(ClientMessageId),
+    /// Any other.
+    Trace(TraceId),
 }
 
 /// See the module. `C` is a command as its bus sends it.
@@ -52,6 +65,13 @@ pub(crate) struct Unanswered<C> {
     partitions: Vec<OfPartition<C>>,
     places: HashMap<Asked, (Partition, u64)>,
     bytes: usize,
+    /// What was given again and is no send, until nobody may answer it any more.
+    again: HashMap<Asked, Again>,
+}
+
+struct Again {
+    deadline: Timestamp,
+    is_answered: bool,
 }
 
 struct OfPartition<C> {
@@ -96,27 +116,61 @@ pub(crate) enum To {
 impl Asked {
     /// `None` for what is not sent again.
     pub(crate) fn by(command: &Command) -> Option<Self> {
-        match &command.request {
-            Request::Send(send) if send.ack != AckMode::None => {
-                Some(Self { session: command.origin.session, id: send.client_message_id })
+        let by = match &command.request {
+            Request::Send(send) => (send.ack != AckMode::None).then_some(By::Id(send.client_message_id))?,
+            request if may_come_twice(request) || command.once.is_some() => {
+                (command.trace != TraceId::default()).then_some(By::Trace(command.trace))?
             }
-            _ => None,
-        }
+            _ => return None,
+        };
+        Some(Self { session: command.origin.session, by })
     }
 
     /// What a delivery answers.
     pub(crate) fn answered_by(delivery: &Delivery) -> Option<Self> {
-        let (Target::Node(node), Payload::Reply(session, Reply::Frame(frame))) =
-            (&delivery.target, &delivery.payload)
+        let (Target::Node(node), Payload::Reply(session, reply)) = (&delivery.target, &delivery.payload)
         else {
             return None;
         };
-        let id = match frame {
-            ServerFrame::Ack(ack) => ack.client_message_id,
-            ServerFrame::Nack(nack) => nack.client_message_id?,
-            _ => return None,
+        let send = match reply {
+            Reply::Frame(ServerFrame::Ack(ack)) => Some(ack.client_message_id),
+            Reply::Frame(ServerFrame::Nack(nack)) => nack.client_message_id,
+            _ => None,
         };
-        Some(Self { session: SessionRef { node: *node, session: *session }, id })
+        let by = match send {
+            Some(id) => By::Id(id),
+            None if delivery.trace == TraceId::default() => return None,
+            None => By::Trace(delivery.trace),
+        };
+        Some(Self { session: SessionRef { node: *node, session: *session }, by })
+    }
+}
+
+/// Whether a command without an idempotency key does the same when it is carried out once more, some seconds later.
+fn may_come_twice(request: &Request) -> bool {
+    match request {
+        Request::Fetch(_)
+        | Request::Sync(_)
+        | Request::Heads(_)
+        | Request::Pins(_)
+        | Request::Versions(_)
+        | Request::Readers(_)
+        | Request::Confirmations(_)
+        | Request::Connected(_)
+        | Request::WatchPresence(_)
+        | Request::JoinRoom(_)
+        | Request::Read(_)
+        | Request::Delivered(_)
+        | Request::Confirm(_) => true,
+        // Another device may have set something else since, and those that nobody waits for are repeated by who sends them.
+        Request::Private(_)
+        | Request::Typing(_)
+        | Request::Disconnected
+        | Request::Claim { .. }
+        | Request::PresenceChanged
+        | Request::Broadcast(_) => false,
+        // Known by what they carry, or not at all.
+        Request::Send(_) | Request::Group(..) | Request::Contact(..) => false,
     }
 }
 
@@ -124,7 +178,7 @@ impl<C> Default for Unanswered<C> {
     fn default() -> Self {
         let nothing = || OfPartition { epoch: Epoch(0), second_look: None, sent: BTreeMap::new() };
         let partitions = (0..PARTITIONS).map(|_| nothing()).collect();
-        Self { partitions, places: HashMap::new(), bytes: 0 }
+        Self { partitions, places: HashMap::new(), bytes: 0, again: HashMap::new() }
     }
 }
 
@@ -133,7 +187,7 @@ impl<C> Unanswered<C> {
         self.places.len()
     }
 
-    /// Keeps a send that leaves now. `false`: there is no room.
+    /// Keeps a command that leaves now. `false`: there is no room.
     pub(crate) fn keep(&mut self, outbound: Outbound<C>, to: To, now: Instant) -> bool {
         let Outbound { asked, partition, order, deadline, bytes, command } = outbound;
         // Another try of its sender takes the place of the one before.
@@ -163,6 +217,13 @@ impl<C> Unanswered<C> {
         {
             self.bytes -= sent.bytes;
         }
+    }
+
+    /// This came. `false`: what it answers has been answered already.
+    pub(crate) fn answered(&mut self, delivery: &Delivery) -> bool {
+        let Some(asked) = Asked::answered_by(delivery) else { return true };
+        self.forget(asked);
+        self.again.get_mut(&asked).is_none_or(|again| !std::mem::replace(&mut again.is_answered, true))
     }
 
     /// A heartbeat says under which epoch a partition is owned. Gives what was sent to owners before that one and what a
@@ -197,6 +258,7 @@ impl<C> Unanswered<C> {
                 self.bytes -= sent.bytes;
             }
         }
+        self.again.retain(|_, again| again.deadline >= wall);
     }
 
     fn take(
@@ -209,6 +271,10 @@ impl<C> Unanswered<C> {
         let give = |(_, sent): (u64, Sent<C>)| {
             self.places.remove(&sent.asked);
             self.bytes -= sent.bytes;
+            if matches!(sent.asked.by, By::Trace(_)) && self.again.len() < UNANSWERED_MAX {
+                let new = Again { deadline: sent.deadline, is_answered: false };
+                self.again.entry(sent.asked).or_insert(new);
+            }
             (sent.command, sent.at)
         };
         taken.into_iter().map(give).collect()

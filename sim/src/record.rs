@@ -66,14 +66,14 @@ struct Shown {
 /// What was told so long before somebody asked is in the answer.
 const ANSWERS_OLD_MAX: Duration = Duration::from_secs(3);
 
-/// The trace of a command that is sent now, in a world that began then.
-pub fn trace_of(began: Instant) -> TraceId {
-    TraceId(began.elapsed().as_millis() + 1)
+/// The trace of a command that is sent now, in a world that began then; `number` is of no other of its gateway.
+pub fn trace_of(began: Instant, number: u64) -> TraceId {
+    TraceId(((began.elapsed().as_millis() + 1) << 64) | u128::from(number))
 }
 
 /// When the command with this trace was sent.
 fn asked(began: Instant, TraceId(trace): TraceId) -> Option<Instant> {
-    let ms = u64::try_from(trace.checked_sub(1)?).ok()?;
+    let ms = u64::try_from((trace >> 64).checked_sub(1)?).ok()?;
     Some(began + Duration::from_millis(ms))
 }
 

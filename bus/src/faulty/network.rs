@@ -313,8 +313,7 @@ impl State {
             Message::Deliveries(_) if is_cut => member.missed = true,
             _ if is_cut => {}
             Message::Deliveries(mut deliveries) => {
-                let answered = deliveries.iter().filter_map(Asked::answered_by);
-                answered.for_each(|asked| member.unanswered.forget(asked));
+                deliveries.retain(|delivery| member.unanswered.answered(delivery));
                 member.local.publish(&mut deliveries);
             }
             Message::Beat(beat)

@@ -83,8 +83,8 @@ impl NatsInbox {
                     self.meters.malformed.increment(1);
                 }
             }
+            self.uplink.answered(into);
             if received == Received::Gap || !into.is_empty() {
-                self.uplink.answered(into);
                 return received;
             }
         }

@@ -5,7 +5,7 @@
 //! its mark was handed to somebody, and is never sent again by us. What came back was received by nobody, and waits
 //! until somebody serves its partition, at most until its deadline.
 //!
-//! A send that somebody received and did not answer joins those that wait, at its place in the order, when a heartbeat
+//! A command that somebody received and did not answer, and that may come twice, joins those that wait, at its place in the order, when a heartbeat
 //! tells that another owns its partition, or when a later one came back because nobody listens any more: it is published
 //! again as a repetition, ahead of what was sent after it.
 //!
@@ -23,7 +23,7 @@ use async_nats::{Client, Message, StatusCode, Subject, Subscriber};
 use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _};
 use lifecycle::Tasks;
-use proto::{Command, Delivery, Epoch, Heartbeat, NodeId, Partition, Timestamp};
+use proto::{Command, Delivery, Epoch, Heartbeat, NodeId, Partition, Payload, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -37,7 +37,7 @@ use waiting::Waiting;
 
 /// Between two marks, while commands are unsettled.
 const MARK_PAUSE: Duration = Duration::from_millis(20);
-/// Between two looks for unanswered sends past their deadline.
+/// Between two looks for unanswered commands past their deadline.
 const LATE_PAUSE: Duration = Duration::from_secs(1);
 
 /// See the module.
@@ -190,12 +190,11 @@ impl Uplink {
         }
     }
 
-    /// These were received, answers among them.
-    pub(super) fn answered(&self, deliveries: &[Delivery]) {
-        let mut answered = deliveries.iter().filter_map(Asked::answered_by).peekable();
-        if answered.peek().is_some() {
+    /// These were received, answers among them. Takes out second answers to what was sent again.
+    pub(super) fn answered(&self, deliveries: &mut Vec<Delivery>) {
+        if deliveries.iter().any(|delivery| matches!(delivery.payload, Payload::Reply(..))) {
             let mut state = self.lock();
-            answered.for_each(|asked| state.unanswered.forget(asked));
+            deliveries.retain(|delivery| state.unanswered.answered(delivery));
         }
     }
 
@@ -211,7 +210,7 @@ impl Uplink {
             state.next_late = now + LATE_PAUSE;
             state.unanswered.forget_late(Timestamp(lifecycle::wall_clock_ms()));
         }
-        self.meters.sends_unanswered.set(gauge(state.unanswered.len()));
+        self.meters.commands_unanswered.set(gauge(state.unanswered.len()));
         if state.waiting.len() > 0 {
             state.waiting.served(serving.iter().map(|(partition, _)| *partition), now);
             drop(state);
@@ -219,7 +218,7 @@ impl Uplink {
         }
     }
 
-    /// Puts sends whose owner is gone where commands wait for one.
+    /// Puts what was sent to owners that are gone where commands wait for one.
     fn send_again(&self, state: &mut State, lost: Vec<(Outgoing, Instant)>, now: Instant) {
         for (outgoing, sent) in lost {
             // It was made here, so it can be read.
@@ -227,7 +226,7 @@ impl Uplink {
             let waited_ms = u64::try_from(now.duration_since(sent).as_millis()).unwrap_or(u64::MAX);
             let Command { request, once, .. } = &mut command;
             request.repeat(once.as_mut(), waited_ms);
-            self.meters.sends_again.increment(1);
+            self.meters.commands_again.increment(1);
             self.wait(state, Outgoing { payload: command.to_envelope().into(), ..outgoing }, now);
         }
     }
@@ -267,7 +266,7 @@ impl Uplink {
         Err(Box::new(taken.unwrap_or_else(|| unreachable!("it was put in a moment ago"))))
     }
 
-    /// Remembers a send that has left until it is answered.
+    /// Remembers a command that has left until it is answered.
     fn keep(&self, state: &mut State, outgoing: Option<Outgoing>, to: To) {
         let Some((asked, outgoing)) = outgoing.and_then(|outgoing| Some((outgoing.asked?, outgoing))) else {
             return;
@@ -276,7 +275,7 @@ impl Uplink {
         let bytes = outgoing.payload.len();
         let outbound = Outbound { asked, partition, order, deadline, bytes, command: outgoing };
         if !state.unanswered.keep(outbound, to, Instant::now()) {
-            self.meters.sends_not_kept.increment(1);
+            self.meters.commands_not_kept.increment(1);
         }
     }
 

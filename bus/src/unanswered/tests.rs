@@ -18,7 +18,7 @@ fn id(number: u64) -> ClientMessageId {
 }
 
 fn asked(number: u64) -> Asked {
-    Asked { session: SessionRef { node: NODE, session: 1 }, id: id(number) }
+    Asked { session: SessionRef { node: NODE, session: 1 }, by: By::Id(id(number)) }
 }
 
 fn outbound(number: u64) -> Outbound<u64> {
@@ -172,6 +172,46 @@ fn an_ack_and_a_nack_answer_the_send_that_they_name() {
 #[test]
 fn who_wants_no_answer_is_not_waited_for() {
     assert_eq!(Asked::by(&send(AckMode::None)), None);
-    let fetch = Command { request: Request::Disconnected, ..send(AckMode::Persisted) };
-    assert_eq!(Asked::by(&fetch), None);
+    let ended = Command { request: Request::Disconnected, trace: TraceId(1), ..send(AckMode::Persisted) };
+    assert_eq!(Asked::by(&ended), None);
+}
+
+#[test]
+fn all_others_are_known_by_their_trace() {
+    let read = |trace| Command { request: Request::Connected(None), trace, ..send(AckMode::Persisted) };
+    assert_eq!(Asked::by(&read(TraceId::default())), None, "of nobody");
+    let asked = Asked::by(&read(TraceId(7)));
+    let answers = |trace| {
+        let delivery = reply(ServerFrame::Nack(Nack::of("connected", Code::Busy, "later")));
+        Asked::answered_by(&Delivery { trace, ..delivery })
+    };
+    assert!(asked.is_some() && answers(TraceId(7)) == asked);
+    assert_ne!(answers(TraceId(8)), asked);
+}
+
+/// Only with the key by which routers know it.
+#[test]
+fn a_change_of_a_group_is_sent_again_only_if_it_is_carried_out_once() {
+    let group = proto::GroupId::parse("team").unwrap();
+    let leave = Request::Group(group, proto::command::GroupRequest::Leave);
+    let leave = Command { request: leave, trace: TraceId(7), ..send(AckMode::Persisted) };
+    assert_eq!(Asked::by(&leave), None);
+    let once = proto::command::Once { id: id(1), attempt: 0, age_ms: 0 };
+    assert!(Asked::by(&Command { once: Some(once), ..leave }).is_some());
+}
+
+#[test]
+fn of_what_was_given_again_a_second_answer_is_told() {
+    let asked = Asked { session: SessionRef { node: NODE, session: 1 }, by: By::Trace(TraceId(7)) };
+    let payload = Payload::Reply(1, Reply::Settled);
+    let answer = Delivery { target: Target::Node(NODE), payload, trace: TraceId(7) };
+    let mut unanswered = kept(&[]);
+    unanswered.keep(Outbound { asked, ..outbound(1) }, To::Owner, Instant::now());
+    assert_eq!(owned(&mut unanswered, 4), [1]);
+    unanswered.keep(Outbound { asked, ..outbound(1) }, To::Owner, Instant::now());
+    assert!(unanswered.answered(&answer));
+    assert_eq!(unanswered.len(), 0);
+    assert!(!unanswered.answered(&answer));
+    unanswered.forget_late(Timestamp(DEADLINE.0 + 1));
+    assert!(unanswered.answered(&answer), "nobody may answer it any more, so this is of another");
 }

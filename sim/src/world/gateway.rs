@@ -2,6 +2,7 @@
 //! this world. A thin double, because the real one is made around its socket; see docs/SIMULATION.md for what it leaves
 //! out.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
@@ -30,6 +31,8 @@ pub struct Gateway {
     inbox: NodeInbox,
     sessions: BTreeMap<u64, Session>,
     next_session: u64,
+    /// Commands that were sent.
+    commands: Cell<u64>,
     /// The group that a trusted service made here exists.
     pub group_made: bool,
 }
@@ -62,6 +65,7 @@ impl Gateway {
             inbox,
             sessions: BTreeMap::new(),
             next_session: 1,
+            commands: Cell::new(0),
             group_made: false,
         }
     }
@@ -235,12 +239,13 @@ impl Gateway {
 
     fn command(&self, user: UserId, session: u64, source: Source, request: Request) -> Command {
         let session = SessionRef { node: self.inbox.node(), session };
+        self.commands.update(|commands| commands + 1);
         let mut command = Command {
             origin: Origin { user, device: DeviceId::unnamed(), session, source },
             deadline: Timestamp(wall_clock_ms()).plus_ms(limits::COMMAND_DEADLINE_MS),
             epoch: proto::Epoch(0),
             once: None,
-            trace: trace_of(self.began),
+            trace: trace_of(self.began, self.commands.get()),
             request,
         };
         command.epoch = self.bus.epoch(command.partition());

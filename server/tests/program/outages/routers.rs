@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{UNAVAILABLE, end, is_refused};
 use crate::http::{User, get_as, new_user};
@@ -73,7 +73,7 @@ fn a_killed_router_is_replaced_and_what_was_acknowledged_is_there_once() {
 
 /// The client sends nothing twice: the gateway does.
 #[test]
-fn what_a_killed_router_had_taken_is_acknowledged_by_the_next_one() {
+fn what_a_killed_router_had_taken_is_answered_by_the_next_one() {
     let folder = tempfile::tempdir().unwrap();
     let Some(shared) = Shared::prepared(folder.path()) else { return };
     let meanwhile = shared.frames("meanwhile");
@@ -81,20 +81,32 @@ fn what_a_killed_router_had_taken_is_acknowledged_by_the_next_one() {
 
     // What reaches it from now on it never looks at.
     one.signal("STOP");
-    meanwhile.iter().for_each(|frame| a.send(frame));
+    for (frame, conversation) in meanwhile.iter().zip(&conversations) {
+        a.send(&json!({ "fetch": { "conversation": conversation, "from_seq": "1", "to_seq": "1" } }));
+        a.send(frame);
+    }
     until(|| {
         let of_the_dead =
-            ["bus_sends_unanswered", "bus_sends_again_total"].map(|name| metric(&gateway, name));
+            ["bus_commands_unanswered", "bus_commands_again_total"].map(|name| metric(&gateway, name));
         (of_the_dead.iter().sum::<u64>() > 0).then_some(())
     });
     one.kill();
-    let mut acknowledged = BTreeSet::new();
-    while acknowledged.len() < meanwhile.len() {
-        let ack = a.until("ack");
-        assert_eq!(ack["seq"], "2");
-        acknowledged.insert(ack["conversation"].to_string());
+    let (mut acknowledged, mut read) = (BTreeSet::new(), BTreeSet::new());
+    while acknowledged.len() < meanwhile.len() || read.len() < conversations.len() {
+        let (name, answer) = a.until_any(&["ack", "page", "nack"]);
+        let conversation = answer["conversation"].to_string();
+        match name {
+            "ack" => {
+                assert_eq!(answer["seq"], "2");
+                acknowledged.insert(conversation);
+            }
+            _ => {
+                assert_eq!((name, &answer["entries"][0]["seq"]), ("page", &json!("1")), "{answer}");
+                assert!(read.insert(conversation), "one page for each fetch: {answer}");
+            }
+        }
     }
-    assert!(metric(&gateway, "bus_sends_again_total") > 0);
+    assert!(metric(&gateway, "bus_commands_again_total") > 0);
     for conversation in &conversations {
         assert_eq!(history(&api, conversation, &alice), ["before", "meanwhile"]);
     }
