@@ -59,7 +59,8 @@ impl Shard {
         let now = self.clock.tick();
         let Some(session) = self.sessions.get(key) else { return };
         let Some(own) = self.claims.get_mut(&key) else { return };
-        if own.due == Tick::NEVER {
+        // What waits only to be said again was said before others were heard, as they are now.
+        if own.due == Tick::NEVER || own.tries > 0 {
             // Soon it says what it is, and must not end others meanwhile.
             let waits = own.tries == 0 && own.kind.is_some() && session.device == DeviceId::unnamed();
             own.due = if waits { now.after(self.config.timeouts.hello) } else { now };
@@ -136,10 +137,10 @@ impl Shard {
             let Some(own) = self.claims.get_mut(&key).filter(|own| own.kind == claim.kind) else { continue };
             let own_place = (own.began.0, session.node.0, session.session);
             let place = (claim.began.0, claim.session.node.0, claim.session.session);
-            if own_place == place {
+            if own.tries == 0 {
+                // One that has not claimed yet will, and then hears what it must; its own word of before others were heard, too.
+            } else if own_place == place {
                 own.due = Tick::NEVER;
-            } else if own.tries == 0 {
-                // One that has not claimed yet will, and then hears what it must.
             } else if own_place < place {
                 self.close(key, CloseCode::Replaced, "a newer login took this one's place");
             } else {

@@ -1,5 +1,6 @@
 //! Of several logins of a user, as many stay as the policy allows: the newest.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use gateway::LoginPolicy;
@@ -94,6 +95,37 @@ fn who_came_later_stays_whoever_claims_later() {
     older.send(r#"{"hello":{"device":"phone-2"}}"#);
     assert_eq!(older.closed(), 4409);
     newer.settle(&bench);
+}
+
+/// It says what it is before it has heard its first claim.
+#[test]
+fn who_is_renamed_at_once_gives_way_like_others() {
+    let bench = bench(LoginPolicy::OnePerKind);
+    let mut older = Client::anonymous(bench.address);
+    let auth = format!(r#"{{"hello":{{"auth":"{}","device":"web-1"}}}}"#, bench.token("alice", 3_600));
+    let both = [auth.as_str(), r#"{"hello":{"device":"phone-1"}}"#].map(masked).concat();
+    older.raw().write_all(&both).unwrap();
+    older.expect_welcome();
+    older.settle(&bench);
+    let mut newer = device(&bench, "alice", "phone-2");
+    assert_eq!(older.closed(), 4409);
+    newer.settle(&bench);
+}
+
+/// A text frame, masked with zeros: several can be sent in one write.
+fn masked(text: &str) -> Vec<u8> {
+    let length = u16::try_from(text.len()).unwrap();
+    let mut frame = vec![0x81];
+    match u8::try_from(length) {
+        Ok(short) if short < 126 => frame.push(0x80 | short),
+        _ => {
+            frame.push(0x80 | 126);
+            frame.extend(length.to_be_bytes());
+        }
+    }
+    frame.extend([0; 4]);
+    frame.extend(text.bytes());
+    frame
 }
 
 #[test]
