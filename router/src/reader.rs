@@ -32,6 +32,7 @@ use store::{Cursor, People, Standing, Store, StoreError};
 
 use crate::conversation::{Fresh, View};
 use crate::rules::lifetime::Moment;
+use crate::rules::membership::permissions::Who;
 
 pub use heads::all_heads;
 pub use position::delivered_receipt;
@@ -228,7 +229,7 @@ async fn of_members(
     let message = readers::message(store, of, view, (&own, &known.fresh), moment).await?;
     let frame = match &command.request {
         Request::Confirmations(_) => ServerFrame::Confirmations(
-            confirmations::of(store, command, of, &message, known.confirmed).await?,
+            confirmations::of(store, (&command.origin.user, view.who), of, &message, known.confirmed).await?,
         ),
         _ => ServerFrame::Readers(readers::of(store, of, &message).await?),
     };
@@ -299,23 +300,31 @@ async fn seen(
     }
     let (user, source) = (&command.origin.user, command.origin.source);
     let mut is_room = false;
-    let floor = match conversation.kind() {
-        ConversationKind::Direct(one, other) if *user == one || *user == other => Seq(1),
+    let (floor, who) = match conversation.kind() {
+        ConversationKind::Direct(one, other) if *user == one || *user == other => {
+            (Seq(1), Who::of_two(source))
+        }
         ConversationKind::Direct(..) => {
             return Err(Refused::Rule(Code::Forbidden, "only its two users may read"));
         }
         ConversationKind::Pair(..) => return Err(Refused::Rule(Code::Forbidden, "nobody may read this")),
         ConversationKind::Group(group) => match store.member(&group, user).await? {
-            Some(member) => member.floor,
+            Some(member) if source.is_service() => (member.floor, Who::Service),
+            Some(member) => (member.floor, Who::from(member.role)),
             None => {
                 let missing = Refused::Rule(Code::NotFound, "there is no such group");
                 let info = store.group(&group).await?.ok_or(missing)?;
                 is_room = info.settings.room.is_some();
                 let visits = is_room && (source == Source::Room || info.owner == *user);
-                if !source.is_service() && !visits {
-                    return Err(Refused::Rule(Code::Forbidden, "only members may read"));
-                }
-                Seq(1)
+                let who = match source.is_service() {
+                    true => Who::Service,
+                    false if !visits => {
+                        return Err(Refused::Rule(Code::Forbidden, "only members may read"));
+                    }
+                    false if info.owner == *user => Who::Owner,
+                    false => Who::Member,
+                };
+                (Seq(1), who)
             }
         },
     };
@@ -330,10 +339,11 @@ async fn seen(
             retention_seconds: row.retention_seconds,
             sent,
             is_room,
+            who,
         },
         None => {
             let (head, last) = (Seq::ZERO, Timestamp(0));
-            View { head, counted: 0, floor, last, retention_seconds: 0, sent, is_room }
+            View { head, counted: 0, floor, last, retention_seconds: 0, sent, is_room, who }
         }
     })
 }

@@ -11,6 +11,7 @@ use super::pending::{Found, Pending};
 use super::{Conversation, Kind};
 use crate::rules::body::{is_countable, is_same_kind, mentions_all};
 use crate::rules::membership::Refusal;
+use crate::rules::membership::permissions::Action;
 use crate::rules::overlay::{Pins, State};
 use crate::turn::{ChangeRules, Turn};
 
@@ -165,7 +166,7 @@ impl Conversation {
         let (is_own, age_ms) = (entry.sender == origin.user, turn.now.wall.0.saturating_sub(entry.time.0));
         let ChangeRules { recall_ms, edit_ms } = turn.rules.changes;
         match change {
-            Change::Recall if self.manages(origin) => Ok(()),
+            Change::Recall if self.may(Action::RecallOthers, origin) => Ok(()),
             Change::Recall if !is_own => Err((Code::Forbidden, "only its sender may recall a message")),
             Change::Recall if age_ms > recall_ms => {
                 Err((Code::RecallTooLate, "the message is too old to be recalled"))
@@ -178,7 +179,7 @@ impl Conversation {
             Change::React { reaction, remove: false } if !state.has_room_for(&origin.user, reaction) => {
                 Err((Code::TooMany, "the message has as many reactions as it may have"))
             }
-            Change::Pin { .. } if matches!(self.kind, Kind::Group(..)) && !self.manages(origin) => {
+            Change::Pin { .. } if matches!(self.kind, Kind::Group(..)) && !self.may(Action::Pin, origin) => {
                 Err((Code::Forbidden, "only the owner and admins may pin"))
             }
             Change::Pin { remove: false }
@@ -209,19 +210,19 @@ impl Conversation {
 
     /// Whether the user may mention everybody, if the body does.
     pub(super) fn may_mention(&self, origin: &Origin, body: &Body) -> Result<(), Refusal> {
-        match mentions_all(body) && !(matches!(self.kind, Kind::Group(..)) && self.manages(origin)) {
+        let may = matches!(self.kind, Kind::Group(..)) && self.may(Action::MentionAll, origin);
+        match mentions_all(body) && !may {
             true => Err((Code::Forbidden, "only the owner and admins of a group may mention everybody")),
             false => Ok(()),
         }
     }
 
-    /// Whether this is a trusted service, or the owner or an admin of the group.
-    fn manages(&self, origin: &Origin) -> bool {
-        let in_group = match &self.kind {
-            Kind::Direct(..) | Kind::Pair(_) => false,
-            Kind::Group(_, group) => group.manages(&origin.user),
-        };
-        in_group || origin.source.is_service()
+    /// Whether the table of groups lets one do that here; between two, services may.
+    fn may(&self, action: Action, origin: &Origin) -> bool {
+        match &self.kind {
+            Kind::Direct(..) | Kind::Pair(_) => origin.source.is_service(),
+            Kind::Group(_, group) => group.may(action, &origin.user, origin.source),
+        }
     }
 
     /// The lowest seq that the sender of a command may see.

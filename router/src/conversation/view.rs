@@ -8,6 +8,7 @@ use store::Cursor;
 
 use super::{Conversation, Fresh, Kind};
 use crate::rules::membership::Refusal;
+use crate::rules::membership::permissions::Who;
 
 /// How far a reader may see: `floor..=head`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,21 +27,23 @@ pub struct View {
     pub sent: Cursor,
     /// It is a live room: nothing is kept for its visitors.
     pub is_room: bool,
+    /// What the reader is here, for the table of groups; of two a member.
+    pub who: Who,
 }
 
 impl Conversation {
     /// What the user may see, or why nothing.
     pub fn view(&self, user: &UserId, source: Source) -> Result<View, Refusal> {
-        let floor = match &self.kind {
-            Kind::Direct(one, other) if user == one || user == other => Seq(1),
+        let (floor, who) = match &self.kind {
+            Kind::Direct(one, other) if user == one || user == other => (Seq(1), Who::of_two(source)),
             Kind::Direct(..) => return Err((Code::Forbidden, "only its two users may read")),
             Kind::Pair(_) => return Err((Code::Forbidden, "nobody may read this")),
-            Kind::Group(_, group) => group.may_read(user, source)?,
+            Kind::Group(_, group) => (group.may_read(user, source)?, group.who(user, source)),
         };
         let last = self.log.last().map_or(Timestamp(0), |entry| entry.time);
         let (retention_seconds, is_room) = (self.retention_seconds, self.is_room());
         let (head, counted, sent) = (self.log.head, self.log.counted, self.owed.sent(user));
-        Ok(View { head, counted, floor, last, retention_seconds, sent, is_room })
+        Ok(View { head, counted, floor, last, retention_seconds, sent, is_room, who })
     }
 
     /// The live room as one who comes in finds it, or why one does not.

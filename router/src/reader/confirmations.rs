@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use proto::client_frame::ReadersOf;
-use proto::group::Role;
 use proto::server_frame::{Confirmation, Confirmations};
-use proto::{Code, Command, ConversationId, ConversationKind, Entry, GroupId, Timestamp, UserId};
+use proto::{Code, ConversationKind, Entry, GroupId, Timestamp, UserId};
 use store::{Confirming, Count, People, Store, StoreError, number_in_direct};
 
 use super::Refused;
 use super::readers::page_of_members;
+use crate::rules::membership::permissions::{Action, Who, is_allowed};
 
 /// A page of those who are to confirm a message, for its sender and those who manage the group. `known` is what the owner of
 /// the conversation knows: everybody who is in it, and who has confirmed.
 pub async fn of(
     store: &Store,
-    command: &Command,
+    (user, who): (&UserId, Who),
     of: &ReadersOf,
     entry: &Entry,
     known: Option<(Arc<People>, People)>,
@@ -25,7 +25,12 @@ pub async fn of(
         .body
         .must_confirm()
         .ok_or(Refused::Rule(Code::NotFound, "the message is not to be confirmed"))?;
-    may_see(store, command, id, entry).await?;
+    if entry.sender != *user && !is_allowed(Action::SeeConfirmations, who) {
+        return Err(Refused::Rule(
+            Code::Forbidden,
+            "only its sender, the owner and admins may see who confirmed a message",
+        ));
+    }
     let (seq, sender, until) = (entry.seq, entry.sender.clone(), Timestamp(asks.until));
     let message = Confirming { seq, sender, until, numbers: asks.numbers };
     let mut confirmed = People::of_rows(&store.confirmations(id, of.seq).await?)?;
@@ -70,28 +75,4 @@ async fn of_group(
     let asked = members.into_iter().filter(|member| message.asks(&member.user, member.number));
     let sender = store.member(group, &message.sender).await?.map(|member| member.number);
     Ok((asked.map(|member| (member.user, member.number)).collect(), next, sender))
-}
-
-/// Its sender, the owner and admins of the group, and services.
-async fn may_see(
-    store: &Store,
-    command: &Command,
-    id: &ConversationId,
-    entry: &Entry,
-) -> Result<(), Refused> {
-    let (user, source) = (&command.origin.user, command.origin.source);
-    if entry.sender == *user || source.is_service() {
-        return Ok(());
-    }
-    let role = match id.kind() {
-        ConversationKind::Group(group) => store.member(&group, user).await?.map(|member| member.role),
-        _ => None,
-    };
-    match role {
-        Some(Role::Owner | Role::Admin) => Ok(()),
-        _ => Err(Refused::Rule(
-            Code::Forbidden,
-            "only its sender, the owner and admins may see who confirmed a message",
-        )),
-    }
 }

@@ -147,9 +147,9 @@ impl Group {
         self.info.as_ref().map_or(0, |info| info.settings.numbers_given)
     }
 
-    /// Whether the user is its owner or an admin.
-    pub fn manages(&self, user: &UserId) -> bool {
-        self.owns_room(user) || self.members.get(user).is_some_and(|member| member.role != Role::Member)
+    /// Whether the table lets the user do that here.
+    pub fn may(&self, action: Action, user: &UserId, source: Source) -> bool {
+        self.exists() && is_allowed(action, self.who(user, source))
     }
 
     /// The lowest seq that a member may read; `None` for others.
@@ -227,7 +227,8 @@ impl Group {
     }
 
     /// Who asks, as far as permission goes.
-    fn who(&self, user: &UserId, source: Source) -> Who {
+    /// What the user is here.
+    pub fn who(&self, user: &UserId, source: Source) -> Who {
         match source {
             Source::Client | Source::Room if self.owns_room(user) => Who::Owner,
             Source::Room if self.room().is_some() => Who::Member,

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use proto::body::{Change, MessageTarget};
 use proto::client_frame::{Position, ReadersOf, Recipient, Send, Sync};
-use proto::command::GroupRequest;
+use proto::command::{GroupRequest, Source};
+use proto::group::Role;
 use proto::server_frame::{Confirmations, Nack};
 use proto::{
     Body, ClientMessageId, Code, ConversationId, Reply, Request, Seq, ServerFrame, Target, Timestamp, wire,
@@ -151,6 +152,40 @@ async fn those_who_were_there_confirm_and_the_sender_sees_who_did() {
         confirms(&mut stand, "carol", &id, seq).await;
         assert_eq!(state(&mut stand, "bob", &id, seq).await.0, "2/2");
         assert_eq!(waiting(&mut stand, "alice", &id).await, []);
+        stand.stop().await;
+    }
+}
+
+/// The row of the table of groups (`docs/GROUPS.md`), cell by cell; and the sender, whatever they are.
+#[tokio::test]
+async fn who_sees_who_has_confirmed_is_as_the_table_says() {
+    const WHO: [(&str, Source, bool); 7] = [
+        ("alice", Source::Client, true),
+        ("ada", Source::Client, true),
+        ("bob", Source::Client, true),
+        ("carol", Source::Client, false),
+        ("mallory", Source::Client, false),
+        ("desk", Source::ServerApi, true),
+        ("desk", Source::System, true),
+    ];
+    for (store, _keep) in stores().await {
+        let mut stand = Stand::start(store, config()).await;
+        let id = team(&mut stand, &["ada", "bob", "carol"]).await;
+        stand.group("alice", "team", GroupRequest::SetRole(vec![user("ada")], Role::Admin)).await;
+        let seq = stand.send_message("bob", notice(to_group("team"), 0)).await.seq;
+        for (name, source, may) in WHO {
+            let session = stand.command_from(name, source, of(&id, seq, None, 0));
+            match stand.reply(session).await {
+                Reply::Frame(ServerFrame::Confirmations(page)) => {
+                    assert!(may, "{name} {source:?} sees {page:?}");
+                    assert_eq!((page.confirmed, page.of), (0, 3));
+                }
+                Reply::Frame(ServerFrame::Nack(nack)) => {
+                    assert!(!may && nack.code == Code::Forbidden, "{name} {source:?}: {nack:?}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
         stand.stop().await;
     }
 }

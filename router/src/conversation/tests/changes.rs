@@ -2,13 +2,15 @@
 
 use proto::body::{Change, MessageTarget};
 use proto::client_frame::Send;
-use proto::command::Source;
+use proto::command::{GroupRequest, Source};
+use proto::group::Role;
 use proto::wire::Mentions;
 use proto::{Body, Code, ConversationId, MessageId, Request, Seq};
 use store::StoreError;
 
 use super::super::Target;
 use super::stand::{Stand, entry, id, message, team, user};
+use crate::rules::membership::permissions::{Action, Who, is_allowed};
 use crate::rules::overlay::State;
 use crate::turn::{Outcome, Recovered, Work};
 
@@ -145,25 +147,67 @@ fn what_is_no_message_cannot_be_changed() {
     );
 }
 
+/// The cells of the table of groups that are about messages, but those about confirming.
+#[test]
+fn who_may_do_what_with_messages_is_what_the_table_says() {
+    const WHO: [(Who, &str, Source); 6] = [
+        (Who::Owner, "olga", Source::Client),
+        (Who::Admin, "ada", Source::Client),
+        (Who::Member, "bob", Source::Client),
+        (Who::Stranger, "eve", Source::Client),
+        (Who::Service, "svc", Source::ServerApi),
+        (Who::Service, "svc", Source::System),
+    ];
+    for action in [Action::MentionAll, Action::RecallOthers, Action::Pin] {
+        for (who, name, source) in WHO {
+            let mut stand = Stand::group(&["ann", "bob", "ada"]);
+            stand.change(2, "olga", GroupRequest::SetRole(vec![user("ada")], Role::Admin));
+            stand.persists();
+            let to = proto::client_frame::Recipient::Conversation(ConversationId::group(&team()));
+            let said = stand.command_of("ann", Send { to: to.clone(), ..message(3) });
+            stand.command(said);
+            stand.persists();
+            stand.said();
+            let send = match action {
+                Action::MentionAll => Send { to, body: to_all("hi"), ..message(4) },
+                Action::Pin => of(&stand, 4, 3, &pin()),
+                _ => of(&stand, 4, 3, &recall()),
+            };
+            let mut command = stand.command_of(name, send);
+            command.origin.source = source;
+            stand.command(command);
+            stand.answers_targets();
+            let expected = is_allowed(action, who);
+            if expected {
+                assert_eq!(stand.persists().entries.len(), 1, "{who:?} {action:?}");
+            } else {
+                assert_eq!(stand.said(), ["4 nack FORBIDDEN"], "{who:?} {action:?}");
+                stand.asks_nothing();
+            }
+        }
+    }
+}
+
+fn to_all(text: &str) -> Body {
+    Body::from_wire(&proto::wire::Body {
+        mentions: Some(Mentions { users: Vec::new(), all: true }),
+        ..Body::text(text).to_wire()
+    })
+}
+
 #[test]
 fn everybody_is_mentioned_by_those_who_manage_the_group_only() {
     let mut stand = team_said_hi();
-    let all = |text: &str| {
-        Body::from_wire(&proto::wire::Body {
-            mentions: Some(Mentions { users: Vec::new(), all: true }),
-            ..Body::text(text).to_wire()
-        })
-    };
     let to = proto::client_frame::Recipient::Conversation(ConversationId::group(&team()));
     for (name, number, told) in [("ann", 2, "2 nack FORBIDDEN"), ("olga", 3, "3 ack 3")] {
-        let command = stand.command_of(name, Send { to: to.clone(), body: all("hi"), ..message(number) });
+        let command = stand.command_of(name, Send { to: to.clone(), body: to_all("hi"), ..message(number) });
         stand.command(command);
         if name == "olga" {
             stand.persists();
         }
         assert!(stand.said().contains(&told.to_owned()), "{name}");
     }
-    let smuggled = Change::Edit(Some(all("hi")));
+    let smuggled = Change::Edit(Some(to_all("hi")));
     assert_eq!(refused(&mut stand, "ann", 4, 2, &smuggled), "4 nack FORBIDDEN", "nor by an edit");
     let reply = |seq| {
         let reply_to = Some(proto::wire::MessageRef { seq, message_id: 0 });

@@ -36,7 +36,16 @@ fn d1_a_page_never_reaches_past_the_told_head() {
     assert_eq!(read(21, 99), (None, 21, 20, 20), "nothing there yet");
     let sent = store::Cursor::default();
     let (head, last) = (Seq(25), NOW);
-    let view = View { head, counted: 23, floor: Seq(1), last, retention_seconds: 0, sent, is_room: false };
+    let view = View {
+        head,
+        counted: 23,
+        floor: Seq(1),
+        last,
+        retention_seconds: 0,
+        sent,
+        is_room: false,
+        who: Who::Member,
+    };
     let loaded = stand.answers_at(NOW, "bob", Request::Fetch(fetch(&id, 15, 0, 0, false)), Some(view));
     assert_eq!(shape(&page(loaded)), (Some((15, 25)), 15, 25, 25), "an owner knows a newer head");
 }

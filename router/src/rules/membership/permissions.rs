@@ -1,5 +1,6 @@
 //! Who may do what in a group: one table. `docs/GROUPS.md` shows it, and each cell of it is tested.
 
+use proto::command::Source;
 use proto::group::Role;
 
 /// Who asks.
@@ -15,6 +16,13 @@ pub enum Who {
     Stranger,
     /// A trusted service, for whomever it acts.
     Service,
+}
+
+impl Who {
+    /// One of the two of a direct conversation.
+    pub fn of_two(source: Source) -> Self {
+        if source.is_service() { Self::Service } else { Self::Member }
+    }
 }
 
 impl From<Role> for Who {
@@ -49,6 +57,10 @@ permissions! {
     SendInReadOnly, "send where only some may (`read_only`)", [yes yes no no yes];
     SendWhileAllMuted, "send while all are muted", [yes yes no no yes];
     SendWhileMuted, "send while muted by name", [yes no no no yes];
+    MentionAll, "mention everybody", [yes yes no no yes];
+    RecallOthers, "take back what others said, and what oneself said long ago", [yes yes no no yes];
+    Pin, "pin messages and unpin them", [yes yes no no yes];
+    SeeConfirmations, "see who has confirmed what others said", [yes yes no no yes];
     JoinOpen, "join an open group", [yes yes yes yes yes];
     JoinInvited, "join by an invitation or a link", [yes yes yes yes yes];
     JoinClosed, "join without being asked where members are approved or invited", [yes yes yes no yes];

@@ -138,9 +138,17 @@ fn in_a_special_group(action: Action, actor: &str) -> Option<(Stand, Vec<GroupRe
     Some((stand, requests))
 }
 
+/// Tried where messages are: in `conversation/tests/changes.rs` and `router/tests/router/confirmations.rs`.
+fn is_about_messages(action: Action) -> bool {
+    matches!(action, Action::MentionAll | Action::RecallOthers | Action::Pin | Action::SeeConfirmations)
+}
+
 #[test]
 fn every_cell_of_the_table_is_what_the_state_machine_does() {
     for (action, does, cells) in PERMISSIONS {
+        if is_about_messages(*action) {
+            continue;
+        }
         for (who, actor, source) in WHO {
             let expected = cells[who as usize];
             let (mut stand, requests) = requests(*action, actor);
