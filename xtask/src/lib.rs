@@ -23,6 +23,7 @@ pub mod proxy;
 pub mod random;
 pub mod record;
 pub mod rust_text;
+pub mod schemathesis;
 pub mod services;
 pub mod stop;
 pub mod stopwatch;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::check::Outcome;
-use xtask::{autobahn, bench, chaos, cluster, crash_rounds, drain, million, record, services};
+use xtask::{autobahn, bench, chaos, cluster, crash_rounds, drain, million, record, schemathesis, services};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Chores of the Tidegate workspace")]
@@ -28,6 +28,8 @@ enum Chore {
     Cluster(cluster::Arguments),
     /// Autobahn's fuzzing client against the WebSocket codec; keeps docs/autobahn.json
     Autobahn(autobahn::Arguments),
+    /// Requests made up from the document of the API, as a service and as a user; every answer is judged by it
+    Schemathesis(schemathesis::Arguments),
     /// Kills the server under load again and again, and looks for every acknowledged message
     CrashRounds(crash_rounds::Arguments),
     /// Breaks a cluster under load, thing by thing, and looks for every acknowledged message
@@ -62,6 +64,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Services(action) => services::main(&action),
         Chore::Cluster(arguments) => cluster::main(&arguments),
         Chore::Autobahn(arguments) => autobahn::main(&arguments),
+        Chore::Schemathesis(arguments) => schemathesis::main(&arguments),
         Chore::CrashRounds(arguments) => crash_rounds::main(&arguments),
         Chore::Chaos(arguments) => chaos::main(&arguments),
         Chore::Drain(arguments) => drain::main(&arguments),
