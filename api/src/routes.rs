@@ -22,6 +22,7 @@ mod readers;
 mod receipts;
 mod refresh;
 mod register;
+mod relations;
 mod retention;
 mod rooms;
 mod service;
@@ -63,6 +64,7 @@ fn of_people(router: OpenApiRouter<App>) -> OpenApiRouter<App> {
         .routes(routes!(service::create_user))
         .routes(routes!(service::change_account))
         .routes(routes!(service::end_user_sessions))
+        .routes(routes!(relations::relation))
         .routes(routes!(friends::apply))
         .routes(routes!(friends::list_friends))
         .routes(routes!(friends::list_requests))

@@ -26,6 +26,7 @@ impl Access {
         match path {
             "/api/v1/server/users" | "/api/v1/server/users/{user_id}" => Self::Services(Scope::UsersWrite),
             "/api/v1/server/users/{user_id}/sessions" => Self::Services(Scope::SessionsEnd),
+            "/api/v1/server/users/{user_id}/relations/{peer}" => Self::Services(Scope::ContactsRead),
             "/api/v1/users" | "/api/v1/users/search" | "/api/v1/users/{user_id}" if method == Method::GET => {
                 Self::Both(Scope::UsersRead)
             }

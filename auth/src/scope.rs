@@ -19,11 +19,13 @@ pub enum Scope {
     PresenceRead,
     /// Make live rooms for any user, change and end every one.
     RoomsManage,
+    /// See what two users are to each other.
+    ContactsRead,
 }
 
 impl Scope {
     /// Each of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Server,
         Self::UsersRead,
         Self::UsersWrite,
@@ -32,6 +34,7 @@ impl Scope {
         Self::GroupsManage,
         Self::PresenceRead,
         Self::RoomsManage,
+        Self::ContactsRead,
     ];
 
     /// The word of the `scope` claim.
@@ -45,6 +48,7 @@ impl Scope {
             Self::GroupsManage => "groups:manage",
             Self::PresenceRead => "presence:read",
             Self::RoomsManage => "rooms:manage",
+            Self::ContactsRead => "contacts:read",
         }
     }
 
@@ -61,6 +65,7 @@ impl Scope {
             Self::GroupsManage => "make groups for any user, see and change every group",
             Self::PresenceRead => "see who is online, whomever the users show it",
             Self::RoomsManage => "make live rooms for any user, change and end every one",
+            Self::ContactsRead => "see whether two users are friends, and whether one blocks the other",
         }
     }
 

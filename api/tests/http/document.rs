@@ -29,7 +29,7 @@ async fn document_is_served_and_is_openapi_3_1() {
 }
 
 /// What the contract of this crate names.
-const PROMISED: [&str; 86] = [
+const PROMISED: [&str; 87] = [
     "POST /api/v1/auth/register",
     "POST /api/v1/auth/login",
     "POST /api/v1/auth/refresh",
@@ -48,6 +48,7 @@ const PROMISED: [&str; 86] = [
     "POST /api/v1/server/users",
     "PATCH /api/v1/server/users/{user_id}",
     "DELETE /api/v1/server/users/{user_id}/sessions",
+    "GET /api/v1/server/users/{user_id}/relations/{peer}",
     "POST /api/v1/friends/apply",
     "GET /api/v1/friends",
     "GET /api/v1/friends/requests",

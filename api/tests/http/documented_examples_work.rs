@@ -242,6 +242,8 @@ async fn documented_examples_work_in_the_order_of_a_first_visit() {
     reader.try_it("end_user_sessions", &service, &[("user_id", "user-4711")]).await;
 
     two_become_contacts(&mut reader).await;
+    let relation = reader.try_it("relation", &service, &[]).await;
+    assert_eq!((&relation["user"], &relation["friend_since"]), (&Value::from("alice"), &Value::Null));
     reader.try_it("user_presence", &laptop.access, &[("user_id", &alice.id)]).await;
     reader.try_it("presence", &laptop.access, &[]).await;
 

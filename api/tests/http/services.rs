@@ -72,6 +72,34 @@ async fn users_are_logged_out_everywhere_with_an_account_or_without() {
 }
 
 #[tokio::test]
+async fn what_two_users_are_to_each_other_is_told_from_both_sides() {
+    let server = Server::start().await;
+    let [alice, bob] = ["alice", "bob"].map(|name| server.token(name, ""));
+    let service = server.token("market", "contacts:read");
+    let is = async |user: &str, peer: &str| {
+        let found = server.get(&format!("/api/v1/server/users/{user}/relations/{peer}"), &service).await;
+        let found = found.expect(200);
+        assert_eq!((&found["user"], &found["peer"]), (&json!(user), &json!(peer)));
+        (found["friend_since"].is_string(), found["blocked"] == true, found["blocked_by"] == true)
+    };
+    let nothing = (false, false, false);
+    assert_eq!((is("alice", "bob").await, is("alice", "nobody").await), (nothing, nothing));
+    server.post("/api/v1/friends/apply", &alice, json!({"user_id": "bob"})).await.expect(200);
+    assert_eq!(is("alice", "bob").await, nothing, "asked is not answered");
+    server.post_nothing("/api/v1/friends/requests/alice/accept", &bob).await.expect(200);
+    let friends = (true, false, false);
+    assert_eq!((is("alice", "bob").await, is("bob", "alice").await), (friends, friends));
+    server.post("/api/v1/blocks", &bob, json!({"user_id": "alice"})).await.expect(200);
+    let (of_alice, of_bob) = (is("alice", "bob").await, is("bob", "alice").await);
+    assert_eq!((of_alice.1, of_alice.2), (false, true));
+    assert_eq!((of_bob.1, of_bob.2), (true, false));
+    for (path, at_fault) in [("a%20b/relations/bob", "user_id"), ("bob/relations/a%20b", "peer")] {
+        let wrong = server.get(&format!("/api/v1/server/users/{path}"), &service).await;
+        assert!(wrong.problem(400, "BAD_FIELD").starts_with(at_fault));
+    }
+}
+
+#[tokio::test]
 async fn a_service_keeps_a_group_that_it_is_no_member_of() {
     let server = Server::start().await;
     let service = server.token("crm", "groups:manage");

@@ -44,7 +44,7 @@ fn in_a_cluster() {
 }
 
 fn work(at: &Places<'_>) {
-    let all = (at.token)("users:write,sessions:end,messages:send,groups:manage,presence:read");
+    let all = (at.token)("users:write,sessions:end,messages:send,groups:manage,presence:read,contacts:read");
     let users = ["anna", "bert"].map(|name| account(at, &all, name));
     let [anna, bert] = &users;
     let (mut a, mut b) = (Socket::open(at.near, &anna.1), Socket::open(at.far, &bert.1));
@@ -76,6 +76,11 @@ fn work(at: &Places<'_>) {
         let states = [&found["users"][0]["state"], &found["users"][1]["state"]];
         (states == ["online", "online"]).then_some(())
     });
+    let block = json!({"user_id": anna.0});
+    is(&post_as(&at.api.url("/api/v1/blocks"), &bert.1, &block), 200);
+    let relation = at.api.url(&format!("/api/v1/server/users/{}/relations/{}", anna.0, bert.0));
+    let relation = is(&get_as(&relation, &all), 200);
+    assert_eq!((&relation["blocked"], &relation["blocked_by"]), (&json!(false), &json!(true)));
     let began = SystemTime::now();
     let sessions = at.api.url(&format!("/api/v1/server/users/{}/sessions", bert.0));
     assert_eq!(delete_as(&sessions, &all).status, 204);
