@@ -1,29 +1,67 @@
 //! The life of a message: said, reacted to, edited, pinned and taken back, over the socket and over HTTP; the same for a
-//! second device, for whoever was away, and after the server was killed.
+//! second device, for whoever was away, and after who had the log was killed. In one process and, where the services are, in a cluster.
 
 use serde_json::{Value, json};
 
 use crate::http::{Answer, User, get_as, new_user, post_as};
+use crate::places::Places;
 use crate::process::{Tidegate, until};
 use crate::socket::Socket;
+use crate::stand::{Cluster, until_ready};
 
 /// Places in the log of what happens below.
 const PLAN: u64 = 1;
 const SECRET: u64 = 2;
 const RUDE: u64 = 3;
 const LAST: u64 = 10;
+/// Whatever was said is too old to be taken back.
+const LATE: &[(&str, &str)] = &[("TIDEGATE_ROUTER__RECALL_WINDOW", "1ms")];
+
+/// Who talked, and where.
+struct Said {
+    users: [User; 3],
+    conversation: String,
+}
 
 #[test]
-fn changes_reach_everybody_and_outlive_the_server() {
-    let folder = tempfile::tempdir().unwrap();
+fn in_one_process() {
+    let folder = tempfile::tempdir().expect("a folder");
     let server = Tidegate::start(folder.path());
-    let [anna, bert, cora] = ["anna", "bert", "cora"].map(|name| new_user(&server, name, "a long secret"));
-    let conversation = format!("d.{}.{}", (&anna.id).min(&bert.id), (&anna.id).max(&bert.id));
-    let mut a = Socket::open(&server, &anna.token);
-    let mut a2 = Socket::open(&server, &anna.token);
-    let mut b = Socket::open(&server, &bert.token);
+    let said = changes_reach_everybody(&Places { api: &server, near: &server, far: &server, cluster: None });
+    assert!(!server.kill().contains("secret plan"), "no body in the log");
+    let again = Tidegate::start_with(folder.path(), LATE);
+    and_outlive_the_server(&Places { api: &again, near: &again, far: &again, cluster: None }, &said);
+}
 
-    say_and_change(&server, (&anna, &bert), &conversation, (&mut a, &mut b));
+#[test]
+fn in_a_cluster() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(cluster) = Cluster::prepared(folder.path()) else { return };
+    let router = cluster.start("router-1", "router");
+    let api = cluster.start("api", "api");
+    let near = cluster.start("gateway-1", "gateway");
+    let far = cluster.start("gateway-2", "gateway");
+    until_ready([&router, &api, &near, &far]);
+    let at = Places { api: &api, near: &near, far: &far, cluster: Some(&cluster) };
+    let said = changes_reach_everybody(&at);
+    let next = cluster.start_with("router-2", "router", LATE);
+    until_ready([&next]);
+    assert!(!router.kill().contains("secret plan"), "no body in the log");
+    and_outlive_the_server(&at, &said);
+    for process in [next, api, near, far] {
+        assert!(!process.kill().contains("secret plan"), "no body in the log");
+    }
+}
+
+fn changes_reach_everybody(at: &Places<'_>) -> Said {
+    let users = ["anna", "bert", "cora"].map(|name| new_user(at.api, name, "a long secret"));
+    let [anna, bert, cora] = &users;
+    let conversation = format!("d.{}.{}", (&anna.id).min(&bert.id), (&anna.id).max(&bert.id));
+    let mut a = Socket::open(at.near, &anna.token);
+    let mut a2 = Socket::open(at.far, &anna.token);
+    let mut b = Socket::open(at.far, &bert.token);
+
+    say_and_change(at, (anna, bert), &conversation, (&mut a, &mut b));
     // A second device was told each of them, in order, its own too; what was sent again it may hear of again.
     let mut told = 0;
     while told < LAST {
@@ -31,29 +69,37 @@ fn changes_reach_everybody_and_outlive_the_server() {
         assert!(seq <= told + 1, "{seq} after {told}");
         told = told.max(seq);
     }
-    what_may_not_be(&server, (&anna, &bert, &cora), &conversation, &mut b);
-    for user in [&anna, &bert] {
-        everything_is_as_it_is_now(&server, user, &conversation);
+    what_may_not_be(at, (anna, bert, cora), &conversation, &mut b);
+    for user in [anna, bert] {
+        everything_is_as_it_is_now(at, user, &conversation);
     }
-    a_list_without_what_was_recalled(&server, &bert, &conversation);
+    a_list_without_what_was_recalled(at, bert, &conversation);
+    Said { users, conversation }
+}
 
-    assert!(!server.kill().contains("secret plan"), "no body in the log");
-    let again = Tidegate::start_with(folder.path(), &[("TIDEGATE_ROUTER__RECALL_WINDOW", "1ms")]);
-    for user in [&anna, &bert] {
-        everything_is_as_it_is_now(&again, user, &conversation);
+/// Another process has the log now.
+fn and_outlive_the_server(at: &Places<'_>, Said { users: [anna, bert, _], conversation }: &Said) {
+    let mut late = Socket::open(at.near, &anna.token);
+    let recall = change(90, conversation, "recall", PLAN, &json!({}));
+    // Sent until the next owner has the log, as clients do.
+    until(|| {
+        late.send(&recall);
+        let refused = late.answer_to(&id(90))?.expect_err("it is late");
+        (refused["code"] == json!(1301)).then_some(()) // RECALL_TOO_LATE
+    });
+    for user in [anna, bert] {
+        everything_is_as_it_is_now(at, user, conversation);
     }
-    a_list_without_what_was_recalled(&again, &bert, &conversation);
-    let mut late = Socket::open(&again, &anna.token);
-    late.send(&change(90, &conversation, "recall", PLAN, &json!({})));
-    assert_eq!(late.until_any(&["nack"]).1["code"], json!(1301), "RECALL_TOO_LATE");
+    a_list_without_what_was_recalled(at, bert, conversation);
     // The very same change again is the same entry.
-    late.send(&change(6, &conversation, "recall", SECRET, &json!({"attempt": 1, "age_ms": "5000"})));
-    assert_eq!(late.until("ack")["seq"], json!("9"));
+    late.send(&change(6, conversation, "recall", SECRET, &json!({"attempt": 1, "age_ms": "5000"})));
+    let again = late.answer_to(&id(6)).expect("an answer").expect("an ack");
+    assert_eq!(again["seq"], json!("9"));
 }
 
 /// One message of three stays, changed in every way; one is taken back by the socket and one over HTTP.
 fn say_and_change(
-    server: &Tidegate,
+    at: &Places<'_>,
     (anna, bert): (&User, &User),
     conversation: &str,
     (a, b): (&mut Socket, &mut Socket),
@@ -76,7 +122,7 @@ fn say_and_change(
     let post = |user: &User, what: &str, more: &Value| {
         let mut body = json!({"conversation": conversation, "client_message_id": id(50)});
         merge(&mut body, more);
-        is(&post_as(&server.url(&format!("/api/v1/messages/{what}")), &user.token, &body), 201)
+        is(&post_as(&at.url(&format!("/messages/{what}")), &user.token, &body), 201)
     };
     let react = json!({"seq": PLAN, "reaction": "👍", "client_message_id": id(5)});
     assert_eq!(post(anna, "react", &react)["seq"], json!("5"));
@@ -95,7 +141,7 @@ fn say_and_change(
 }
 
 fn what_may_not_be(
-    server: &Tidegate,
+    at: &Places<'_>,
     (anna, bert, cora): (&User, &User, &User),
     conversation: &str,
     b: &mut Socket,
@@ -113,7 +159,7 @@ fn what_may_not_be(
         let nack = b.until_any(&["nack"]).1;
         assert_eq!(nack["code"], json!(code), "{frame}: {nack}");
     }
-    let url = |what: &str| server.url(&format!("/api/v1/messages/{what}"));
+    let url = |what: &str| at.url(&format!("/messages/{what}"));
     let of_another = json!({"conversation": conversation, "seq": PLAN});
     let answer = is(&post_as(&url("recall"), &bert.token, &of_another), 403);
     assert_eq!(answer["name"], json!("FORBIDDEN"));
@@ -124,8 +170,8 @@ fn what_may_not_be(
 }
 
 /// By a page of the socket, by one of HTTP, by the pins and the versions; from whatever device.
-fn everything_is_as_it_is_now(server: &Tidegate, user: &User, conversation: &str) {
-    let mut fresh = Socket::open(server, &user.token);
+fn everything_is_as_it_is_now(at: &Places<'_>, user: &User, conversation: &str) {
+    let mut fresh = Socket::open(at.far, &user.token);
     fresh.send(&json!({"fetch": {"conversation": conversation, "from_seq": "1"}}));
     let page = fresh.until("page");
     assert!(!page.to_string().contains("secret") && !page.to_string().contains("rude"), "{page}");
@@ -143,7 +189,7 @@ fn everything_is_as_it_is_now(server: &Tidegate, user: &User, conversation: &str
     assert_eq!(plan["reactions"][0]["mine"] == json!(true), *pinned_by == json!(user.id));
     assert!(secret["recalled"]["by"].is_string() && rude["recalled"]["by"].is_string());
 
-    let url = |rest: &str| server.url(&format!("/api/v1/conversations/{conversation}{rest}"));
+    let url = |rest: &str| at.url(&format!("/conversations/{conversation}{rest}"));
     let history = is(&get_as(&url("/messages"), &user.token), 200);
     assert_eq!((&history["messages"], &history["overlays"]), (&page["entries"], &page["overlays"]));
     let pins = is(&get_as(&url("/pins"), &user.token), 200);
@@ -164,9 +210,9 @@ fn everything_is_as_it_is_now(server: &Tidegate, user: &User, conversation: &str
 }
 
 /// Changes are not unread, and a list shows nothing of what was taken back.
-fn a_list_without_what_was_recalled(server: &Tidegate, bert: &User, conversation: &str) {
+fn a_list_without_what_was_recalled(at: &Places<'_>, bert: &User, conversation: &str) {
     let list = until(|| {
-        let list = is(&get_as(&server.url("/api/v1/conversations"), &bert.token), 200);
+        let list = is(&get_as(&at.url("/conversations"), &bert.token), 200);
         (list["conversations"][0]["head"] == json!(LAST.to_string())).then_some(list)
     });
     let line = &list["conversations"][0];

@@ -30,6 +30,7 @@ mod services_act;
 mod socket;
 mod stand;
 mod starts_without_arguments;
+mod states_of_a_message;
 mod stops_in_order;
 mod told_to_everyone;
 mod trusts_other_issuers;

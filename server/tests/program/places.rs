@@ -16,6 +16,14 @@ impl Places<'_> {
         self.api.url(&format!("/api/v1{path}"))
     }
 
+    /// A token of a user that ends after so long.
+    pub fn token_for(&self, user: &str, ttl: &str) -> String {
+        match self.cluster {
+            Some(cluster) => cluster.run(&["token", "--user", user, "--ttl", ttl]),
+            None => self.api.token_for(user, ttl),
+        }
+    }
+
     /// A token of a service with these scopes.
     pub fn service_token(&self, service: &str, scopes: &str) -> String {
         match self.cluster {

@@ -102,6 +102,11 @@ impl Tidegate {
         self.token_by(&["token", "--user", service, "--scope", scopes])
     }
 
+    /// A token of a user that ends after so long.
+    pub fn token_for(&self, user: &str, ttl: &str) -> String {
+        self.token_by(&["token", "--user", user, "--ttl", ttl])
+    }
+
     fn token_by(&self, arguments: &[&str]) -> String {
         let output = command(&self.folder).args(arguments).output().expect("it runs");
         String::from_utf8(output.stdout).expect("text").trim().to_owned()

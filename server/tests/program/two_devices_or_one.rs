@@ -1,10 +1,10 @@
-//! Two devices of a user, or one: what one does the other hears; who is signed out, or replaced where one is allowed, is
-//! closed, at whatever gateway. In one process and, where the services are, in a cluster.
+//! Two devices of a user, or one: what one does the other hears; who is signed out, whose token runs out, or who is replaced where one is
+//! allowed, is closed, at whatever gateway. In one process and, where the services are, in a cluster.
 
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::http::{User, delete_as, get_as, new_user, post, post_as};
 use crate::places::{Places, in_a_cluster, in_one_process};
@@ -16,6 +16,9 @@ use crate::stand::say;
 const ROUNDS: usize = 12;
 const ONE: [(&str, &str); 2] =
     [("TIDEGATE_GATEWAY__LOGIN_POLICY", "exclusive"), ("TIDEGATE_GATEWAY__SHARDS", "2")];
+const ONE_OF_EACH_KIND: [(&str, &str); 1] = [("TIDEGATE_GATEWAY__LOGIN_POLICY", "one_per_kind")];
+/// A token that ends soon, which is told from its beginning on.
+const SHORT_TTL: &str = "6s";
 /// Revocation closes sockets within this.
 const SOON: Duration = Duration::from_secs(2);
 
@@ -30,6 +33,33 @@ fn of_two_that_connect_at_two_gateways_at_the_same_moment_one_is_left() {
 }
 
 #[test]
+fn of_each_kind_of_device_the_newest_is_left() {
+    in_one_process(&ONE_OF_EACH_KIND, one_of_each_kind);
+}
+
+#[test]
+fn of_each_kind_of_device_the_newest_is_left_at_two_gateways() {
+    in_a_cluster(&ONE_OF_EACH_KIND, one_of_each_kind);
+}
+
+fn one_of_each_kind(at: &Places<'_>) {
+    let anna = new_user(at.api, "anna", "a long secret");
+    let open = |place: &Tidegate, device: &str| {
+        let mut socket = Socket::open(place, &anna.token);
+        socket.send(&json!({"hello": {"device": device}}));
+        socket
+    };
+    let old = open(at.near, "phone-a");
+    let (mut web, mut new) = (open(at.far, "web-a"), open(at.far, "phone-b"));
+    assert_eq!(old.close_code(), 4409);
+    for socket in [&mut web, &mut new] {
+        socket.send(&json!({"ping": {}}));
+        socket.until("pong");
+        assert_eq!(socket.closed_by_now(), None);
+    }
+}
+
+#[test]
 fn who_is_signed_out_elsewhere_is_closed() {
     in_one_process(&[], signed_out);
 }
@@ -37,6 +67,37 @@ fn who_is_signed_out_elsewhere_is_closed() {
 #[test]
 fn who_is_signed_out_elsewhere_is_closed_at_another_gateway() {
     in_a_cluster(&[], signed_out);
+}
+
+#[test]
+fn a_token_that_runs_out_ends_its_socket_and_a_fresh_one_keeps_it() {
+    in_one_process(&[], run_out);
+}
+
+#[test]
+fn a_token_that_runs_out_ends_its_socket_at_another_gateway_too() {
+    in_a_cluster(&[], run_out);
+}
+
+fn run_out(at: &Places<'_>) {
+    let phone = new_user(at.api, "anna", "a long secret");
+    let query = format!("?token={}", at.token_for(&phone.id, SHORT_TTL));
+    let [mut a, mut b] = [at.near, at.far].map(|place| Socket::try_open(place, &query).expect("a socket"));
+    let ends = seconds(&a.until("welcome")["auth_expires"]);
+    for socket in [&mut a, &mut b] {
+        let told = seconds(&socket.until("auth_expiring")["expires"]);
+        assert!(told.abs_diff(ends) <= 1, "a socket learns the end to a tenth of a second: {told}, {ends}");
+    }
+    a.send(&json!({"hello": {"auth": phone.token}}));
+    let renewed = seconds(&a.until("welcome")["auth_expires"]);
+    assert!(renewed > ends, "{renewed} after {ends}");
+    assert_eq!(b.close_code(), 4401);
+    a.send(&json!({"ping": {}}));
+    a.until("pong");
+}
+
+fn seconds(time: &Value) -> u64 {
+    time.as_str().and_then(|text| text.parse().ok()).expect("a time")
 }
 
 fn one_is_left(at: &Places<'_>) {
