@@ -1,6 +1,7 @@
 //! The handle of one client, and what its reader gets.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use lifecycle::Tasks;
 use proto::broadcast::Broadcast;
@@ -78,6 +79,7 @@ pub enum State {
 pub struct Client {
     asks: mpsc::Sender<Ask>,
     state: watch::Receiver<State>,
+    reads_again: Arc<AtomicU64>,
 }
 
 impl Client {
@@ -86,9 +88,17 @@ impl Client {
         let (ask_sender, asks) = mpsc::channel(ASKS_MAX);
         let (notice_sender, notices) = mpsc::channel(NOTICES_MAX);
         let (state, state_receiver) = watch::channel(State::Connecting);
-        let driver = Driver { config, tasks: tasks.clone(), asks, notices: Some(notice_sender), state };
+        let reads_again = Arc::new(AtomicU64::new(0));
+        let driver = Driver {
+            config,
+            tasks: tasks.clone(),
+            asks,
+            notices: Some(notice_sender),
+            state,
+            reads_again: Arc::clone(&reads_again),
+        };
         tasks.spawn("client", driver.run());
-        (Self { asks: ask_sender, state: state_receiver }, notices)
+        (Self { asks: ask_sender, state: state_receiver, reads_again }, notices)
     }
 
     /// Starts a client and waits for its first `welcome`. Fails only when trying again cannot help.
@@ -112,6 +122,11 @@ impl Client {
     /// The state, to watch. Watching alone keeps the client running.
     pub fn state(&self) -> watch::Receiver<State> {
         self.state.clone()
+    }
+
+    /// How often a fetch or a sync was asked for again because no answer came.
+    pub fn reads_again(&self) -> u64 {
+        self.reads_again.load(Ordering::Relaxed)
     }
 
     /// Says something, or changes a message (see [`Body::change`]), and waits until it is durable or refused for good.

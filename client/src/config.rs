@@ -75,8 +75,11 @@ pub struct ClientConfig {
     pub connect_timeout: Duration,
     /// Between two connects, and between two tries of a refused command.
     pub backoff: Backoff,
-    /// After this long without an answer a command is sent again.
+    /// After this long without an answer a send leaves again.
     pub answer_timeout: Duration,
+    /// After this long without an answer what is read is asked for again; then after up to twice as long, by chance, and so on up to
+    /// [`Self::answer_timeout`].
+    pub read_timeout: Duration,
     /// How long an event ahead of its turn waits for the missing ones before they are fetched.
     pub gap_wait: Duration,
     /// Sends not yet acknowledged; further ones wait in [`crate::Client::send`].
@@ -87,8 +90,8 @@ pub struct ClientConfig {
 }
 
 impl ClientConfig {
-    /// The usual settings for one server and one identity: JSON, events from now on, 10 s to connect and to be
-    /// answered, 0.5 s for a gap, tries 0.1 to 10 s apart.
+    /// The usual settings for one server and one identity: JSON, events from now on, 10 s to connect and for a send
+    /// to be answered, 2 s for a read, 0.5 s for a gap, tries 0.1 to 10 s apart.
     pub fn new(url: impl Into<String>, tokens: TokenSource) -> Self {
         Self {
             url: url.into(),
@@ -101,6 +104,7 @@ impl ClientConfig {
             connect_timeout: Duration::from_secs(10),
             backoff: Backoff::USUAL,
             answer_timeout: Duration::from_secs(10),
+            read_timeout: Duration::from_secs(2),
             gap_wait: Duration::from_millis(500),
             unacknowledged_max: 1024,
             held_max: 4096,

@@ -3,6 +3,8 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use lifecycle::Tasks;
@@ -32,6 +34,7 @@ pub(crate) struct Driver {
     /// `None` once the reader went away: then nobody needs what comes.
     pub notices: Option<mpsc::Sender<Notice>>,
     pub state: watch::Sender<State>,
+    pub reads_again: Arc<AtomicU64>,
 }
 
 /// Why a socket ended.
@@ -92,7 +95,7 @@ impl Driver {
                 break ConnectError::Ended;
             }
         };
-        self.state.send_replace(State::Ended(std::sync::Arc::new(reason)));
+        self.state.send_replace(State::Ended(Arc::new(reason)));
     }
 
     /// Opens a socket and waits for its welcome.
@@ -182,6 +185,7 @@ impl Driver {
     /// Writes everything that may leave now.
     async fn flush(&self, writer: &mut Writer, session: &mut Session) -> Result<(), End> {
         session.poll(Instant::now());
+        self.reads_again.store(session.reads_again(), Ordering::Relaxed);
         while let Some(frame) = session.next_frame() {
             self.write(writer, &frame).await?;
         }

@@ -7,14 +7,17 @@
 //! ```
 //!
 //! One fetch is in flight at a time, because a refused fetch does not say which one it was. What is missing and what the
-//! application asks take turns: whoever scrolls through old pages still hears what is said now.
+//! application asks take turns: whoever scrolls through old pages still hears what is said now. One whose answer stays away
+//! is asked for again after all others that wait: it holds them up once, for [`ClientConfig::read_timeout`].
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use proto::client_frame::{Fetch, Position, Recipient, Sync};
 use proto::presence::PresenceAsk;
 use proto::server_frame::{ConversationState, Delta, Nack, Page, Room, Welcome};
-use proto::{ClientFrame, ConversationId, GroupId, ServerFrame, UserId};
+use proto::{ClientFrame, ConversationId, GroupId, Seq, ServerFrame, UserId};
+use rand::RngExt as _;
 use rand::rngs::StdRng;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -23,7 +26,7 @@ use crate::order::Order;
 use crate::outbox::{Outbox, Outgoing};
 use crate::rooms::Rooms;
 use crate::watched::Watched;
-use crate::{ClientConfig, Notice, Refused, StartAt};
+use crate::{Backoff, ClientConfig, Notice, Refused, StartAt};
 
 /// Something that the application asks of its client.
 #[derive(Debug)]
@@ -54,6 +57,8 @@ struct FetchInFlight {
     /// Who asked; `None` when it fills a gap.
     asked: Option<oneshot::Sender<Result<Page, Refused>>>,
     deadline: Instant,
+    /// It was refused for now, and no answer is to come before the deadline.
+    is_refused: bool,
 }
 
 /// Notices other than events that wait for the reader; the oldest go first.
@@ -88,7 +93,10 @@ pub struct Session {
     sync_at: Option<Instant>,
     /// When to give up on the answer of a sync.
     sync_deadline: Option<Instant>,
-    ping_every: std::time::Duration,
+    /// Reads whose answers stayed away, less those that were answered since.
+    reads_unanswered: u32,
+    reads_again: u64,
+    ping_every: Duration,
     last_out: Instant,
     last_in: Instant,
 }
@@ -113,7 +121,9 @@ impl Session {
             placed: false,
             sync_at: None,
             sync_deadline: None,
-            ping_every: std::time::Duration::from_secs(25),
+            reads_unanswered: 0,
+            reads_again: 0,
+            ping_every: Duration::from_secs(25),
             last_out: now,
             last_in: now,
             config,
@@ -154,7 +164,7 @@ impl Session {
         // Two places are kept for a fetch and a sync.
         let window = usize::try_from(welcome.limits.unanswered).unwrap_or(usize::MAX).saturating_sub(2);
         self.outbox.connected(window);
-        self.ping_every = std::time::Duration::from_millis(u64::from(welcome.ping_ms.max(1000)));
+        self.ping_every = Duration::from_millis(u64::from(welcome.ping_ms.max(1000)));
         (self.last_in, self.last_out) = (now, now);
         (self.sync_at, self.sync_deadline) = (Some(now), None);
         self.out.extend(self.watched.again());
@@ -221,20 +231,25 @@ impl Session {
         let out = &mut self.out;
         self.outbox.poll(now, &mut |send| out.push_back(ClientFrame::Send(send)));
         if self.sync_deadline.is_some_and(|deadline| deadline <= now) {
+            self.gave_up_a_read();
             (self.sync_at, self.sync_deadline) = (Some(now), None);
         }
         if self.sync_due().is_some_and(|at| at <= now) {
             let open = self.order.positions(proto::limits::SYNC_OPEN_MAX);
             self.out.push_back(ClientFrame::Sync(Sync { cursor: self.cursor.clone(), open }));
-            (self.sync_at, self.sync_deadline) = (None, Some(now + self.config.answer_timeout));
+            (self.sync_at, self.sync_deadline) = (None, Some(now + self.read_patience()));
         }
-        if self.fetch.as_ref().is_some_and(|fetch| fetch.deadline <= now) {
+        if let Some(late) = self.fetch.as_ref().filter(|fetch| fetch.deadline <= now) {
+            if !late.is_refused {
+                tracing::debug!(conversation = %late.fetch.conversation, "no page came, asking again");
+                self.gave_up_a_read();
+            }
             self.put_fetch_back(now);
         }
         if self.fetch.is_none() {
             self.next_fetch(now);
         }
-        let patience = self.config.answer_timeout;
+        let patience = self.read_patience();
         self.out.extend(self.rooms.poll(now, patience));
         if self.out.is_empty() && now >= self.last_out + self.ping_every {
             self.out.push_back(ClientFrame::Ping);
@@ -303,15 +318,18 @@ impl Session {
             return self.outbox.refused(nack, now, &mut self.random);
         }
         let wait = self.config.backoff.after_refusal(nack.retry_after_ms, READ_ATTEMPT, &mut self.random);
+        // An answer, too.
+        self.reads_unanswered = self.reads_unanswered.saturating_sub(1);
         match nack.frame {
             "sync" => (self.sync_at, self.sync_deadline) = (Some(now + wait), None),
             "fetch" => {
-                let Some(FetchInFlight { fetch, asked, deadline }) = self.fetch.take() else { return };
+                let Some(FetchInFlight { fetch, asked, deadline, .. }) = self.fetch.take() else { return };
                 match (asked, nack.code.temporary()) {
                     (Some(asked), true) => {
                         // Its turn comes again when the deadline has passed; meanwhile no other fetch leaves.
                         let deadline = deadline.min(now + wait);
-                        self.fetch = Some(FetchInFlight { fetch, asked: Some(asked), deadline });
+                        let asked = Some(asked);
+                        self.fetch = Some(FetchInFlight { fetch, asked, deadline, is_refused: true });
                     }
                     (Some(asked), false) => {
                         let refused = Refused::Code { code: nack.code, message: nack.message };
@@ -336,7 +354,7 @@ impl Session {
         let conversation = ConversationId::group(&room.room);
         if room.joined {
             let whole = room.history && self.config.start_at != StartAt::Head;
-            self.order.begin(&conversation, if whole { proto::Seq::ZERO } else { room.head }, now);
+            self.order.begin(&conversation, if whole { Seq::ZERO } else { room.head }, now);
             self.order.head_now(&conversation, room.head, now);
         } else {
             self.order.forget(&conversation);
@@ -345,10 +363,12 @@ impl Session {
     }
 
     fn page(&mut self, page: Page, now: Instant) {
-        let matches = |in_flight: &FetchInFlight| in_flight.fetch.conversation == page.conversation;
-        let Some(FetchInFlight { asked, .. }) = self.fetch.take_if(|in_flight| matches(in_flight)) else {
+        let Some(FetchInFlight { asked, .. }) =
+            self.fetch.take_if(|in_flight| may_answer(&page, &in_flight.fetch))
+        else {
             return;
         };
+        self.reads_unanswered = self.reads_unanswered.saturating_sub(1);
         match asked {
             Some(asked) => {
                 // Nobody waits any more when this fails.
@@ -360,6 +380,7 @@ impl Session {
 
     fn delta(&mut self, delta: Delta, now: Instant) {
         self.sync_deadline = None;
+        self.reads_unanswered = self.reads_unanswered.saturating_sub(1);
         self.cursor = delta.cursor;
         for state in delta.conversations {
             self.conversation(state, now);
@@ -382,7 +403,7 @@ impl Session {
             if !self.placed && self.config.start_at == StartAt::Head {
                 self.order.begin(&state.conversation, state.head, now);
             } else if !self.placed {
-                self.order.begin(&state.conversation, proto::Seq::ZERO, now);
+                self.order.begin(&state.conversation, Seq::ZERO, now);
             }
             self.order.head_now(&state.conversation, state.head, now);
         }
@@ -400,9 +421,27 @@ impl Session {
             },
         };
         self.asked_last = asked.is_some();
-        let deadline = now + self.config.answer_timeout;
+        let deadline = now + self.read_patience();
         self.out.push_back(ClientFrame::Fetch(fetch.clone()));
-        self.fetch = Some(FetchInFlight { fetch, asked, deadline });
+        self.fetch = Some(FetchInFlight { fetch, asked, deadline, is_refused: false });
+    }
+
+    /// How often a fetch or a sync was asked for again because no answer came.
+    pub fn reads_again(&self) -> u64 {
+        self.reads_again
+    }
+
+    fn gave_up_a_read(&mut self) {
+        self.reads_unanswered += 1;
+        self.reads_again += 1;
+    }
+
+    /// How long the next read waits for its answer: longer, and by chance, the more answers stayed away. A crowd whose server is
+    /// slow does not ask again together, nor ever more.
+    fn read_patience(&mut self) -> Duration {
+        let (first, max) = (self.config.read_timeout, self.config.answer_timeout);
+        let most = Backoff { first, max: max.max(first) }.ceiling(self.reads_unanswered);
+        if most == first { first } else { self.random.random_range(first..=most) }
     }
 
     /// The fetch in flight will not be answered: it leaves again.
@@ -415,6 +454,15 @@ impl Session {
             None => {}
         }
     }
+}
+
+/// Whether a page can be the answer to a fetch. One that was asked for twice may bring two, and the second is not the answer to
+/// whatever was asked next.
+fn may_answer(page: &Page, fetch: &Fetch) -> bool {
+    let is_empty = page.to < page.from;
+    page.conversation == fetch.conversation
+        && page.from >= fetch.from
+        && (fetch.to == Seq::ZERO || is_empty || page.to <= fetch.to)
 }
 
 #[cfg(test)]

@@ -247,6 +247,53 @@ async fn a_page_that_nobody_answers_keeps_no_message_from_the_reader() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_lost_page_is_asked_for_again_soon_and_then_ever_more_seldom() {
+    let (mut session, start) = session(StartAt::Head);
+    frames(&mut session, start);
+    session.frame(delta(vec![state("bob", 3)], "c", false), start);
+    session.frame(ServerFrame::Head(Head::of(dm("bob"), Seq(4))), start);
+    let mut asked_at = start + session.config.gap_wait;
+    assert_eq!(fetched(&frames(&mut session, asked_at)), [(4, 0)]);
+    let mut waits = Vec::new();
+    for most in [2, 4, 8, 10, 10, 10, 10] {
+        let again = session.next_due();
+        waits.push(again - asked_at);
+        assert!((2_000..=most * 1_000).contains(&(again - asked_at).as_millis()), "{waits:?}");
+        assert_eq!(fetched(&frames(&mut session, again - Duration::from_millis(1))), []);
+        assert_eq!(fetched(&frames(&mut session, again)), [(4, 0)]);
+        asked_at = again;
+    }
+    assert!(waits.iter().any(|wait| wait.as_secs() >= 4), "{waits:?}");
+    session.frame(page("bob", 4, 4), asked_at);
+    assert_eq!(events(&mut session, asked_at), [4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_answer_to_one_fetch_is_not_the_answer_to_the_next() {
+    let (mut session, now) = session(StartAt::Head);
+    frames(&mut session, now);
+    session.frame(delta(vec![], "c", false), now);
+    let mut ask = |from, to| {
+        let (asked, answer) = oneshot::channel();
+        let fetch =
+            Fetch { conversation: dm("bob"), from: Seq(from), to: Seq(to), limit: 0, backwards: false };
+        session.ask(Ask::Fetch(fetch, asked));
+        answer
+    };
+    let (mut first, mut second) = (ask(1, 2), ask(3, 4));
+    frames(&mut session, now);
+    let later = session.next_due();
+    assert_eq!(fetched(&frames(&mut session, later)), [(1, 2)], "again");
+    session.frame(page("bob", 1, 2), later);
+    assert!(first.try_recv().is_ok());
+    assert_eq!(fetched(&frames(&mut session, later)), [(3, 4)]);
+    session.frame(page("bob", 1, 2), later);
+    assert!(second.try_recv().is_err(), "that was the other answer to the first");
+    session.frame(page("bob", 3, 4), later);
+    assert_eq!(second.try_recv().expect("answered").map(|page| page.from), Ok(Seq(3)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn heads_in_pongs_reveal_a_lost_tail_and_pings_leave_in_silence() {
     let (mut session, now) = session(StartAt::Head);
     frames(&mut session, now);
@@ -348,7 +395,7 @@ async fn a_room_is_entered_again_on_the_next_socket_until_it_is_left() {
     session.disconnected(now);
     session.connected(&welcome(), now);
     assert_eq!(about_rooms(&mut session, now), [ClientFrame::JoinRoom(lobby())]);
-    let late = now + session.config.answer_timeout;
+    let late = now + session.config.read_timeout * 2;
     assert_eq!(about_rooms(&mut session, late), [ClientFrame::JoinRoom(lobby())], "nobody answered");
     session.frame(room(true, 6), late);
     session.ask(Ask::LeaveRoom(lobby()));

@@ -74,6 +74,7 @@ fn figures(book: &Book, checked: &audit::Checked, settings: &Endure) -> Figures 
     figures.count("pages", summary.pages);
     figures.count("pages_refused", summary.pages_refused);
     figures.count("sockets_opened", summary.sockets);
+    figures.count("reads_again", summary.reads_again);
     figures.count("history.entries", checked.entries);
     figures.count("history.conversations", checked.conversations);
     figures.latencies("ack", &book.ack);

@@ -82,10 +82,12 @@ pub trait Gateways {
 
 impl Device {
     pub fn new(number: usize, user: UserId, conversations: Vec<ConversationId>, mut random: Random) -> Self {
+        let answer_timeout = Duration::from_millis(random.between(300..3_000));
         let config = ClientConfig {
             start_at: StartAt::Beginning,
             backoff: Backoff { first: Duration::from_millis(50), max: Duration::from_millis(800) },
-            answer_timeout: Duration::from_millis(random.between(300..3_000)),
+            answer_timeout,
+            read_timeout: answer_timeout,
             gap_wait: Duration::from_millis(200),
             unacknowledged_max: 64,
             ..ClientConfig::new("ws://nowhere", TokenSource::fixed(""))

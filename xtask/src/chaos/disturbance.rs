@@ -40,6 +40,7 @@ struct Step {
     acks: u64,
     ack_max_ms: u64,
     delivery_max_ms: u64,
+    reads_again: u64,
 }
 
 impl Series {
@@ -80,6 +81,7 @@ pub(super) fn judge(happened: &mut [Happened], series: &Series) {
         let deliveries = steps().map(|(begin, step)| (begin, step.delivery_max_ms));
         (fault.deliveries_disturbed_ms, fault.delivery_worst_ms) = disturbed(deliveries, series.step_ms);
         fault.silence_ms = silence(steps().map(|(_, step)| step.acks), series.step_ms);
+        fault.reads_again = steps().map(|(_, step)| step.reads_again).sum();
         fault.sockets = sockets(series.breaks_between(from, next));
     }
 }
@@ -130,17 +132,19 @@ mod tests {
             deliveries_disturbed_ms: 0,
             delivery_worst_ms: 0,
             silence_ms: 0,
+            reads_again: 0,
             sockets: Sockets::default(),
         }
     }
 
     #[test]
     fn each_fault_gets_what_was_due_after_it() {
-        let slow = |ms| Step { due: 1, acked: 1, acks: 1, ack_max_ms: ms, delivery_max_ms: 10 };
+        let slow =
+            |ms| Step { due: 1, acked: 1, acks: 1, ack_max_ms: ms, delivery_max_ms: 10, reads_again: 0 };
         let mut steps = vec![slow(10); 100];
         steps[20] = slow(900);
         steps[30] = slow(600);
-        steps[70] = Step { due: 2, acked: 1, acks: 1, ack_max_ms: 10, delivery_max_ms: 700 };
+        steps[70] = Step { acked: 1, due: 2, delivery_max_ms: 700, reads_again: 3, ..slow(10) };
         steps[30].acks = 0;
         steps[31].acks = 0;
         steps[33].acks = 0;
@@ -150,6 +154,7 @@ mod tests {
         let [first, second] = happened;
         assert_eq!((first.sends_disturbed_ms, first.send_worst_ms), (1100, 900));
         assert_eq!((first.silence_ms, second.silence_ms), (200, 0));
+        assert_eq!((first.reads_again, second.reads_again), (0, 3));
         assert_eq!((first.deliveries_disturbed_ms, first.delivery_worst_ms), (0, 10));
         assert_eq!((second.sends_disturbed_ms, second.send_worst_ms), (100, u64::MAX));
         assert_eq!((second.deliveries_disturbed_ms, second.delivery_worst_ms), (100, 700));

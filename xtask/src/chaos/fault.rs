@@ -55,6 +55,8 @@ pub(super) struct Happened {
     pub delivery_worst_ms: u64,
     /// The longest time in which nothing was acknowledged.
     pub silence_ms: u64,
+    /// Reads for which clients had to ask again.
+    pub reads_again: u64,
     /// Those that broke in this time.
     pub sockets: Sockets,
 }

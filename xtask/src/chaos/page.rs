@@ -62,13 +62,14 @@ fn sums(happened: &[Happened]) -> String {
     let mut text = "## By sort of fault\n\nDisturbed: from the first to the last message, due from the fault's beginning to that of \
                     the next, that took more than 500 ms from due to acknowledged, or to shown. Median and longest. No ack: the \
                     longest time in which nobody was acknowledged anything. Sockets: how many broke in that time, how many of their \
-                    clients were authenticated again within 5 s, and the longest without.\n\n\
-                    | fault | times | lasted | sends disturbed | slowest ack | no ack | deliveries disturbed | slowest delivery | sockets |\n\
-                    |---|---|---|---|---|---|---|---|---|\n"
+                    clients were authenticated again within 5 s, and the longest without. Asked again: how often a client \
+                    had waited in vain for a page or a list.\n\n\
+                    | fault | times | lasted | sends disturbed | slowest ack | no ack | deliveries disturbed | slowest delivery | \
+                    asked again | sockets |\n|---|---|---|---|---|---|---|---|---|---|\n"
         .to_owned();
     for (sort, all) in by_sort(happened) {
         text += &format!(
-            "| {sort} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
+            "| {sort} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
             all.len(),
             spread(&all, |one| one.until_unix_ms - one.from_unix_ms),
             spread(&all, |one| one.sends_disturbed_ms),
@@ -76,6 +77,7 @@ fn sums(happened: &[Happened]) -> String {
             spread(&all, |one| one.silence_ms),
             spread(&all, |one| one.deliveries_disturbed_ms),
             spread(&all, |one| one.delivery_worst_ms),
+            all.iter().map(|one| one.reads_again).sum::<u64>(),
             sockets(all.iter().map(|one| one.sockets).fold(Sockets::default(), Sockets::and)),
         );
     }
@@ -84,13 +86,13 @@ fn sums(happened: &[Happened]) -> String {
 
 fn each(happened: &[Happened]) -> String {
     let mut text = "\n## Each fault\n\n\
-                    | after | fault | sends disturbed | slowest ack | no ack | deliveries disturbed | slowest delivery | sockets |\n\
-                    |---|---|---|---|---|---|---|---|\n"
+                    | after | fault | sends disturbed | slowest ack | no ack | deliveries disturbed | slowest delivery | asked again | sockets |\n\
+                    |---|---|---|---|---|---|---|---|---|\n"
         .to_owned();
     let start = happened.first().map_or(0, |first| first.from_unix_ms);
     for one in happened {
         text += &format!(
-            "| {} | {} | {} | {} | {} | {} | {} | {} |\n",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
             seconds(one.from_unix_ms - start),
             one.fault,
             seconds(one.sends_disturbed_ms),
@@ -98,6 +100,7 @@ fn each(happened: &[Happened]) -> String {
             seconds(one.silence_ms),
             seconds(one.deliveries_disturbed_ms),
             seconds(one.delivery_worst_ms),
+            one.reads_again,
             sockets(one.sockets),
         );
     }

@@ -121,6 +121,7 @@ impl World {
             deliveries_disturbed_ms: 0,
             delivery_worst_ms: 0,
             silence_ms: 0,
+            reads_again: 0,
             sockets: Sockets::default(),
         })
     }

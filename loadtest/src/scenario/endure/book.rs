@@ -58,6 +58,7 @@ pub(super) struct Summary {
     pub pages: u64,
     pub pages_refused: u64,
     pub sockets: u64,
+    pub reads_again: u64,
 }
 
 /// See the module.
@@ -82,6 +83,7 @@ pub(super) struct Book {
     pub pages: u64,
     pub pages_refused: u64,
     pub sockets: u64,
+    reads_again: u64,
 }
 
 impl Book {
@@ -103,6 +105,7 @@ impl Book {
             pages: 0,
             pages_refused: 0,
             sockets: 0,
+            reads_again: 0,
         }
     }
 
@@ -159,6 +162,12 @@ impl Book {
             self.delivery.record(now.saturating_sub(due));
             self.series.delivered(due, now);
         }
+    }
+
+    /// Clients asked again so often for what was not answered.
+    pub(super) fn reads_again(&mut self, now: Nanos, times: u64) {
+        self.reads_again += times;
+        self.series.read_again(now, times);
     }
 
     /// Somebody read a page of history.
@@ -220,6 +229,7 @@ impl Book {
             pages: self.pages,
             pages_refused: self.pages_refused,
             sockets: self.sockets,
+            reads_again: self.reads_again,
             ..Summary::default()
         };
         for message in &self.messages {

@@ -62,7 +62,7 @@ pub(super) async fn run(
     progress.say(&format!("{} clients connect", circles.users().len()));
     let clients = connect(context, circles, &shared).await?;
     let schedule = Schedule::new(clock.now(), settings.rate, 0, nanos(settings.seconds));
-    let (mut next, mut page_at) = (0, clock.now());
+    let (mut next, mut page_at, mut again) = (0, clock.now(), 0);
     while next < schedule.total() {
         while next < schedule.due_by(clock.now()) {
             send(context, settings, circles, &shared, &clients, (next, schedule.due(next))).await;
@@ -71,6 +71,8 @@ pub(super) async fn run(
         if clock.now() >= page_at {
             page_at += PAGE_EVERY;
             read_somewhere(circles, &shared, &clients);
+            let before = std::mem::replace(&mut again, clients.iter().map(Client::reads_again).sum());
+            shared.book().reads_again(clock.now(), again - before);
         }
         show(&shared, progress);
         tokio::time::sleep(TICK).await;

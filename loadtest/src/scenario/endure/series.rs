@@ -22,6 +22,8 @@ pub(super) struct Step {
     ack_max_ms: u32,
     /// The slowest delivery, from due to shown.
     delivery_max_ms: u32,
+    /// Fetches and syncs that clients asked for again in it, because no answer came.
+    reads_again: u64,
 }
 
 /// A socket that broke. Times since the start.
@@ -68,6 +70,10 @@ impl Series {
         step.delivery_max_ms = step.delivery_max_ms.max(milliseconds(due, at));
     }
 
+    pub(super) fn read_again(&mut self, at: Nanos, times: u64) {
+        self.step(at).reads_again += times;
+    }
+
     pub(super) fn lost(&mut self, at: Nanos) -> BreakNumber {
         self.breaks.push(Break { lost_ms: at / MILLISECOND, back_ms: None });
         BreakNumber(self.breaks.len() - 1)
@@ -107,7 +113,8 @@ mod tests {
         }
         series.due(290 * MILLISECOND);
         series.acked(290 * MILLISECOND, 310 * MILLISECOND);
-        let expected = Step { due: 4, acked: 4, acks: 3, ack_max_ms: 30, delivery_max_ms: 0 };
+        series.read_again(220 * MILLISECOND, 2);
+        let expected = Step { due: 4, acked: 4, acks: 3, ack_max_ms: 30, delivery_max_ms: 0, reads_again: 2 };
         let last = Step { acks: 1, ..Step::default() };
         assert_eq!(series.steps, [Step::default(), Step::default(), expected, last]);
     }
