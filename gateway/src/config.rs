@@ -15,6 +15,8 @@ pub struct GatewayConfig {
     pub tls: Option<TlsPort>,
     /// Shards: one thread, listener and bus node each. Usually one per core.
     pub shards: usize,
+    /// A busy shard looks for work at most so often, and what comes in between is read and written together; zero: at once.
+    pub batch_window: Duration,
     /// Which web pages may open sockets.
     pub origins: Origins,
     /// Whose word about a client's address is taken.

@@ -138,7 +138,9 @@ impl Parts<'_> {
                 report,
             };
             self.tasks
-                .thread_with_runtime(&format!("gateway-{number}"), move || shard::run(start))
+                .thread_that_gathers(&format!("gateway-{number}"), config.batch_window, move || {
+                    shard::run(start)
+                })
                 .map_err(StartError::Thread)?;
         }
         tracing::info!(%address, tls = tls.map(tracing::field::display), shards, "gateway listens");

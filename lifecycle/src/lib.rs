@@ -13,6 +13,7 @@
 //!
 //! **Limits.** Process figures come from Linux's `/proc`; elsewhere they are absent. Telemetry is installed once in a process.
 
+mod breath;
 mod chance;
 mod clock;
 mod logs;

@@ -5,11 +5,13 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
+use tokio::runtime::{Builder, Handle};
 use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use crate::breath::Breath;
 
 /// Everything one process runs. Cloning gives another handle to the same set.
 #[derive(Clone, Debug, Default)]
@@ -87,7 +89,37 @@ impl Tasks {
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = ()>,
     {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        self.run_on(Builder::new_current_thread(), name, make)
+    }
+
+    /// As [`Self::thread_with_runtime`]; while it is busy, the thread looks for work at most every `window`, and what comes
+    /// in between gathers.
+    pub fn thread_that_gathers<F, Fut>(&self, name: &str, window: Duration, make: F) -> std::io::Result<()>
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = ()>,
+    {
+        let mut builder = Builder::new_current_thread();
+        if !window.is_zero() {
+            let breath = Arc::new(Breath::new(window));
+            let woken = Arc::clone(&breath);
+            builder.on_thread_unpark(move || woken.woken());
+            builder.on_thread_park(move || {
+                let rest = breath.rest();
+                if !rest.is_zero() {
+                    std::thread::sleep(rest);
+                }
+            });
+        }
+        self.run_on(builder, name, make)
+    }
+
+    fn run_on<F, Fut>(&self, mut builder: Builder, name: &str, make: F) -> std::io::Result<()>
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = ()>,
+    {
+        let runtime = builder.enable_all().build()?;
         self.thread(name, move || LocalSet::new().block_on(&runtime, async move { make().await }))
     }
 

@@ -141,6 +141,7 @@ fn config() -> GatewayConfig {
             dirty_conversations_max: 256,
             lagging_timeout: 10 * second,
         },
+        batch_window: Duration::ZERO,
         broadcast_per_second: 100_000,
         timeouts: Timeouts {
             handshake: 5 * second,
@@ -274,7 +275,9 @@ impl Bench {
         };
         let (sink, attendance) = attendance();
         let parts = (config.clone(), authenticator.clone(), Arc::clone(&sink), fallback());
-        let running = Gateway::start(config, &bus, &authenticator, &sink, &parts.3, &tasks).unwrap();
+        let mut running = Gateway::start(config, &bus, &authenticator, &sink, &parts.3, &tasks).unwrap();
+        // What is published before would reach nobody.
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(running.begun());
         let (told, commands) = sync_channel(100_000);
         let groups: Arc<Mutex<HashMap<UserId, Vec<GroupId>>>> = Arc::default();
         let queue = bus.serve(Partition::all());

@@ -6,6 +6,7 @@ mod authentication;
 mod bench;
 mod broadcasts;
 mod bus_gap_makes_sessions_resync;
+mod busy_shard_lets_work_gather;
 mod busy_uplink_is_told;
 mod client;
 mod drain_tells_then_closes;

@@ -24,6 +24,7 @@ pub(super) fn read(reader: &Reader) -> GatewayConfig {
         // Opened with the port: it is more than settings.
         tls: None,
         shards,
+        batch_window: reader.duration("gateway.batch_window", milliseconds(0)..=milliseconds(20)),
         origins: origins(reader),
         login_policy: reader.choice("gateway.login_policy", &policies),
         proxies: proxies(reader),
