@@ -1,11 +1,16 @@
 //! Passwords: argon2id (RFC 9106) with 19 MiB, two passes, one lane, in PHC strings.
 //!
-//! One call costs some 20–40 ms of a core and 19 MiB: callers run it on a bounded pool.
+//! One call costs some 20–40 ms of a core and 19 MiB: callers run it on a bounded pool. Hashes of another backend are taken
+//! within bounds ([`check_imported`]), verified, and replaced by one of ours at the first login ([`is_to_be_replaced`]).
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
 use thiserror::Error;
+
+mod imported;
+
+pub use imported::{IMPORTED_ALLOWED, check_imported};
 
 /// The most bytes a password may have. Hashing is linear in them, so there must be a bound.
 pub const PASSWORD_BYTES_MAX: usize = 256;
@@ -13,6 +18,9 @@ pub const PASSWORD_BYTES_MAX: usize = 256;
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
+
+/// How each hash of ours begins.
+const OURS: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
 
 /// A hash of nobody's password, for [`verify`] without a hash.
 const DUMMY: &str =
@@ -46,13 +54,28 @@ pub fn hash(password: &str) -> Result<String, PasswordError> {
     Ok(hash.to_string())
 }
 
-/// Whether the PHC string is of this password. A string that cannot be read is of none. Without one, because there is
-/// no such account, nothing is right, after the same work: the time of an answer does not tell who has an account.
-pub fn verify(password: &str, phc: Option<&str>) -> bool {
-    password.len() <= PASSWORD_BYTES_MAX
-        && PasswordHash::new(phc.unwrap_or(DUMMY))
-            .is_ok_and(|hash| hasher().verify_password(password.as_bytes(), &hash).is_ok())
-        && phc.is_some()
+/// Whether the hash, ours or imported, is of this password. A string that cannot be read is of none. Without one, because
+/// there is no such account, nothing is right, after the same work: the time of an answer does not tell who has an account.
+/// An imported hash costs what its parameters say until it is replaced.
+pub fn verify(password: &str, hash: Option<&str>) -> bool {
+    if password.len() > PASSWORD_BYTES_MAX {
+        return false;
+    }
+    if let Some(right) = hash.and_then(|hash| imported::verify_bcrypt(password, hash)) {
+        return right;
+    }
+    PasswordHash::new(hash.unwrap_or(DUMMY))
+        .is_ok_and(|hash| hasher().verify_password(password.as_bytes(), &hash).is_ok())
+        && hash.is_some()
+}
+
+/// Whether a hash that is of this password should be replaced by one of ours.
+///
+/// bcrypt reads only the beginning of a long password. What follows may be mistyped, and a hash of all of it would then lock
+/// its user out: such a hash stays.
+pub fn is_to_be_replaced(password: &str, hash: &str) -> bool {
+    !hash.starts_with(OURS)
+        && (!imported::is_bcrypt(hash) || password.len() <= imported::BCRYPT_PASSWORD_BYTES)
 }
 
 #[cfg(test)]
@@ -76,7 +99,7 @@ mod tests {
     fn hashes_are_salted_argon2id_of_the_documented_cost() {
         let (one, two) = (hash("123456").unwrap(), hash("123456").unwrap());
         assert_ne!(one, two);
-        assert!(one.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{one}");
+        assert!(one.starts_with(super::OURS), "{one}");
         assert!(verify("123456", Some(&one)) && verify("123456", Some(&two)));
         assert!(!verify("123457", Some(&one)));
     }

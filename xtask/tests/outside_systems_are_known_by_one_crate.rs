@@ -10,6 +10,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("argon2", &["auth"]),
     ("async-nats", &["bus"]),
     ("axum", &["api"]),
+    ("bcrypt", &["auth"]),
     ("clap", &["loadtest", "server", "sim", "xtask"]),
     ("fastwebsockets", &["client"]),
     ("fjall", &["store"]),

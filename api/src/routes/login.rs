@@ -5,14 +5,14 @@ use axum::Json;
 use axum::extract::State;
 use proto::Code;
 use serde::Deserialize;
-use store::AccountStatus;
+use store::{Account, AccountStatus};
 use utoipa::ToSchema;
 
 use crate::caller::Address;
 use crate::extract::JsonBody;
 use crate::logins::Tokens;
 use crate::problem::{Problem, ProblemBody};
-use crate::{App, metrics, profile};
+use crate::{App, Shared, metrics, profile};
 
 /// Name and password.
 #[derive(Deserialize, ToSchema)]
@@ -47,7 +47,8 @@ pub(crate) async fn login(
     let username = profile::username(&body.username).unwrap_or_else(|_| "?".to_owned());
     app.backoff.admit(&username, address).await.inspect_err(|_| metrics::login("backoff"))?;
     let account = app.store.account_by_username(&username).await?;
-    let (password, hash) = (body.password, account.as_ref().map(|account| account.password_hash.clone()));
+    let (password, hash) =
+        (body.password.clone(), account.as_ref().map(|account| account.password_hash.clone()));
     let right = app.hashes.run(move || passwords::verify(&password, hash.as_deref()));
     // What was not even tried has not failed.
     let right = match right.await {
@@ -67,6 +68,31 @@ pub(crate) async fn login(
         metrics::login("disabled");
         return Err(Problem::new(Code::Forbidden, "the account is disabled"));
     }
+    app.replace_imported_hash(&account, body.password).await;
     metrics::login("ok");
     app.begin_login(&account.user, body.device.as_deref(), address).await.map(Json)
+}
+
+impl Shared {
+    /// Where a password was right by another backend's hash, one of ours takes its place. Otherwise it stays for the next
+    /// login, and this one goes on.
+    async fn replace_imported_hash(&self, account: &Account, password: String) {
+        if !passwords::is_to_be_replaced(&password, &account.password_hash) {
+            return;
+        }
+        let replaced = async {
+            let hash = self.hash(password).await?;
+            let change = |now: &mut Account| {
+                // A password that was changed meanwhile is the newer one.
+                if now.password_hash == account.password_hash {
+                    now.password_hash.clone_from(&hash);
+                }
+                Ok(())
+            };
+            self.change_account(&account.user, change).await
+        };
+        if let Err(problem) = replaced.await {
+            tracing::warn!(user = %account.user, code = ?problem.code(), "an imported password hash was not replaced");
+        }
+    }
 }

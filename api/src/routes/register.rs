@@ -44,10 +44,18 @@ pub(super) struct NewAccount {
     /// Under this id; one is made up if absent.
     pub(super) user: Option<UserId>,
     pub(super) username: String,
-    /// Nobody can log in with a password if absent.
-    pub(super) password: Option<String>,
+    pub(super) credential: Credential,
     pub(super) nickname: Option<String>,
     pub(super) email: Option<String>,
+}
+
+/// With what its owner will log in.
+pub(super) enum Credential {
+    Password(String),
+    /// With the password of which another backend made this hash.
+    Imported(String),
+    /// Nobody can log in with a password.
+    None,
 }
 
 /// Make an account and log in.
@@ -69,7 +77,8 @@ pub(crate) async fn register(
     }
     app.backoff.admit_registration(address).await?;
     let Register { username, password, nickname, email, device } = body;
-    let new = NewAccount { user: None, username, password: Some(password), nickname, email };
+    let new =
+        NewAccount { user: None, username, credential: Credential::Password(password), nickname, email };
     let account = Box::pin(app.make_account(new)).await?;
     let tokens = app.begin_login(&account.user, device.as_deref(), address).await?;
     Ok((StatusCode::CREATED, Json(tokens)))
@@ -98,19 +107,27 @@ impl Shared {
             None => new.username,
         };
         let email = new.email.as_deref().filter(|text| !text.is_empty()).map(profile::email).transpose()?;
-        if let Some(password) = &new.password {
-            check_password("password", password, self.config.password_chars_min)?;
+        match &new.credential {
+            Credential::Password(password) => {
+                check_password("password", password, self.config.password_chars_min)?;
+            }
+            Credential::Imported(hash) if !passwords::check_imported(hash) => {
+                return Err(Problem::field(
+                    "password_hash",
+                    format!("must be {}", passwords::IMPORTED_ALLOWED),
+                ));
+            }
+            Credential::Imported(_) | Credential::None => {}
         }
         if self.store.account_by_username(&username).await?.is_some() {
             return Err(taken());
         }
-        // Of a word that nobody knows: a login without a password is refused after the same work as any other.
-        let password = new.password.unwrap_or_else(|| format!("{:032x}", rand::random::<u128>()));
-        let hashed = self.hashes.run(move || passwords::hash(&password)).await?;
-        let password_hash = hashed.map_err(|error| {
-            tracing::error!(%error, "hashing a password failed");
-            Problem::new(Code::Internal, "the password could not be hashed")
-        })?;
+        let password_hash = match new.credential {
+            Credential::Password(password) => self.hash(password).await?,
+            Credential::Imported(hash) => hash,
+            // Of a word that nobody knows: a login without a password is refused after the same work as any other.
+            Credential::None => self.hash(format!("{:032x}", rand::random::<u128>())).await?,
+        };
         let account = Account {
             user: new.user.clone().unwrap_or_else(fresh_user_id),
             username,
@@ -122,6 +139,15 @@ impl Shared {
             details: store::AccountDetails::default(),
         };
         self.create(account, new.user.as_ref()).await
+    }
+
+    /// Hashes a password when its turn comes.
+    pub(super) async fn hash(&self, password: String) -> Result<String, Problem> {
+        let hashed = self.hashes.run(move || passwords::hash(&password)).await?;
+        hashed.map_err(|error| {
+            tracing::error!(%error, "hashing a password failed");
+            Problem::new(Code::Internal, "the password could not be hashed")
+        })
     }
 
     /// Stores an account, if need be under another user id, unless that was chosen.

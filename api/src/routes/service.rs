@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use store::AccountStatus;
 use utoipa::ToSchema;
 
-use super::register::NewAccount;
+use super::register::{Credential, NewAccount};
 use crate::App;
 use crate::caller::Caller;
 use crate::extract::{JsonBody, PathOf};
@@ -59,6 +59,11 @@ pub(crate) struct CreateUser {
     /// another issuer.
     #[schema(example = "correct horse", format = Password)]
     password: Option<String>,
+    /// Instead of `password`, what another backend stored: bcrypt (`$2a$`, `$2b$`, `$2y$`) with a cost of 4 to 14, or argon2id
+    /// (`v=19`) as a PHC string with `m` of at most 65536, `t` of at most 4 and `p` of at most 16. The first login replaces it.
+    #[serde(alias = "passwordHash")]
+    #[schema(format = Password)]
+    password_hash: Option<String>,
     /// What others see; the username if absent.
     #[schema(example = "Dora")]
     nickname: Option<String>,
@@ -82,10 +87,16 @@ pub(crate) async fn create_user(
     JsonBody(body): JsonBody<CreateUser>,
 ) -> Result<(StatusCode, Json<Me>), Problem> {
     let user = body.user_id.map(|id| UserId::parse(&id.0)).transpose();
+    let credential = match (body.password, body.password_hash) {
+        (Some(_), Some(_)) => return Err(Problem::field("password_hash", "not beside a password")),
+        (Some(password), None) => Credential::Password(password),
+        (None, Some(hash)) => Credential::Imported(hash),
+        (None, None) => Credential::None,
+    };
     let new = NewAccount {
         user: user.map_err(|error| Problem::field("user_id", error))?,
         username: body.username,
-        password: body.password,
+        credential,
         nickname: body.nickname,
         email: body.email,
     };

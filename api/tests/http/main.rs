@@ -16,6 +16,7 @@ mod groups;
 mod groups_are_joined;
 mod groups_are_kept_in_order;
 mod history;
+mod imported_passwords;
 mod pages;
 mod presence;
 mod profiles;
