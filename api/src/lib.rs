@@ -27,6 +27,7 @@ mod contacts;
 mod conversation_list;
 mod details;
 mod edge;
+mod elsewhere;
 mod etag;
 mod extract;
 mod frames;
@@ -48,6 +49,7 @@ mod tickets;
 
 pub use caller::ClientAddress;
 pub use config::{ApiConfig, RateLimit, Registration, RoomMakers, UserRates};
+pub use elsewhere::{AskElsewhere, Elsewhere, KnownUser, LoginAttempt, NoAnswer};
 pub use problem::Problem;
 pub use tickets::Tickets;
 
@@ -85,6 +87,8 @@ pub struct Foundation {
     pub ephemeral: Ephemeral,
     /// Given out here; redeemed by gateways that have another handle to the same.
     pub tickets: Tickets,
+    /// Decides who logs in with a password, where accounts of this server do not.
+    pub elsewhere: Option<Elsewhere>,
 }
 
 /// What handlers share.
@@ -103,12 +107,13 @@ pub(crate) struct Shared {
     pub(crate) kept_answers: KeptAnswers,
     pub(crate) rates: Rates,
     pub(crate) standings: Standings,
+    pub(crate) elsewhere: Option<Elsewhere>,
 }
 
 impl Api {
     /// Opens an inbox on the bus and begins to receive; needs a runtime around it.
     pub fn new(config: ApiConfig, foundation: Foundation, tasks: &Tasks) -> Self {
-        let Foundation { store, bus, verifier, issuer, ephemeral, tickets } = foundation;
+        let Foundation { store, bus, verifier, issuer, ephemeral, tickets, elsewhere } = foundation;
         let commands = Commands::start(bus, config.pending_commands_max, config.command_timeout, tasks);
         let hashes = HashPool::new(config.hash_workers, config.hash_queue_max);
         let backoff = Backoff::new(ephemeral.clone());
@@ -127,6 +132,7 @@ impl Api {
             kept_answers,
             rates,
             standings: Standings::default(),
+            elsewhere,
         };
         Self { app: Arc::new(app) }
     }

@@ -7,7 +7,11 @@ pub const INVENTORY: &[(&str, &str, &str)] = &[
     ("api_requests_total", "counter", "HTTP requests answered, by route, method and status."),
     ("api_request_seconds", "histogram", "Time from a request's head to its answer's, by route and method."),
     ("api_tokens_refused_total", "counter", "Access tokens refused, by reason."),
-    ("api_logins_total", "counter", "Logins with a password, by outcome: ok, wrong, backoff, disabled."),
+    (
+        "api_logins_total",
+        "counter",
+        "Logins with a password, by outcome: ok, wrong, backoff, disabled, unchecked.",
+    ),
     ("api_refreshes_total", "counter", "Refresh tokens exchanged, by outcome: ok, reused, gone."),
     ("api_hash_jobs", "gauge", "Password hashes running or waiting for a thread."),
     ("api_hash_refused_total", "counter", "Password hashes refused because too many were waiting."),

@@ -21,7 +21,7 @@ mod presence;
 mod readers;
 mod receipts;
 mod refresh;
-mod register;
+pub(crate) mod register;
 mod relations;
 mod retention;
 mod rooms;

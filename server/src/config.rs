@@ -32,6 +32,7 @@ use ::store::{CqlConfig, LocalConfig, Others, RedisConfig};
 use lifecycle::{LogConfig, LogFormat};
 
 use crate::issuers::TrustedIssuer;
+use crate::login_hook::LoginHook;
 use crate::roles::Roles;
 use bus::BusConfig;
 use layers::{Layers, Problem};
@@ -77,6 +78,7 @@ pub(crate) struct AuthConfig {
     pub(crate) leeway: Duration,
     pub(crate) jwks_refresh: Duration,
     pub(crate) issuers: Vec<TrustedIssuer>,
+    pub(crate) login: Option<LoginHook>,
 }
 
 /// The variables of the process that are text; no setting is anything else.
@@ -149,6 +151,7 @@ fn auth(reader: &Reader, data_dir: &std::path::Path) -> AuthConfig {
         leeway: reader.duration("auth.leeway", seconds(0)..=seconds(300)),
         jwks_refresh: reader.duration("auth.jwks_refresh", seconds(30)..=seconds(86_400)),
         issuers: issuers::read(reader),
+        login: issuers::login(reader),
     }
 }
 

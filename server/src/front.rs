@@ -23,6 +23,7 @@ use tokio::runtime::Handle;
 use crate::config::Config;
 use crate::http_port::HttpPort;
 use crate::issuers::Issuers;
+use crate::login_hook::LoginHook;
 use crate::stop::Stages;
 use crate::upgrade::Inheritance;
 use crate::{open_files, presence, public, tls};
@@ -72,7 +73,8 @@ pub(crate) async fn open(
         (Some(store), Some(issuer)) if config.roles.api => {
             let (bus, verifier) = (bus.clone(), verifier.clone());
             let (ephemeral, tickets) = (ephemeral.clone(), tickets.clone());
-            let foundation = Foundation { store, bus, verifier, issuer, ephemeral, tickets };
+            let elsewhere = config.auth.login.as_ref().map(LoginHook::elsewhere);
+            let foundation = Foundation { store, bus, verifier, issuer, ephemeral, tickets, elsewhere };
             Some(Api::new(config.api.clone(), foundation, &stages.front))
         }
         _ => None,

@@ -19,6 +19,7 @@ mod health;
 mod http_port;
 mod issuers;
 mod keys;
+mod login_hook;
 mod metrics;
 mod migrate;
 mod open_files;

@@ -1,4 +1,4 @@
-//! Logs in with a password.
+//! Logs in with a password, which is checked against an account here or by another system.
 
 use auth::passwords;
 use axum::Json;
@@ -9,10 +9,14 @@ use store::{Account, AccountStatus};
 use utoipa::ToSchema;
 
 use crate::caller::Address;
+use crate::elsewhere::{Elsewhere, LoginAttempt};
 use crate::extract::JsonBody;
 use crate::logins::Tokens;
 use crate::problem::{Problem, ProblemBody};
 use crate::{App, Shared, metrics, profile};
+
+/// Of a name that another system knows, for counting its failures.
+const NAME_CHARS_MAX: usize = 256;
 
 /// Name and password.
 #[derive(Deserialize, ToSchema)]
@@ -43,37 +47,73 @@ pub(crate) async fn login(
     Address(address): Address,
     JsonBody(body): JsonBody<Login>,
 ) -> Result<Json<Tokens>, Problem> {
-    // A name that no account can have takes the same way as one that none has.
-    let username = profile::username(&body.username).unwrap_or_else(|_| "?".to_owned());
-    app.backoff.admit(&username, address).await.inspect_err(|_| metrics::login("backoff"))?;
-    let account = app.store.account_by_username(&username).await?;
-    let (password, hash) =
-        (body.password.clone(), account.as_ref().map(|account| account.password_hash.clone()));
-    let right = app.hashes.run(move || passwords::verify(&password, hash.as_deref()));
-    // What was not even tried has not failed.
-    let right = match right.await {
-        Ok(right) => right,
+    let Login { username, password, device } = body;
+    let name = match &app.elsewhere {
+        // A name that no account can have takes the same way as one that none has.
+        None => profile::username(&username).unwrap_or_else(|_| "?".to_owned()),
+        Some(_) => username.to_lowercase().chars().take(NAME_CHARS_MAX).collect(),
+    };
+    app.backoff.admit(&name, address).await.inspect_err(|_| metrics::login("backoff"))?;
+    let found = match app.elsewhere.clone() {
+        None => app.account_of(&name, password).await,
+        Some(elsewhere) => {
+            let attempt = LoginAttempt { username, password, device: device.clone(), address };
+            app.account_elsewhere(&elsewhere, attempt).await
+        }
+    };
+    let found = match found {
+        Ok(found) => found,
+        // What was not even tried has not failed.
         Err(problem) => {
-            app.backoff.succeeded(&username).await;
+            app.backoff.succeeded(&name).await;
+            metrics::login("unchecked");
             return Err(problem);
         }
     };
-    let Some(account) = account.filter(|_| right) else {
+    let Some(account) = found else {
         app.backoff.failed(address).await;
         metrics::login("wrong");
         return Err(Problem::new(Code::BadCredentials, "wrong username or password"));
     };
-    app.backoff.succeeded(&username).await;
+    app.backoff.succeeded(&name).await;
     if account.status == AccountStatus::Disabled {
         metrics::login("disabled");
         return Err(Problem::new(Code::Forbidden, "the account is disabled"));
     }
-    app.replace_imported_hash(&account, body.password).await;
     metrics::login("ok");
-    app.begin_login(&account.user, body.device.as_deref(), address).await.map(Json)
+    app.begin_login(&account.user, device.as_deref(), address).await.map(Json)
 }
 
 impl Shared {
+    /// The account of that name, if the password is its own.
+    async fn account_of(&self, username: &str, password: String) -> Result<Option<Account>, Problem> {
+        let account = self.store.account_by_username(username).await?;
+        let hash = account.as_ref().map(|account| account.password_hash.clone());
+        let tried = password.clone();
+        let right = self.hashes.run(move || passwords::verify(&tried, hash.as_deref())).await?;
+        let account = account.filter(|_| right);
+        if let Some(account) = &account {
+            self.replace_imported_hash(account, password).await;
+        }
+        Ok(account)
+    }
+
+    /// The account of whom the other system knows.
+    async fn account_elsewhere(
+        &self,
+        elsewhere: &Elsewhere,
+        attempt: LoginAttempt,
+    ) -> Result<Option<Account>, Problem> {
+        if attempt.password.len() > passwords::PASSWORD_BYTES_MAX {
+            return Ok(None);
+        }
+        let typed = attempt.username.clone();
+        match elsewhere.ask(attempt).await? {
+            Some(known) => self.account_of_known(known, typed).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Where a password was right by another backend's hash, one of ours takes its place. Otherwise it stays for the next
     /// login, and this one goes on.
     async fn replace_imported_hash(&self, account: &Account, password: String) {

@@ -40,17 +40,17 @@ pub(crate) struct Register {
 }
 
 /// An account to be made, as it was asked for.
-pub(super) struct NewAccount {
+pub(crate) struct NewAccount {
     /// Under this id; one is made up if absent.
-    pub(super) user: Option<UserId>,
-    pub(super) username: String,
-    pub(super) credential: Credential,
-    pub(super) nickname: Option<String>,
-    pub(super) email: Option<String>,
+    pub(crate) user: Option<UserId>,
+    pub(crate) username: String,
+    pub(crate) credential: Credential,
+    pub(crate) nickname: Option<String>,
+    pub(crate) email: Option<String>,
 }
 
 /// With what its owner will log in.
-pub(super) enum Credential {
+pub(crate) enum Credential {
     Password(String),
     /// With the password of which another backend made this hash.
     Imported(String),
@@ -72,7 +72,7 @@ pub(crate) async fn register(
     Address(address): Address,
     JsonBody(body): JsonBody<Register>,
 ) -> Result<(StatusCode, Json<Tokens>), Problem> {
-    if app.config.registration == Registration::Closed {
+    if app.config.registration == Registration::Closed || app.elsewhere.is_some() {
         return Err(Problem::new(Code::Forbidden, "accounts are not made here"));
     }
     app.backoff.admit_registration(address).await?;
@@ -100,7 +100,7 @@ pub(super) fn check_password(field: &str, password: &str, chars_min: usize) -> R
 
 impl Shared {
     /// Makes an account of what was asked for.
-    pub(super) async fn make_account(&self, new: NewAccount) -> Result<Account, Problem> {
+    pub(crate) async fn make_account(&self, new: NewAccount) -> Result<Account, Problem> {
         let username = profile::username(&new.username)?;
         let nickname = match new.nickname.as_deref().filter(|text| !text.is_empty()) {
             Some(text) => profile::nickname(text)?,

@@ -134,7 +134,8 @@ pub(crate) async fn end_other_sessions(
     responses(
         (status = 204, description = "Changed."),
         (status = "default", description = "401 `BAD_CREDENTIALS`: the old password is another; 429 `RATE` after too \
-            many failures; 404 `NOT_FOUND`: users of another issuer have no password here.",
+            many failures; 404 `NOT_FOUND`: users of another issuer have no password here, \
+            nor has anybody where another system decides about logins.",
             body = ProblemBody, content_type = "application/problem+json")
     )
 )]
@@ -146,6 +147,9 @@ pub(crate) async fn change_password(
 ) -> Result<StatusCode, Problem> {
     let user = &caller.0.user;
     let none = || Problem::new(Code::NotFound, "this user has no account here");
+    if app.elsewhere.is_some() {
+        return Err(Problem::new(Code::NotFound, "passwords are not kept here"));
+    }
     let another = || Problem::new(Code::BadCredentials, "the old password is another");
     let account = app.store.account(user).await?.ok_or_else(none)?;
     check_password("new_password", &body.new_password, app.config.password_chars_min)?;

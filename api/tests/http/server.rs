@@ -166,6 +166,7 @@ impl Server {
             issuer: issuer.clone(),
             ephemeral: ephemeral.clone(),
             tickets: tickets.clone(),
+            elsewhere: None,
         };
         let http = Api::new(config, foundation, tasks).router();
         Self {

@@ -1,11 +1,12 @@
-//! `[[auth.issuers]]`: other issuers, each a table of its own.
+//! Who else says who somebody is: `[[auth.issuers]]`, each a table of its own, and `auth.login_url`.
 
 use auth::{KeyError, LoginRule, ScopeRule, SigningKey, Trust, VerifyingKey};
 use toml::{Table, Value};
 
-use super::near;
 use super::reader::Reader;
+use super::{milliseconds, near, seconds, secrets};
 use crate::issuers::{IssuerKeys, TrustedIssuer};
+use crate::login_hook::LoginHook;
 
 const PATH: &str = "auth.issuers";
 const KEYS: &[&str] = &[
@@ -32,6 +33,32 @@ pub(super) fn read(reader: &Reader) -> Vec<TrustedIssuer> {
         }
     };
     items.iter().enumerate().filter_map(read).collect()
+}
+
+/// The system that decides about logins, if there is one.
+pub(super) fn login(reader: &Reader) -> Option<LoginHook> {
+    let hook = LoginHook {
+        url: reader.text("auth.login_url"),
+        secret: secrets::read(reader, "auth.login_secret"),
+        timeout: reader.duration("auth.login_timeout", milliseconds(100)..=seconds(60)),
+        at_once: reader.whole("auth.logins_at_once", 1..=10_000),
+    };
+    if !hook.url.is_empty() && !is_guarded(&hook.url) {
+        reader.problem("auth.login_url", GUARDED);
+    }
+    (!hook.url.is_empty()).then_some(hook)
+}
+
+const GUARDED: &str = "must begin with https:// (http:// only on this machine)";
+
+/// Whether nobody on the way reads or changes what is said there.
+fn is_guarded(url: &str) -> bool {
+    let local = ["http://localhost", "http://127.0.0.1", "http://[::1]"];
+    let is_local = |start| {
+        let rest = url.strip_prefix(start);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ':']))
+    };
+    url.starts_with("https://") || local.into_iter().any(is_local)
 }
 
 struct Entry<'a> {
@@ -87,14 +114,10 @@ impl Entry<'_> {
 
     /// Keys over an open network could be replaced on the way.
     fn key_set(&self, url: String) -> Option<IssuerKeys> {
-        let local = ["http://localhost", "http://127.0.0.1", "http://[::1]"];
-        let is_local = local.iter().any(|start| {
-            url.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ':']))
-        });
-        if url.starts_with("https://") || is_local {
+        if is_guarded(&url) {
             return Some(IssuerKeys::Jwks(url));
         }
-        self.problem("jwks_url", "must begin with https:// (http:// only on this machine)");
+        self.problem("jwks_url", GUARDED);
         None
     }
 

@@ -10,6 +10,9 @@ pub(super) fn check(reader: &Reader, config: &Config) {
     if config.gateway.drain.timeout >= config.drain_timeout {
         reader.conflict("drain.timeout", "gateway.drain_timeout", "must be longer than");
     }
+    if config.auth.login.as_ref().is_some_and(|login| login.timeout >= config.api.request_timeout) {
+        reader.conflict("auth.login_timeout", "api.request_timeout", "must be shorter than");
+    }
     if !roles.is_all() && config.bus.nats.is_none() {
         let text = format!(
             "must name a NATS server: with --role {roles} the other roles are other processes, and NATS joins them"

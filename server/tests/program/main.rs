@@ -15,6 +15,7 @@ mod life_of_a_group;
 mod life_of_a_message;
 mod live_rooms;
 mod live_sockets_move;
+mod logins_are_decided_elsewhere;
 mod more_than_it_takes;
 mod moves_to_a_cluster;
 mod must_be_confirmed;
