@@ -34,7 +34,7 @@ mod worker;
 
 pub use config::{RouterConfig, Sight};
 pub use router::{Router, StartError};
-pub use rules::contacts::ContactRules;
+pub use rules::contacts::{ContactRules, Removal};
 pub use rules::membership::{GroupRules, History};
 pub use turn::ConfirmRules;
 #[cfg(feature = "sim")]

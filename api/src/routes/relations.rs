@@ -56,7 +56,10 @@ pub(crate) async fn relation(
     Ok(Json(RelationBody {
         user: user.to_string(),
         peer: peer.to_string(),
-        friend_since: is.and_then(|is| is.contact.friend_since).map(|time| Wide(time.0)),
+        friend_since: is
+            .filter(|is| is.is_friendship())
+            .and_then(|is| is.contact.friend_since)
+            .map(|time| Wide(time.0)),
         blocked: is.is_some_and(|is| is.contact.blocked),
         blocked_by: is.is_some_and(|is| is.blocked_by),
     }))

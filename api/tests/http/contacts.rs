@@ -178,6 +178,54 @@ async fn who_ends_a_friendship_ends_it_for_both() {
 }
 
 #[tokio::test]
+async fn as_configured_a_rejection_is_not_told_and_a_removal_holds_for_one() {
+    let rules = router::ContactRules {
+        friends_only: true,
+        rejections_told: false,
+        removal: router::Removal::One,
+        ..router::ContactRules::OPEN
+    };
+    let server = Server::with_contacts(rules).await;
+    let (alice, bob) = pair(&server).await;
+    let asked = apply(&server, &alice, &bob, "hi").await.expect(200);
+    let rejected = answer(&server, &bob, &alice, "reject").await.expect(200);
+    assert_eq!(rejected["incoming"], Value::Null);
+    assert!(names(&server, &bob, "/api/v1/friends/requests").await.is_empty());
+    assert_eq!(listed(&server, &alice, "/api/v1/friends/requests").await, std::slice::from_ref(&asked));
+    assert_eq!(apply(&server, &alice, &bob, "again").await.expect(200), asked);
+
+    apply(&server, &bob, &alice, "well").await.expect(200);
+    answer(&server, &alice, &bob, "accept").await.expect(200);
+    let hello = json!({"to_user": alice.id, "body": {"text": "hello"}});
+    let say = || server.post("/api/v1/messages", &bob.access, hello.clone());
+    say().await.expect(201);
+    let kept = listed(&server, &bob, "/api/v1/friends").await;
+    server.ephemeral.came(&UserId::parse(&alice.id).unwrap(), &DeviceId::unnamed());
+    let audience = json!({"presence": "contacts"});
+    server.patch("/api/v1/users/me", &alice.access, audience).await.expect(200);
+    let presence = format!("/api/v1/users/{}/presence", alice.id);
+    let seen = || server.get(&presence, &bob.access);
+    assert_eq!(seen().await.expect(200)["state"], "online");
+
+    let gone = server.delete(&format!("/api/v1/friends/{}", bob.id), &alice.access).await.expect(200);
+    assert_eq!(gone["friend_since"], Value::Null);
+    assert!(names(&server, &alice, "/api/v1/friends").await.is_empty());
+    assert_eq!(listed(&server, &bob, "/api/v1/friends").await, kept, "bob is not told");
+    assert_eq!(seen().await.expect(200)["state"], "offline", "alice shows it to friends alone");
+    say().await.problem(403, "NOT_FRIENDS");
+    let service = server.token("crm", "contacts:read");
+    for (user, peer) in [(&alice, &bob), (&bob, &alice)] {
+        let path = format!("/api/v1/server/users/{}/relations/{}", user.id, peer.id);
+        assert_eq!(server.get(&path, &service).await.expect(200)["friend_since"], Value::Null);
+    }
+
+    apply(&server, &bob, &alice, "friends again?").await.expect(200);
+    answer(&server, &alice, &bob, "accept").await.expect(200);
+    say().await.expect(201);
+    assert_eq!(seen().await.expect(200)["state"], "online");
+}
+
+#[tokio::test]
 async fn friends_come_in_pages() {
     let server = Server::start().await;
     let token = |name: &str| server.token(name, "");

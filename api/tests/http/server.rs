@@ -133,9 +133,18 @@ impl Server {
     }
 
     pub async fn with(config: ApiConfig) -> Self {
+        Self::with_router(config, router_config()).await
+    }
+
+    /// With these rules of contacts.
+    pub async fn with_contacts(contacts: router::ContactRules) -> Self {
+        Self::with_router(config(), RouterConfig { contacts, ..router_config() }).await
+    }
+
+    async fn with_router(config: ApiConfig, router: RouterConfig) -> Self {
         let server = Self::without_router(config);
         let (bus, store, tasks) = (server.bus.clone(), server.store.clone(), server.tasks.clone());
-        Router::start(router_config(), bus, store, router::Sight::default(), tasks).await.unwrap();
+        Router::start(router, bus, store, router::Sight::default(), tasks).await.unwrap();
         server
     }
 

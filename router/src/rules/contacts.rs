@@ -6,6 +6,10 @@
 //!     └──────────────────┘              and beside it, each for themselves: blocks the other, or not
 //! ```
 //!
+//! As configured, a rejection is not told: who asked sees the request open until its time is over. And a removal holds for one:
+//! the other keeps a friend who is none any more, for messages and presence; asked and accepted again, by either, both are. What
+//! was configured is in the entry, so that a log means the same for ever.
+//!
 //! Both are kept apart, each as the one of the two sees it: what an entry makes of a side is a function of that side and
 //! the entry alone. So sides that were written at different entries can each be brought up to the end of the log.
 //!
@@ -27,11 +31,29 @@ pub struct ContactRules {
     pub friends_only: bool,
     /// Milliseconds for which a request can be accepted.
     pub request_ttl_ms: u64,
+    /// Whether who asked is told of a rejection.
+    pub rejections_told: bool,
+    /// Whose friendship who ends it ends.
+    pub removal: Removal,
+}
+
+/// Whose friendship ends by a removal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// That of both.
+    Both,
+    /// That of who ends it; the other is not told.
+    One,
 }
 
 impl ContactRules {
-    /// Everybody may write to everybody; requests last for 30 days.
-    pub const OPEN: Self = Self { friends_only: false, request_ttl_ms: 30 * 24 * 60 * 60 * 1_000 };
+    /// Everybody may write to everybody; requests last for 30 days; both are told of everything and end it together.
+    pub const OPEN: Self = Self {
+        friends_only: false,
+        request_ttl_ms: 30 * 24 * 60 * 60 * 1_000,
+        rejections_told: true,
+        removal: Removal::Both,
+    };
 }
 
 /// Two users, as their log says, each from their own side.
@@ -82,7 +104,7 @@ impl Pair {
         let [one, other] = &self.sides;
         Regard {
             watermark: one.watermark.max(other.watermark),
-            friends: one.contact.friend_since.is_some(),
+            friends: one.is_friendship() && other.is_friendship(),
             blocks: [one.contact.blocked, other.contact.blocked],
         }
     }
@@ -120,7 +142,8 @@ impl Regard {
         let watermark = |at| row(at).map_or(Seq::ZERO, |row| row.watermark);
         Self {
             watermark: watermark(0).min(watermark(1)),
-            friends: row(0).is_some_and(|row| row.contact.friend_since.is_some()),
+            friends: row(0).is_some_and(Relation::is_friendship)
+                && row(1).is_some_and(Relation::is_friendship),
             blocks: [blocks(0), blocks(1)],
         }
     }
@@ -151,9 +174,10 @@ fn decide(
     let contact = &side.contact;
     let done = wire::ContactDone {};
     let is_friend = contact.friend_since.is_some();
+    let ended = |one_sided| wire::ContactEnd { one_sided };
     let incoming = is_open(contact.incoming.as_ref(), now);
     match request {
-        ContactRequest::Apply(_) | ContactRequest::Accept if is_friend => Ok(None),
+        ContactRequest::Apply(_) | ContactRequest::Accept if side.is_friendship() => Ok(None),
         ContactRequest::Apply(_) | ContactRequest::Accept if contact.blocked => {
             Err((Code::Blocked, "you block this user"))
         }
@@ -170,9 +194,12 @@ fn decide(
             let expires = now.plus_ms(rules.request_ttl_ms).0;
             Ok(Some(Change::Applied(wire::FriendRequest { note: note.clone(), time: now.0, expires })))
         }
-        ContactRequest::Reject => Ok(contact.incoming.is_some().then_some(Change::Rejected(done))),
+        ContactRequest::Reject => {
+            Ok(contact.incoming.is_some().then_some(Change::Rejected(ended(!rules.rejections_told))))
+        }
         ContactRequest::Remove => {
-            Ok((is_friend || contact.outgoing.is_some()).then_some(Change::Removed(done)))
+            let one_sided = is_friend && rules.removal == Removal::One;
+            Ok((is_friend || contact.outgoing.is_some()).then_some(Change::Removed(ended(one_sided))))
         }
         ContactRequest::Block => Ok((!contact.blocked).then_some(Change::Blocked(done))),
         ContactRequest::Unblock => Ok(contact.blocked.then_some(Change::Unblocked(done))),
@@ -216,12 +243,20 @@ fn apply(side: &mut Relation, entry: &Entry, change: &Change) -> bool {
         }
         Change::Accepted(_) => {
             contact.friend_since = Some(entry.time);
+            side.left_by = false;
             (contact.incoming, contact.outgoing) = (None, None);
         }
+        Change::Rejected(end) if end.one_sided && !is_own => {}
         Change::Rejected(_) => {
             *(if is_own { &mut contact.incoming } else { &mut contact.outgoing }) = None;
         }
+        Change::Removed(end) if end.one_sided && !is_own => {
+            side.left_by = contact.friend_since.is_some();
+            // A request of who goes is withdrawn with it.
+            contact.incoming = None;
+        }
         Change::Removed(_) => {
+            side.left_by = false;
             contact.friend_since = None;
             contact.remark.clear();
             *(if is_own { &mut contact.outgoing } else { &mut contact.incoming }) = None;

@@ -1,6 +1,6 @@
 //! `[router]`.
 
-use router::{ConfirmRules, ContactRules, GroupRules, History, RouterConfig};
+use router::{ConfirmRules, ContactRules, GroupRules, History, Removal, RouterConfig};
 
 use super::reader::Reader;
 use super::{milliseconds, seconds};
@@ -16,6 +16,8 @@ pub(super) fn read(reader: &Reader) -> RouterConfig {
     let contacts = ContactRules {
         friends_only: reader.flag("router.friends_only"),
         request_ttl_ms: u64::try_from(request_ttl.as_millis()).unwrap_or(u64::MAX),
+        rejections_told: reader.flag("router.friend_rejections_told"),
+        removal: reader.choice("router.friend_removal", &[("both", Removal::Both), ("one", Removal::One)]),
     };
     let confirm_window = reader.duration("router.confirm_window", seconds(1)..=seconds(366 * 86_400));
     let confirms = ConfirmRules {

@@ -21,6 +21,8 @@ pub struct Relation {
     pub contact: Contact,
     /// The other blocks the user, who is never told.
     pub blocked_by: bool,
+    /// The other ended the friendship for themselves alone, and the user, whose contact still has it, is not told.
+    pub left_by: bool,
     /// The entry of the pair's log that this side includes, and all before.
     pub watermark: Seq,
 }
@@ -32,8 +34,14 @@ impl Relation {
             user: user.clone(),
             contact: Contact::nobody(peer.clone()),
             blocked_by: false,
+            left_by: false,
             watermark: Seq::ZERO,
         }
+    }
+
+    /// Whether the two are friends, of whom neither ended it.
+    pub fn is_friendship(&self) -> bool {
+        self.contact.friend_since.is_some() && !self.left_by
     }
 }
 
@@ -134,6 +142,10 @@ pub(crate) fn encode(side: &Relation) -> bytes::Bytes {
             value.text(&request.note).number(request.time.0).number(request.expires.0);
         }
     }
+    // Behind all: rows of old, and nearly all others, have nothing there.
+    if side.left_by {
+        value.flag(true);
+    }
     value.finish()
 }
 
@@ -153,7 +165,8 @@ pub(crate) fn decode(user: &UserId, peer: &UserId, value: bytes::Bytes) -> Resul
         outgoing: decode_request(&mut value)?,
         time,
     };
-    Ok(Relation { user: user.clone(), contact, blocked_by, watermark })
+    let left_by = !value.is_at_end() && value.flag()?;
+    Ok(Relation { user: user.clone(), contact, blocked_by, left_by, watermark })
 }
 
 fn decode_request(value: &mut Reader) -> Result<Option<FriendRequest>, StoreError> {

@@ -42,7 +42,7 @@ pub enum PresenceAudience {
 impl PresenceAudience {
     /// Whether a user with this audience is shown to another, who has this row of the user.
     pub fn shows(self, row: Option<&Relation>) -> bool {
-        let is_friend = row.is_some_and(|row| row.contact.friend_since.is_some());
+        let is_friend = row.is_some_and(Relation::is_friendship);
         !row.is_some_and(|row| row.blocked_by)
             && match self {
                 Self::Everyone => true,

@@ -32,6 +32,7 @@ fn side(name: &str, peer: &str, watermark: u64) -> Relation {
             time: Timestamp(watermark * 10),
         },
         blocked_by: watermark > 5,
+        left_by: watermark.is_multiple_of(4),
         watermark: Seq(watermark),
     }
 }

@@ -234,6 +234,7 @@ async fn relations(store: &Store) {
                 ..Contact::nobody(user(peer))
             },
             blocked_by: peer.is_multiple_of(5),
+            left_by: peer.is_multiple_of(3),
             watermark: Seq(3 + number),
         }
     };

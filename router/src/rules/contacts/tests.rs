@@ -7,7 +7,7 @@ use proto::{Body, ClientMessageId, MessageId};
 use super::*;
 
 const START: Timestamp = Timestamp(1_790_000_000_000);
-const RULES: ContactRules = ContactRules { friends_only: false, request_ttl_ms: 1_000_000_000 };
+const RULES: ContactRules = ContactRules { request_ttl_ms: 1_000_000_000, ..ContactRules::OPEN };
 
 fn user(name: &str) -> UserId {
     UserId::parse(name).unwrap()
@@ -30,15 +30,20 @@ fn requests() -> Vec<ContactRequest> {
 struct World {
     pair: Pair,
     log: Vec<Entry>,
+    rules: ContactRules,
 }
 
 impl World {
     fn new() -> Self {
-        Self { pair: Pair::new(&user("alice"), &user("bob")), log: Vec::new() }
+        Self::under(RULES)
+    }
+
+    fn under(rules: ContactRules) -> Self {
+        Self { pair: Pair::new(&user("alice"), &user("bob")), log: Vec::new(), rules }
     }
 
     fn does_at(&mut self, now: Timestamp, name: &str, request: &ContactRequest) -> Result<[bool; 2], Code> {
-        let change = self.pair.decide(&user(name), request, now, RULES).map_err(|(code, _)| code)?;
+        let change = self.pair.decide(&user(name), request, now, self.rules).map_err(|(code, _)| code)?;
         let Some(change) = change else { return Ok([false; 2]) };
         let seq = Seq(self.log.len() as u64 + 1);
         let entry = Entry {
@@ -252,4 +257,96 @@ fn nobody_is_their_own_contact() {
     let pair = Pair::new(&user("alice"), &user("alice"));
     let refused = pair.decide(&user("alice"), &ContactRequest::Block, START, RULES).unwrap_err();
     assert_eq!(refused.0, Code::BadField);
+}
+
+#[test]
+fn an_untold_rejection_leaves_the_request_open_for_who_asked() {
+    let mut world = World::under(ContactRules { rejections_told: false, ..RULES });
+    world.does("alice", &ContactRequest::Apply("hi".into())).unwrap();
+    let seen = world.contact("alice").clone();
+    assert_eq!(world.does("bob", &ContactRequest::Reject), Ok([false, true]));
+    assert_eq!(*world.contact("alice"), seen, "not even a version or a time");
+    assert!(is_nothing(world.contact("bob")));
+    assert_eq!(world.does("alice", &ContactRequest::Apply("again".into())), Ok([false; 2]), "it is open");
+    assert_eq!(world.does("bob", &ContactRequest::Accept), Err(Code::NotFound));
+    let late = START.plus_ms(RULES.request_ttl_ms);
+    assert!(is_nothing(&shown(world.contact("alice").clone(), late)));
+    assert_eq!(world.does_at(late, "alice", &ContactRequest::Apply("again".into())), Ok([true, true]));
+
+    // Who rejected may ask, too; both ask, so they are friends as soon as either says so.
+    world.does_at(late, "bob", &ContactRequest::Reject).unwrap();
+    assert_eq!(world.does_at(late, "bob", &ContactRequest::Apply("well".into())), Ok([true, true]));
+    assert_eq!(world.does_at(late, "alice", &ContactRequest::Accept), Ok([true, true]));
+    assert_eq!(world.state().0, "friends");
+}
+
+#[test]
+fn a_removal_for_one_is_not_told_and_ends_what_friends_may() {
+    let rules = ContactRules { friends_only: true, removal: Removal::One, ..RULES };
+    for (again, by) in [("alice", "bob"), ("bob", "alice")] {
+        let mut world = World::under(rules);
+        world.does("alice", &ContactRequest::Apply("hi".into())).unwrap();
+        world.does("bob", &ContactRequest::Accept).unwrap();
+        let seen = world.contact("bob").clone();
+        assert_eq!(world.does("alice", &ContactRequest::Remove), Ok([true, false]));
+        assert_eq!(world.does("alice", &ContactRequest::Remove), Ok([false; 2]));
+        assert_eq!(*world.contact("bob"), seen, "not even a version or a time");
+        assert!(
+            is_nothing(world.contact("alice")) && !world.pair.side_of(&user("bob")).unwrap().is_friendship()
+        );
+        let [one, other] = world.pair.rows();
+        for regard in [world.pair.regard(), Regard::of_rows(&[Some(one), Some(other)])] {
+            for is_first in [true, false] {
+                let refused = regard.may_send(is_first, Source::Client, rules).unwrap_err();
+                assert_eq!(refused.0, Code::NotFriends);
+            }
+        }
+        // Either asks again, and the other accepts.
+        assert_eq!(world.does(again, &ContactRequest::Apply("again".into())), Ok([true, true]));
+        assert!(world.pair.regard().may_send(true, Source::Client, rules).is_err());
+        assert_eq!(world.does(by, &ContactRequest::Accept), Ok([true, true]));
+        assert_eq!(world.state().0, "friends");
+        assert!(world.pair.regard().may_send(false, Source::Client, rules).is_ok());
+        // One after the other ends it: nothing is left.
+        world.does("alice", &ContactRequest::Remove).unwrap();
+        assert_eq!(world.does("bob", &ContactRequest::Remove), Ok([false, true]));
+        assert_eq!(world.state().0, "strangers");
+        assert!(world.pair.rows().iter().all(|side| !side.left_by));
+    }
+}
+
+#[test]
+fn under_every_policy_the_same_again_changes_nothing_and_a_friendship_is_of_both() {
+    for (rejections_told, removal) in [(true, Removal::One), (false, Removal::Both), (false, Removal::One)] {
+        let start = World::under(ContactRules { rejections_told, removal, ..RULES });
+        let key = |world: &World| {
+            world.pair.rows().map(|side| {
+                let contact = &side.contact;
+                let asked = [contact.incoming.is_some(), contact.outgoing.is_some()];
+                let named = !contact.remark.is_empty();
+                (contact.friend_since.is_some(), side.left_by, asked, contact.blocked, side.blocked_by, named)
+            })
+        };
+        let (mut seen, mut open) = (std::collections::BTreeSet::from([key(&start)]), vec![start]);
+        while let Some(world) = open.pop() {
+            for (name, request) in
+                ["alice", "bob"].into_iter().flat_map(|name| requests().into_iter().map(move |r| (name, r)))
+            {
+                let mut next = world.clone();
+                if next.does(name, &request).is_err() {
+                    continue;
+                }
+                let [alice, bob] = next.pair.rows();
+                assert_eq!(alice.is_friendship(), bob.is_friendship(), "{name} {request:?}");
+                assert!(!alice.left_by || !bob.left_by, "who left has no friend to be left by");
+                assert!(!alice.left_by || alice.contact.friend_since.is_some());
+                let after = key(&next);
+                assert_eq!(next.does(name, &request), Ok([false; 2]), "{name} {request:?}");
+                assert_eq!(key(&next), after);
+                if seen.insert(after) {
+                    open.push(next);
+                }
+            }
+        }
+    }
 }
