@@ -93,7 +93,8 @@ impl Shared {
         let right = self.hashes.run(move || passwords::verify(&tried, hash.as_deref())).await?;
         let account = account.filter(|_| right);
         if let Some(account) = &account {
-            self.replace_imported_hash(account, password).await;
+            // Rare, and large: not in every login's future.
+            Box::pin(self.replace_imported_hash(account, password)).await;
         }
         Ok(account)
     }
