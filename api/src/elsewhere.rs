@@ -93,6 +93,7 @@ impl Shared {
         };
         match Box::pin(self.make_account(new(username))).await {
             Ok(account) => Ok(account),
+            Err(problem) if !matches!(problem.code(), Code::Conflict | Code::BadField) => Err(problem),
             // The same user may have come twice in the same moment.
             Err(_) => match self.store.account(&known.user).await? {
                 Some(account) => Ok(account),

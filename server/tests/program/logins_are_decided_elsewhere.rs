@@ -98,6 +98,21 @@ fn who_is_known_there_logs_in_and_nobody_else() {
 }
 
 #[test]
+fn a_name_that_somebody_has_here_gives_way_to_the_id() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Tidegate::start(folder.path());
+    crate::http::new_user(&server, "ada", "correct horse");
+    server.signal("TERM");
+    server.ended();
+    let url = serve_logins();
+    let settings = [("TIDEGATE_AUTH__LOGIN_URL", url.as_str()), ("TIDEGATE_AUTH__LOGIN_SECRET", SECRET)];
+    let server = Tidegate::start_with(folder.path(), &settings);
+    let login = log_in(&server, "Ada", "right").json();
+    let me = get_as(&server.url("/api/v1/users/me"), login["access_token"].as_str().unwrap()).json();
+    assert_eq!((&me["user_id"], &me["username"]), (&json!("corp|ada"), &json!("corp|ada")));
+}
+
+#[test]
 fn while_the_other_system_is_away_nobody_logs_in_and_whoever_has_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
