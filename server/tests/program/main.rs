@@ -1,6 +1,7 @@
 //! The real program, started as a process: how it starts, what it refuses, how it stops, and what it never says.
 
 mod away_and_back;
+mod bad_manners;
 mod calls_made_again;
 mod cluster;
 mod commands;

@@ -39,6 +39,23 @@ impl Socket {
         self.0.send(Message::text(frame.to_string())).expect("sent");
     }
 
+    /// Sends whatever it is; `false` when the connection takes nothing more.
+    pub fn send_raw(&mut self, message: Message) -> bool {
+        self.0.send(message).is_ok()
+    }
+
+    /// The next frame, or the code of the close frame.
+    pub fn frame_or_close(&mut self) -> Result<Value, u16> {
+        loop {
+            match self.0.read() {
+                Ok(Message::Text(text)) => return Ok(serde_json::from_str(&text).expect("JSON")),
+                Ok(Message::Close(close)) => return Err(close.expect("a reason").code.into()),
+                Ok(_) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
     /// Reads until a frame with that name; gives what is in it.
     pub fn until(&mut self, name: &str) -> Value {
         let (found, content) = self.until_any(&[name, "nack"]);
