@@ -93,6 +93,7 @@ fn shown(value: f64, unit: &str) -> String {
         "s" => format!("{value:.2} s"),
         "1/s" => format!("{}/s", grouped(value)),
         "B" if value.abs() < 10_240.0 => format!("{} B", grouped(value)),
+        "B" if value < f64::from(1 << 20) => format!("{:.1} KiB", value / 1_024.0),
         "B" => format!("{:.1} MiB", value / f64::from(1 << 20)),
         _ => grouped(value),
     }
