@@ -3,7 +3,7 @@
 //! ```text
 //!            ┌ shard (one thread, one listener, one bus node) ─────────────────────────┐
 //! client ──► │ connection task ─► frames ─► commands ──────────────────────────────► bus │
-//!        ◄── │ socket ◄─ writev ◄─ mailbox ◄─ interest (user, group → sessions) ◄─── bus │
+//!        ◄── │ socket ◄─ write  ◄─ mailbox ◄─ interest (user, group → sessions) ◄─── bus │
 //!            └─────────────────────────────────────────────────────────────────────────┘
 //!                 every other request on the port ──► the HTTP handler that was given
 //! ```

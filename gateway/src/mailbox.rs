@@ -1,7 +1,7 @@
 //! What waits for one socket: whole messages, written together when the socket takes them.
 //!
 //! ```text
-//! push ──fits──► queue ──► writev                 full: signals leave,
+//! push ──fits──► queue ──► write                  full: signals leave,
 //!   └──event that does not fit──► lagging         events become "this conversation moved",
 //!                                   └─ queue drained ──► heads (and resync), and on as before
 //! ```
@@ -19,16 +19,16 @@
 //! that does not read; who reads does not notice. An empty mailbox is one word.
 
 mod carried;
+mod coalesced;
 mod lag;
 mod pool;
 mod queue;
 mod signal;
 
+pub(crate) use coalesced::Coalesced;
 pub(crate) use lag::{Lag, Missed};
 pub(crate) use pool::Pool;
 pub(crate) use signal::{SignalKey, SignalKeys};
-
-use std::io::IoSlice;
 
 use bytes::Bytes;
 use proto::delivery::Class;
@@ -194,15 +194,9 @@ impl Mailbox {
         changed
     }
 
-    /// The messages to write next, as many as `into` has room for.
-    pub(crate) fn slices<'a>(&'a self, into: &mut [IoSlice<'a>]) -> usize {
-        let Some(queue) = &self.0 else { return 0 };
-        let mut filled = 0;
-        for (slice, frame) in into.iter_mut().zip(&queue.frames) {
-            *slice = IoSlice::new(frame);
-            filled += 1;
-        }
-        filled
+    /// What to write next: whole messages, but for the rest of one of which a part was written.
+    pub(crate) fn to_write<'a>(&'a self, coalesced: &'a mut Coalesced) -> &'a [u8] {
+        self.0.as_ref().map_or(&[], |queue| coalesced.first_of(&queue.frames))
     }
 
     /// Takes off what was written. When nothing waits any more, gives what is owed.

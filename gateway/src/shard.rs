@@ -4,7 +4,7 @@
 //! ```text
 //! connection tasks ─┐                        ┌─► bus (commands)
 //! delivery loop ────┼─► Shard (one RefCell) ─┤
-//! ticks, interest ──┘                        └─► sockets (one writev per session and batch)
+//! ticks, interest ──┘                        └─► sockets (one write per session and batch)
 //! ```
 //!
 //! **Guarantees.** The shard is borrowed by one of them at a time and never across an `await`.
@@ -54,7 +54,7 @@ use crate::broadcasts::Broadcasts;
 use crate::config::{Compression, GatewayConfig};
 use crate::connection::Upgraded;
 use crate::interest::{Interest, Lingering, Subscriptions};
-use crate::mailbox::{Mailbox, Pool, SignalKeys};
+use crate::mailbox::{Coalesced, Mailbox, Pool, SignalKeys};
 use crate::metrics::{Metrics, Tally};
 use crate::presence::PresenceSink;
 use crate::rate::{Rate, RateMeter};
@@ -85,6 +85,7 @@ pub(crate) struct Shard {
     admission: Arc<Admission>,
     clock: Clock,
     pool: Pool,
+    coalesced: Coalesced,
     signal_keys: SignalKeys,
     /// Slots with something to write.
     dirty: Vec<u32>,
@@ -174,6 +175,7 @@ impl Shard {
             clock: Clock::since(admission.start()),
             admission,
             pool: Pool::new(QUEUES_KEPT, mailboxes_bytes_max),
+            coalesced: Coalesced::default(),
             signal_keys: SignalKeys::default(),
             dirty: Vec::new(),
             read_buffer: vec![0; READ_BUFFER_BYTES],

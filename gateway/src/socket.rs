@@ -28,25 +28,21 @@ impl Socket {
         }
     }
 
-    /// Writes what the socket takes of these, in order; tells how many bytes.
-    pub(crate) fn try_write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    /// Writes what the socket takes; tells how many bytes.
+    pub(crate) fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            // `send` is cheaper than `writev`, and most often there is one message.
-            Self::Plain(stream) => match slices {
-                [one] => stream.try_write(one),
-                several => stream.try_write_vectored(several),
-            },
-            Self::Tls(stream) => stream.try_write(slices),
+            Self::Plain(stream) => stream.try_write(bytes),
+            Self::Tls(stream) => stream.try_write(&[IoSlice::new(bytes)]),
         }
     }
 
     /// The same for a socket that was just accepted: of such a one the runtime learns only at its next turn of epoll that it takes
     /// anything.
-    pub(crate) fn try_write_new(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    pub(crate) fn try_write_new(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Plain(stream) => (&*SockRef::from(&*stream)).write_vectored(slices),
+            Self::Plain(stream) => (&*SockRef::from(&*stream)).write(bytes),
             // Its handshake has written already.
-            Self::Tls(stream) => stream.try_write(slices),
+            Self::Tls(stream) => stream.try_write(&[IoSlice::new(bytes)]),
         }
     }
 

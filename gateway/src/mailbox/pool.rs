@@ -9,6 +9,8 @@ pub(crate) struct Pool {
     #[expect(clippy::vec_box, reason = "the box is what is kept: mailboxes hold it by one word")]
     pub(super) free: Vec<Box<Queue>>,
     kept_max: usize,
+    /// Room for messages in those that are kept.
+    kept_frames: usize,
     bytes: u64,
     bytes_max: u64,
     /// Signals that had to leave a queue for something else, since it was last asked.
@@ -16,12 +18,14 @@ pub(crate) struct Pool {
 }
 
 /// A queue with room for more messages than this is given back to the allocator.
-const FRAMES_KEPT_MAX: usize = 64;
+const FRAMES_KEPT_MAX: usize = 256;
+/// And one with which those that are kept would have room for more than this many each.
+const FRAMES_KEPT_EACH: usize = 64;
 
 impl Pool {
     /// Keeps `kept_max` queues; `bytes_max` may wait in all mailboxes together.
     pub(crate) fn new(kept_max: usize, bytes_max: u64) -> Self {
-        Self { free: Vec::new(), kept_max, bytes: 0, bytes_max, signals_dropped: 0 }
+        Self { free: Vec::new(), kept_max, kept_frames: 0, bytes: 0, bytes_max, signals_dropped: 0 }
     }
 
     /// Bytes that wait in all mailboxes, each message counted once for every mailbox that it waits in.
@@ -50,12 +54,16 @@ impl Pool {
     }
 
     pub(super) fn take(&mut self) -> Box<Queue> {
-        self.free.pop().unwrap_or_default()
+        let queue = self.free.pop().unwrap_or_default();
+        self.kept_frames -= queue.frames.capacity();
+        queue
     }
 
     pub(super) fn give_back(&mut self, mut queue: Box<Queue>) {
         self.recount(queue.bytes, 0);
-        if self.free.len() < self.kept_max && queue.frames.capacity() <= FRAMES_KEPT_MAX {
+        let (room, room_max) = (queue.frames.capacity(), self.kept_max * FRAMES_KEPT_EACH);
+        if self.free.len() < self.kept_max && room <= FRAMES_KEPT_MAX && self.kept_frames + room <= room_max {
+            self.kept_frames += room;
             queue.clear();
             self.free.push(queue);
         }

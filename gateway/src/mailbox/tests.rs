@@ -68,9 +68,7 @@ impl Bench {
     }
 
     fn written(&self) -> Vec<u8> {
-        let mut slices = [IoSlice::new(&[]); 16];
-        let filled = self.mailbox.slices(&mut slices);
-        slices[..filled].iter().flat_map(|slice| slice.to_vec()).collect()
+        self.mailbox.to_write(&mut Coalesced::default()).to_vec()
     }
 
     fn drain(&mut self) -> Option<Box<Lag>> {

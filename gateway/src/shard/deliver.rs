@@ -19,22 +19,42 @@ enum Fill {
     Write,
 }
 
-/// Pushes before mailboxes are written and others get their turn.
+/// How a turn of delivering ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Nothing more is there; mailboxes are to be written.
+    Done,
+    /// Mailboxes are to be written before more is put into them.
+    Write,
+    /// Others get their turn.
+    Pause,
+}
+
+/// Pushes before others get their turn.
 const PUSHES_PER_TURN: usize = 64 * 1024;
+/// Pushes before mailboxes are written: of a write the messages in it are the smaller part.
+const PUSHES_PER_WRITE: usize = 512 * 1024;
 
 impl Shard {
-    /// Delivers until there is enough to write. Tells whether there are more.
-    pub(super) fn deliver_some(&mut self, deliveries: &mut std::vec::Drain<'_, Delivery>) -> bool {
+    /// Delivers until there is enough to write or the turn is over. `unwritten` are the pushes since mailboxes were written.
+    pub(super) fn deliver_some(
+        &mut self,
+        deliveries: &mut std::vec::Drain<'_, Delivery>,
+        unwritten: &mut usize,
+    ) -> Turn {
         self.clock.read();
-        let mut pushes = 0;
+        let pause_at = *unwritten + PUSHES_PER_TURN;
         for delivery in deliveries.by_ref() {
             let (sessions, fill) = self.deliver(delivery);
-            pushes += sessions;
-            if pushes >= PUSHES_PER_TURN || fill == Fill::Write {
-                return true;
+            *unwritten += sessions;
+            if *unwritten >= PUSHES_PER_WRITE || fill == Fill::Write {
+                return Turn::Write;
+            }
+            if *unwritten >= pause_at {
+                return Turn::Pause;
             }
         }
-        false
+        Turn::Done
     }
 
     /// One delivery. Gives how many mailboxes it went into.

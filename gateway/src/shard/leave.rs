@@ -12,6 +12,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::accept::{Waiting, accept_all};
+use super::deliver::Turn;
 use super::drain::send_away;
 use super::run::{Context, Listeners, UnderWay};
 use super::{Shard, SharedShard};
@@ -129,9 +130,9 @@ pub(super) fn give_away(
         lost |= received == Received::Gap;
         let mut deliveries = batch.drain(..);
         loop {
-            let more = shard.deliver_some(&mut deliveries);
+            let turn = shard.deliver_some(&mut deliveries, &mut 0);
             shard.flush_dirty();
-            if !more {
+            if turn == Turn::Done {
                 break;
             }
         }

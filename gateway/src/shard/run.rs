@@ -15,6 +15,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::adopt::{Adopted, adopt};
 use super::broadcast::tell_broadcasts;
+use super::deliver::Turn;
 use super::drain::{DrainReport, drain};
 use super::leave::{Leaving, give_away, thaw, until_leaving};
 use super::{Shard, SharedShard};
@@ -219,12 +220,16 @@ async fn deliver(shard: &SharedShard, inbox: &NodeInbox, gap: &Notify, under_way
             gap.notify_one();
         }
         let mut deliveries = batch.drain(..);
+        let mut unwritten = 0;
         loop {
-            let more = shard.borrow_mut().deliver_some(&mut deliveries);
-            while shard.borrow_mut().flush_some(FLUSHED_PER_TURN) {
-                tokio::task::yield_now().await;
+            let turn = shard.borrow_mut().deliver_some(&mut deliveries, &mut unwritten);
+            if turn != Turn::Pause {
+                unwritten = 0;
+                while shard.borrow_mut().flush_some(FLUSHED_PER_TURN) {
+                    tokio::task::yield_now().await;
+                }
             }
-            if !more {
+            if turn == Turn::Done {
                 break;
             }
             tokio::task::yield_now().await;

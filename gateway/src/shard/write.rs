@@ -1,7 +1,7 @@
 //! From mailboxes to sockets: directly from whoever filled them, or by the connection's task once a full socket takes
 //! more.
 
-use std::io::{ErrorKind, IoSlice};
+use std::io::ErrorKind;
 
 use bytes::Bytes;
 use proto::server_frame::Head;
@@ -9,13 +9,10 @@ use proto::{Encoding, Seq, ServerFrame};
 
 use super::Shard;
 use super::timers::arm;
-use crate::mailbox::{Lag, Pool, Pushed};
+use crate::mailbox::{Coalesced, Lag, Pool, Pushed};
 use crate::metrics::Tally;
 use crate::session::{Flags, Session, SessionKey};
 use crate::wheel::Tick;
-
-/// Messages in one `writev`.
-const SLICES: usize = 64;
 
 /// Notes that a session has something to write.
 pub(super) fn mark_dirty(dirty: &mut Vec<u32>, session: &mut Session, slot: u32) {
@@ -68,12 +65,16 @@ impl Shard {
     /// Writes the mailboxes of at most `sessions` sessions. Tells whether there are more.
     pub(super) fn flush_some(&mut self, sessions: usize) -> bool {
         for _ in 0..sessions {
-            let Some(slot) = self.dirty.pop() else { return false };
+            let Some(slot) = self.dirty.pop() else { break };
             if let Some(key) = self.sessions.key_at(slot) {
                 self.flush_if_dirty(key);
             }
         }
-        !self.dirty.is_empty()
+        let more = !self.dirty.is_empty();
+        if !more {
+            self.coalesced.clear();
+        }
+        more
     }
 
     /// Writes the mailbox of one session, if something was put into it.
@@ -97,7 +98,7 @@ impl Shard {
             if session.flags.has(Flags::BLOCKED) {
                 return;
             }
-            match write(session, &mut self.pool, &mut self.tally, self.clock.tick()) {
+            match write(session, &mut self.coalesced, &mut self.pool, &mut self.tally, self.clock.tick()) {
                 Flushed::All => {
                     // Reading may have waited for the mailbox to drain.
                     if session.flags.has(Flags::PAUSED) {
@@ -140,26 +141,33 @@ pub(super) fn resync(encoding: Encoding) -> Bytes {
     ServerFrame::Resync.encode_message(encoding)
 }
 
-fn write(session: &mut Session, pool: &mut Pool, tally: &mut Tally, now: Tick) -> Flushed {
+fn write(
+    session: &mut Session,
+    coalesced: &mut Coalesced,
+    pool: &mut Pool,
+    tally: &mut Tally,
+    now: Tick,
+) -> Flushed {
     while !session.mailbox.is_empty() {
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let filled = session.mailbox.slices(&mut slices);
-        let written = if filled == 0 {
+        let bytes = session.mailbox.to_write(coalesced);
+        let written = if bytes.is_empty() {
             0
         } else {
             let tried = match session.waker {
-                Some(_) => session.stream.try_write(&slices[..filled]),
-                None => session.stream.try_write_new(&slices[..filled]),
+                Some(_) => session.stream.try_write(bytes),
+                None => session.stream.try_write_new(bytes),
             };
             match tried {
                 Ok(0) => return Flushed::Broken,
-                Ok(written) => written,
+                Ok(written) => {
+                    tally.writes += 1;
+                    written
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Flushed::Blocked,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(_) => return Flushed::Broken,
             }
         };
-        tally.writes += u64::from(filled > 0);
         tally.sent_bytes += written as u64;
         if let Some(lag) = session.mailbox.advance(pool, now, written) {
             return Flushed::Owing(lag);
