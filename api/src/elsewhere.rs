@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 
 use crate::Shared;
 use crate::problem::Problem;
+use crate::profile;
 use crate::routes::register::{Credential, NewAccount};
 
 /// Somebody wants to log in.
@@ -34,7 +35,7 @@ pub struct KnownUser {
     pub user: UserId,
     /// What others find the user by; what was typed if absent. Of a new account only.
     pub username: Option<String>,
-    /// What others see; the username if absent. Of a new account only.
+    /// What others see; the username if absent, or if it cannot be one here. Of a new account only.
     pub nickname: Option<String>,
 }
 
@@ -78,17 +79,26 @@ impl Elsewhere {
 
 impl Shared {
     /// The account of a user of the other system; made when there is none. Of a name that is taken here or cannot be one the
-    /// user's id takes the place.
+    /// user's id takes the place; a nickname that cannot be one is left out, for nobody stays outside for what others see of them.
     pub(crate) async fn account_of_known(&self, known: KnownUser, typed: String) -> Result<Account, Problem> {
         if let Some(account) = self.store.account(&known.user).await? {
             return Ok(account);
         }
         let username = known.username.unwrap_or(typed);
+        let nickname = known.nickname.filter(|text| !text.is_empty());
+        let nickname = nickname.filter(|nickname| match profile::nickname(nickname) {
+            Ok(_) => true,
+            Err(problem) => {
+                let rule = problem.body().detail;
+                tracing::info!(user = %known.user, rule, "a nickname from elsewhere is left out");
+                false
+            }
+        });
         let new = |username: String| NewAccount {
             user: Some(known.user.clone()),
             username,
             credential: Credential::None,
-            nickname: known.nickname.clone(),
+            nickname: nickname.clone(),
             email: None,
         };
         match Box::pin(self.make_account(new(username))).await {

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! POST auth.login_url   {"username", "password", "device", "address"}   Authorization: Bearer auth.login_secret
-//!   200 {"user_id", "username", "nickname"}   let in; of the last two each may be absent
+//!   200 {"user_id", "username", "nickname"}   let in; of the last two each may be absent,
+//!                                             and what cannot be one here is left out
 //!   401, 403, 404                             name or password are wrong
 //!   anything else, or nothing in time         nobody is let in: the client is told to come again
 //! ```

@@ -11,7 +11,7 @@ use crate::socket::Socket;
 
 const SECRET: &str = "between the two of us";
 
-/// Knows `Ada` with the password "right", fails for "broken" and talks nonsense to "odd"; ends with the process.
+/// Knows `Ada` with the password "right" and some whose nicknames nobody can have here, fails for "broken" and talks nonsense to "odd"; ends with the process.
 fn serve_logins() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}/login", listener.local_addr().expect("bound"));
@@ -45,6 +45,10 @@ fn answer(mut stream: TcpStream) {
     let (status, text) = match (question["username"].as_str(), question["password"].as_str()) {
         _ if !is_ours => (400, json!({})),
         (Some("Ada"), Some("right")) => (200, json!({ "user_id": "corp|ada", "nickname": "Ada L." })),
+        (Some("Long"), Some("right")) => {
+            (200, json!({ "user_id": "corp|long", "nickname": "secretly ".repeat(8) }))
+        }
+        (Some("Bell"), Some("right")) => (200, json!({ "user_id": "corp|bell", "nickname": "secretly \u{7}" })),
         (Some("broken"), _) => (500, json!({})),
         (Some("odd"), _) => (200, json!({ "user_id": "a b" })),
         _ => (401, json!({})),
@@ -95,6 +99,31 @@ fn who_is_known_there_logs_in_and_nobody_else() {
     let account = json!({ "username": "carl", "password": "correct horse" });
     let registered = post(&server.url("/api/v1/auth/register"), &account);
     assert_eq!(code(&registered), (403, "FORBIDDEN".to_owned()));
+}
+
+#[test]
+fn a_nickname_that_nobody_can_have_here_is_left_out_and_the_user_gets_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = serve_logins();
+    let settings = [("TIDEGATE_AUTH__LOGIN_URL", url.as_str()), ("TIDEGATE_AUTH__LOGIN_SECRET", SECRET)];
+    let server = Tidegate::start_with(folder.path(), &settings);
+    for (typed, id) in [("Long", "corp|long"), ("Bell", "corp|bell")] {
+        // Also once the account is there.
+        for _ in 0..2 {
+            let login = log_in(&server, typed, "right");
+            assert_eq!(login.status, 200, "{}", login.text);
+            let token = login.json()["access_token"].as_str().unwrap().to_owned();
+            let me = get_as(&server.url("/api/v1/users/me"), &token).json();
+            assert_eq!((&me["user_id"], &me["nickname"]), (&json!(id), &json!(typed)));
+        }
+    }
+    let logs = server.kill();
+    let told: Vec<&str> = logs.lines().filter(|line| line.contains("nickname from elsewhere")).collect();
+    assert_eq!(told.len(), 2, "once for each: {logs}");
+    for (line, id) in told.iter().zip(["corp|long", "corp|bell"]) {
+        assert!(line.contains("\"INFO\"") && line.contains(id) && line.contains("1 to 64"), "{line}");
+    }
+    assert!(!logs.contains("secretly"), "what it was is nobody's business: {logs}");
 }
 
 #[test]
