@@ -21,11 +21,15 @@ struct Said {
 fn first_five_minutes() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Tidegate::start(folder.path());
-    let said = two_say_hello(&Places { api: &server, near: &server, far: &server, cluster: None });
+    let said =
+        two_say_hello(&Places { api: &server, near: &server, far: &server, router: None, cluster: None });
     assert_eq!(loud_lines(&server.kill()), Vec::<&str>::new());
     let server = Tidegate::start(folder.path());
     assert!(server.greeting.contains("opened, with what was in it"), "{}", server.greeting);
-    everything_is_there(&Places { api: &server, near: &server, far: &server, cluster: None }, &said);
+    everything_is_there(
+        &Places { api: &server, near: &server, far: &server, router: None, cluster: None },
+        &said,
+    );
 }
 
 #[test]
@@ -36,7 +40,7 @@ fn first_five_minutes_with_a_cluster() {
     let api = cluster.start("api", "api");
     let (near, far) = (cluster.start("gateway-1", "gateway"), cluster.start("gateway-2", "gateway"));
     until_ready([&router, &api, &near, &far]);
-    let at = Places { api: &api, near: &near, far: &far, cluster: Some(&cluster) };
+    let at = Places { api: &api, near: &near, far: &far, router: None, cluster: Some(&cluster) };
     let said = two_say_hello(&at);
     assert_eq!(loud_lines(&router.kill()), Vec::<&str>::new());
     let router = cluster.start("router-2", "router");

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::http::{Answer, User, get_as, new_user, post_as};
+use crate::outages::KILLED;
 use crate::places::Places;
 use crate::process::{Tidegate, until};
 use crate::socket::Socket;
@@ -27,10 +28,19 @@ struct Said {
 fn in_one_process() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Tidegate::start(folder.path());
-    let said = changes_reach_everybody(&Places { api: &server, near: &server, far: &server, cluster: None });
+    let said = changes_reach_everybody(&Places {
+        api: &server,
+        near: &server,
+        far: &server,
+        router: None,
+        cluster: None,
+    });
     assert!(!server.kill().contains("secret plan"), "no body in the log");
     let again = Tidegate::start_with(folder.path(), LATE);
-    and_outlive_the_server(&Places { api: &again, near: &again, far: &again, cluster: None }, &said);
+    and_outlive_the_server(
+        &Places { api: &again, near: &again, far: &again, router: None, cluster: None },
+        &said,
+    );
 }
 
 #[test]
@@ -42,9 +52,9 @@ fn in_a_cluster() {
     let near = cluster.start("gateway-1", "gateway");
     let far = cluster.start("gateway-2", "gateway");
     until_ready([&router, &api, &near, &far]);
-    let at = Places { api: &api, near: &near, far: &far, cluster: Some(&cluster) };
+    let at = Places { api: &api, near: &near, far: &far, router: None, cluster: Some(&cluster) };
     let said = changes_reach_everybody(&at);
-    let next = cluster.start_with("router-2", "router", LATE);
+    let next = cluster.start_with("router-2", "router", LATE).may_warn(KILLED);
     until_ready([&next]);
     assert!(!router.kill().contains("secret plan"), "no body in the log");
     and_outlive_the_server(&at, &said);

@@ -38,6 +38,8 @@ impl Stand {
             .expect("a copy");
         let settings = [&PATIENT[..], more].concat();
         let server = Tidegate::start_program(&program, folder, &settings);
+        // Some of the programs it is given cannot go on.
+        let server = server.may_warn(&["tidegate::upgrade"]);
         Self { folder: folder.to_owned(), program, server: Some(server) }
     }
 

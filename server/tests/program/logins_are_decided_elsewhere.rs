@@ -48,7 +48,9 @@ fn answer(mut stream: TcpStream) {
         (Some("Long"), Some("right")) => {
             (200, json!({ "user_id": "corp|long", "nickname": "secretly ".repeat(8) }))
         }
-        (Some("Bell"), Some("right")) => (200, json!({ "user_id": "corp|bell", "nickname": "secretly \u{7}" })),
+        (Some("Bell"), Some("right")) => {
+            (200, json!({ "user_id": "corp|bell", "nickname": "secretly \u{7}" }))
+        }
         (Some("broken"), _) => (500, json!({})),
         (Some("odd"), _) => (200, json!({ "user_id": "a b" })),
         _ => (401, json!({})),
@@ -73,7 +75,7 @@ fn who_is_known_there_logs_in_and_nobody_else() {
     let folder = tempfile::tempdir().unwrap();
     let url = serve_logins();
     let settings = [("TIDEGATE_AUTH__LOGIN_URL", url.as_str()), ("TIDEGATE_AUTH__LOGIN_SECRET", SECRET)];
-    let server = Tidegate::start_with(folder.path(), &settings);
+    let server = Tidegate::start_with(folder.path(), &settings).may_warn(&["gave no answer"]);
 
     for _ in 0..2 {
         let login = log_in(&server, "Ada", "right");
@@ -151,6 +153,7 @@ fn while_the_other_system_is_away_nobody_logs_in_and_whoever_has_goes_on() {
     server.ended();
     let url = format!("http://{nobody}/");
     let server = Tidegate::start_with(folder.path(), &[("TIDEGATE_AUTH__LOGIN_URL", &url)]);
+    let server = server.may_warn(&["gave no answer"]);
     assert_eq!(code(&log_in(&server, "alice", "correct horse")), (503, "UNAVAILABLE".to_owned()));
     Socket::open(&server, &alice.token);
     server.signal("TERM");

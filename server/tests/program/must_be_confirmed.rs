@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::http::{User, get_as, new_user, post_as};
+use crate::outages::KILLED;
 use crate::places::Places;
 use crate::process::{Tidegate, until};
 use crate::socket::Socket;
@@ -22,10 +23,14 @@ struct Said {
 fn in_one_process() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Tidegate::start_with(folder.path(), SETTINGS);
-    let said = is_confirmed(&Places { api: &server, near: &server, far: &server, cluster: None });
+    let said =
+        is_confirmed(&Places { api: &server, near: &server, far: &server, router: None, cluster: None });
     server.kill();
     let server = Tidegate::start_with(folder.path(), SETTINGS);
-    is_still_confirmed(&Places { api: &server, near: &server, far: &server, cluster: None }, &said);
+    is_still_confirmed(
+        &Places { api: &server, near: &server, far: &server, router: None, cluster: None },
+        &said,
+    );
 }
 
 #[test]
@@ -37,9 +42,9 @@ fn in_a_cluster() {
     let near = cluster.start_with("gateway-1", "gateway", SETTINGS);
     let far = cluster.start_with("gateway-2", "gateway", SETTINGS);
     until_ready([&router, &api, &near, &far]);
-    let at = Places { api: &api, near: &near, far: &far, cluster: Some(&cluster) };
+    let at = Places { api: &api, near: &near, far: &far, router: None, cluster: Some(&cluster) };
     let said = is_confirmed(&at);
-    let next = cluster.start_with("router-2", "router", SETTINGS);
+    let next = cluster.start_with("router-2", "router", SETTINGS).may_warn(KILLED);
     until_ready([&next]);
     router.kill();
     is_still_confirmed(&at, &said);

@@ -10,6 +10,13 @@ mod store;
 use crate::http::Answer;
 use crate::process::Tidegate;
 
+/// What is logged by those who hear no more of a router that was killed.
+pub const KILLED: &[&str] = &["suspected"];
+/// What is logged without a service, by its client library too.
+const WITHOUT_NATS: &[&str] = &["nats::", "deliveries were lost"];
+const WITHOUT_REDIS: &[&str] = &["redis is away"];
+const WITHOUT_STORE: &[&str] = &["scylla::", "store did not answer", "store does not answer"];
+
 // Of proto::Code.
 const UNAVAILABLE: u16 = 1402;
 const LATE: u16 = 1403;

@@ -12,9 +12,12 @@ use serde_json::Value;
 /// Longer than anything takes on a busy machine; reached only when something is wrong.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A process that is killed when it is dropped.
+/// A process that is killed when it is dropped. What it logs is looked at when it has ended: the test fails where there is a line
+/// that a person would have to look at, unless the test provokes it.
 pub struct Tidegate {
     child: Child,
+    /// Words of the loud lines that the test provokes.
+    provoked: Vec<&'static str>,
     stdout: BufReader<ChildStdout>,
     logs: Option<JoinHandle<String>>,
     folder: PathBuf,
@@ -89,7 +92,14 @@ impl Tidegate {
         let address = |name: &str| addresses[name].as_str().unwrap_or_default().to_owned();
         let (public, admin) = (address("public"), address("admin"));
         let folder = folder.to_owned();
-        Self { child, stdout, logs: Some(logs), folder, public, admin, greeting }
+        Self { child, provoked: Vec::new(), stdout, logs: Some(logs), folder, public, admin, greeting }
+    }
+
+    /// It may warn in lines with any of these words: the test provokes that.
+    #[must_use]
+    pub fn may_warn(mut self, words: &[&'static str]) -> Self {
+        self.provoked.extend(words);
+        self
     }
 
     /// A token of a user who needs no account.
@@ -139,9 +149,16 @@ impl Tidegate {
         let (send, receive) = mpsc::sync_channel(1);
         thread("patience", move || drop(send.send(logs.join().expect("logs"))));
         let logs = receive.recv_timeout(PATIENCE).expect("it ends, and its standard error with it");
+        self.is_calm(&logs);
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).expect("output is text");
         (self.child.wait().expect("it ended").code(), logs)
+    }
+
+    fn is_calm(&self, logs: &str) {
+        let mut loud = loud_lines(logs);
+        loud.retain(|line| !self.provoked.iter().any(|words| line.contains(words)));
+        assert!(loud.is_empty(), "nobody provoked what {} said: {loud:#?}", self.folder.display());
     }
 
     /// SIGKILL, and waits for the end.
@@ -158,6 +175,10 @@ impl Drop for Tidegate {
         // Ended already is as good.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // A test that fails has its reason already.
+        if let Some(logs) = self.logs.take().filter(|_| !std::thread::panicking()) {
+            self.is_calm(&logs.join().expect("logs"));
+        }
     }
 }
 

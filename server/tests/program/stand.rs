@@ -16,6 +16,7 @@ use crate::socket::{Socket, send_frame};
 pub struct Cluster {
     services: Services,
     folder: PathBuf,
+    provoked: Vec<&'static str>,
 }
 
 impl Cluster {
@@ -29,7 +30,14 @@ impl Cluster {
         assert!(made.contains("is there now"), "{made}");
         let again = services.run(folder, &["migrate"]);
         assert!(again.contains("was there already"), "{again}");
-        Some(Self { services, folder: folder.to_owned() })
+        Some(Self { services, folder: folder.to_owned(), provoked: Vec::new() })
+    }
+
+    /// Processes started from now on may warn in lines with any of these words: the test provokes that.
+    #[must_use]
+    pub fn may_warn(mut self, words: &[&'static str]) -> Self {
+        self.provoked.extend(words);
+        self
     }
 
     /// The same, with something between all processes and each service that can be cut.
@@ -65,7 +73,7 @@ impl Cluster {
         let mut settings = self.services.settings(role);
         settings.extend([("TIDEGATE_GATEWAY__SHARDS", "1"), ("TIDEGATE_GATEWAY__DRAIN_NOTICE", "100ms")]);
         settings.extend(more);
-        Tidegate::start_with(&folder, &settings)
+        Tidegate::start_with(&folder, &settings).may_warn(&self.provoked)
     }
 }
 

@@ -40,6 +40,7 @@ fn a_second_signal_stops_at_once() {
             ("TIDEGATE_DRAIN__TIMEOUT", "30m"),
         ],
     );
+    let server = server.may_warn(&["second signal"]);
     let mut socket = Socket::open(&server, &token(&server));
     server.signal("TERM");
     socket.until("goaway");

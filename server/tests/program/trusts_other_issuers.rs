@@ -57,6 +57,7 @@ fn an_unreachable_key_set_stops_nobody_else() {
         "[{{ issuer = \"https://login.example.org/\", audience = \"chat\", jwks_url = \"http://{nobody}/\" }}]"
     );
     let server = Tidegate::start_with(folder.path(), &[("TIDEGATE_AUTH__ISSUERS", &issuers)]);
+    let server = server.may_warn(&["key set could not be fetched"]);
     assert_eq!(Socket::try_open(&server, &format!("?token={TOKEN}")).err(), Some(401));
     let alice = crate::http::new_user(&server, "alice", "correct horse");
     Socket::open(&server, &alice.token);

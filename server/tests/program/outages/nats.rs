@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{UNAVAILABLE, end, is_refused};
+use super::{UNAVAILABLE, WITHOUT_NATS, end, is_refused};
 use crate::http::{get_as, new_user, post};
 use crate::process::until;
 use crate::socket::Socket;
@@ -13,6 +13,7 @@ use crate::stand::{until_missing, until_ready, until_told};
 fn without_nats_sends_are_refused_as_unavailable_and_afterwards_all_goes_on_by_itself() {
     let folder = tempfile::tempdir().unwrap();
     let Some((cluster, fronts)) = Cluster::behind_fronts(folder.path()) else { return };
+    let cluster = cluster.may_warn(WITHOUT_NATS);
     let [router, api, gateway] = ["router", "api", "gateway"].map(|role| cluster.start(role, role));
     until_ready([&router, &api, &gateway]);
     let (alice, bob) = (new_user(&api, "alice", "correct horse"), new_user(&api, "bob", "battery staple"));

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{UNAVAILABLE, end, is_refused};
+use super::{UNAVAILABLE, WITHOUT_REDIS, end, is_refused};
 use crate::http::{new_user, post, post_as};
 use crate::process::until;
 use crate::socket::Socket;
@@ -12,6 +12,7 @@ use crate::stand::{Cluster, away, back, say, status, until_ready};
 fn without_redis_messages_flow_presence_is_unknown_and_tickets_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let Some((cluster, fronts)) = Cluster::behind_fronts(folder.path()) else { return };
+    let cluster = cluster.may_warn(WITHOUT_REDIS);
     let [router, api, gateway] = ["router", "api", "gateway"].map(|role| cluster.start(role, role));
     until_ready([&router, &api, &gateway]);
     let (alice, bob) = (new_user(&api, "alice", "correct horse"), new_user(&api, "bob", "battery staple"));

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{UNAVAILABLE, end, is_refused};
+use super::{KILLED, UNAVAILABLE, end, is_refused};
 use crate::http::{User, get_as, new_user};
 use crate::process::{Tidegate, until};
 use crate::socket::Socket;
@@ -30,7 +30,7 @@ struct Shared {
 
 impl Shared {
     fn prepared(folder: &Path) -> Option<Self> {
-        let cluster = Cluster::prepared(folder)?;
+        let cluster = Cluster::prepared(folder)?.may_warn(KILLED);
         let [one, two] = ["router-1", "router-2"].map(|name| cluster.start(name, "router"));
         let [api, gateway] = ["api", "gateway"].map(|role| cluster.start(role, role));
         until_ready([&one, &two, &api, &gateway]);

@@ -3,7 +3,7 @@
 use serde_json::json;
 use xtask::proxy::Rule;
 
-use super::{LATE, UNAVAILABLE, end, is_refused};
+use super::{LATE, UNAVAILABLE, WITHOUT_STORE, end, is_refused};
 use crate::http::{get_as, new_user, post};
 use crate::process::until;
 use crate::socket::Socket;
@@ -13,6 +13,7 @@ use crate::stand::{Cluster, away, back, frame, history, metric, say, say_frame, 
 fn without_the_store_nothing_is_acknowledged_and_afterwards_everything_is_there_once() {
     let folder = tempfile::tempdir().unwrap();
     let Some((cluster, fronts)) = Cluster::behind_fronts(folder.path()) else { return };
+    let cluster = cluster.may_warn(WITHOUT_STORE);
     // What is given up is another test's.
     let router = cluster.start_with("router", "router", &[("TIDEGATE_ROUTER__GIVE_UP_AFTER", "10m")]);
     let [api, gateway] = ["api", "gateway"].map(|role| cluster.start(role, role));
@@ -81,6 +82,7 @@ fn without_the_store_nothing_is_acknowledged_and_afterwards_everything_is_there_
 fn when_the_store_is_away_for_long_the_router_begins_anew_until_it_is_back() {
     let folder = tempfile::tempdir().unwrap();
     let Some((cluster, fronts)) = Cluster::behind_fronts(folder.path()) else { return };
+    let cluster = cluster.may_warn(WITHOUT_STORE).may_warn(&["append given up", "beginning a new one"]);
     let router = cluster.start_with("router", "router", &[("TIDEGATE_ROUTER__GIVE_UP_AFTER", "1s")]);
     let [api, gateway] = ["api", "gateway"].map(|role| cluster.start(role, role));
     until_ready([&router, &api, &gateway]);
