@@ -37,6 +37,12 @@ pub fn get_as(url: &str, token: &str) -> Answer {
     read(agent().get(url).header("authorization", format!("Bearer {token}")).call())
 }
 
+/// The same from who has an answer with this `ETag`.
+pub fn get_unless(url: &str, token: &str, tag: &str) -> Answer {
+    let request = agent().get(url).header("if-none-match", tag);
+    read(request.header("authorization", format!("Bearer {token}")).call())
+}
+
 pub fn post(url: &str, body: &Value) -> Answer {
     read(agent().post(url).header("content-type", "application/json").send(body.to_string()))
 }

@@ -1,27 +1,19 @@
-//! The life of a group: made, talked in by several at once, kept in order, left and joined again, handed over, ended.
+//! The life of a group: made, talked in by several at once, kept in order, left and joined again, through a link too, handed over, ended.
 //! Through real sockets and HTTP, in one process and, where the services are, in a cluster.
 
 use std::collections::BTreeMap;
 use std::thread;
+use std::time::UNIX_EPOCH;
 
 use serde_json::{Value, json};
 
-use crate::http::{Answer, User, delete_as, get_as, new_user, post_as, put_as};
-use crate::places::{self, Places};
+use crate::http::{Answer, User, delete_as, get_as, get_unless, new_user, patch_as, post_as, put_as};
+use crate::places::{self, FAST, Places};
 use crate::process::until;
 use crate::socket::Socket;
 
 /// Sends of each of three members at once.
 const SENDS: u32 = 334;
-/// As fast as they can: no limit of one session or one user is met.
-const FAST: [(&str, &str); 6] = [
-    ("TIDEGATE_GATEWAY__COMMANDS_PER_SECOND", "5000"),
-    ("TIDEGATE_GATEWAY__COMMANDS_BURST", "5000"),
-    ("TIDEGATE_GATEWAY__USER_COMMANDS_PER_SECOND", "5000"),
-    ("TIDEGATE_GATEWAY__USER_COMMANDS_BURST", "5000"),
-    ("TIDEGATE_GATEWAY__USER_WRITES_PER_SECOND", "5000"),
-    ("TIDEGATE_GATEWAY__USER_WRITES_BURST", "5000"),
-];
 
 #[test]
 fn in_one_process() {
@@ -71,7 +63,10 @@ fn life(at: &Places<'_>) {
         200,
     );
     who_is_muted_learns_for_how_long(at, &bert, &cora, &mut c);
+    an_admin_takes_back_what_others_said(at, (&anna, &bert), &mut b, &mut c);
     a_stranger_changes_nothing(at, &anna, &dora);
+    what_has_not_changed_is_not_sent_again(at, &anna, &bert);
+    a_link_lets_in_until_it_ends(at, &anna, &dora);
     who_leaves_hears_no_more(at, (&anna, &mut a), &cora, &mut c);
     who_is_invited_need_not_guess(at, &anna, &dora);
     a_full_group_is_full(at, &anna);
@@ -161,6 +156,34 @@ fn who_is_muted_learns_for_how_long(at: &Places<'_>, bert: &User, cora: &User, c
     acknowledged(c, 3);
 }
 
+fn an_admin_takes_back_what_others_said(
+    at: &Places<'_>,
+    (anna, bert): (&User, &User),
+    b: &mut Socket,
+    c: &mut Socket,
+) {
+    let rude = acknowledged(c, 9)["seq"].clone();
+    let of_bert = acknowledged(b, 10)["seq"].clone();
+    let recall = |number: u32, seq: &Value| json!({"recall": {"client_message_id": id(number), "conversation": "g.team", "seq": seq}});
+    c.send(&recall(11, &of_bert));
+    assert_eq!(c.until_any(&["nack"]).1["code"], json!(1101), "FORBIDDEN");
+    b.send(&recall(12, &rude));
+    b.until("ack");
+    let path = format!("/conversations/g.team/messages?around={}&limit=2", rude.as_str().expect("a seq"));
+    for user in [anna, bert] {
+        let found = is(&get_as(&at.url(&path), &user.token), 200);
+        let said = |seq: &Value| {
+            let all = found["messages"].as_array().expect("messages");
+            all.iter()
+                .find(|one| one["seq"] == *seq)
+                .cloned()
+                .unwrap_or_else(|| panic!("no {seq} in {found}"))
+        };
+        assert_eq!(said(&of_bert)["body"]["text"], "hi");
+        assert!(said(&rude)["body"].get("text").is_none(), "{found}");
+    }
+}
+
 fn a_stranger_changes_nothing(at: &Places<'_>, anna: &User, dora: &User) {
     let head = || is(&get_as(&at.url("/conversations/g.team/messages?limit=1"), &anna.token), 200);
     let before = head();
@@ -175,6 +198,58 @@ fn a_stranger_changes_nothing(at: &Places<'_>, anna: &User, dora: &User) {
     assert_eq!((join.status, &join.json()["name"]), (403, &json!("JOIN_CLOSED")), "{}", join.text);
     is(&get_as(&at.url("/groups/team"), &dora.token), 404);
     assert_eq!(head(), before, "nothing is stored");
+}
+
+/// Whoever asks gets the same bytes, and not again while they are the same.
+fn what_has_not_changed_is_not_sent_again(at: &Places<'_>, anna: &User, bert: &User) {
+    let team = at.url("/groups/team");
+    let known = get_as(&team, &anna.token);
+    is(&known, 200);
+    let tag = known.headers["etag"].to_str().expect("a tag");
+    let same = get_unless(&team, &bert.token, tag);
+    assert_eq!((same.status, same.text.as_str()), (304, ""));
+    is(&patch_as(&team, &anna.token, &json!({"announcement": "lunch at one"})), 200);
+    let changed = get_unless(&team, &bert.token, tag);
+    assert_eq!(is(&changed, 200)["announcement"], "lunch at one");
+    let tag = changed.headers["etag"].to_str().expect("a tag");
+    assert_eq!(get_unless(&team, &anna.token, tag).status, 304);
+}
+
+fn a_link_lets_in_until_it_ends(at: &Places<'_>, anna: &User, dora: &User) {
+    let links = at.url("/groups/team/links");
+    let make = |ms: u64| post_as(&links, &anna.token, &json!({"expires_in_ms": ms}));
+    let join = |link: &Value| {
+        let shown = json!({"link_token": link["token"]});
+        post_as(&at.url("/groups/team/members"), &dora.token, &shown)
+    };
+    let closed = |link: &Value| {
+        let refused = join(link);
+        assert_eq!(
+            (refused.status, &refused.json()["name"]),
+            (403, &json!("JOIN_CLOSED")),
+            "{}",
+            refused.text
+        );
+    };
+    // As short as it can be made before it is over.
+    let mut ms = 1;
+    let short = until(|| {
+        ms *= 2;
+        Some(make(ms)).filter(|made| made.status == 201)
+    });
+    let short = short.json();
+    let end: u128 = short["expires"].as_str().and_then(|time| time.parse().ok()).expect("a time");
+    until(|| (UNIX_EPOCH.elapsed().expect("a clock").as_millis() > end).then_some(()));
+    closed(&short);
+    let [good, withdrawn] = [60_000; 2].map(|ms| is(&make(ms), 201));
+    let path = format!("{links}/{}", withdrawn["link_id"].as_str().expect("an id"));
+    is(&delete_as(&path, &anna.token), 200);
+    closed(&withdrawn);
+    is(&join(&good), 200);
+    let listed = is(&get_as(&links, &anna.token), 200);
+    let listed = listed["links"].as_array().expect("links");
+    assert_eq!((listed.len(), &listed[0]["uses"]), (1, &json!(1)), "neither of the others: {listed:?}");
+    is(&delete_as(&at.url("/groups/team/members/me"), &dora.token), 200);
 }
 
 fn who_leaves_hears_no_more(at: &Places<'_>, (anna, a): (&User, &mut Socket), cora: &User, c: &mut Socket) {

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use crate::http::{User, delete_as, get_as, new_user, post, post_as};
+use crate::http::{User, delete_as, get_as, new_user, patch_as, post, post_as};
 use crate::places::{Places, in_a_cluster, in_one_process};
 use crate::process::{Tidegate, until};
 use crate::socket::Socket;
@@ -162,6 +162,15 @@ fn signed_out(at: &Places<'_>) {
     closed_soon(c, began);
     a.send(&json!({"ping": {}}));
     a.until("pong");
+
+    // Of a disabled account nothing is left.
+    let operator = at.service_token("operator", "server");
+    let (b, began) = (Socket::open(at.far, &phone.token), SystemTime::now());
+    let account = at.url(&format!("/server/users/{}", phone.id));
+    assert_eq!(patch_as(&account, &operator, &json!({"status": "disabled"})).status, 200);
+    closed_soon(a, began);
+    closed_soon(b, began);
+    assert_eq!(get_as(&at.url("/users/me"), &phone.token).status, 403);
 }
 
 fn closed_soon(socket: Socket, began: SystemTime) {
