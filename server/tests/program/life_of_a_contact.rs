@@ -1,6 +1,10 @@
 //! The life of a contact: asked, turned down, asked again, accepted, named, blocked, heard again, ended. Through real sockets
 //! and HTTP, in one process and, where the services are, in a cluster.
 
+mod by_policy;
+
+use std::thread;
+
 use serde_json::{Value, json};
 
 use crate::http::{Answer, User, delete_as, get_as, new_user, patch_as, post_as};
@@ -38,18 +42,24 @@ fn in_a_cluster() {
     places::in_a_cluster(&[], life);
 }
 
-fn life(at: &Places<'_>) {
-    let [mut anna, mut bert] = ["anna", "bert"].map(|name| {
+fn people(at: &Places<'_>) -> [Person; 2] {
+    ["anna", "bert"].map(|name| {
         let user = new_user(at.api, name, "a long secret");
         let (one, other) = (Socket::open(at.near, &user.token), Socket::open(at.far, &user.token));
         Person { user, one, other }
-    });
+    })
+}
+
+fn life(at: &Places<'_>) {
+    let [mut anna, mut bert] = people(at);
     let cursor = synced(&mut anna.one, "");
     one_is_found_by_the_nickname_that_one_has(at, &anna, &bert);
     a_request_is_turned_down_and_made_again(at, &mut anna, &mut bert);
     a_remark_is_for_oneself_alone(at, &mut anna, &bert);
     each_shows_what_they_want(at, &anna, &bert);
     a_block_holds_for_the_next_message(at, &mut anna, &mut bert);
+    the_end_is_for_both(at, &mut anna, &mut bert);
+    who_ask_each_other_in_the_same_moment_are_friends_once(at, &mut anna, &mut bert);
     the_end_is_for_both(at, &mut anna, &mut bert);
     who_was_away_hears_of_the_end(&mut anna, &bert, &cursor.0);
 }
@@ -167,6 +177,25 @@ fn a_block_holds_for_the_next_message(at: &Places<'_>, anna: &mut Person, bert: 
     let texts: Vec<Value> = is(&texts, 200)["messages"].as_array().expect("messages").clone();
     let texts: Vec<&str> = texts.iter().filter_map(|message| message["body"]["text"].as_str()).collect();
     assert_eq!(texts, ["number 1", "number 4"], "nothing of what was refused");
+}
+
+fn who_ask_each_other_in_the_same_moment_are_friends_once(
+    at: &Places<'_>,
+    anna: &mut Person,
+    bert: &mut Person,
+) {
+    thread::scope(|scope| {
+        for (one, other) in [(&anna.user, &bert.user), (&bert.user, &anna.user)] {
+            scope.spawn(move || is(&at.post("/friends/apply", one, &json!({"user_id": other.id})), 200));
+        }
+    });
+    for person in [anna, bert] {
+        for socket in [&mut person.one, &mut person.other] {
+            contact(socket, is_friend);
+        }
+        assert_eq!(at.listed("/friends", &person.user).len(), 1);
+        assert!(at.listed("/friends/requests", &person.user).is_empty());
+    }
 }
 
 fn the_end_is_for_both(at: &Places<'_>, anna: &mut Person, bert: &mut Person) {
