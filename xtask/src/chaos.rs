@@ -38,6 +38,7 @@ use crate::programs::{Generator, Profile, Programs};
 use crate::record;
 use crate::stop::Stop;
 use crate::stopwatch::Stopwatch;
+pub use clock::FakeClock;
 use disturbance::Series;
 use fault::Happened;
 use schedule::Schedule;

@@ -1,45 +1,41 @@
 //! Away and back: what somebody missed is counted, listed and read page by page, in each way that there is, and the count is that of
 //! a recount after every step. Through real sockets and HTTP, in one process and, where the services are, in a cluster.
 
+mod for_weeks;
+
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
 use crate::http::{User, get_as, new_user};
-use crate::places::{self, Places};
+use crate::places::{self, FAST, Places};
 use crate::process::until;
-use crate::socket::Socket;
+use crate::socket::{Socket, send_frame};
+use crate::stand::say_frame;
 
 /// Said while the other is away, and while they fetch it.
 const AWAY: u64 = 250;
 const MEANWHILE: u64 = 20;
-/// As fast as they can: no limit of one session or one user is met.
-const FAST: [(&str, &str); 8] = [
-    ("TIDEGATE_GATEWAY__COMMANDS_PER_SECOND", "5000"),
-    ("TIDEGATE_GATEWAY__COMMANDS_BURST", "5000"),
-    ("TIDEGATE_GATEWAY__USER_COMMANDS_PER_SECOND", "5000"),
-    ("TIDEGATE_GATEWAY__USER_COMMANDS_BURST", "5000"),
-    ("TIDEGATE_GATEWAY__USER_WRITES_PER_SECOND", "5000"),
-    ("TIDEGATE_GATEWAY__USER_WRITES_BURST", "5000"),
-    ("TIDEGATE_GATEWAY__USER_READS_PER_SECOND", "5000"),
-    ("TIDEGATE_GATEWAY__USER_READS_BURST", "5000"),
-];
 
 #[test]
 fn in_one_process() {
-    places::in_one_process(&FAST, away);
+    places::in_one_process(&FAST, |at| away(at, |_| {}));
 }
 
 #[test]
 fn in_a_cluster() {
-    places::in_a_cluster(&FAST, away);
+    places::in_a_cluster(&FAST, |at| away(at, |_| {}));
 }
 
-fn away(at: &Places<'_>) {
+/// Before each message that is said while the other is away, something may happen.
+fn away(at: &Places<'_>, mut before: impl FnMut(u64)) {
     let [anna, bert] = ["anna", "bert"].map(|name| new_user(at.api, name, "a long secret"));
     let mut a = Socket::open(at.near, &anna.token);
-    let conversation =
-        (1..=AWAY).map(|number| say(&mut a, number, &bert)).last().expect("one")["conversation"].clone();
+    let mut conversation = Value::Null;
+    for number in 1..=AWAY {
+        before(number);
+        conversation = say(&mut a, number, &bert)["conversation"].clone();
+    }
 
     let (mut b, mut b2) = (Socket::open(at.far, &bert.token), Socket::open(at.near, &bert.token));
     until(|| {
@@ -86,7 +82,7 @@ fn away(at: &Places<'_>) {
     is_counted(at, &mut b, &conversation, &bert, 0);
 }
 
-/// By `next_cursor`, by seq and by time: the same messages, all of them.
+/// By `next_cursor`, by seq, by time and from the middle on: the same messages, all of them.
 fn every_way_of_history_gives_the_same(at: &Places<'_>, conversation: &Value, reader: &User) {
     let messages = at.url(&format!("/conversations/{}/messages", conversation.as_str().expect("an id")));
     let walk = |next: &dyn Fn(&Value) -> Option<String>| {
@@ -116,6 +112,14 @@ fn every_way_of_history_gives_the_same(at: &Places<'_>, conversation: &Value, re
     });
     assert!(by_cursor.iter().copied().eq(1..=AWAY + MEANWHILE), "{by_cursor:?}");
     assert_eq!((&by_seq, &by_time), (&by_cursor, &by_cursor));
+    for middle in [1, AWAY / 2, AWAY + MEANWHILE] {
+        let page = get_as(&format!("{messages}?around={middle}&limit=11"), &reader.token).json();
+        let around = page["messages"].as_array().expect("messages").iter().map(|one| seq(&one["seq"]));
+        let last = (middle + 5).clamp(11, AWAY + MEANWHILE);
+        let first = if middle < 6 { 1 } else { last - 10 };
+        let wanted = first..=last.min(middle + 5);
+        assert!(around.eq(wanted.clone()), "around {middle}, {wanted:?}: {page}");
+    }
 }
 
 /// The line of the list, on the socket and over HTTP, the badge, and a recount of what is after the read mark agree.
@@ -142,9 +146,7 @@ fn line(socket: &mut Socket, conversation: &Value) -> Option<Value> {
 
 fn say(socket: &mut Socket, number: u64, to: &User) -> Value {
     let id = format!("01890a5d-ac96-774b-bcce-{number:012}");
-    let body = json!({"text": number.to_string()});
-    socket.send(&json!({"send": {"client_message_id": id, "to_user": to.id, "body": body}}));
-    socket.until("ack")
+    say_frame(socket, &mut send_frame(&id, &to.id, &number.to_string()))
 }
 
 fn seq(value: &Value) -> u64 {

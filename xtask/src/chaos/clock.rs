@@ -16,29 +16,32 @@ const LIBRARY: &str = "faketime/libfaketime.so.1";
 
 /// The clock of one process.
 #[derive(Debug)]
-pub(super) struct FakeClock {
+pub struct FakeClock {
     library: PathBuf,
     offset: PathBuf,
 }
 
 impl FakeClock {
-    /// Right, so far. `folder` is for its offset.
-    pub(super) fn in_folder(folder: &Path) -> anyhow::Result<Self> {
-        let library = match find() {
-            Some(library) => library,
-            None => {
-                apt_install(&["libfaketime"])
-                    .context("libfaketime is missing (Debian: apt-get install libfaketime)")?;
-                find().context("libfaketime is installed, and not where it should be")?
-            }
-        };
+    /// Right, so far. `folder` is for its offset. What is missing is installed.
+    pub fn in_folder(folder: &Path) -> anyhow::Result<Self> {
+        if let Some(clock) = Self::if_installed(folder)? {
+            return Ok(clock);
+        }
+        apt_install(&["libfaketime"])
+            .context("libfaketime is missing (Debian: apt-get install libfaketime)")?;
+        Self::if_installed(folder)?.context("libfaketime is installed, and not where it should be")
+    }
+
+    /// The same; `None` where libfaketime is missing.
+    pub fn if_installed(folder: &Path) -> anyhow::Result<Option<Self>> {
+        let Some(library) = find() else { return Ok(None) };
         let clock = Self { library, offset: folder.join("clock-offset") };
         clock.step(0)?;
-        Ok(clock)
+        Ok(Some(clock))
     }
 
     /// What the process must be started with.
-    pub(super) fn environment(&self) -> BTreeMap<String, String> {
+    pub fn environment(&self) -> BTreeMap<String, String> {
         let variables = [
             ("LD_PRELOAD", self.library.display().to_string()),
             ("FAKETIME_TIMESTAMP_FILE", self.offset.display().to_string()),
@@ -50,7 +53,7 @@ impl FakeClock {
     }
 
     /// Sets it that many seconds wrong.
-    pub(super) fn step(&self, seconds: i64) -> anyhow::Result<()> {
+    pub fn step(&self, seconds: i64) -> anyhow::Result<()> {
         // Whole or not at all: the process may read it at any moment.
         let beside = self.offset.with_extension("new");
         std::fs::write(&beside, format!("{seconds:+}\n"))?;
