@@ -130,7 +130,7 @@ fn there_is_a_bound_and_an_end(
     assert_eq!(name, "pong", "{said}");
 }
 
-fn subscribe(socket: &mut Socket, users: &[&str]) {
+pub fn subscribe(socket: &mut Socket, users: &[&str]) {
     socket.send(&json!({"presence_subscribe": {"users": users}}));
 }
 
@@ -144,7 +144,7 @@ fn next(socket: &mut Socket, user: &str) -> Value {
 }
 
 /// The next state of a user that is so.
-fn hears(socket: &mut Socket, user: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+pub fn hears(socket: &mut Socket, user: &str, is_so: impl Fn(&Value) -> bool) -> Value {
     until(|| Some(next(socket, user)).filter(|seen| is_so(seen)))
 }
 
