@@ -5,15 +5,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a benchmark ends that way")]
 
+mod messages;
 mod setting;
 
 use std::time::Duration;
 
 use bus::{Bus, Limits};
 use lifecycle::Tasks;
+use messages::{NODE, message};
 use proto::{Delivery, Payload, Reply, ServerFrame, UserId};
 use router::Router;
-use setting::{NODE, config, message};
+use setting::config;
 use store::{Embedded, EmbeddedConfig, Store};
 use tokio::time::Instant;
 
