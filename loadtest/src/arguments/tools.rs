@@ -116,7 +116,7 @@ pub struct PlanSettings {
     #[arg(long, default_value_t = 3500.0)]
     pub kernel_bytes: f64,
     /// More memory of a connection with TLS, bytes
-    #[arg(long, default_value_t = 3_400.0)]
+    #[arg(long, default_value_t = 3_800.0)]
     pub tls_bytes: f64,
     /// Processor time to accept a connection, microseconds
     #[arg(long, default_value_t = 49.0)]
