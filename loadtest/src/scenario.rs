@@ -311,12 +311,13 @@ fn figures_of(name: &str, driven: &Driven) -> Figures {
     }
     // What was acknowledged has been worked on in full; at a rate that is not kept, the rest has not.
     let acked = traffic.course.ack().count().max(1) as f64;
+    let deliveries = traffic.course.delivery().count().max(1) as f64;
     if let Some(server) = &outcome.server {
         figures.usage("server", server, acked, outcome.used_seconds);
+        figures.add("server.cpu_per_delivery", server.cpu_seconds / deliveries, Unit::Seconds);
         figures.add("server.anonymous_bytes", server.anonymous_bytes as f64, Unit::Bytes);
     }
     figures.usage("generator", &outcome.generator, acked, outcome.used_seconds);
-    let deliveries = traffic.course.delivery().count().max(1) as f64;
     figures.add("generator.user_per_delivery", outcome.generator.user_seconds / deliveries, Unit::Seconds);
     figures.latencies("lateness", traffic.course.lateness());
     figures

@@ -88,6 +88,7 @@ fn origin(path: &str, report: &Value) -> String {
 /// A value for people, by its unit in reports.
 fn shown(value: f64, unit: &str) -> String {
     match unit {
+        "s" if value < 1e-6 => format!("{:.0} ns", value * 1e9),
         "s" if value < 1e-3 => format!("{:.1} µs", value * 1e6),
         "s" if value < 1.0 => format!("{:.1} ms", value * 1e3),
         "s" => format!("{value:.2} s"),
@@ -148,6 +149,7 @@ mod tests {
     #[test]
     fn values_have_units() {
         assert_eq!(shown(1074.2, "B"), "1,074 B");
+        assert_eq!(shown(3.856e-7, "s"), "386 ns");
         assert_eq!(shown(0.000_045, "s"), "45.0 µs");
         assert_eq!(shown(0.95, ""), "0.95");
         assert_eq!(shown(-12_345.0, ""), "-12,345");
