@@ -56,7 +56,7 @@ fn a_world_that_fails_is_made_smaller() {
 /// Worlds that `--mutations` found. After a change of the router the same seeds may be other worlds: then it finds others.
 const RARE: &[(Mutation, u64)] = &[
     (Mutation::ServingAfterRelease, 468_119),
-    (Mutation::UnknownRefused, 88),
+    (Mutation::UnknownRefused, 269),
     (Mutation::DedupeApart, 458),
     (Mutation::ShortSlack, 1_153),
     (Mutation::WakesUnasked, 156_511),

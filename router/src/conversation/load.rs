@@ -236,13 +236,17 @@ impl Conversation {
         };
         debug_assert_eq!(told.upto(), tail.end);
         let Tail { end, counted, settled, run } = tail;
+        // What ends a bucket without a run was settled by a load: its owner may have been fenced by then, and have settled and
+        // marked it after the touched marks of the partition were read here. Then no list has it, and nothing else shows that.
+        let is_doubtful = run.is_empty() && !settled.is_empty() && !mutation::is(Mutation::NoRecovery);
         let entries: Vec<Entry> = settled.into_iter().chain(run).collect();
         self.tell_again(&entries);
         let first = entries.first().map_or(end.next(), |entry| entry.seq);
         self.log = Log::loaded(register, end, counted, entries, Ring::new(first, lost), turn.now);
         // Where every entry counts nothing was ever set.
         let has_settings = matches!(self.kind, Kind::Direct(..)) && counted < end.0;
-        if self.touched || has_settings || matches!(self.kind, Kind::Group(..) | Kind::Pair(_)) {
+        let has_projections = matches!(self.kind, Kind::Group(..) | Kind::Pair(_));
+        if self.touched || is_doubtful || has_settings || has_projections {
             turn.work.push(Work::Recover { head: end, held_from: self.touched.then_some(first) });
         } else {
             self.serve(turn);

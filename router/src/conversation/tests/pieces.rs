@@ -1,8 +1,10 @@
 //! What commands, registers and rows are made of.
 
 use proto::client_frame::{AckMode, Recipient, Send};
-use proto::{Body, ClientMessageId, Entry, Epoch, GroupId, MessageId, Seq, Timestamp, UserId};
-use store::{Bucket, Register, Row};
+use proto::{
+    Body, ClientMessageId, ConversationId, Entry, Epoch, GroupId, MessageId, Seq, Timestamp, UserId,
+};
+use store::{Bucket, HeadRow, Register, Row};
 
 /// The epoch of the owner under test.
 pub const EPOCH: Epoch = Epoch(5);
@@ -73,4 +75,11 @@ pub fn register(epoch: u64, start: u64) -> Register {
 
 pub fn unknown() -> store::StoreError {
     store::StoreError::Unknown("time-out".into())
+}
+
+/// What lists know of a conversation whose entries of epoch 3 they have up to this seq.
+pub fn head_row(id: &ConversationId, seq: u64) -> HeadRow {
+    let last = entry(seq, 3).entry;
+    let (conversation, seq, counted) = (id.clone(), last.seq, last.counted);
+    HeadRow { conversation, seq, counted, last, retention_seconds: 0, confirming: None }
 }

@@ -4,9 +4,9 @@ use proto::client_frame::Send;
 use proto::command::{GroupRequest, Source};
 use proto::wire::{MembersChange, system::Change};
 use proto::{Body, ConversationId, Entry, Epoch, Seq};
-use store::{Cursor, GroupChange, GroupInfo, HeadRow, Role, Row};
+use store::{Cursor, GroupChange, GroupInfo, Role, Row};
 
-use super::stand::{EPOCH, Stand, entry, message, register, rows, team, user, users};
+use super::stand::{EPOCH, Stand, entry, head_row, message, register, rows, team, user, users};
 use crate::conversation::Flush;
 use crate::turn::{Outcome, Recovered, Work};
 
@@ -26,12 +26,6 @@ fn recovering(id: ConversationId, touched: bool, last: u64) -> Stand {
 
 fn direct() -> ConversationId {
     ConversationId::direct(&user("alice"), &user("bob"))
-}
-
-fn head_row(id: &ConversationId, seq: u64) -> HeadRow {
-    let last = entry(seq, 3).entry;
-    let (conversation, seq, counted) = (id.clone(), last.seq, last.counted);
-    HeadRow { conversation, seq, counted, last, retention_seconds: 0, confirming: None }
 }
 
 fn change(seq: u64, sender: &str, change: Change) -> Entry {
@@ -90,6 +84,21 @@ fn a_run_that_was_written_again_is_recovered_though_nobody_marked_it() {
     stand.moves();
     stand.passes();
     assert!(matches!(stand.only(), Work::Recover { head: Seq(2), .. }));
+}
+
+/// So may what a load of an owner settled that was fenced then: it wrote it again and moved the register, and then it was told so.
+/// It is at quorum with its mark, of which the next owner, who had read the marks before, knows nothing.
+#[test]
+fn what_a_fenced_owner_settled_is_recovered_though_nobody_marked_it() {
+    let mut stand = recovering(direct(), false, 2);
+    let (head, missing) = (Some(head_row(&direct(), 1)), vec![entry(2, 3).entry]);
+    stand.outcome(Outcome::Recovered(Ok(Box::new(Recovered { head, missing, ..Recovered::default() }))));
+    assert_eq!(stand.said(), ["alice head 2", "bob head 2"]);
+    assert!(!stand.conversation.is_at_rest(), "readers would be told the old head once it is forgotten");
+    assert_eq!(stand.written().expect("due at once").head.as_ref().unwrap().seq, Seq(2));
+    stand.falls_quiet();
+    assert_eq!(stand.written().unwrap().clear, Some(Seq(2)));
+    assert!(stand.conversation.is_at_rest());
 }
 
 #[test]

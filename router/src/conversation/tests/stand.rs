@@ -132,6 +132,9 @@ impl Stand {
         stand.outcome(Outcome::Tail(Ok(rows(first..=last, 3))));
         stand.moves();
         stand.passes();
+        let Work::Recover { .. } = stand.only() else { panic!("looks at the projections") };
+        let head = Some(head_row(stand.conversation.id(), last));
+        stand.outcome(Outcome::Recovered(Ok(Box::new(Recovered { head, ..Recovered::default() }))));
         stand.said();
         stand
     }
