@@ -6,33 +6,25 @@ use std::sync::Barrier;
 use serde_json::{Value, json};
 
 use crate::http::{Answer, User, delete_as, new_user, post_as};
-use crate::places::{self, Places};
+use crate::places::{self, FAST, Places};
 use crate::process::until;
 use crate::socket::Socket;
 
 /// Each time each of these, all at once.
 const USERS: usize = 6;
 const TIMES: u32 = 8;
-/// A gateway forgets a user with the last socket: nothing that it still knows helps it. And whoever speaks meets no limit.
-const SETTINGS: &[(&str, &str)] = &[
-    ("TIDEGATE_GATEWAY__INTEREST_LINGER_MIN", "0s"),
-    ("TIDEGATE_GATEWAY__INTEREST_LINGER_MAX", "0s"),
-    ("TIDEGATE_GATEWAY__COMMANDS_PER_SECOND", "5000"),
-    ("TIDEGATE_GATEWAY__COMMANDS_BURST", "5000"),
-    ("TIDEGATE_GATEWAY__USER_COMMANDS_PER_SECOND", "5000"),
-    ("TIDEGATE_GATEWAY__USER_COMMANDS_BURST", "5000"),
-    ("TIDEGATE_GATEWAY__USER_WRITES_PER_SECOND", "5000"),
-    ("TIDEGATE_GATEWAY__USER_WRITES_BURST", "5000"),
-];
+/// A gateway forgets a user with the last socket: nothing that it still knows helps it.
+const FORGETFUL: [(&str, &str); 2] =
+    [("TIDEGATE_GATEWAY__INTEREST_LINGER_MIN", "0s"), ("TIDEGATE_GATEWAY__INTEREST_LINGER_MAX", "0s")];
 
 #[test]
 fn in_one_process() {
-    places::in_one_process(SETTINGS, race);
+    places::in_one_process(&[&FAST[..], &FORGETFUL].concat(), race);
 }
 
 #[test]
 fn in_a_cluster() {
-    places::in_a_cluster(SETTINGS, race);
+    places::in_a_cluster(&[&FAST[..], &FORGETFUL].concat(), race);
 }
 
 fn race(at: &Places<'_>) {
