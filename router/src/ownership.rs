@@ -71,6 +71,15 @@ impl Owner {
         self.wanted && self.state == State::Idle
     }
 
+    /// Whether it is being claimed and no try was in vain yet: soon it is owned, or it is known that this takes longer.
+    pub fn is_first_try(&self) -> bool {
+        match self.state {
+            State::Idle => self.wanted,
+            State::Fencing(_) | State::Claiming(_) => self.failures == 0,
+            _ => false,
+        }
+    }
+
     /// The epoch under which it may be served.
     pub fn epoch(&self) -> Option<Epoch> {
         match self.state {

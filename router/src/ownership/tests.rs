@@ -147,3 +147,31 @@ fn o1_an_unknown_claim_is_over_once_the_row_has_moved_on() {
     owner.read(Ok(row(Some(OTHER), 8)), alive, 1_000);
     assert_eq!(owner.timer(9_000), None);
 }
+
+#[test]
+fn a_try_is_the_first_until_it_has_an_end() {
+    assert!(!Owner::new(ME).is_first_try(), "nobody wants it");
+    let mut owner = wanted();
+    assert!(owner.is_first_try());
+    owner.read(Ok(row(Some(OTHER), 7)), dead, 0);
+    assert!(owner.is_first_try(), "the fence is under way");
+    owner.fenced(&Ok(()));
+    assert!(owner.is_first_try(), "the claim is under way");
+    owner.claimed(Cas::Applied(row(Some(ME), 8)), dead, 0);
+    assert!(!owner.is_first_try(), "it is owned");
+}
+
+#[test]
+fn after_one_in_vain_no_try_is_the_first() {
+    let mut owner = wanted();
+    owner.read(Ok(row(None, 7)), dead, 0);
+    owner.claimed(unknown(), dead, 0);
+    assert!(!owner.is_first_try(), "it waits to try again");
+    owner.timer(1_000);
+    owner.read(Ok(row(None, 7)), dead, 1_000);
+    assert!(!owner.is_first_try(), "it tries again");
+
+    let mut of_another = wanted();
+    of_another.read(Ok(row(Some(OTHER), 7)), alive, 0);
+    assert!(!of_another.is_first_try(), "its owner may live for long");
+}

@@ -255,6 +255,13 @@ impl Incarnation<'_> {
         self.ask_store();
     }
 
+    /// Whether partitions are being claimed, and those who wait for them may hope for an answer soon. A claim that was in vain
+    /// once does not count any more: it may be so for as long as the store is away, or another owner is alive.
+    pub(super) fn is_claiming(&self) -> bool {
+        let is_first_try = |partition| self.owners.get(partition).is_some_and(Owner::is_first_try);
+        self.row_failures == 0 && self.unclaimed.iter().any(is_first_try)
+    }
+
     /// Everything that should be its own is served.
     pub(super) fn is_serving_all(&self) -> bool {
         self.is_planned && self.unclaimed.is_empty() && self.ids.has_lease()

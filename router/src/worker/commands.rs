@@ -293,10 +293,14 @@ impl Incarnation<'_> {
         Some(self.table.insert(Conversation::new(id, epoch, touched)))
     }
 
-    /// Begins as many loads as there may be: first for those who wait, then of what dead owners left.
+    /// Begins as many loads as there may be: first for those who wait, then of what dead owners left. Nobody waits for the
+    /// latter, and somebody may for each partition that is being claimed: the store has those claims to itself.
     pub(super) fn begin_loads(&mut self) {
+        let is_held_back = !self.touched_queue.is_empty() && self.is_claiming();
         while self.loads < self.config.loads_max {
-            let Some(key) = self.load_queue.pop_front().or_else(|| self.next_touched()) else { break };
+            let asked = self.load_queue.pop_front();
+            let left = || if is_held_back { None } else { self.next_touched() };
+            let Some(key) = asked.or_else(left) else { break };
             let Some(slot) = self.table.get_mut(key).filter(|slot| slot.conversation.is_waiting()) else {
                 continue;
             };

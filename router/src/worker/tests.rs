@@ -1,6 +1,7 @@
 //! Several workers on one bus and one store, under a paused clock: who serves what, and what clients notice of it.
 
 mod broadcasts;
+mod recovering;
 mod stand;
 mod waking;
 

@@ -385,6 +385,11 @@ impl Stand {
     }
 }
 
+/// Of the conversation with this number.
+pub fn partition(n: usize) -> Partition {
+    Partition::of(&ConversationId::direct(&UserId::parse("alice").unwrap(), &peer(n)))
+}
+
 fn peer(n: usize) -> UserId {
     UserId::parse(&format!("peer{n}")).unwrap()
 }
