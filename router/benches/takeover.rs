@@ -43,6 +43,7 @@ impl Stage {
         // Refused because too many wait: when they are to come again.
         let (mut refused, mut refusals): (Vec<(Instant, usize)>, usize) = (Vec::new(), 0);
         let mut waits = Vec::with_capacity(conversations);
+        let (quarter, mut quarters) = (conversations.div_ceil(4), vec![Duration::ZERO]);
         let mut batch: Vec<Delivery> = Vec::new();
         while waits.len() < conversations {
             let again = refused.iter().map(|(at, _)| *at).min();
@@ -56,7 +57,12 @@ impl Stage {
                 let Payload::Reply(n, reply) = delivery.payload else { continue };
                 let n = usize::try_from(n).unwrap();
                 match reply {
-                    Reply::Frame(ServerFrame::Ack(_)) => waits.push(sent[n].elapsed()),
+                    Reply::Frame(ServerFrame::Ack(_)) => {
+                        waits.push(sent[n].elapsed());
+                        if waits.len().is_multiple_of(quarter) || waits.len() == conversations {
+                            quarters.push(begun.elapsed());
+                        }
+                    }
                     Reply::Frame(ServerFrame::Nack(nack)) if nack.code == Code::Busy => {
                         refusals += 1;
                         refused.push((now + Duration::from_millis(nack.retry_after_ms.into()), n));
@@ -71,18 +77,26 @@ impl Stage {
                 }
             }
         }
-        let elapsed = begun.elapsed();
-        waits.sort_unstable();
-        let ms = |part: f64| waits[((waits.len() - 1) as f64 * part) as usize].as_secs_f64() * 1_000.0;
-        println!(
-            "| {what} | {conversations} | {:.0} | {:.1} | {:.0} | {:.0} | {:.0} | {refusals} |",
-            conversations as f64 / elapsed.as_secs_f64(),
-            elapsed.as_secs_f64(),
-            ms(0.5),
-            ms(0.99),
-            ms(1.0),
-        );
+        print(what, waits, &quarters, refusals);
     }
+}
+
+/// A row of the table: what the senders saw, and when each quarter of them had seen it.
+fn print(what: &str, mut waits: Vec<Duration>, quarters: &[Duration], refusals: usize) {
+    waits.sort_unstable();
+    let ms = |part: f64| waits[((waits.len() - 1) as f64 * part) as usize].as_secs_f64() * 1_000.0;
+    let (conversations, elapsed) = (waits.len() as f64, quarters.last().unwrap().as_secs_f64());
+    let quarter = conversations / (quarters.len() - 1) as f64;
+    let rates = quarters.windows(2).map(|ends| quarter / (ends[1] - ends[0]).as_secs_f64());
+    let rates: Vec<String> = rates.map(|rate| format!("{rate:.0}")).collect();
+    println!(
+        "| {what} | {conversations} | {:.0} | {} | {elapsed:.1} | {:.0} | {:.0} | {:.0} | {refusals} |",
+        conversations / elapsed,
+        rates.join(", "),
+        ms(0.5),
+        ms(0.99),
+        ms(1.0),
+    );
 }
 
 /// A router that has room for all of them.
@@ -96,8 +110,10 @@ async fn measure(conversations: usize, senders: usize, loads: &[usize]) {
     let tasks = Tasks::default();
     let store = Store::Cql(test_cluster(&config, &tasks).await.unwrap());
     println!("{senders} senders, {WORKERS} workers");
-    println!("| what | conversations | loads/s | seconds | wait p50 ms | p99 ms | longest ms | refused |");
-    println!("|---|---|---|---|---|---|---|---|");
+    println!(
+        "| what | conversations | loads/s | in each quarter | seconds | wait p50 ms | p99 ms | longest ms | refused |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|");
     let mut stages = vec![open(&store, conversations, 64).await];
     stages[0].touch(conversations, senders, "begun, loads_max 64").await;
     for loads_max in loads {
