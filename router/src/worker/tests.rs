@@ -4,6 +4,7 @@ mod broadcasts;
 mod recovering;
 mod stand;
 mod waking;
+mod zombies;
 
 use std::time::Duration;
 

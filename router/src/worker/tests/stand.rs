@@ -24,6 +24,8 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use super::super::Worker;
 use crate::{GroupRules, History, RouterConfig};
 
+/// Who asks, and hears the answers.
+pub const NODE: NodeId = NodeId(7);
 /// Conversations in which messages are sent.
 pub const CONVERSATIONS: usize = 32;
 /// Longer than anything here takes, on the paused clock.
@@ -121,7 +123,7 @@ impl Stand {
             _ => unreachable!("it is in memory"),
         };
         let bus = Bus::local(Limits { commands: 1_000, deliveries: 100_000 });
-        let inbox = bus.node(NodeId(7));
+        let inbox = bus.node(NODE);
         (0..CONVERSATIONS).for_each(|n| inbox.subscribe_user(&peer(n)));
         let heartbeats = bus.heartbeats();
         Self {
@@ -364,24 +366,29 @@ impl Stand {
     fn command_from(&mut self, user: &UserId, source: Source, request: Request) -> u64 {
         let session = self.next_session;
         self.next_session += 1;
-        let mut command = Command {
-            origin: Origin {
-                user: user.clone(),
-                device: DeviceId::unnamed(),
-                session: SessionRef { node: NodeId(7), session },
-                source,
-            },
-            deadline: Timestamp(wall_clock_ms() + 10_000),
-            epoch: Epoch(0),
-            once: None,
-            trace: TraceId::default(),
-            request,
-        };
+        let mut command = command(user, source, session, request);
         command.epoch = self.bus.epoch(command.partition());
         if self.bus.send_command(command).is_err() {
             self.refused += 1;
         }
         session
+    }
+}
+
+/// What somebody asks for in a session of [`NODE`], sent by one who knows of no owner.
+pub fn command(user: &UserId, source: Source, session: u64, request: Request) -> Command {
+    Command {
+        origin: Origin {
+            user: user.clone(),
+            device: DeviceId::unnamed(),
+            session: SessionRef { node: NODE, session },
+            source,
+        },
+        deadline: Timestamp(wall_clock_ms() + 10_000),
+        epoch: Epoch(0),
+        once: None,
+        trace: TraceId::default(),
+        request,
     }
 }
 
