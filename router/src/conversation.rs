@@ -188,8 +188,14 @@ impl Conversation {
         self.probe.due().is_some()
     }
 
-    /// The steady time at which [`Self::timer`] wants to be called.
+    /// The steady time at which [`Self::timer`] wants to be called, or something is to be written that is owed.
     pub fn next_due(&self, turn_rules: &crate::turn::Rules) -> Option<u64> {
+        let owed = self.owed.due(turn_rules, &self.probe);
+        [self.next_due_but_owed(), owed].into_iter().flatten().min()
+    }
+
+    /// The same for one whose turn to write comes without a timer.
+    pub fn next_due_but_owed(&self) -> Option<u64> {
         let retry = match (&self.phase, &self.in_flight) {
             (Phase::Loading(load), _) => load.retry_at(),
             (Phase::Rolling(roll), _) => roll.retry_at(),
@@ -199,8 +205,7 @@ impl Conversation {
         // Late commands are refused a little after their time, also while the store does not answer.
         let expiry = self.queue.front().map(|pending| pending.arrived_ms + pending::EXPIRY_MS);
         let (receipts, probe) = (self.receipts.due(), self.probe.due());
-        let owed = self.owed.due(turn_rules, &self.probe);
-        [retry, expiry, receipts, probe, owed].into_iter().flatten().min()
+        [retry, expiry, receipts, probe].into_iter().flatten().min()
     }
 
     /// Time has come for something.

@@ -56,7 +56,7 @@ fn a_world_that_fails_is_made_smaller() {
 const RARE: &[(Mutation, u64)] = &[
     (Mutation::ServingAfterRelease, 468_119),
     (Mutation::UnknownRefused, 109),
-    (Mutation::DedupeApart, 742),
+    (Mutation::DedupeApart, 1_418),
     (Mutation::ShortSlack, 1_153),
     (Mutation::WakesUnasked, 156_511),
     (Mutation::ClearedHeldBack, 10_887),

@@ -415,7 +415,6 @@ impl<'a> Incarnation<'a> {
     fn arm(&mut self, key: Key) {
         let Some(slot) = self.table.get_mut(key) else { return };
         slot.changed = false;
-        let Some(due) = slot.conversation.next_due(&self.rules) else { return };
         if slot.conversation.wants_flush(self.now.steady_ms, &self.rules)
             && !std::mem::replace(&mut slot.flush_queued, true)
         {
@@ -425,6 +424,7 @@ impl<'a> Incarnation<'a> {
                 self.flush_queue.push_back(key);
             }
         }
+        let Some(due) = slot.next_due(&self.rules) else { return };
         let is_earlier = slot.armed.is_none_or(|tick| due.div_ceil(TICK_MS) < tick);
         if is_earlier {
             slot.armed = Some(self.wheel.insert(key, due));

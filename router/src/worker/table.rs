@@ -5,6 +5,7 @@ use proto::ConversationId;
 use slab::Slab;
 
 use crate::conversation::Conversation;
+use crate::turn::Rules;
 
 /// Names a conversation in memory; of one that was evicted it names nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,6 +26,18 @@ pub struct Slot {
     /// It waits for its projections to be written.
     pub flush_queued: bool,
     generation: u64,
+}
+
+impl Slot {
+    /// When its timer is to fire. What waits for its projections to be written is not woken for that: when the store is slow these
+    /// are nearly all conversations, and their time has come already, at every tick.
+    pub fn next_due(&self, rules: &Rules) -> Option<u64> {
+        if self.flush_queued {
+            self.conversation.next_due_but_owed()
+        } else {
+            self.conversation.next_due(rules)
+        }
+    }
 }
 
 /// All of them.

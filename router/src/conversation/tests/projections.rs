@@ -103,6 +103,19 @@ fn writes_are_a_second_apart_and_take_what_came_together() {
 }
 
 #[test]
+fn what_waits_for_its_turn_to_write_has_other_timers_only() {
+    let mut stand = Stand::serving();
+    stand.send(message(1));
+    stand.persists();
+    assert_eq!(stand.conversation.next_due(&stand.rules), Some(0), "it may be written");
+    let probe = stand.conversation.next_due_but_owed().expect("its head is told again");
+    assert!(probe > 0);
+    stand.falls_quiet();
+    assert_eq!(stand.conversation.next_due_but_owed(), None, "nothing else is to come");
+    assert!(stand.conversation.next_due(&stand.rules).is_some());
+}
+
+#[test]
 fn one_write_at_a_time_and_after_a_failure_the_very_same_again() {
     let mut stand = Stand::serving();
     stand.send(message(1));
