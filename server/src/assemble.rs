@@ -24,7 +24,7 @@ use crate::greeting::Greeting;
 use crate::health::Health;
 use crate::stop::{Server, Stages, enter};
 use crate::upgrade::{Estate, Inheritance, Program, Progress, still_at};
-use crate::{connect, front, keys, service_manager};
+use crate::{allocator, connect, front, keys, service_manager};
 
 /// Makes the server and lets the world in.
 pub(crate) async fn assemble(
@@ -72,6 +72,7 @@ pub(crate) async fn assemble(
     let addresses = Addresses::write(&config.data_dir, public, admin, &program.path)
         .with_context(|| format!("{} cannot be written", config.data_dir.display()))?;
     enter(phases, Phase::Ready);
+    allocator::keep_for_a_while(&stages.base);
     service_manager::tell("READY=1");
     tell(config, public, admin);
     let key_generated = key.as_ref().map(|key| key.generated);
