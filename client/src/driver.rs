@@ -64,10 +64,14 @@ impl Driver {
         let reason = loop {
             self.state.send_replace(State::Connecting);
             let opened = Instant::now();
-            let end = match self.connect().await {
+            let resume = session.resume().map(str::to_owned);
+            let end = match self.connect(resume.as_deref()).await {
                 Ok((online, welcome)) => {
                     (failures, auth_refusals) = (0, 0);
                     session.connected(&welcome, Instant::now());
+                    if resume.is_some() {
+                        session.resumed(Instant::now());
+                    }
                     self.state.send_replace(State::Online(welcome));
                     let end = self.converse(online, &mut session).await;
                     session.disconnected(Instant::now());
@@ -99,9 +103,9 @@ impl Driver {
     }
 
     /// Opens a socket and waits for its welcome.
-    async fn connect(&self) -> Result<(Online, Box<Welcome>), ConnectError> {
+    async fn connect(&self, resume: Option<&str>) -> Result<(Online, Box<Welcome>), ConnectError> {
         let opening = async {
-            let (reader, writer) = socket::open(&self.config).await?;
+            let (reader, writer) = socket::open(&self.config, resume).await?;
             let (sender, incoming) = mpsc::channel(INCOMING_MAX);
             self.tasks.spawn("client reader", read_all(reader, sender));
             welcomed(Online { incoming, writer }).await

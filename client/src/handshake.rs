@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proto::Encoding;
 use sha1::{Digest as _, Sha1};
 
@@ -32,9 +33,13 @@ impl Upgrade {
         Self { key: STANDARD.encode(rand::random::<[u8; 16]>()), subprotocol }
     }
 
-    /// The request, with `token` as bearer among the subprotocols.
-    pub fn request(&self, url: &ServerUrl, token: &str) -> Vec<u8> {
-        self.request_with(url, &[&format!("bearer.{token}")])
+    /// The request, with `token` as bearer among the subprotocols. With a cursor the answer of a `sync` comes without one.
+    pub fn request(&self, url: &ServerUrl, token: &str, resume: Option<&str>) -> Vec<u8> {
+        let bearer = format!("bearer.{token}");
+        let Some(cursor) = resume else { return self.request_with(url, &[&bearer]) };
+        let sign = if url.path.contains('?') { '&' } else { '?' };
+        let path = format!("{}{sign}resume={}", url.path, utf8_percent_encode(cursor, NON_ALPHANUMERIC));
+        self.request_with(&ServerUrl { path, ..url.clone() }, &[&bearer])
     }
 
     /// The request, with `others` offered behind the subprotocol.
@@ -177,8 +182,20 @@ mod tests {
     #[test]
     fn the_request_names_both_subprotocols() {
         let url = ServerUrl::parse("ws://localhost:81").expect("good");
-        let text = String::from_utf8(upgrade().request(&url, "a.b.c")).expect("UTF-8");
+        let text = String::from_utf8(upgrade().request(&url, "a.b.c", None)).expect("UTF-8");
         assert!(text.starts_with("GET /ws HTTP/1.1\r\nHost: localhost:81\r\n"), "{text}");
         assert!(text.contains("\r\nSec-WebSocket-Protocol: tidegate.v1.json, bearer.a.b.c\r\n"), "{text}");
+    }
+
+    #[test]
+    fn the_request_shows_a_cursor_behind_what_the_url_asks_for() {
+        let asked = |url: &str, cursor: &str| {
+            let url = ServerUrl::parse(url).expect("good");
+            String::from_utf8(upgrade().request(&url, "t", Some(cursor))).expect("UTF-8")
+        };
+        assert!(asked("ws://localhost:81", "").starts_with("GET /ws?resume= HTTP/1.1\r\n"));
+        assert!(
+            asked("ws://localhost:81/ws?a=b", "c/+").starts_with("GET /ws?a=b&resume=c%2F%2B HTTP/1.1\r\n")
+        );
     }
 }

@@ -171,6 +171,17 @@ impl Session {
         self.rooms.connected();
     }
 
+    /// The cursor that the handshake of the next socket may show instead of a `sync`; none when heads of what is held must be
+    /// asked for too.
+    pub fn resume(&self) -> Option<&str> {
+        self.order.positions(1).is_empty().then_some(&*self.cursor)
+    }
+
+    /// The handshake showed the cursor: the answer of a `sync` is on its way.
+    pub fn resumed(&mut self, now: Instant) {
+        (self.sync_at, self.sync_deadline) = (None, Some(now + self.read_patience()));
+    }
+
     /// The socket is gone. What was asked stays asked.
     pub fn disconnected(&mut self, now: Instant) {
         self.outbox.disconnected();

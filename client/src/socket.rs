@@ -46,15 +46,18 @@ pub(crate) struct Writer {
     encoding: Encoding,
 }
 
-/// Connects and upgrades; `welcome` has not come yet.
-pub(crate) async fn open(config: &ClientConfig) -> Result<(Reader, Writer), ConnectError> {
+/// Connects and upgrades; `welcome` has not come yet. With a cursor the handshake asks for what changed since.
+pub(crate) async fn open(
+    config: &ClientConfig,
+    resume: Option<&str>,
+) -> Result<(Reader, Writer), ConnectError> {
     let url = ServerUrl::parse(&config.url)?;
     let token = config.tokens.get().await.map_err(ConnectError::Token)?;
     let stream = connect(config, &url).await?;
     stream.set_nodelay(true)?;
     let mut stream = encrypted(config, &url, stream).await?;
     let upgrade = Upgrade::new(config.encoding);
-    stream.write_all(&upgrade.request(&url, &token)).await?;
+    stream.write_all(&upgrade.request(&url, &token, resume)).await?;
     stream.flush().await?;
     let mut received = Vec::with_capacity(512);
     let taken = loop {

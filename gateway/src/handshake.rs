@@ -16,7 +16,8 @@ use http::header::{
     HOST, ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, WWW_AUTHENTICATE,
 };
 use http::{HeaderValue, Request, Response, StatusCode};
-use proto::{Encoding, UserId};
+use proto::client_frame::Sync;
+use proto::{DeviceId, Encoding, UserId, limits};
 
 use crate::admission::Crowded;
 use crate::authenticator::{Authenticator, Proof, Refusal, TicketRefusal};
@@ -38,6 +39,10 @@ pub(crate) struct Opening {
     pub(crate) claimed: Option<UserId>,
     /// Messages may be compressed.
     pub(crate) deflate: bool,
+    /// What it calls its device (`?device=`).
+    pub(crate) device: Option<DeviceId>,
+    /// The `sync` that it asks for at once (`?resume=`).
+    pub(crate) resume: Option<Sync>,
 }
 
 /// What to do with a request.
@@ -83,6 +88,9 @@ pub(crate) fn decide<B>(
         Ok(opening) => Box::new(opening),
         Err(refusal) => return refused(&refusal),
     };
+    if let Err(problem) = read_wishes(&mut opening, &shown, query) {
+        return refuse("malformed", StatusCode::BAD_REQUEST, problem);
+    }
     let mut response = checked.switching_protocols(None);
     if let Some(answer) = shown.answer {
         let Ok(answer) = HeaderValue::from_str(answer) else {
@@ -133,7 +141,31 @@ fn prove(shown: &proof::Shown<'_>, query: &str, authenticator: &Authenticator) -
         Some(Proof::Token(token)) => Some(as_claimed(authenticator.identify(token)?, claimed.as_ref())?),
         Some(Proof::Ticket(_)) | None => None,
     };
-    Ok(Opening { encoding: shown.encoding, identity, claimed, deflate: false })
+    let (encoding, deflate, device, resume) = (shown.encoding, false, None, None);
+    Ok(Opening { encoding, identity, claimed, deflate, device, resume })
+}
+
+/// What spares a client its `hello` and its first `sync`. Who they are for must be known.
+fn read_wishes(opening: &mut Opening, shown: &proof::Shown<'_>, query: &str) -> Result<(), String> {
+    let (device, resume) = (query::value(query, "device"), query::value(query, "resume"));
+    if (device.is_some() || resume.is_some()) && shown.proof().is_none() {
+        return Err(
+            "device and resume in the query need a token or a ticket in the handshake too; say them in hello"
+                .to_owned(),
+        );
+    }
+    if let Some(device) = device {
+        let device = DeviceId::parse(&device).map_err(|problem| format!("device in the query: {problem}"))?;
+        opening.device = Some(device);
+    }
+    if let Some(cursor) = resume {
+        if cursor.len() > limits::CURSOR_BYTES_MAX {
+            let most = limits::CURSOR_BYTES_MAX;
+            return Err(format!("resume in the query: {} bytes, at most {most} are allowed", cursor.len()));
+        }
+        opening.resume = Some(Sync { cursor: cursor.into_owned(), open: Vec::new() });
+    }
+    Ok(())
 }
 
 fn refuse(outcome: &'static str, status: StatusCode, words: String) -> Decision {

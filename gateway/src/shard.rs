@@ -220,7 +220,7 @@ impl Shard {
             mailbox: Mailbox::default(),
             user: None,
             login: None,
-            device: proto::DeviceId::unnamed(),
+            device: opening.device.unwrap_or_else(proto::DeviceId::unnamed),
             admitted,
             pending: Some(Box::new(Pending {
                 claimed: opening.claimed,
@@ -247,6 +247,9 @@ impl Shard {
             // Its socket was counted before the answer to the handshake.
             Some(identity) => self.welcome(key, identity),
             None => self.arm(key, hello_until),
+        }
+        if let Some(resume) = opening.resume {
+            self.on_sync(key, resume);
         }
         // Nothing may come before the answer, not even a close frame that replaces all that waits.
         self.flush_if_dirty(key);

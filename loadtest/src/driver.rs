@@ -75,8 +75,8 @@ pub enum Opening<'a> {
     Say(&'a [u8]),
     /// It receives whatever is sent to it from now on.
     Ready,
-    /// What was said last was refused for now: say it again, not before so many milliseconds.
-    Again(u32),
+    /// Something was refused for now: this goes to the server, not before so many milliseconds.
+    SayLater(u32, &'a [u8]),
     /// It was refused for good, with this code.
     Refused(&'static str),
 }

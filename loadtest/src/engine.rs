@@ -292,7 +292,7 @@ impl Sockets {
     /// Goes on with openings that were refused, when their time has come.
     fn open_again(&mut self) {
         while let Some(who) = self.refused.take_due(self.clock.now()) {
-            self.connections[who].say_again();
+            self.connections[who].say_now();
         }
     }
 

@@ -114,6 +114,28 @@ fn fetched(frames: &[ClientFrame]) -> Vec<(u64, u64)> {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_handshake_that_showed_the_cursor_needs_no_sync_but_waits_for_its_answer() {
+    let (mut session, now) = session(StartAt::Head);
+    assert_eq!(session.resume(), Some(""));
+    session.resumed(now);
+    assert_eq!(frames(&mut session, now), []);
+    session.frame(delta(vec![], "c1", false), now);
+    assert_eq!(session.resume(), Some("c1"));
+    // Nobody answers the next one: it is asked for again.
+    session.disconnected(now);
+    session.connected(&welcome(), now);
+    session.resumed(now);
+    let late = session.next_due().max(now + Duration::from_secs(60));
+    assert!(
+        frames(&mut session, late).contains(&ClientFrame::Sync(Sync { cursor: "c1".into(), open: vec![] }))
+    );
+    // What is held must be asked for too.
+    session.frame(event("bob", 8), late);
+    session.frame(delta(vec![state("bob", 7)], "c2", false), late);
+    assert_eq!(session.resume(), None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn starting_at_the_head_shows_only_what_comes_after() {
     let (mut session, now) = session(StartAt::Head);
     assert_eq!(frames(&mut session, now), [ClientFrame::Sync(Sync::default())]);

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lifecycle::Tasks;
-use proto::client_frame::{Recipient, Send};
+use proto::client_frame::{Recipient, Send, Sync};
 use proto::server_frame::{Ack, ConversationState, Delta, Event, Head, Limits, Nack, Page, Pong, Welcome};
 use proto::{
     ClientFrame, Code, ConversationId, ConversationKind, Encoding, Entry, MessageId, NodeId, Seq,
@@ -168,6 +168,11 @@ async fn serve(peer: Peer, mut stream: TcpStream) {
     stream.set_nodelay(true).expect("a TCP socket");
     let (mut read, mut write) = stream.into_split();
     sender.send(Out::Frame(welcome(&user, session))).await.expect("room");
+    if head.lines().next().is_some_and(|asked| asked.contains("?resume=")) {
+        for answer in answers(&peer, session, &user, ClientFrame::Sync(Sync::default())) {
+            sender.send(answer).await.expect("room");
+        }
+    }
     let writing = async move {
         while let Some(Out::Frame(frame)) = out.recv().await {
             if write.write_all(&frame.encode_message(encoding)).await.is_err() {

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
-/// The first value of `name`, percent-decoded. `None` when it is absent, or does not decode to UTF-8.
+/// The first value of `name`, percent-decoded. What does not decode to UTF-8 is given as it is: no value that is any good has
+/// a percent sign.
 pub(super) fn value<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
     query
         .split('&')
         .find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name))
-        .and_then(|(_, value)| decoded(value))
+        .map(|(_, value)| decoded(value).unwrap_or(Cow::Borrowed(value)))
 }
 
 fn decoded(value: &str) -> Option<Cow<'_, str>> {
@@ -44,8 +45,12 @@ mod tests {
     #[test]
     fn percent_signs_are_decoded_and_plus_is_kept() {
         assert_eq!(value("userId=a%40b%2Bc+d", "userId").as_deref(), Some("a@b+c+d"));
-        assert_eq!(value("userId=%4", "userId"), None);
-        assert_eq!(value("userId=%zz", "userId"), None);
-        assert_eq!(value("userId=%ff", "userId"), None);
+    }
+
+    #[test]
+    fn what_does_not_decode_is_taken_as_it_is() {
+        for wrong in ["%4", "%zz", "%ff"] {
+            assert_eq!(value(&format!("userId={wrong}"), "userId").as_deref(), Some(wrong));
+        }
     }
 }

@@ -43,6 +43,40 @@ fn the_first_frame_may_carry_the_token() {
 }
 
 #[test]
+fn the_handshake_may_carry_all_that_hello_says() {
+    let bench = Bench::start();
+    let (token, ticket) = (bench.token("alice", 600), bench.ticket("alice"));
+    for path in [
+        format!("/ws?token={token}&device=phone-1&resume=c%2B1"),
+        format!("/ws?resume=c%2B1&device=phone-1&ticket={ticket}"),
+    ] {
+        let mut client = Client::open(bench.address, &path, &[]).unwrap_or_else(|_| panic!("refused"));
+        assert_eq!(client.expect_welcome().user, user("alice"));
+        let command = bench.command();
+        assert_eq!(command.origin.device.as_str(), "phone-1");
+        assert!(matches!(command.request, proto::Request::Sync(sync) if sync.cursor == "c+1"));
+    }
+}
+
+#[test]
+fn wishes_of_nobody_and_wishes_that_make_no_sense_are_refused() {
+    let bench = Bench::start();
+    let most = proto::limits::CURSOR_BYTES_MAX;
+    let (token, long) = (bench.token("alice", 600), "c".repeat(most + 1));
+    let too_long = format!("resume in the query: {} bytes, at most {most} are allowed", most + 1);
+    for (path, words) in [
+        ("/ws?resume=".to_owned(), "need a token or a ticket"),
+        ("/ws?device=phone".to_owned(), "need a token or a ticket"),
+        (format!("/ws?device=a%20b&token={token}"), "device in the query"),
+        (format!("/ws?resume={long}&token={token}"), &too_long),
+    ] {
+        let refused = refused(Client::open(bench.address, &path, &[]));
+        assert_eq!(refused.status, 400);
+        assert!(refused.words.contains(words), "{}", refused.words);
+    }
+}
+
+#[test]
 fn a_ticket_works_once() {
     let bench = Bench::start();
     let path = format!("/ws?ticket={}", bench.ticket("alice"));

@@ -1,4 +1,5 @@
-//! Tidegate itself: `welcome`, `sync`, and the last `delta` makes a connection ready. A `sync` that is refused for now is repeated.
+//! Tidegate itself: the handshake asks for a `sync`, and after `welcome` the last `delta` makes a connection ready. A `sync` that
+//! is refused for now is repeated.
 
 use client::ServerUrl;
 use client::handshake::Upgrade;
@@ -25,6 +26,12 @@ impl Tidegate {
     }
 }
 
+impl Tidegate {
+    fn sync(&mut self, cursor: String) -> &[u8] {
+        self.builder.frame(&ClientFrame::Sync(Sync { cursor, open: Vec::new() }))
+    }
+}
+
 impl Driver for Tidegate {
     fn urls(&self) -> &[ServerUrl] {
         &self.terms.urls
@@ -32,25 +39,23 @@ impl Driver for Tidegate {
 
     fn request(&mut self, who: usize, user: &UserId) -> (Upgrade, Vec<u8>) {
         let upgrade = Upgrade::new(self.terms.encoding);
-        let request = upgrade.request(self.terms.url_of(who), &self.terms.token(user));
+        let request = upgrade.request(self.terms.url_of(who), &self.terms.token(user), Some(""));
         (upgrade, request)
     }
 
     fn opening(&mut self, _who: usize, _user: &UserId, heard: Option<&Heard>) -> Opening<'_> {
         let Some(Heard::Other(frame)) = heard else { return Opening::Wait };
-        let cursor = match &**frame {
-            ServerFrame::Welcome(_) | ServerFrame::TooLong => String::new(),
-            ServerFrame::Delta(delta) if delta.more => delta.cursor.clone(),
-            ServerFrame::Delta(_) => return Opening::Ready,
-            ServerFrame::Nack(nack) if nack.frame == "sync" => {
-                return match nack.code.temporary() {
-                    true => Opening::Again(nack.retry_after_ms),
-                    false => Opening::Refused(nack.code.name()),
-                };
-            }
-            _ => return Opening::Wait,
-        };
-        Opening::Say(self.builder.frame(&ClientFrame::Sync(Sync { cursor, open: Vec::new() })))
+        match &**frame {
+            ServerFrame::TooLong => Opening::Say(self.sync(String::new())),
+            ServerFrame::Delta(delta) if delta.more => Opening::Say(self.sync(delta.cursor.clone())),
+            ServerFrame::Delta(_) => Opening::Ready,
+            // What had come before is told again.
+            ServerFrame::Nack(nack) if nack.frame == "sync" => match nack.code.temporary() {
+                true => Opening::SayLater(nack.retry_after_ms, self.sync(String::new())),
+                false => Opening::Refused(nack.code.name()),
+            },
+            _ => Opening::Wait,
+        }
     }
 
     fn scan(&mut self, payload: &[u8]) -> anyhow::Result<(Heard, usize)> {

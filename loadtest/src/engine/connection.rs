@@ -21,7 +21,7 @@ const SLOW_BUFFER_BYTES: usize = 4096;
 #[derive(Debug)]
 enum Phase {
     Upgrading(Box<Upgrade>),
-    /// A WebSocket; the driver is not satisfied yet, and has said this last.
+    /// A WebSocket; the driver is not satisfied yet, and may have to say this later.
     Syncing(Vec<u8>),
     Ready,
     Closed,
@@ -102,24 +102,26 @@ impl Connection {
         match driver.opening(who, user, heard) {
             Opening::Wait => {}
             Opening::Say(frame) => {
-                self.phase = Phase::Syncing(frame.to_vec());
                 self.write(frame);
             }
             Opening::Ready => {
                 self.phase = Phase::Ready;
                 self.ready_after = at.saturating_sub(self.began);
             }
-            Opening::Again(retry_after_ms) => return Ok(Some(retry_after_ms)),
+            Opening::SayLater(retry_after_ms, frame) => {
+                self.phase = Phase::Syncing(frame.to_vec());
+                return Ok(Some(retry_after_ms));
+            }
             Opening::Refused(code) => bail!("the server refused connection {who} with {code}"),
         }
         Ok(None)
     }
 
-    /// Repeats what was said last, if the driver is not satisfied yet.
-    pub(super) fn say_again(&mut self) {
-        if let Phase::Syncing(said) = &self.phase {
-            let said = said.clone();
-            self.write(&said);
+    /// Says what had to wait, if the driver is not satisfied yet.
+    pub(super) fn say_now(&mut self) {
+        if let Phase::Syncing(later) = &mut self.phase {
+            let frame = std::mem::take(later);
+            self.write(&frame);
         }
     }
 
