@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! table.toml: rows ──┐
-//! <folder>/<row>.<server>.json, of the last folder that has one ──► README.md
+//! <folder>/<row>.<server>.json, the one measured last ──► README.md
 //! ```
 //!
 //! **Guarantees.** No figure is typed by hand: each is read from a record and links to it. A test compares the page with what
@@ -52,23 +52,26 @@ pub fn generate(folder: &Path) -> anyhow::Result<String> {
     page(&manifest, |row, server| find(folder, row, server))
 }
 
-/// The last record of a row: of the folder whose name is the last, or else the one that the row names.
+/// The record of a row that was measured last, or else the one that the row names.
 pub fn find(folder: &Path, row: &Row, server: Server) -> anyhow::Result<Option<Record>> {
     let name = format!("{}.{}.json", row.name, server.name());
-    let mut folders = Vec::new();
+    let mut records = Vec::new();
     for entry in std::fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let path = PathBuf::from(entry?.file_name()).join(&name);
         if folder.join(&path).is_file() {
-            folders.push(path);
+            records.push(read(folder, path)?);
         }
     }
-    folders.sort();
-    let Some(path) = folders.pop().or_else(|| row.records.get(&server).map(PathBuf::from)) else {
-        return Ok(None);
-    };
+    if let Some(last) = records.into_iter().max_by_key(|record| record.report["unix_time_ms"].as_u64()) {
+        return Ok(Some(last));
+    }
+    row.records.get(&server).map(|path| read(folder, PathBuf::from(path))).transpose()
+}
+
+fn read(folder: &Path, path: PathBuf) -> anyhow::Result<Record> {
     let text = std::fs::read_to_string(folder.join(&path)).with_context(|| path.display().to_string())?;
     let report = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
-    Ok(Some(Record { path, report }))
+    Ok(Record { path, report })
 }
 
 #[cfg(test)]
@@ -76,22 +79,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_folder_counts_before_what_a_row_names() {
+    fn the_last_measurement_counts_before_what_a_row_names() {
         let kept = tempfile::tempdir().expect("a folder");
-        let write = |path: &str, value: u32| {
+        let write = |path: &str, time: u32| {
             let path = kept.path().join(path);
             std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-            std::fs::write(path, format!("{{\"value\": {value}}}")).expect("written");
+            std::fs::write(path, format!("{{\"unix_time_ms\": {time}}}")).expect("written");
         };
         let text = "[[row]]\nname = \"idle\"\nwhat = \"x\"\nloadtest = \"idle\"\nservers = [\"tidegate\", \"raw\"]\n\
                     figures = []\nrecords = { tidegate = \"old/idle.json\" }\n";
         let row = Manifest::parse(text).expect("good").row.remove(0);
-        let found =
-            |server| find(kept.path(), &row, server).expect("read").map(|one| one.report["value"].clone());
-        write("old/idle.json", 1);
-        assert_eq!((found(Server::Tidegate), found(Server::Raw)), (Some(1.into()), None));
-        write("2026-01-02-b/idle.tidegate.json", 3);
-        write("2026-01-01-z/idle.tidegate.json", 2);
+        let found = |server| {
+            find(kept.path(), &row, server).expect("read").map(|one| one.report["unix_time_ms"].clone())
+        };
+        write("old/idle.json", 4);
+        assert_eq!((found(Server::Tidegate), found(Server::Raw)), (Some(4.into()), None));
+        write("2026-01-01-ninth/idle.tidegate.json", 3);
+        write("2026-01-01-seventh/idle.tidegate.json", 2);
         assert_eq!(found(Server::Tidegate), Some(3.into()));
     }
 }
