@@ -110,7 +110,7 @@ pub struct PlanSettings {
     #[arg(long, default_value_t = 60.0, value_name = "PERCENT")]
     pub busy_max: f64,
     /// User memory of a connection, bytes
-    #[arg(long, default_value_t = 1_100.0)]
+    #[arg(long, default_value_t = 1_200.0)]
     pub connection_bytes: f64,
     /// The kernel's memory of a connection, bytes
     #[arg(long, default_value_t = 3500.0)]
@@ -119,7 +119,7 @@ pub struct PlanSettings {
     #[arg(long, default_value_t = 3_800.0)]
     pub tls_bytes: f64,
     /// Processor time to accept a connection, microseconds
-    #[arg(long, default_value_t = 49.0)]
+    #[arg(long, default_value_t = 44.0)]
     pub accept_us: f64,
     /// Processor time of a direct message, all parts, microseconds
     #[arg(long, default_value_t = 38.0)]
@@ -131,7 +131,7 @@ pub struct PlanSettings {
     #[arg(long, default_value_t = 3.0)]
     pub delivery_us: f64,
     /// Processor time of a heartbeat, microseconds
-    #[arg(long, default_value_t = 28.0)]
+    #[arg(long, default_value_t = 25.0)]
     pub heartbeat_us: f64,
 }
 
