@@ -56,6 +56,20 @@ fn one_per_kind_leaves_other_kinds_alone() {
 }
 
 #[test]
+fn a_device_that_is_named_in_the_handshake_counts_at_once_as_what_it_is() {
+    let bench = bench(LoginPolicy::OnePerKind);
+    let mut phone = device(&bench, "alice", "phone-1");
+    let mut web = device(&bench, "alice", "web-1");
+    phone.settle(&bench);
+    let path = format!("/ws?device=phone-2&token={}", bench.token("alice", 3_600));
+    let mut newer = Client::open(bench.address, &path, &[]).unwrap_or_else(|_| panic!("refused"));
+    newer.expect_welcome();
+    assert_eq!(phone.closed(), 4409);
+    web.settle(&bench);
+    newer.settle(&bench);
+}
+
+#[test]
 fn who_names_no_device_ends_others_without_a_name_and_not_at_once() {
     let wait = Duration::from_millis(800);
     let bench = Bench::with(|config| {

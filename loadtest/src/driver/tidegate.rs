@@ -24,9 +24,7 @@ impl Tidegate {
         let builder = Builder::new(terms.encoding, terms.run, terms.started_ms, terms.text_bytes);
         Self { scanner: Scanner::new(terms.encoding), builder, terms }
     }
-}
 
-impl Tidegate {
     fn sync(&mut self, cursor: String) -> &[u8] {
         self.builder.frame(&ClientFrame::Sync(Sync { cursor, open: Vec::new() }))
     }
