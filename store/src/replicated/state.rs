@@ -190,7 +190,7 @@ impl State {
             if *table == Table::Log
                 && self.sent.insert(key.clone(), value.clone()).is_some_and(|before| before != *value)
             {
-                let key = String::from_utf8_lossy(key).escape_debug().to_string();
+                let key = key.escape_ascii();
                 self.violation
                     .get_or_insert_with(|| format!("S1: a cell was written twice, differently: {key}"));
             }
