@@ -20,7 +20,8 @@ const SLOW_BUFFER_BYTES: usize = 4096;
 
 #[derive(Debug)]
 enum Phase {
-    Upgrading(Box<Upgrade>),
+    /// The request is on its way, or waits for the socket to be connected; that may have failed.
+    Upgrading(Box<Upgrade>, Option<io::Error>),
     /// A WebSocket; the driver is not satisfied yet, and may have to say this later.
     Syncing(Vec<u8>),
     Ready,
@@ -46,15 +47,34 @@ pub(super) struct Connection {
 impl Connection {
     /// A socket that is being connected; `request` goes out as soon as it is.
     pub(super) fn new(wire: Wire, upgrade: Upgrade, request: Vec<u8>, began: Nanos) -> Self {
-        Self {
+        let mut connection = Self {
             wire,
-            phase: Phase::Upgrading(Box::new(upgrade)),
+            phase: Phase::Upgrading(Box::new(upgrade), None),
             rest: Vec::new(),
             out: request,
             began,
             ready_after: 0,
             close_code: None,
             slow: false,
+        };
+        connection.request_at_once();
+        connection
+    }
+
+    /// A socket to this machine is connected when `connect` returns, although it says that it is not: what can be sent
+    /// now needs no turn of its own.
+    fn request_at_once(&mut self) {
+        if self.wire.tls.is_some() {
+            return;
+        }
+        match (self.wire.write(&self.out), &mut self.phase) {
+            (Ok(written), _) => {
+                self.out.drain(..written);
+            }
+            (Err(error), Phase::Upgrading(_, failure)) if error.kind() != io::ErrorKind::WouldBlock => {
+                *failure = Some(error);
+            }
+            (Err(_), _) => {}
         }
     }
 
@@ -62,14 +82,19 @@ impl Connection {
         &mut self.wire.tcp
     }
 
-    /// Why it could not be connected.
-    pub(super) fn failure(&self) -> Option<io::Error> {
-        if self.upgrade().is_some() { self.wire.tcp.take_error().ok().flatten() } else { None }
+    /// Why it could not be connected. Once the request is out it is.
+    pub(super) fn failure(&mut self) -> Option<io::Error> {
+        match &mut self.phase {
+            Phase::Upgrading(_, failure) if !self.out.is_empty() => {
+                failure.take().or_else(|| self.wire.tcp.take_error().ok().flatten())
+            }
+            _ => None,
+        }
     }
 
     pub(super) fn upgrade(&self) -> Option<&Upgrade> {
         match &self.phase {
-            Phase::Upgrading(upgrade) => Some(upgrade),
+            Phase::Upgrading(upgrade, _) => Some(upgrade),
             _ => None,
         }
     }

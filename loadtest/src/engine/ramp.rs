@@ -193,9 +193,9 @@ impl Engine {
         let elsewhere = self.elsewhere.get(&who).copied().unwrap_or(0);
         let target = (place + elsewhere) % self.addresses.len();
         let address = self.addresses[target];
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))
+        let kind = Type::STREAM.nonblocking();
+        let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::TCP))
             .context("a socket; see `ulimit -n`")?;
-        socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
         if let Some(source) = source(address, (who, place), plan) {
             socket.bind(&source.into()).with_context(|| format!("binding to {source}"))?;
