@@ -155,6 +155,18 @@ fn section_11_3_4_subprotocols_are_read_in_order_over_all_headers() {
 }
 
 #[test]
+fn section_11_3_4_every_byte_of_a_subprotocol_is_one_of_a_token() {
+    const OTHERS: &[u8] = b"!#$%&'*+-.^_`|~";
+    for byte in b'!'..=b'~' {
+        // A comma separates.
+        let is_token = byte.is_ascii_alphanumeric() || OTHERS.contains(&byte) || byte == b',';
+        let mut headers = HeaderMap::new();
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_bytes(&[b'a', byte, b'b']).unwrap());
+        assert_eq!(handshake::subprotocols(&headers).is_ok(), is_token, "{:?}", char::from(byte));
+    }
+}
+
+#[test]
 fn section_11_3_4_what_is_no_token_is_no_subprotocol() {
     for value in ["", "a,,b", "a,", "a b", "a;b", "\"a\"", "a=b", "caf\u{e9}"] {
         let mut headers = HeaderMap::new();

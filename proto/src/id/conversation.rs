@@ -119,17 +119,19 @@ fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }
 
+/// Every message asks for the id of its conversation, on its way through several hands: characters go in runs.
 fn push_escaped(out: &mut EcoString, text: &str) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    for byte in text.bytes() {
-        if is_plain(byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push('~');
-            out.push(char::from(HEX[usize::from(byte >> 4)]));
-            out.push(char::from(HEX[usize::from(byte & 15)]));
-        }
+    let mut rest = text;
+    while let Some((at, byte)) = rest.bytes().enumerate().find(|(_, byte)| !is_plain(*byte)) {
+        out.push_str(&rest[..at]);
+        out.push('~');
+        out.push(char::from(HEX[usize::from(byte >> 4)]));
+        out.push(char::from(HEX[usize::from(byte & 15)]));
+        // Names are ASCII: the character is this byte.
+        rest = &rest[at + 1..];
     }
+    out.push_str(rest);
 }
 
 /// Whether [`push_escaped`] writes this for some valid name.
