@@ -6,9 +6,6 @@ use super::name::{NAME_BYTES_MAX, is_allowed};
 use super::{GroupId, UserId};
 use crate::IdError;
 
-/// The longest id: two names of characters that are all escaped.
-const CONVERSATION_BYTES_MAX: usize = 3 + 2 * 3 * NAME_BYTES_MAX;
-
 /// An opaque, URL-safe name of a conversation, at most 387 bytes.
 ///
 /// `d.<user>.<user>` with the users in byte order, or `g.<group>`; and `p.<user>.<user>` for what two users are to each
@@ -42,18 +39,20 @@ impl ConversationId {
 
     fn of_two(kind: &str, one: &UserId, other: &UserId) -> Self {
         let (first, second) = if one <= other { (one, other) } else { (other, one) };
-        let mut id = Draft::new(kind);
-        id.push_escaped(first.as_str());
-        id.push(b'.');
-        id.push_escaped(second.as_str());
-        id.finish()
+        let mut id = EcoString::with_capacity(3 + first.as_str().len() + second.as_str().len());
+        id.push_str(kind);
+        push_escaped(&mut id, first.as_str());
+        id.push('.');
+        push_escaped(&mut id, second.as_str());
+        Self(id)
     }
 
     /// The conversation of a group.
     pub fn group(group: &GroupId) -> Self {
-        let mut id = Draft::new("g.");
-        id.push_escaped(group.as_str());
-        id.finish()
+        let mut id = EcoString::with_capacity(2 + group.as_str().len());
+        id.push_str("g.");
+        push_escaped(&mut id, group.as_str());
+        Self(id)
     }
 
     /// Accepts exactly what [`Self::direct`], [`Self::group`] and [`Self::pair`] produce. Allocates only what it keeps.
@@ -120,45 +119,22 @@ fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }
 
-/// An id in the making. Every message asks for that of its conversation several times: it is put together where it
-/// costs nothing, and copied once.
-struct Draft {
-    bytes: [u8; CONVERSATION_BYTES_MAX],
-    length: usize,
+/// Every message asks for the id of its conversation, on its way through several hands: characters go in runs.
+fn push_escaped(out: &mut EcoString, text: &str) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let mut rest = text;
+    while let Some((at, byte)) = rest.bytes().enumerate().find(|(_, byte)| !is_plain(*byte)) {
+        out.push_str(&rest[..at]);
+        out.push('~');
+        out.push(char::from(HEX[usize::from(byte >> 4)]));
+        out.push(char::from(HEX[usize::from(byte & 15)]));
+        // Names are ASCII: the character is this byte.
+        rest = &rest[at + 1..];
+    }
+    out.push_str(rest);
 }
 
-impl Draft {
-    fn new(kind: &str) -> Self {
-        let mut draft = Self { bytes: [0; CONVERSATION_BYTES_MAX], length: 0 };
-        kind.bytes().for_each(|byte| draft.push(byte));
-        draft
-    }
-
-    fn push(&mut self, byte: u8) {
-        self.bytes[self.length] = byte;
-        self.length += 1;
-    }
-
-    fn push_escaped(&mut self, name: &str) {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
-        for byte in name.bytes() {
-            if is_plain(byte) {
-                self.push(byte);
-            } else {
-                self.push(b'~');
-                self.push(HEX[usize::from(byte >> 4)]);
-                self.push(HEX[usize::from(byte & 15)]);
-            }
-        }
-    }
-
-    fn finish(&self) -> ConversationId {
-        let text = std::str::from_utf8(&self.bytes[..self.length]);
-        ConversationId(EcoString::from(text.unwrap_or_else(|_| unreachable!("names are ASCII"))))
-    }
-}
-
-/// Whether [`Draft::push_escaped`] writes this for some valid name.
+/// Whether [`push_escaped`] writes this for some valid name.
 fn is_escaped_name(text: &str) -> bool {
     let mut rest = text.as_bytes();
     let mut length = 0;
