@@ -24,6 +24,7 @@ use client::ServerUrl;
 use client::tls::Trust;
 
 use crate::arguments::{Common, DriverName, Load, Scenario};
+use crate::audit::Findings;
 use crate::clock::{Clock, Nanos};
 use crate::course::Course;
 use crate::driver::{Centrifugo, Driver, Raw, Terms, Tidegate};
@@ -325,7 +326,6 @@ fn figures_of(name: &str, driven: &Driven) -> Figures {
 
 /// Judges a run, and adds its latencies if it kept its schedule.
 fn conclude(figures: &mut Figures, name: &str, outcome: &Outcome, load: &Load, closed: u64) -> Verdict {
-    let findings = &outcome.findings;
     let late = outcome.traffic.course.lateness().quantile_seconds(0.99);
     let verdict = if late > load.lateness_max.as_secs_f64() {
         Verdict::Behind(format!("{name}: 1 % of messages left more than {:.1} ms late", late * 1e3))
@@ -342,6 +342,11 @@ fn conclude(figures: &mut Figures, name: &str, outcome: &Outcome, load: &Load, c
         }
         Verdict::Good
     };
+    verdict.and(faults_of(name, &outcome.findings, closed))
+}
+
+/// What the audit found, with the sockets that the server closed.
+fn faults_of(name: &str, findings: &Findings, closed: u64) -> Verdict {
     let faults = [
         (findings.lost, "deliveries of acknowledged messages did not arrive"),
         (findings.duplicated, "messages arrived or were acknowledged twice"),
@@ -354,5 +359,5 @@ fn conclude(figures: &mut Figures, name: &str, outcome: &Outcome, load: &Load, c
         .filter(|(count, _)| *count > 0)
         .map(|(count, what)| format!("{name}: {count} {what}"))
         .collect();
-    if found.is_empty() { verdict } else { verdict.and(Verdict::Faults(found)) }
+    if found.is_empty() { Verdict::Good } else { Verdict::Faults(found) }
 }

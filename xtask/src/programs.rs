@@ -29,6 +29,8 @@ pub enum Profile {
 pub struct Programs {
     tidegate: PathBuf,
     loadtest: PathBuf,
+    /// How far servers stand back for who measures them: the niceness they run at.
+    server_nice: u8,
 }
 
 impl Programs {
@@ -52,7 +54,23 @@ impl Programs {
             let program = folder.join(name).canonicalize();
             program.with_context(|| format!("{} has no {name}", folder.display()))
         };
-        Ok(Self { tidegate: find("tidegate")?, loadtest: find("loadtest")? })
+        Ok(Self { tidegate: find("tidegate")?, loadtest: find("loadtest")?, server_nice: 0 })
+    }
+
+    /// The same, whose servers run at this niceness: nice(1), 0 to 19.
+    #[must_use]
+    pub fn with_server_nice(&self, server_nice: u8) -> Self {
+        Self { server_nice, ..self.clone() }
+    }
+
+    /// A command that runs a server.
+    pub(crate) fn server_command(&self, program: &Path) -> Command {
+        if self.server_nice == 0 {
+            return Command::new(program);
+        }
+        let mut command = Command::new("nice");
+        command.args(["-n", &self.server_nice.to_string()]).arg(program);
+        command
     }
 
     /// Builds both, if they are not up to date.
@@ -74,7 +92,7 @@ impl Programs {
             bail!("cargo build failed");
         }
         let text = String::from_utf8(output.stdout).context("cargo's messages")?;
-        Ok(Self { tidegate: find(&text, "tidegate")?, loadtest: find(&text, "loadtest")? })
+        Ok(Self { tidegate: find(&text, "tidegate")?, loadtest: find(&text, "loadtest")?, server_nice: 0 })
     }
 }
 

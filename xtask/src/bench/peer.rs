@@ -47,6 +47,7 @@ impl Peer {
         folder: &Path,
         centrifugo: Option<&Path>,
     ) -> anyhow::Result<Option<Self>> {
+        let programs = &programs.with_server_nice(row.server_nice);
         let certificate = row.tls.then(|| Certificate::write(folder)).transpose()?;
         let address = TcpListener::bind("127.0.0.1:0").context("a free port")?.local_addr()?;
         let key_file = folder.join("signing.key");
@@ -62,7 +63,7 @@ impl Peer {
             }
             Server::Raw if row.tls => bail!("the raw server speaks no TLS"),
             Server::Raw => {
-                let mut command = Command::new(programs.loadtest());
+                let mut command = programs.server_command(programs.loadtest());
                 command.args(["rawserver", "--listen", &address.to_string()]);
                 Process::Other(Other::start(command, folder, (address, key_file, None))?)
             }
@@ -73,7 +74,7 @@ impl Peer {
                 let config = folder.join("centrifugo.json");
                 std::fs::write(&config, settings_of_centrifugo(address, certificate.as_ref()))?;
                 key::write(&key_file)?;
-                let mut command = Command::new(&program);
+                let mut command = programs.server_command(&program);
                 command.arg("--config").arg(&config);
                 let version = Command::new(&program).arg("version").output().ok();
                 let version = version.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());

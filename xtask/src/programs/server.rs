@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -41,7 +41,8 @@ impl Programs {
         let admin = free_address()?;
         let (data, log) = (folder.join("data"), folder.join("tidegate.log"));
         let log_file = OpenOptions::new().create(true).append(true).open(&log).context("the log file")?;
-        let process = Command::new(&self.tidegate)
+        let process = self
+            .server_command(&self.tidegate)
             .current_dir(folder)
             .envs(settings.iter().copied())
             .env("TIDEGATE_DATA__DIR", &data)

@@ -16,6 +16,12 @@ use crate::stopwatch::Stopwatch;
 /// Between two looks at a process that shall end.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// How late the timers of a service may be, nanoseconds. Request threads of Cassandra that have nothing to do look again
+/// every ten microseconds or so, and in a virtual machine each such timer is dear
+/// (`bench-results/2026-11-23-cluster-fitted`).
+#[cfg(target_os = "linux")]
+const TIMER_SLACK_NS: u64 = 500_000;
+
 /// How a service is started; it can be started again in the same way, on the same data.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Recipe {
@@ -41,16 +47,17 @@ impl Recipe {
     pub fn start(&self) -> anyhow::Result<Running> {
         std::fs::create_dir_all(&self.folder).with_context(|| self.folder.display().to_string())?;
         let log = OpenOptions::new().create(true).append(true).open(self.log())?;
-        let child = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        command
             .args(&self.arguments)
             .envs(&self.environment)
             .current_dir(&self.folder)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
-            .process_group(0)
-            .spawn()
-            .with_context(|| self.program.display().to_string())?;
+            .process_group(0);
+        let child =
+            with_late_timers(|| command.spawn()).with_context(|| self.program.display().to_string())?;
         let pid = i32::try_from(child.id()).context("a process id")?;
         Ok(Running { pid, born: birth(pid).unwrap_or_default() })
     }
@@ -59,6 +66,21 @@ impl Recipe {
     pub fn log(&self) -> PathBuf {
         self.folder.join("out.log")
     }
+}
+
+/// What is started meanwhile has timers that may be late (prctl(2), `PR_SET_TIMERSLACK`).
+fn with_late_timers<T>(start: impl FnOnce() -> T) -> T {
+    #[cfg(target_os = "linux")]
+    let set = |slack| {
+        // Where it may not be set, timers are on time.
+        let _ = rustix::thread::set_current_timer_slack(slack);
+    };
+    #[cfg(target_os = "linux")]
+    set(std::num::NonZeroU64::new(TIMER_SLACK_NS));
+    let started = start();
+    #[cfg(target_os = "linux")]
+    set(None);
+    started
 }
 
 impl Running {
@@ -145,6 +167,24 @@ mod tests {
         let fields = "S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 777 20";
         assert_eq!(birth_in_stat(&format!("12 (a) b) {fields}")).as_deref(), Some("777"));
         assert_eq!(birth_in_stat(&format!("12 (a) {}", fields.replacen('S', "Z", 1))), None);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_service_has_late_timers_and_who_starts_it_has_not() {
+        let own = || rustix::thread::current_timer_slack().unwrap();
+        let before = own();
+        let folder = tempfile::tempdir().unwrap();
+        let recipe = Recipe {
+            program: "cat".into(),
+            arguments: vec!["/proc/self/timerslack_ns".to_owned()],
+            environment: BTreeMap::new(),
+            folder: folder.path().to_owned(),
+        };
+        let running = recipe.start().unwrap();
+        assert!(running.wait_until_gone(Duration::from_secs(10)));
+        let theirs = std::fs::read_to_string(recipe.log()).unwrap();
+        assert_eq!((theirs.trim(), own()), ("500000", before));
     }
 
     #[test]

@@ -33,6 +33,10 @@ pub struct Row {
     /// Whether clients come over TLS, with a certificate made for the run.
     #[serde(default)]
     pub tls: bool,
+    /// The niceness of the server, where the generator on the same machine has to keep its schedule against a server that takes
+    /// all it gets.
+    #[serde(default)]
+    pub server_nice: u8,
     /// What can be measured so.
     pub servers: Vec<Server>,
     /// What is shown of it.
