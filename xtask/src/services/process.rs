@@ -17,7 +17,7 @@ use crate::stopwatch::Stopwatch;
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// How late the timers of a service may be, nanoseconds. Request threads of Cassandra that have nothing to do look again
-/// every ten microseconds or so, and in a virtual machine each such timer is dear
+/// every few microseconds, and in a virtual machine each such timer is dear
 /// (`bench-results/2026-11-23-cluster-fitted`).
 #[cfg(target_os = "linux")]
 const TIMER_SLACK_NS: u64 = 500_000;
@@ -162,6 +162,15 @@ fn birth_in_stat(stat: &str) -> Option<String> {
 mod tests {
     use super::*;
 
+    fn recipe(program: &str, argument: &str, folder: &Path) -> Recipe {
+        Recipe {
+            program: program.into(),
+            arguments: vec![argument.to_owned()],
+            environment: BTreeMap::new(),
+            folder: folder.to_owned(),
+        }
+    }
+
     #[test]
     fn a_name_with_brackets_does_not_hide_the_time_of_birth() {
         let fields = "S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 777 20";
@@ -175,12 +184,7 @@ mod tests {
         let own = || rustix::thread::current_timer_slack().unwrap();
         let before = own();
         let folder = tempfile::tempdir().unwrap();
-        let recipe = Recipe {
-            program: "cat".into(),
-            arguments: vec!["/proc/self/timerslack_ns".to_owned()],
-            environment: BTreeMap::new(),
-            folder: folder.path().to_owned(),
-        };
+        let recipe = recipe("cat", "/proc/self/timerslack_ns", folder.path());
         let running = recipe.start().unwrap();
         assert!(running.wait_until_gone(Duration::from_secs(10)));
         let theirs = std::fs::read_to_string(recipe.log()).unwrap();
@@ -190,12 +194,7 @@ mod tests {
     #[test]
     fn a_process_is_known_until_it_is_ended() {
         let folder = tempfile::tempdir().unwrap();
-        let recipe = Recipe {
-            program: "sleep".into(),
-            arguments: vec!["600".to_owned()],
-            environment: BTreeMap::new(),
-            folder: folder.path().to_owned(),
-        };
+        let recipe = recipe("sleep", "600", folder.path());
         let first = recipe.start().unwrap();
         assert!(first.is_alive());
         assert!(
