@@ -11,9 +11,9 @@ mod bench;
 mod client;
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 
 use bench::{Bench, PATIENCE};
+use client::patient::Patient;
 
 /// Sessions measured; few enough for the usual limit of 1,024 open files. `IDLE_SESSIONS` asks for more.
 const SESSIONS: usize = 400;
@@ -27,9 +27,8 @@ fn anonymous_bytes() -> usize {
 }
 
 /// A welcomed session over a bare socket.
-fn open(bench: &Bench, name: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(bench.address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+fn open(bench: &Bench, name: &str) -> Patient {
+    let mut stream = Patient::connect(bench.address, PATIENCE).unwrap();
     let head = format!(
         "GET /ws?token={} HTTP/1.1\r\nhost: {}\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
          sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",

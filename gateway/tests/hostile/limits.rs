@@ -1,13 +1,14 @@
 //! Limits of an address, of a user, and of a user's commands by kind: what each answers, its metric, and that places return.
 
 use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, TcpStream};
+use std::net::IpAddr;
 
 use gateway::RateLimit;
 use gateway::proxy::{ToldBy, TrustedProxies};
 use proto::{Code, Reply};
 
 use crate::bench::{Bench, PATIENCE};
+use crate::client::patient::Patient;
 use crate::client::{Client, Refused, wait_for};
 use crate::watch::Watch;
 
@@ -73,8 +74,7 @@ fn a_stranger_cannot_name_another_address() {
 
 /// A PROXY header of version 2 for this client, then a request.
 fn by_proxy_protocol(bench: &Bench, client: [u8; 4], request: &str) -> String {
-    let mut stream = TcpStream::connect(bench.address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut stream = Patient::connect(bench.address, PATIENCE).unwrap();
     let head = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c";
     let ports = [10, 0, 0, 1, 0, 99, 0, 80];
     stream.write_all(&[&head[..], &client, &ports, request.as_bytes()].concat()).unwrap();
@@ -108,7 +108,7 @@ fn the_proxy_protocol_names_the_client() {
     assert!(by_proxy_protocol(&bench, [192, 0, 2, 2], request).starts_with("HTTP/1.1 200"));
     watch.expect("gateway_handshakes_total", &[r#"outcome="address_rate""#], 1.0);
 
-    let mut stranger = TcpStream::connect(bench.address).unwrap();
+    let mut stranger = Patient::connect(bench.address, PATIENCE).unwrap();
     stranger.write_all(request.as_bytes()).unwrap();
     let heard = stranger.read(&mut [0; 16]);
     assert!(matches!(heard, Ok(0) | Err(_)), "who does not begin with it is closed without a word");
@@ -123,8 +123,7 @@ fn a_proxy_that_says_nothing_is_ended() {
     let bench = behind_proxy(ToldBy::ProxyProtocol, |config| {
         config.timeouts.handshake = std::time::Duration::from_millis(200);
     });
-    let mut silent = TcpStream::connect(bench.address).unwrap();
-    silent.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut silent = Patient::connect(bench.address, PATIENCE).unwrap();
     assert_eq!(silent.read(&mut [0; 16]).unwrap(), 0);
     watch.expect("gateway_handshakes_total", &[r#"outcome="proxy_silent""#], 1.0);
     bench.drain();

@@ -1,7 +1,7 @@
 //! A socket that is read as fast as it may, by the clock.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,6 +12,7 @@ use tungstenite::client::IntoClientRequest as _;
 use tungstenite::http::HeaderValue;
 
 use crate::bench::PATIENCE;
+use crate::client::patient::Patient;
 
 const STEP: Duration = Duration::from_millis(100);
 /// How many bytes may be read in a tenth of a second.
@@ -29,7 +30,7 @@ impl Pace {
 }
 
 pub struct Trickle {
-    stream: TcpStream,
+    stream: Patient,
     pace: Pace,
 }
 
@@ -41,8 +42,7 @@ pub fn open(address: SocketAddr, token: &str, pace: &Pace, buffer: Option<usize>
         socket.set_recv_buffer_size(bytes).unwrap();
     }
     socket.connect(&address.into()).unwrap();
-    let stream = TcpStream::from(socket);
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let stream = Patient::new(socket.into(), PATIENCE).unwrap();
     let mut request = format!("ws://{address}/ws").into_client_request().unwrap();
     let protocols = HeaderValue::from_str(&format!("tidegate.v1.json, bearer.{token}")).unwrap();
     request.headers_mut().insert("sec-websocket-protocol", protocols);

@@ -1,7 +1,10 @@
 //! A raw RFC 6455 client: says exactly what the test says.
 
+#[path = "patient.rs"]
+pub mod patient;
+
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use proto::server_frame::{Nack, Welcome};
@@ -13,9 +16,10 @@ use tungstenite::http::HeaderValue;
 use tungstenite::{Error, HandshakeError, Message, WebSocket};
 
 use crate::bench::{Bench, PATIENCE};
+use patient::Patient;
 
 pub struct Client {
-    pub socket: WebSocket<TcpStream>,
+    pub socket: WebSocket<Patient>,
     pub response: Response,
 }
 
@@ -28,9 +32,7 @@ pub struct Refused {
 impl Client {
     /// A handshake with these headers; the answer may be a refusal.
     pub fn open(address: SocketAddr, path: &str, headers: &[(&'static str, &str)]) -> Result<Self, Refused> {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_nodelay(true).unwrap();
+        let stream = Patient::connect(address, PATIENCE).unwrap();
         let mut request = format!("ws://{address}{path}").into_client_request().unwrap();
         for (name, value) in headers {
             request.headers_mut().insert(*name, HeaderValue::from_str(value).unwrap());
@@ -131,7 +133,7 @@ impl Client {
     }
 
     /// Sends bytes as they are.
-    pub fn raw(&mut self) -> &mut TcpStream {
+    pub fn raw(&mut self) -> &mut Patient {
         self.socket.get_mut()
     }
 
@@ -154,8 +156,7 @@ pub fn send_frame(number: u8, to: &str) -> String {
 
 /// One HTTP request as text; gives everything that was answered until the peer closes.
 pub fn http(address: SocketAddr, request: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut stream = Patient::connect(address, PATIENCE).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();

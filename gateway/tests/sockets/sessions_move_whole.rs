@@ -9,6 +9,7 @@ use gateway::{Gateway, Inherited, Outside};
 use proto::{Reply, Request, Target};
 
 use crate::bench::{Bench, PATIENCE, direct, group, user};
+use crate::client::patient::Patient;
 use crate::client::{Client, send_frame, wait_for};
 
 impl Bench {
@@ -226,8 +227,7 @@ fn half_a_message_moves_out_and_the_other_half_follows() {
     // More than a socket that is not read takes, less than a mailbox holds.
     let text = "x".repeat(60_000);
     let mut seq = 0;
-    let raw: &mut TcpStream = client.raw();
-    socket2::SockRef::from(&*raw).set_recv_buffer_size(4_096).unwrap();
+    socket2::SockRef::from(&**client.raw()).set_recv_buffer_size(4_096).unwrap();
     for _ in 0..40 {
         seq += 1;
         bench.event(Target::User(user("alice")), &conversation, seq, &text);
@@ -354,8 +354,7 @@ fn a_ticket_that_is_looked_at_meanwhile_opens_its_socket() {
     // Nobody new is let in: it is frozen.
     let mut late = None;
     wait_for("the gateway is frozen", || {
-        let mut stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        let mut stream = Patient::connect(address, Duration::from_millis(200)).unwrap();
         stream.write_all(b"GET /elsewhere HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
         let answered = stream.read(&mut [0; 100]).is_ok();
         late = Some(stream);

@@ -1,7 +1,7 @@
 //! A client of a socket over TLS.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use proto::{Encoding, ServerFrame};
@@ -12,14 +12,13 @@ use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Message, WebSocket};
 
 use crate::bench::{Bench, PATIENCE};
+use crate::client::patient::Patient;
 
-pub type Stream = StreamOwned<ClientConnection, TcpStream>;
+pub type Stream = StreamOwned<ClientConnection, Patient>;
 
 /// Connected, and its hands shaken.
 pub fn connect(address: SocketAddr, config: &Arc<ClientConfig>) -> io::Result<Stream> {
-    let tcp = TcpStream::connect(address)?;
-    tcp.set_read_timeout(Some(PATIENCE))?;
-    tcp.set_nodelay(true)?;
+    let tcp = Patient::connect(address, PATIENCE)?;
     let name = ServerName::try_from("localhost").unwrap();
     let tls = ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
     let mut stream = StreamOwned::new(tls, tcp);

@@ -22,6 +22,8 @@ mod more_than_it_takes;
 mod moves_to_a_cluster;
 mod must_be_confirmed;
 mod outages;
+#[path = "../../../gateway/tests/sockets/patient.rs"]
+mod patient;
 mod places;
 mod process;
 mod python_backend;

@@ -1,16 +1,16 @@
 //! A WebSocket as any tool would open it.
 
-use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::Value;
 use tungstenite::client::IntoClientRequest;
 use tungstenite::{Message, WebSocket};
 
+use crate::patient::Patient;
 use crate::process::{PATIENCE, Tidegate, until};
 
 /// One socket with JSON frames.
-pub struct Socket(WebSocket<TcpStream>);
+pub struct Socket(WebSocket<Patient>);
 
 impl Socket {
     /// Opens `/ws?token=…` and waits for `welcome`.
@@ -22,8 +22,7 @@ impl Socket {
 
     /// Opens `/ws` with a query; the status when it is refused.
     pub fn try_open(server: &Tidegate, query: &str) -> Result<Self, u16> {
-        let stream = TcpStream::connect(server.public()).expect("a connection");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        let stream = Patient::connect(server.public(), PATIENCE).expect("a connection");
         let request = format!("ws://{}/ws{query}", server.public()).into_client_request().expect("a request");
         match tungstenite::client(request, stream) {
             Ok((socket, _)) => Ok(Self(socket)),

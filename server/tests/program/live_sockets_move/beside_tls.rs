@@ -2,7 +2,7 @@
 //! finds everything.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -16,6 +16,7 @@ use xtask::services::Ports;
 
 use super::{Pair, Stand, Stop};
 use crate::encrypted::{Pair as Certificate, next_text};
+use crate::patient::Patient;
 use crate::process::{PATIENCE, loud_lines};
 use crate::socket::Socket;
 use crate::stand::say;
@@ -26,7 +27,7 @@ struct Encrypted(WebSocket<Link>);
 /// Blocks, as its socket does.
 struct Link {
     tls: TlsLink,
-    tcp: TcpStream,
+    tcp: Patient,
 }
 
 impl Read for Link {
@@ -47,8 +48,7 @@ impl Write for Link {
 
 impl Encrypted {
     fn open(port: SocketAddr, trust: &Trust, token: &str) -> Self {
-        let tcp = TcpStream::connect(port).expect("a connection");
-        tcp.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        let tcp = Patient::connect(port, PATIENCE).expect("a connection");
         let link = Link { tls: TlsLink::new(trust, "localhost").expect("a name"), tcp };
         let (socket, _) = tungstenite::client(url(port, token), link).expect("a socket");
         let mut encrypted = Self(socket);
