@@ -98,6 +98,7 @@ fn open(plan: &Plan, server: &Server) -> Multiplex {
         queue_group: None,
         subscribes_per_second: plan.rate,
         messages_max: 100_000,
+        answers: None,
         bytes_max: 64 * 1024 * 1024,
     };
     Multiplex::open(config, &Tasks::default()).unwrap()

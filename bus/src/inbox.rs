@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use proto::{Delivery, GroupId, NodeId, UserId};
+use proto::{Delivery, GroupId, NodeId, Target, UserId};
 use tokio::sync::Notify;
 
 use crate::local::Local;
@@ -22,6 +22,10 @@ struct LocalInbox {
     index: usize,
     queue: Arc<InboxQueue>,
 }
+
+/// How many times as much an inbox holds of what is told to its node itself: answers to commands, which are in no log to be
+/// fetched from, and of which there are no more than commands are unanswered.
+pub(crate) const ANSWERS_FACTOR: usize = 2;
 
 /// What [`NodeInbox::recv`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,18 +49,27 @@ struct InboxState {
 }
 
 impl InboxQueue {
-    /// Takes what there is room for and tells how many were lost.
+    /// Takes what there is room for and tells how many were lost. See [`ANSWERS_FACTOR`].
     pub(crate) fn push(&self, mut batch: Vec<Delivery>, max: usize) -> u64 {
         if batch.is_empty() {
             return 0;
         }
+        let offered = batch.len();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let was_empty = state.deliveries.is_empty() && state.lost == 0;
-        let room = max.saturating_sub(state.deliveries.len());
-        let lost = batch.len().saturating_sub(room) as u64;
-        batch.truncate(room);
+        let before = state.deliveries.len();
+        if before + offered <= max {
+            state.deliveries.append(&mut batch);
+        } else {
+            for delivery in batch {
+                let factor = if matches!(delivery.target, Target::Node(_)) { ANSWERS_FACTOR } else { 1 };
+                if state.deliveries.len() < max.saturating_mul(factor) {
+                    state.deliveries.push(delivery);
+                }
+            }
+        }
+        let lost = (offered - (state.deliveries.len() - before)) as u64;
         state.lost += lost;
-        state.deliveries.append(&mut batch);
         drop(state);
         if was_empty {
             self.filled.notify_one();

@@ -60,7 +60,8 @@ pub enum Bus {
 pub struct Limits {
     /// Commands waiting for one router worker. Full: [`Bus::send_command`] answers [`Busy`].
     pub commands: usize,
-    /// Deliveries waiting in one node's inbox. Full: dropped, and told as [`Received::Gap`].
+    /// Deliveries waiting in one node's inbox. Full: dropped, and told as [`Received::Gap`]; but answers to commands, which
+    /// nothing heals, are taken up to twice as many.
     pub deliveries: usize,
 }
 

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use async_nats::Subscriber;
 use futures_util::StreamExt as _;
 use lifecycle::Tasks;
-use proto::{Command, Delivery, Heartbeat, NodeId};
+use proto::{Command, Delivery, Heartbeat, NodeId, Target};
 
 use crate::heartbeat::Listeners;
 use crate::metrics::NatsMeters;
@@ -105,6 +105,7 @@ impl Nats {
             name: format!("tidegate node {node}"),
             messages_max: self.limits.deliveries,
             bytes_max: inbox::INBOX_BYTES_MAX,
+            answers: Some(self.subjects.delivery(&Target::Node(node)).into()),
             ..config
         });
         NatsInbox::new(node, multiplex, self.subjects.clone(), &self.uplink, Arc::clone(&self.meters))
@@ -128,6 +129,7 @@ impl Nats {
             subscribes_per_second: self.config.subscribes_per_second,
             messages_max: self.limits.commands,
             bytes_max: queue::COMMANDS_BYTES_MAX,
+            answers: None,
         };
         Multiplex::open(change(config), &self.tasks)
             .unwrap_or_else(|error| unreachable!("the addresses were read when the bus connected: {error}"))

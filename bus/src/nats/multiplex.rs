@@ -78,7 +78,7 @@ impl Multiplex {
     pub fn open(config: MultiplexConfig, tasks: &Tasks) -> Result<Self, ConnectError> {
         let servers = Servers::new(&super::connect::addresses(&config.nats)?);
         let shared = Arc::new(Shared {
-            inbound: Inbound::new(config.messages_max, config.bytes_max),
+            inbound: Inbound::new(&config),
             config,
             wishes: Mutex::new(Wishes { subscriptions: Subscriptions::new(), flush: 0 }),
             changed: Notify::new(),

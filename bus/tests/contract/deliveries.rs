@@ -1,10 +1,10 @@
 //! Deliveries on their way to the nodes that want them.
 
-use bus::{Bus, Limits, Received};
+use bus::{Limits, NodeInbox, Received};
 use proto::{Control, Delivery, GroupId, NodeId, Payload, Target, TraceId};
 
 use crate::messages::{SOON, delivery, receive, receive_all, user};
-use crate::stand::{LIMITS, nats_stand, stands};
+use crate::stand::{LIMITS, stands};
 
 #[tokio::test]
 async fn deliveries_reach_exactly_the_interested_nodes_in_order() {
@@ -79,35 +79,52 @@ async fn nothing_arrives_after_unsubscribe_or_close() {
 
 #[tokio::test]
 async fn a_full_inbox_becomes_one_gap() {
-    let bus = Bus::local(Limits { commands: 4, deliveries: 4 });
-    let inbox = bus.node(NodeId(1));
-    for number in 0..6 {
-        bus.publish(&mut vec![delivery(Target::Node(NodeId(1)), number)]);
+    for stand in stands(Limits { commands: 10, deliveries: 10 }).await {
+        let (full, witness) = (stand.bus.node(NodeId(1)), stand.bus.node(NodeId(2)));
+        for inbox in [&full, &witness] {
+            inbox.subscribe_user(&user("alice"));
+            inbox.flush().await;
+        }
+        for number in 0..30 {
+            stand.bus.publish(&mut vec![delivery(Target::User(user("alice")), number)]);
+            // The witness reads, so that all thirty were certainly sent to both.
+            assert_eq!(receive_all(&witness, 1).await, [number]);
+        }
+        receives_what_was_sent(&full).await;
+        assert_eq!(receive(&full).await, (Received::Gap, (0..10).collect()));
+        stand.bus.publish(&mut vec![delivery(Target::User(user("alice")), 30)]);
+        assert_eq!(receive(&full).await, (Received::Deliveries, vec![30]), "a gap is told once");
     }
-    assert_eq!(receive(&inbox).await, (Received::Gap, vec![0, 1, 2, 3]));
-    bus.publish(&mut vec![delivery(Target::Node(NodeId(1)), 6)]);
-    assert_eq!(receive(&inbox).await, (Received::Deliveries, vec![6]), "a gap is told once");
 }
 
 #[tokio::test]
-async fn over_nats_a_full_inbox_becomes_one_gap() {
-    let limits = Limits { commands: 10, deliveries: 10 };
-    let Some(stand) = nats_stand(limits).await else { return };
-    let (full, witness) = (stand.bus.node(NodeId(1)), stand.bus.node(NodeId(2)));
-    full.flush().await;
-    witness.flush().await;
-    for number in 0..30 {
-        stand.bus.publish(&mut vec![delivery(Target::Node(NodeId(1)), number)]);
-        stand.bus.publish(&mut vec![delivery(Target::Node(NodeId(2)), number)]);
-        // The witness reads, so that all thirty were certainly sent to both.
-        assert_eq!(receive_all(&witness, 1).await, [number]);
+async fn answers_find_room_where_other_deliveries_find_none() {
+    for stand in stands(Limits { commands: 10, deliveries: 10 }).await {
+        let (full, witness) = (stand.bus.node(NodeId(1)), stand.bus.node(NodeId(2)));
+        for inbox in [&full, &witness] {
+            inbox.subscribe_user(&user("alice"));
+            inbox.flush().await;
+        }
+        let alice = Target::User(user("alice"));
+        for number in (0..60).step_by(3) {
+            // Of one call, those of one target would be one message over NATS.
+            for (target, number) in
+                [(&alice, number), (&Target::Node(NodeId(1)), number + 1), (&alice, number + 2)]
+            {
+                stand.bus.publish(&mut vec![delivery(target.clone(), number)]);
+            }
+            assert_eq!(receive_all(&witness, 2).await, [number, number + 2]);
+        }
+        receives_what_was_sent(&full).await;
+        let answers = (10..).step_by(3).take(10);
+        assert_eq!(receive(&full).await, (Received::Gap, (0..10).chain(answers).collect()), "twice as many");
     }
-    // A round trip behind them, which a new subscription takes: they have been received.
-    full.subscribe_user(&user("anybody"));
-    full.flush().await;
-    assert_eq!(receive(&full).await, (Received::Gap, (0..10).collect()));
-    stand.bus.publish(&mut vec![delivery(Target::Node(NodeId(1)), 30)]);
-    assert_eq!(receive(&full).await, (Received::Deliveries, vec![30]), "a gap is told once");
+}
+
+/// A round trip behind what the server has sent, which a new subscription takes.
+async fn receives_what_was_sent(inbox: &NodeInbox) {
+    inbox.subscribe_user(&user("anybody"));
+    inbox.flush().await;
 }
 
 #[tokio::test]

@@ -41,6 +41,7 @@ pub fn config(nats: NatsConfig) -> MultiplexConfig {
         queue_group: None,
         subscribes_per_second: 100_000,
         messages_max: 1_000,
+        answers: None,
         bytes_max: 1024 * 1024,
     }
 }

@@ -24,6 +24,8 @@ pub struct MultiplexConfig {
     pub messages_max: usize,
     /// Their bytes. Full: the same.
     pub bytes_max: usize,
+    /// The subject of answers, which find room for twice as much: they are in no log to be fetched from.
+    pub answers: Option<Arc<str>>,
 }
 
 /// How long at most a connection is kept when its server announces its end: a random part of it, so that not all come to the

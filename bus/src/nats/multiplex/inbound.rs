@@ -3,12 +3,13 @@
 //! **Guarantees.** Bounded in messages and bytes. What finds no room is counted and told once, as a gap, with what did
 //! find room: the socket is read on in any case.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use crate::inbox::Received;
+use super::config::MultiplexConfig;
+use crate::inbox::{ANSWERS_FACTOR, Received};
 
 /// A message as it came. Both parts share one allocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +35,7 @@ const MESSAGE_BYTES: usize = size_of::<Message>() + 32;
 pub(super) struct Inbound {
     messages_max: usize,
     bytes_max: usize,
+    answers: Option<Arc<str>>,
     state: Mutex<State>,
     filled: Notify,
 }
@@ -46,8 +48,20 @@ struct State {
 }
 
 impl Inbound {
-    pub(super) fn new(messages_max: usize, bytes_max: usize) -> Self {
-        Self { messages_max, bytes_max, state: Mutex::default(), filled: Notify::new() }
+    pub(super) fn new(config: &MultiplexConfig) -> Self {
+        Self {
+            messages_max: config.messages_max,
+            bytes_max: config.bytes_max,
+            answers: config.answers.clone(),
+            state: Mutex::default(),
+            filled: Notify::new(),
+        }
+    }
+
+    /// How many times the bounds hold for it.
+    fn factor(&self, message: &Message) -> usize {
+        let is_answer = |answers: &Arc<str>| message.subject == answers.as_bytes();
+        if self.answers.as_ref().is_some_and(is_answer) { ANSWERS_FACTOR } else { 1 }
     }
 
     /// Takes what there is room for, emptying the batch, and tells how many messages were lost.
@@ -56,7 +70,11 @@ impl Inbound {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         for message in batch.drain(..) {
             let bytes = state.bytes + message.subject.len() + message.payload.len() + MESSAGE_BYTES;
-            if state.messages.len() >= self.messages_max || bytes > self.bytes_max {
+            let full = |factor: usize| {
+                state.messages.len() >= self.messages_max.saturating_mul(factor)
+                    || bytes > self.bytes_max.saturating_mul(factor)
+            };
+            if full(1) && full(self.factor(&message)) {
                 lost += 1;
                 continue;
             }
