@@ -60,8 +60,8 @@ pub enum Bus {
 pub struct Limits {
     /// Commands waiting for one router worker. Full: [`Bus::send_command`] answers [`Busy`].
     pub commands: usize,
-    /// Deliveries waiting in one node's inbox. Full: dropped, and told as [`Received::Gap`]; but answers to commands, which
-    /// nothing heals, are taken up to twice as many.
+    /// Deliveries waiting in one node's inbox. Full: dropped, and told as [`Received::Gap`]; but of answers to commands,
+    /// which are in no log, up to twice as many are taken.
     pub deliveries: usize,
 }
 
