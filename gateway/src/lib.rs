@@ -21,7 +21,7 @@
 //! - Nobody is told of a user's presence whom the router did not say may see it.
 //! - Every socket ends with a close frame that says why, as far as the peer takes one.
 //!
-//! **Does not** decide, store or order anything, know other shards, or look at bodies.
+//! **Does not** decide, store or order anything, know of other shards more than how many connections they have, or look at bodies.
 //!
 //! **Limits.** All in [`GatewayConfig`], all with an action: connections and handshakes (the kernel's backlog waits),
 //! sockets per address and user (429), message size (1009), commands a second (`nack RATE`, then 4429), unanswered

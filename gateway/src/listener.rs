@@ -1,4 +1,4 @@
-//! One listening socket per shard, all on one port: the kernel spreads connections over them.
+//! One listening socket per shard, all on one port: the kernel spreads connections over them, by a hash.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};

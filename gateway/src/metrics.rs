@@ -28,6 +28,7 @@ pub const INVENTORY: &[(&str, &str, &str)] = &[
     ("gateway_limited_total", "counter", "commands refused by a rate, by whose limit"),
     ("gateway_connections_total", "counter", "connections accepted"),
     ("gateway_accept_errors_total", "counter", "failed accepts"),
+    ("gateway_connections_passed_total", "counter", "connections that a shard passed on to one with fewer"),
     ("gateway_handshakes_total", "counter", "requests for a socket, by outcome"),
     ("gateway_closes_total", "counter", "sockets closed, by close code and by who closed first"),
     ("gateway_slow_closes_total", "counter", "close handshakes that the peer did not finish in time"),
@@ -119,6 +120,7 @@ macro_rules! tally {
 tally! {
     connections = "gateway_connections_total",
     accept_errors = "gateway_accept_errors_total",
+    passed = "gateway_connections_passed_total",
     slow_closes = "gateway_slow_closes_total",
     reads = "gateway_reads_total",
     received_bytes = "gateway_received_bytes_total",

@@ -15,7 +15,7 @@ use crate::fallback::HttpFallback;
 use crate::handover::{Estate, Handover, Inherited};
 use crate::listener;
 use crate::presence::PresenceSink;
-use crate::shard::{self, DrainReport, Start};
+use crate::shard::{self, Balance, DrainReport, Start};
 
 /// Starts gateways.
 pub struct Gateway;
@@ -115,8 +115,8 @@ impl Parts<'_> {
         let (handover, orders) = Handover::new(shards);
         let mut begun = Vec::with_capacity(shards);
         let together = Arc::new(Barrier::new(shards));
-        let places = places.into_iter().zip(tls_listeners).zip(orders);
-        for (number, (((listener, estate), tls_listener), orders)) in places.enumerate() {
+        let places = places.into_iter().zip(tls_listeners).zip(orders).zip(Balance::among(shards));
+        for (number, ((((listener, estate), tls_listener), orders), balance)) in places.enumerate() {
             let (report, told) = oneshot::channel();
             reports.push(told);
             let (begins, has_begun) = oneshot::channel();
@@ -128,6 +128,7 @@ impl Parts<'_> {
                 presence: Arc::clone(self.presence),
                 fallback: Arc::clone(self.fallback),
                 admission: Arc::clone(&admission),
+                balance,
                 tasks: self.tasks.clone(),
                 listener,
                 tls_listener,

@@ -11,6 +11,7 @@
 
 mod accept;
 mod adopt;
+mod balance;
 mod broadcast;
 mod claims;
 mod clock;
@@ -31,6 +32,7 @@ mod timers;
 mod watch;
 mod write;
 
+pub(crate) use balance::Balance;
 pub use drain::DrainReport;
 pub(crate) use run::{Context, Door, Start, run};
 
@@ -254,6 +256,11 @@ impl Shard {
         // Nothing may come before the answer, not even a close frame that replaces all that waits.
         self.flush_if_dirty(key);
         key
+    }
+
+    /// Sockets, and whatever speaks HTTP.
+    fn connections(&self, context: &Context) -> usize {
+        self.sessions.len() + context.requests.get()
     }
 
     fn session_ref(&self, key: SessionKey) -> SessionRef {

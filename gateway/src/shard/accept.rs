@@ -1,4 +1,4 @@
-//! Takes connections from the kernel, as fast as there are places for them.
+//! Takes connections from the kernel and from other shards, as fast as there are places for them.
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
@@ -9,6 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::SharedShard;
+use super::balance::Passed;
 use super::run::{Context, Door, Listeners};
 use crate::admission::Admitted;
 use crate::connection::{self, Connection, Counted};
@@ -16,13 +17,18 @@ use crate::connection::{self, Connection, Counted};
 /// After a failed accept: the usual cause is that the process has no descriptor left, which takes a while to pass.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
 
-type Accepted = (TcpStream, SocketAddr);
+struct Accepted {
+    door: Door,
+    stream: TcpStream,
+    peer: SocketAddr,
+}
 
-/// What was accepted at each listener and waits for its place. It outlives a freeze, which stops the accepting.
+/// What came each way and waits for its place. It outlives a freeze, which stops the accepting.
 #[derive(Default)]
 pub(super) struct Waiting {
     public: RefCell<Option<Accepted>>,
     tls: RefCell<Option<Accepted>>,
+    passed: RefCell<Option<Accepted>>,
 }
 
 /// Accepts for ever at all of them.
@@ -34,17 +40,29 @@ pub(super) async fn accept_all(
 ) {
     let (door, public) = &listeners.public;
     let public = accept(shard, context, *door, public, &waiting.public);
+    let passed = take_in(shard, context, &waiting.passed);
     match &listeners.tls {
-        Some(tls) => drop(tokio::join!(public, accept(shard, context, Door::Tls, tls, &waiting.tls))),
-        None => public.await,
+        Some(tls) => {
+            let ((), (), ()) =
+                tokio::join!(public, passed, accept(shard, context, Door::Tls, tls, &waiting.tls));
+        }
+        None => {
+            let ((), ()) = tokio::join!(public, passed);
+        }
     }
 }
 
 impl Waiting {
-    /// Gives what waits its place, if there is one.
-    pub(super) async fn begin(&self, shard: &SharedShard, context: &Rc<Context>, listeners: &Listeners) {
-        place(shard, context, listeners.public.0, &self.public).await;
-        place(shard, context, Door::Tls, &self.tls).await;
+    /// Gives what waits its place, if there is one, and takes nothing more from other shards.
+    pub(super) async fn begin(&self, shard: &SharedShard, context: &Rc<Context>) {
+        context.balance.set_open(false);
+        for waiting in [&self.public, &self.tls, &self.passed] {
+            place(shard, context, waiting).await;
+        }
+        while let Some(passed) = context.balance.take() {
+            self.passed.replace(registered(shard, passed));
+            place(shard, context, &self.passed).await;
+        }
     }
 }
 
@@ -57,9 +75,11 @@ async fn accept(
     waiting: &RefCell<Option<Accepted>>,
 ) {
     loop {
-        place(shard, context, door, waiting).await;
+        place(shard, context, waiting).await;
         match listener.accept().await {
-            Ok(accepted) => drop(waiting.replace(Some(accepted))),
+            Ok((stream, peer)) => {
+                waiting.replace(share(shard, context, Accepted { door, stream, peer }));
+            }
             Err(error) => {
                 shard.borrow_mut().tally.accept_errors += 1;
                 tracing::warn!(%error, "cannot accept a connection");
@@ -69,24 +89,59 @@ async fn accept(
     }
 }
 
+/// Takes in for ever what other shards pass on.
+async fn take_in(shard: &SharedShard, context: &Rc<Context>, waiting: &RefCell<Option<Accepted>>) {
+    loop {
+        place(shard, context, waiting).await;
+        let passed = context.balance.next().await;
+        waiting.replace(registered(shard, passed));
+    }
+}
+
+/// Passes a connection on if another shard should have it; gives it back otherwise.
+fn share(shard: &SharedShard, context: &Context, accepted: Accepted) -> Option<Accepted> {
+    context.balance.tell(shard.borrow().connections(context));
+    let Some(to) = context.balance.fewer() else { return Some(accepted) };
+    let Accepted { door, stream, peer } = accepted;
+    let stream = stream.into_std().map_err(|error| lose(shard, &error)).ok()?;
+    match context.balance.pass(to, Passed { door, stream, peer }) {
+        Ok(()) => {
+            shard.borrow_mut().tally.passed += 1;
+            None
+        }
+        Err(passed) => registered(shard, passed),
+    }
+}
+
+/// A connection as this shard's runtime knows it.
+fn registered(shard: &SharedShard, passed: Passed) -> Option<Accepted> {
+    let Passed { door, stream, peer } = passed;
+    let stream = TcpStream::from_std(stream).map_err(|error| lose(shard, &error)).ok()?;
+    Some(Accepted { door, stream, peer })
+}
+
+fn lose(shard: &SharedShard, error: &std::io::Error) {
+    shard.borrow_mut().tally.accept_errors += 1;
+    tracing::warn!(%error, "a connection cannot go from one shard to another");
+}
+
 /// Begins what waits once it has its place. Places are taken only for somebody: a shard that nobody comes to must not hold
 /// what another one needs. Who stops waiting here loses nothing.
-async fn place(shard: &SharedShard, context: &Rc<Context>, door: Door, waiting: &RefCell<Option<Accepted>>) {
+async fn place(shard: &SharedShard, context: &Rc<Context>, waiting: &RefCell<Option<Accepted>>) {
     if waiting.borrow().is_none() {
         return;
     }
     let admitted = context.admission.connection().await;
     let handshake = context.admission.handshake().await;
     if let Some(accepted) = waiting.take() {
-        begin(shard, context, door, accepted, admitted, handshake);
+        begin(shard, context, accepted, admitted, handshake);
     }
 }
 
 fn begin(
     shard: &SharedShard,
     context: &Rc<Context>,
-    door: Door,
-    (stream, peer): Accepted,
+    Accepted { door, stream, peer }: Accepted,
     mut admitted: Admitted,
     handshake: OwnedSemaphorePermit,
 ) {

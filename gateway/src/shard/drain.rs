@@ -121,7 +121,7 @@ impl Slots {
 
 impl Shard {
     fn has_ended(&self, context: &Context) -> bool {
-        self.sessions.len() == 0 && context.requests.get() == 0
+        self.connections(context) == 0
     }
 
     /// Tells these when to come back: the session at that place of them after `delay`.

@@ -49,8 +49,7 @@ pub(super) async fn until_leaving(
         };
         if let Order::Freeze(tell) = order {
             // Without a place it is cut off if the shard is taken, like whoever asks for nothing.
-            let _: Result<(), _> =
-                timeout(FROZEN_HEAD_PATIENCE, waiting.begin(shard, context, listeners)).await;
+            let _: Result<(), _> = timeout(FROZEN_HEAD_PATIENCE, waiting.begin(shard, context)).await;
             freeze(shard, context, tell).await;
             if let Some((outside, give)) = until_taken(orders, under_way).await {
                 return Leaving::Taken(outside, give);
@@ -106,6 +105,7 @@ async fn freeze(shard: &SharedShard, context: &Context, tell: oneshot::Sender<Se
 /// Lets a frozen shard read, as it did or for the first time.
 pub(super) fn thaw(shard: &SharedShard, context: &Context) {
     context.frozen.send_replace(false);
+    context.balance.set_open(true);
     let mut shard = shard.borrow_mut();
     shard.frozen = false;
     for key in shard.sessions.keys() {

@@ -14,6 +14,7 @@ use tokio::sync::{Barrier, Notify, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::adopt::{Adopted, adopt};
+use super::balance::Balance;
 use super::broadcast::tell_broadcasts;
 use super::deliver::Turn;
 use super::drain::{DrainReport, drain};
@@ -38,6 +39,7 @@ pub(crate) struct Start {
     pub(crate) presence: PresenceSink,
     pub(crate) fallback: HttpFallback,
     pub(crate) admission: Arc<Admission>,
+    pub(crate) balance: Balance,
     pub(crate) tasks: Tasks,
     pub(crate) listener: std::net::TcpListener,
     /// Where TLS is spoken, if not there.
@@ -73,6 +75,8 @@ pub(crate) struct Context {
     pub(crate) authenticator: Authenticator,
     pub(crate) fallback: HttpFallback,
     pub(crate) admission: Arc<Admission>,
+    /// Who should have the next connection.
+    pub(super) balance: Balance,
     pub(crate) tasks: Tasks,
     /// The turns of TLS handshakes, where there are any.
     pub(crate) pace: Option<Pace>,
@@ -141,7 +145,8 @@ impl Listeners {
 
 /// Runs a shard until it has drained.
 pub(crate) async fn run(start: Start) {
-    let Start { config, bus, authenticator, presence, fallback, admission, tasks, listener, .. } = start;
+    let Start { config, bus, authenticator, presence, fallback, admission, balance, tasks, listener, .. } =
+        start;
     let (estate, mut orders, report) = (start.estate, start.orders, start.report);
     let listeners = match Listeners::of(&config, listener, start.tls_listener) {
         Ok(listeners) => listeners,
@@ -158,12 +163,18 @@ pub(crate) async fn run(start: Start) {
     let shard: SharedShard = Rc::new(RefCell::new(shard));
     // What a client says is read only once those whom it may reach are subscribed, at whatever shard.
     shard.borrow_mut().frozen = true;
-    let (requests, frozen) = (Cell::new(0), watch::Sender::new(true));
-    let pace = config.tls.as_ref().map(|port| Pace::new(port.handshakes_percent));
-    let opened = handshakes("opened");
-    let context =
-        Context { config, authenticator, fallback, admission, tasks, pace, requests, opened, frozen };
-    let context = Rc::new(context);
+    let context = Rc::new(Context {
+        requests: Cell::new(0),
+        pace: config.tls.as_ref().map(|port| Pace::new(port.handshakes_percent)),
+        opened: handshakes("opened"),
+        frozen: watch::Sender::new(true),
+        config,
+        authenticator,
+        fallback,
+        admission,
+        balance,
+        tasks,
+    });
     let (gap, under_way) = (Notify::new(), UnderWay::default());
     if let Some(estate) = estate
         && adopt(&shard, &context, estate) == Adopted::MustResync
@@ -184,6 +195,7 @@ pub(crate) async fn run(start: Start) {
         match until_leaving(&shard, &context, &listeners, &mut orders, &under_way).await {
             Leaving::Draining => {
                 drop(listeners);
+                context.balance.leave();
                 End::Drained(drain(&shard, &context).await)
             }
             Leaving::Taken(outside, give) => End::Taken(listeners.public.1, outside, give),
@@ -192,7 +204,7 @@ pub(crate) async fn run(start: Start) {
     let end = tokio::select! {
         never = deliver(&shard, &inbox, &gap, &under_way) => match never {},
         never = keep_interest(&shard, &inbox, &interest_changed) => match never {},
-        never = tick(&shard) => match never {},
+        never = tick(&shard, &context) => match never {},
         never = resync(&shard, &gap, &under_way) => match never {},
         never = tell_broadcasts(&shard, &broadcast_begun) => match never {},
         end = serve => end,
@@ -256,7 +268,7 @@ async fn keep_interest(shard: &SharedShard, inbox: &NodeInbox, changed: &Notify)
     }
 }
 
-async fn tick(shard: &SharedShard) -> Infallible {
+async fn tick(shard: &SharedShard, context: &Context) -> Infallible {
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -264,6 +276,7 @@ async fn tick(shard: &SharedShard) -> Infallible {
         let mut shard = shard.borrow_mut();
         shard.on_tick();
         shard.flush_dirty();
+        context.balance.tell(shard.connections(context));
     }
 }
 

@@ -1,18 +1,21 @@
 //! A gateway with a bus whose backend is the test.
 
+#[path = "backend.rs"]
+pub mod backend;
 #[path = "tickets.rs"]
 pub mod tickets;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::client::Client;
 use auth::{Issuer, Scopes, SharedVerifier, SigningKey, Verifier};
-use bus::{Bus, CommandQueue, NatsAuth, NatsConfig, NatsTls};
+use backend::{Backend, Heads};
+use bus::{Bus, NatsAuth, NatsConfig, NatsTls};
 use bytes::Bytes;
 use gateway::proxy::{ToldBy, TrustedProxies};
 use gateway::{
@@ -22,12 +25,12 @@ use gateway::{
 };
 use http_body_util::{BodyExt as _, Full};
 use lifecycle::{Tasks, wall_clock_ms};
-use proto::delivery::{Class, Control, Fanout, SessionClaim};
+use proto::delivery::{Class, Fanout};
 use proto::presence::Activity;
-use proto::server_frame::{Event, Head};
+use proto::server_frame::Event;
 use proto::{
     Body, ClientMessageId, Command, ConversationId, Delivery, Entry, GroupId, LoginId, MessageId, Partition,
-    Payload, Reply, Request, Seq, ServerFrame, SessionRef, SharedFrame, Target, Timestamp, TraceId, UserId,
+    Payload, Reply, Seq, ServerFrame, SessionRef, SharedFrame, Target, Timestamp, TraceId, UserId,
 };
 use tickets::Tickets;
 
@@ -49,15 +52,6 @@ pub struct Bench {
     pub parts: (GatewayConfig, Authenticator, PresenceSink, HttpFallback),
     /// What the bus runs on, when it is not in this process.
     _runtime: Option<tokio::runtime::Runtime>,
-}
-
-/// What the backend keeps: the head of the one conversation of a test that publishes by itself, and how it misbehaves.
-#[derive(Default)]
-struct Heads {
-    /// Zero while the test answers each `sync` itself.
-    told: AtomicU64,
-    /// Claims that are still to be lost.
-    claims_lost: AtomicU64,
 }
 
 const UNLIMITED: RateLimit = RateLimit { per_second: 1_000_000, burst: 1_000_000 };
@@ -285,7 +279,7 @@ impl Bench {
         let backend: Backend = {
             let (bus, groups, heads) = (bus.clone(), Arc::clone(&groups), Arc::clone(&heads));
             let tasks = tasks.clone();
-            Box::new(move || Box::pin(backend(queue, bus, groups, heads, told, tasks)))
+            Box::new(move || Box::pin(backend::answer(queue, bus, groups, heads, told, tasks)))
         };
         let address = running.address();
         let bench = Self {
@@ -408,9 +402,6 @@ impl Bench {
     }
 }
 
-/// Runs the backend of a bench, on a thread of its own.
-pub type Backend = Box<dyn FnOnce() -> std::pin::Pin<Box<dyn Future<Output = ()>>> + Send>;
-
 pub fn event_frame(conversation: &ConversationId, seq: u64, text: &str) -> ServerFrame {
     let entry = Entry {
         seq: Seq(seq),
@@ -422,62 +413,6 @@ pub fn event_frame(conversation: &ConversationId, seq: u64, text: &str) -> Serve
         body: Body::text(text),
     };
     ServerFrame::Event(Event { conversation: conversation.clone(), entry })
-}
-
-fn lose_one(left: &AtomicU64) -> bool {
-    left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
-}
-
-/// Answers `Connected` with the user's groups, and claims as a router does; hands everything else to the test.
-async fn backend(
-    queue: CommandQueue,
-    bus: Bus,
-    groups: Arc<Mutex<HashMap<UserId, Vec<GroupId>>>>,
-    heads: Arc<Heads>,
-    told: SyncSender<Command>,
-    tasks: Tasks,
-) {
-    let mut batch = Vec::new();
-    loop {
-        tokio::select! {
-            () = queue.recv(&mut batch) => {}
-            () = tasks.draining() => return,
-        }
-        for command in batch.drain(..) {
-            let origin = command.origin.session;
-            let next_seq = heads.told.load(Ordering::SeqCst);
-            let reply = match command.request {
-                Request::Connected(_) => {
-                    let known = groups.lock().unwrap().get(&command.origin.user).cloned().unwrap_or_default();
-                    Reply::Groups(known)
-                }
-                Request::Sync(_) if next_seq > 0 => {
-                    let (conversation, last) = (direct("alice", "bob"), Seq(next_seq - 1));
-                    Reply::Frame(ServerFrame::Head(Head::of(conversation, last)))
-                }
-                Request::Claim { .. } if lose_one(&heads.claims_lost) => continue,
-                Request::Claim { began, kind } => {
-                    let target = Target::User(command.origin.user.clone());
-                    let claim = Control::Claim(SessionClaim { session: origin, began, kind });
-                    let payload = Payload::Control(claim);
-                    bus.publish(&mut vec![Delivery { target, payload, trace: command.trace }]);
-                    Reply::Settled
-                }
-                Request::Disconnected => continue,
-                _ => {
-                    // The test may have ended.
-                    drop(told.try_send(command));
-                    continue;
-                }
-            };
-            let payload = Payload::Reply(origin.session, reply);
-            bus.publish(&mut vec![Delivery {
-                target: Target::Node(origin.node),
-                payload,
-                trace: command.trace,
-            }]);
-        }
-    }
 }
 
 /// Answers with what it was asked.

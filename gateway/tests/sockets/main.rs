@@ -22,6 +22,7 @@ mod presence_is_watched;
 mod rooms;
 mod session_limits;
 mod sessions_move_whole;
+mod shards_have_as_many_each;
 mod slow_client_does_not_slow_others;
 mod sync_waits_for_interest;
 mod tokens_end_and_are_renewed;
