@@ -20,6 +20,7 @@ mod commands;
 mod compression;
 mod deliver;
 mod drain;
+mod fan_out;
 mod hello;
 mod interested;
 mod leave;
@@ -91,6 +92,8 @@ pub(crate) struct Shard {
     signal_keys: SignalKeys,
     /// Slots with something to write.
     dirty: Vec<u32>,
+    /// Slots that several deliveries are put apart for; room that is used again.
+    apart: Vec<u32>,
     /// Where sockets are read into; one buffer for all.
     read_buffer: Vec<u8>,
     codecs: Option<Codecs>,
@@ -180,6 +183,7 @@ impl Shard {
             coalesced: Coalesced::default(),
             signal_keys: SignalKeys::default(),
             dirty: Vec::new(),
+            apart: Vec::new(),
             read_buffer: vec![0; READ_BUFFER_BYTES],
             random: SmallRng::from_rng(&mut rand::rng()),
             tally: Tally::default(),

@@ -363,7 +363,13 @@ impl Bench {
     }
 
     pub fn publish(&self, target: Target, payload: Payload) {
-        self.bus.publish(&mut vec![Delivery { target, payload, trace: TraceId::default() }]);
+        self.publish_together(vec![(target, payload)]);
+    }
+
+    /// What a shard takes off the bus at once.
+    pub fn publish_together(&self, all: Vec<(Target, Payload)>) {
+        let deliver = |(target, payload)| Delivery { target, payload, trace: TraceId::default() };
+        self.bus.publish(&mut all.into_iter().map(deliver).collect());
     }
 
     /// An event of a conversation, as a router publishes it.

@@ -1,6 +1,7 @@
 //! The gateway on real sockets: a backend that the test plays by hand, raw RFC 6455 clients, port 0.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod a_crowd_is_told_in_order;
 mod admission_limits;
 mod authentication;
 mod bench;
