@@ -119,7 +119,12 @@ impl Backoff {
 
     /// The password was right.
     pub(crate) async fn succeeded(&self, account: &str) {
-        self.0.forgive(Attempt::Account(account)).await;
+        self.0.forgive(Attempt::Account(account), &PER_ACCOUNT).await;
+    }
+
+    /// The password was not looked at. Those that were wrong before still count: else who keeps the server busy could guess on.
+    pub(crate) async fn not_tried(&self, account: &str) {
+        self.0.take_back(Attempt::Account(account), &PER_ACCOUNT).await;
     }
 }
 

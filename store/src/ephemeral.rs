@@ -131,11 +131,19 @@ impl Ephemeral {
         }
     }
 
-    /// Failures so far are forgotten.
-    pub async fn forgive(&self, attempt: Attempt<'_>) {
+    /// Failures so far, by that rule, are forgotten.
+    pub async fn forgive(&self, attempt: Attempt<'_>, rule: &AttemptRule) {
         match self {
-            Self::Local(local) => local.attempts.forgive(attempt),
-            Self::Redis(redis) => redis.forgive(attempt).await,
+            Self::Local(local) => local.attempts.forgive(attempt, rule),
+            Self::Redis(redis) => redis.forgive(attempt, rule).await,
+        }
+    }
+
+    /// What was counted by [`Counted::Yes`] a moment ago was not carried out after all: it is not counted, and those before it are.
+    pub async fn take_back(&self, attempt: Attempt<'_>, rule: &AttemptRule) {
+        match self {
+            Self::Local(local) => local.attempts.take_back(attempt, rule),
+            Self::Redis(redis) => redis.take_back(attempt, rule).await,
         }
     }
 

@@ -65,7 +65,7 @@ pub(crate) async fn login(
         Ok(found) => found,
         // What was not even tried has not failed.
         Err(problem) => {
-            app.backoff.succeeded(&name).await;
+            app.backoff.not_tried(&name).await;
             metrics::login("unchecked");
             return Err(problem);
         }

@@ -65,7 +65,7 @@ pub(crate) async fn logout(
     OptionalCaller(caller): OptionalCaller,
     OptionalBody(body): OptionalBody<Logout>,
 ) -> Result<StatusCode, Problem> {
-    match (caller, &body.refresh_token) {
+    match (caller.map(|caller| caller.0), &body.refresh_token) {
         (Some(identity), _) if body.all => app.end_all_logins(&identity.user).await?,
         (None, Some(_)) if body.all => return Err(without_proof()),
         (_, Some(token)) => app.end_login_of(token).await?,

@@ -1,6 +1,7 @@
 //! What may fail only so often, such as logins: failures make the next attempts wait, longer each time. For this process alone;
 //! Redis does the same for all, with the same rule.
 
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -44,8 +45,13 @@ pub enum Counted {
 
 /// Failures, by whom.
 pub(super) struct Attempts {
-    accounts: Mutex<Option<Generations<Box<str>, Failed>>>,
-    addresses: Mutex<Option<Generations<IpAddr, Failed>>>,
+    accounts: Mutex<Tables<Box<str>>>,
+    addresses: Mutex<Tables<IpAddr>>,
+}
+
+/// One for each span that rules remember: what is forgotten soon takes no room from what is not.
+struct Tables<K> {
+    tables: Vec<(Duration, Generations<K, Failed>)>,
     entries_max: usize,
 }
 
@@ -66,48 +72,79 @@ impl AttemptRule {
 }
 
 impl Attempts {
-    /// Remembers so many accounts, and as many addresses.
+    /// Remembers so many accounts, and as many addresses, by the rules that remember for the same time.
     pub(super) fn new(entries_max: usize) -> Self {
-        Self { accounts: Mutex::default(), addresses: Mutex::default(), entries_max }
+        Self { accounts: Tables::new(entries_max), addresses: Tables::new(entries_max) }
     }
 
     /// See [`super::Ephemeral::attempt`].
     pub(super) fn attempt(&self, attempt: Attempt<'_>, rule: &AttemptRule, counted: Counted) -> Duration {
-        let (max, remember) = (self.entries_max, rule.remember);
         match attempt {
             Attempt::Account(name) => {
-                let mut failures = lock(&self.accounts);
-                let failures = failures.get_or_insert_with(|| Generations::new(max, remember));
-                decide(failures, name.into(), rule, counted)
+                decide(lock(&self.accounts).by(rule.remember), name.into(), rule, counted)
             }
             Attempt::Address(address) => {
-                let mut failures = lock(&self.addresses);
-                let failures = failures.get_or_insert_with(|| Generations::new(max, remember));
-                decide(failures, address.to_canonical(), rule, counted)
+                decide(lock(&self.addresses).by(rule.remember), address.to_canonical(), rule, counted)
             }
         }
     }
 
-    pub(super) fn forgive(&self, attempt: Attempt<'_>) {
+    /// See [`super::Ephemeral::forgive`].
+    pub(super) fn forgive(&self, attempt: Attempt<'_>, rule: &AttemptRule) {
+        let now = Instant::now();
         match attempt {
             Attempt::Account(name) => {
-                lock(&self.accounts).as_mut().and_then(|failed| failed.take(name));
+                lock(&self.accounts).by(rule.remember).take(name, now);
             }
             Attempt::Address(address) => {
-                lock(&self.addresses).as_mut().and_then(|failed| failed.take(&address.to_canonical()));
+                lock(&self.addresses).by(rule.remember).take(&address.to_canonical(), now);
+            }
+        }
+    }
+
+    /// See [`super::Ephemeral::take_back`].
+    pub(super) fn take_back(&self, attempt: Attempt<'_>, rule: &AttemptRule) {
+        match attempt {
+            Attempt::Account(name) => forgive_one(lock(&self.accounts).by(rule.remember), name.into()),
+            Attempt::Address(address) => {
+                forgive_one(lock(&self.addresses).by(rule.remember), address.to_canonical());
             }
         }
     }
 }
 
-fn decide<K: std::hash::Hash + Eq>(
+impl<K: Hash + Eq> Tables<K> {
+    fn new(entries_max: usize) -> Mutex<Self> {
+        Mutex::new(Self { tables: Vec::new(), entries_max })
+    }
+
+    fn by(&mut self, remember: Duration) -> &mut Generations<K, Failed> {
+        let at = self.tables.iter().position(|(span, _)| *span == remember).unwrap_or_else(|| {
+            self.tables.push((remember, Generations::new(self.entries_max, remember)));
+            self.tables.len() - 1
+        });
+        &mut self.tables[at].1
+    }
+}
+
+/// One failure less. Whoever attempted had no wait before, so none is left.
+fn forgive_one<K: Hash + Eq>(failures: &mut Generations<K, Failed>, who: K) {
+    let now = Instant::now();
+    if let Some(failed) = failures.take(&who, now)
+        && failed.times > 1
+    {
+        failures.put(who, Failed { times: failed.times - 1, until: now }, now);
+    }
+}
+
+fn decide<K: Hash + Eq>(
     failures: &mut Generations<K, Failed>,
     who: K,
     rule: &AttemptRule,
     counted: Counted,
 ) -> Duration {
     let now = Instant::now();
-    let before = failures.get(&who).copied();
+    let before = failures.get(&who, now).copied();
     let wait = before.map_or(Duration::ZERO, |failed| failed.until.saturating_duration_since(now));
     if counted != Counted::Failed && !wait.is_zero() {
         return wait;

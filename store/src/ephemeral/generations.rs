@@ -23,27 +23,39 @@ impl<K: Hash + Eq, V> Generations<K, V> {
         Self { young: HashMap::new(), old: HashMap::new(), turned: Instant::now(), generation_max, remember }
     }
 
-    pub(super) fn get<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<&V> {
+    pub(super) fn get<Q: Hash + Equivalent<K> + ?Sized>(&mut self, key: &Q, now: Instant) -> Option<&V> {
+        self.forget(now);
         self.young.get(key).or_else(|| self.old.get(key))
     }
 
     /// The entry as it was, to be put back changed.
-    pub(super) fn take<Q: Hash + Equivalent<K> + ?Sized>(&mut self, key: &Q) -> Option<V> {
+    pub(super) fn take<Q: Hash + Equivalent<K> + ?Sized>(&mut self, key: &Q, now: Instant) -> Option<V> {
+        self.forget(now);
         let old = self.old.remove(key);
         self.young.remove(key).or(old)
     }
 
     pub(super) fn put(&mut self, key: K, value: V, now: Instant) {
-        let age = now.duration_since(self.turned);
-        if age >= self.remember || self.young.len() >= self.generation_max {
+        self.forget(now);
+        if self.young.len() >= self.generation_max {
             self.old = std::mem::take(&mut self.young);
-            if age >= 2 * self.remember {
-                self.old.clear();
-            }
             self.turned = now;
         }
         self.old.remove(&key);
         self.young.insert(key, value);
+    }
+
+    fn forget(&mut self, now: Instant) {
+        let age = now.duration_since(self.turned);
+        if age < self.remember {
+            return;
+        }
+        self.old = std::mem::take(&mut self.young);
+        self.turned += self.remember;
+        if age >= 2 * self.remember {
+            self.old.clear();
+            self.turned = now;
+        }
     }
 
     #[cfg(test)]
@@ -64,13 +76,17 @@ mod tests {
             map.put(n, n, Instant::now());
             assert!(map.len() <= 100);
         }
-        assert_eq!(map.get(&9_999), Some(&9_999));
+        let get = |map: &mut Generations<_, _>, key| map.get(&key, Instant::now()).copied();
+        assert_eq!(get(&mut map, 9_999), Some(9_999));
         tokio::time::advance(remember).await;
         map.put(1, 1, Instant::now());
-        assert_eq!(map.get(&9_999), Some(&9_999), "remembered once more");
+        assert_eq!(get(&mut map, 9_999), Some(9_999), "remembered once more");
+        tokio::time::advance(remember).await;
+        assert_eq!((get(&mut map, 9_999), get(&mut map, 1)), (None, Some(1)), "nothing was put meanwhile");
         tokio::time::advance(2 * remember).await;
         map.put(2, 2, Instant::now());
-        assert_eq!((map.get(&9_999), map.get(&1), map.len()), (None, None, 1));
-        assert_eq!((map.take(&2), map.take(&2)), (Some(2), None));
+        assert_eq!((get(&mut map, 1), map.len()), (None, 1));
+        let mut take = || map.take(&2, Instant::now());
+        assert_eq!((take(), take()), (Some(2), None));
     }
 }

@@ -67,12 +67,12 @@ impl Local {
         if found.is_empty() && self.others == Others::Maybe {
             return Presence::Unknown;
         }
-        let seen = lock(&self.seen);
+        let mut seen = lock(&self.seen);
         let offline = |(device, since): &(DeviceId, Timestamp)| DevicePresence {
             device: device.clone(),
             state: DeviceState::Offline(*since),
         };
-        found.extend(seen.get(user).into_iter().flatten().map(offline));
+        found.extend(seen.get(user, Instant::now()).into_iter().flatten().map(offline));
         Presence::of(found)
     }
 
@@ -96,7 +96,7 @@ impl Local {
                 continue;
             };
             let mut seen = lock(&self.seen);
-            let mut devices = seen.take(&user).unwrap_or_default();
+            let mut devices = seen.take(&user, Instant::now()).unwrap_or_default();
             devices.retain(|(known, _)| *known != device);
             if devices.len() >= SEEN_DEVICES_MAX {
                 devices.remove(0);

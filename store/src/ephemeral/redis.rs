@@ -77,10 +77,16 @@ impl Redis {
         asked.map_or(here, Duration::from_millis)
     }
 
-    pub(super) async fn forgive(&self, attempt: Attempt<'_>) {
-        self.attempts.forgive(attempt);
+    pub(super) async fn forgive(&self, attempt: Attempt<'_>, rule: &AttemptRule) {
+        self.attempts.forgive(attempt, rule);
         // When Redis is away, what it counted ends by itself.
         let _: Result<(), Away> = self.link.run(pipe().del(self.keys.attempt(attempt)).ignore()).await;
+    }
+
+    pub(super) async fn take_back(&self, attempt: Attempt<'_>, rule: &AttemptRule) {
+        self.attempts.take_back(attempt, rule);
+        // When Redis is away, it waits longer than it should, and that ends by itself.
+        let _: Result<(), Away> = self.link.ask(&attempts::take_back(&self.keys.attempt(attempt))).await;
     }
 
     pub(super) async fn put_ticket(

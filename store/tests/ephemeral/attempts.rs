@@ -33,7 +33,7 @@ async fn the_first_failures_are_free_and_then_there_is_a_wait() {
         let again = attempt(&stand, "alice", &RULE).await;
         assert!(again <= wait, "who waits has not failed again: {again:?}");
         assert_eq!(attempt(&stand, "bob", &RULE).await, Duration::ZERO);
-        stand.ephemeral.forgive(Attempt::Account("alice")).await;
+        stand.ephemeral.forgive(Attempt::Account("alice"), &RULE).await;
         assert_eq!(attempt(&stand, "alice", &RULE).await, Duration::ZERO);
         stand.end().await;
     }
@@ -82,6 +82,45 @@ async fn addresses_count_failures_and_no_looks() {
 }
 
 #[tokio::test]
+async fn what_was_not_carried_out_is_not_counted_and_what_was_before_it_is() {
+    for stand in engines().await {
+        let alice = Attempt::Account("alice");
+        for _ in 0..10 {
+            assert_eq!(attempt(&stand, "alice", &RULE).await, Duration::ZERO);
+            stand.ephemeral.take_back(alice, &RULE).await;
+        }
+        for _ in 0..2 {
+            assert_eq!(attempt(&stand, "alice", &RULE).await, Duration::ZERO);
+        }
+        for _ in 0..10 {
+            assert_eq!(attempt(&stand, "alice", &RULE).await, Duration::ZERO);
+            stand.ephemeral.take_back(alice, &RULE).await;
+        }
+        assert_eq!(attempt(&stand, "alice", &RULE).await, Duration::ZERO, "the third");
+        assert!(attempt(&stand, "alice", &RULE).await > Duration::from_secs(50));
+        stand.end().await;
+    }
+}
+
+#[tokio::test]
+async fn rules_remember_for_as_long_as_each_says() {
+    let stand = Stand::local();
+    tokio::time::pause();
+    let soon = AttemptRule { remember: Duration::from_secs(1), ..RULE };
+    assert_eq!(attempt(&stand, "search alice", &soon).await, Duration::ZERO);
+    for _ in 0..3 {
+        assert_eq!(attempt(&stand, "alice", &RULE).await, Duration::ZERO);
+    }
+    tokio::time::advance(Duration::from_secs(10)).await;
+    assert_eq!(attempt(&stand, "search bob", &soon).await, Duration::ZERO);
+    assert!(!attempt(&stand, "alice", &RULE).await.is_zero(), "still remembered");
+    for _ in 0..3 {
+        assert_eq!(attempt(&stand, "search alice", &soon).await, Duration::ZERO, "forgotten");
+    }
+    stand.end().await;
+}
+
+#[tokio::test]
 async fn attempts_at_the_same_time_do_not_slip_through() {
     for stand in engines().await {
         let all = (0..20).map(|_| attempt(&stand, "alice", &RULE));
@@ -101,6 +140,6 @@ async fn processes_count_together() {
     assert_eq!(attempt(&other, "alice", &RULE).await, Duration::ZERO);
     assert_eq!(attempt(&one, "alice", &RULE).await, Duration::ZERO);
     assert!(!attempt(&other, "alice", &RULE).await.is_zero());
-    one.ephemeral.forgive(Attempt::Account("alice")).await;
+    one.ephemeral.forgive(Attempt::Account("alice"), &RULE).await;
     assert_eq!(attempt(&other, "alice", &RULE).await, Duration::ZERO);
 }

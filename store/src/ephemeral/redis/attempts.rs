@@ -23,6 +23,23 @@ end
 return 0
 ";
 
+/// The same as `Attempts::take_back` of a process does.
+const TAKE_BACK: &str = r"
+if tonumber(redis.call('HGET', KEYS[1], 'n') or 0) > 1 then
+  redis.call('HINCRBY', KEYS[1], 'n', -1)
+  redis.call('HDEL', KEYS[1], 'u')
+else
+  redis.call('DEL', KEYS[1])
+end
+";
+
+/// Counts one less.
+pub(super) fn take_back(key: &str) -> Cmd {
+    let mut eval = cmd("EVAL");
+    eval.arg(TAKE_BACK).arg(1).arg(key);
+    eval
+}
+
 /// Asks for the milliseconds to wait.
 pub(super) fn ask(key: &str, rule: &AttemptRule, counted: Counted) -> Cmd {
     let ms = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
