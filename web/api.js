@@ -50,8 +50,9 @@ export class Api {
     const { login } = this.#kept;
     this.forget();
     if (!login) return;
+    // Without the access token, which may have ended: the login would be kept.
     const body = { refresh_token: login.refreshToken };
-    await call("POST", "/api/v1/auth/logout", { body, token: login.accessToken }).catch(() => {});
+    await call("POST", "/api/v1/auth/logout", { body }).catch(() => {});
   }
 
   forget() {

@@ -23,8 +23,8 @@ pub struct ClientAddress(pub IpAddr);
 /// an id.
 pub(crate) struct Caller(pub(crate) Identity, Option<CallId>);
 
-/// The caller, if the request carries a token; a bad token is refused all the same.
-pub(crate) struct OptionalCaller(pub(crate) Option<Identity>);
+/// The caller, if the request carries a token; a bad token is refused all the same, and so is one of who is signed out.
+pub(crate) struct OptionalCaller(pub(crate) Option<Caller>);
 
 /// Where the request came from, if known.
 pub(crate) struct Address(pub(crate) Option<IpAddr>);
@@ -60,19 +60,9 @@ impl FromRequestParts<App> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        match OptionalCaller::from_request_parts(parts, app).await? {
-            OptionalCaller(Some(identity)) => {
-                let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
-                Access::to(&parts.method, path).check(&identity)?;
-                app.check_standing(&identity).await?;
-                let caller = Self(identity, parts.extensions.get().copied());
-                app.rates.admit(parts, &caller)?;
-                Ok(caller)
-            }
-            OptionalCaller(None) => {
-                Err(Problem::new(Code::Unauthenticated, "send `Authorization: Bearer <access token>`"))
-            }
-        }
+        let OptionalCaller(caller) = OptionalCaller::from_request_parts(parts, app).await?;
+        caller
+            .ok_or_else(|| Problem::new(Code::Unauthenticated, "send `Authorization: Bearer <access token>`"))
     }
 }
 
@@ -84,7 +74,13 @@ impl FromRequestParts<App> for OptionalCaller {
         let token = header.to_str().ok().and_then(bearer).ok_or_else(|| {
             Problem::new(Code::Unauthenticated, "the Authorization header is not `Bearer <token>`")
         })?;
-        app.verify(token).map(|identity| Self(Some(identity)))
+        let identity = app.verify(token)?;
+        let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+        Access::to(&parts.method, path).check(&identity)?;
+        app.check_standing(&identity).await?;
+        let caller = Caller(identity, parts.extensions.get().copied());
+        app.rates.admit(parts, &caller)?;
+        Ok(Self(Some(caller)))
     }
 }
 

@@ -160,7 +160,7 @@ pub(crate) async fn change_password(
         Ok(hashed) => hashed,
         Err(problem) => {
             // What was not even tried has not failed.
-            app.backoff.succeeded(&account.username).await;
+            app.backoff.not_tried(&account.username).await;
             return Err(problem);
         }
     };

@@ -183,6 +183,24 @@ async fn logout_of_all_ends_every_login() {
 }
 
 #[tokio::test]
+async fn who_is_signed_out_ends_nothing_more() {
+    let server = Server::start().await;
+    let stolen = server.register("alice").await;
+    let phone = log_in(&server, "alice", "123456").await.person(200);
+    assert_eq!(server.post_nothing("/api/v1/auth/logout", &stolen.access).await.status, 204);
+    let all = server.post("/api/v1/auth/logout", &stolen.access, json!({"all": true})).await;
+    all.problem(401, "UNAUTHENTICATED");
+    let now = lifecycle::wall_clock_ms() / 1_000;
+    let reader = UserId::parse(&phone.id).unwrap();
+    let scopes = auth::Scopes::new("users:read");
+    let service = server.issuer.issue(&reader, None, &scopes, now, 60);
+    let all = server.post("/api/v1/auth/logout", &service, json!({"all": true})).await;
+    all.problem(403, "FORBIDDEN");
+    let body = json!({"refresh_token": phone.refresh});
+    server.post("/api/v1/auth/refresh", "", body).await.expect(200);
+}
+
+#[tokio::test]
 async fn token_that_names_the_login_of_another_user_ends_nothing() {
     let server = Server::start().await;
     let alice = server.register("alice").await;
@@ -190,7 +208,7 @@ async fn token_that_names_the_login_of_another_user_ends_nothing() {
     let eve = UserId::parse("eve").unwrap();
     let login = login_of(&server, &alice.access);
     let crafted = server.issuer.issue(&eve, Some(&login), &auth::Scopes::default(), now, 60);
-    assert_eq!(server.post_nothing("/api/v1/auth/logout", &crafted).await.status, 204);
+    server.post_nothing("/api/v1/auth/logout", &crafted).await.problem(401, "UNAUTHENTICATED");
     let body = json!({"refresh_token": alice.refresh});
     server.post("/api/v1/auth/refresh", "", body).await.expect(200);
 }
