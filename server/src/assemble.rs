@@ -24,7 +24,7 @@ use crate::greeting::Greeting;
 use crate::health::Health;
 use crate::stop::{Server, Stages, enter};
 use crate::upgrade::{Estate, Inheritance, Program, Progress, still_at};
-use crate::{allocator, connect, front, keys, service_manager};
+use crate::{allocator, connect, front, hangups, keys, service_manager};
 
 /// Makes the server and lets the world in.
 pub(crate) async fn assemble(
@@ -36,6 +36,9 @@ pub(crate) async fn assemble(
 ) -> anyhow::Result<Server> {
     let stages = Stages::default();
     metrics.keep_up(&stages.base);
+    if config.tls.is_none() || !config.roles.has_front() {
+        hangups::ignore(&stages.base)?;
+    }
     let data_made = keys::make_data_dir(&config.data_dir)?;
     let health = Health::default();
     let admin = Admin { phases: phases.clone(), metrics: metrics.clone(), health: health.clone() };

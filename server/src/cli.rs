@@ -133,7 +133,7 @@ Configuration, each layer over the one before, key by key:
   3. TIDEGATE_<SECTION>__<KEY>=value          for example TIDEGATE_PUBLIC__LISTEN=0.0.0.0:80
 
 Signals:
-  SIGHUP              read certificate and key of [tls] again, if they have changed
+  SIGHUP              read certificate and key of [tls] again, if they have changed; nothing else is read again
   SIGTERM, SIGINT     drain: tell the clients, finish what is under way, stop; a second one stops at once
   SIGUSR2             hand the live sockets over to the program that is on disk now, as `tidegate upgrade` asks for
 

@@ -75,7 +75,8 @@ pub(crate) async fn open(
             let (ephemeral, tickets) = (ephemeral.clone(), tickets.clone());
             let elsewhere = config.auth.login.as_ref().map(LoginHook::elsewhere);
             let foundation = Foundation { store, bus, verifier, issuer, ephemeral, tickets, elsewhere };
-            Some(Api::new(config.api.clone(), foundation, &stages.front))
+            // Its inbox ends with what answers it: whoever is served by the front while it drains hears the answer.
+            Some(Api::new(config.api.clone(), foundation, &stages.core))
         }
         _ => None,
     };

@@ -15,6 +15,7 @@ mod copy;
 mod exit;
 mod front;
 mod greeting;
+mod hangups;
 mod health;
 mod http_port;
 mod issuers;
