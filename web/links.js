@@ -2,7 +2,7 @@
 
 const ADDRESS = /\bhttps?:\/\/[^\s<>"]+/giu;
 // Marks that end a sentence rather than an address.
-const TRAILING = /[.,;:!?'*_]+$/u;
+const TRAILING = ".,;:!?'*_";
 
 /** The text in pieces, in order: `{ text }`, and `{ text, href }` for an address of the web. Together they are the text. */
 export function pieces(text) {
@@ -19,8 +19,13 @@ export function pieces(text) {
   return found;
 }
 
-/** Without the marks of the sentence around it; a closing bracket stays when it was opened inside. */
+/**
+ * Without the marks of the sentence around it; a closing bracket stays when one was opened inside. One look at every
+ * character: a stranger's text may end in tens of thousands of marks.
+ */
 function trimmed(address) {
-  const bare = address.replace(TRAILING, "");
-  return bare.endsWith(")") && !bare.includes("(") ? trimmed(bare.slice(0, -1)) : bare;
+  const marks = address.includes("(") ? TRAILING : `${TRAILING})`;
+  let end = address.length;
+  while (end > 0 && marks.includes(address[end - 1])) end -= 1;
+  return address.slice(0, end);
 }

@@ -16,6 +16,11 @@ test("addresses are found without the marks of the sentence around them", () => 
     ["HTTPS://EXAMPLE.org", "https://b.example", "https://c.example"]);
 });
 
+test("tens of thousands of marks after an address are left out of it", () => {
+  for (const mark of [")", ".", ".)"]) assert.deepEqual(links(`http://x.example${mark.repeat(30_000)}`), ["http://x.example"]);
+  assert.equal(links(`http://x.example/${".".repeat(30_000)}a`)[0].length, 30_018);
+});
+
 test("nothing but the web is linked", () => {
   for (const text of ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "https://", "xhttps://a.example", "a.example"]) {
     assert.deepEqual(links(text), [], text);
