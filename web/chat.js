@@ -12,6 +12,8 @@ import { newMessageId } from "./ids.js";
 import { readEntry, readPage } from "./log.js";
 import { LookUps } from "./look-ups.js";
 import { Own } from "./own.js";
+import { Reading } from "./reading.js";
+import { Sync } from "./sync.js";
 
 const PAGE_ENTRIES = 50;
 // A hole wider than this is not filled: the newest page is read instead.
@@ -35,8 +37,8 @@ export class Chat {
   #connection;
   #changed;
   #lookUps;
-  #cursor = "";
-  #syncing = false;
+  #sync = new Sync(() => this.#held());
+  #reading = new Reading();
   #out = new GoingOut(() => this.list());
   /** What the user keeps for themselves. */
   own = new Own(() => this.list());
@@ -58,8 +60,7 @@ export class Chat {
 
   attach(connection) {
     this.#connection = connection;
-    this.#out.attach(connection);
-    this.own.attach(connection);
+    for (const one of [this.#sync, this.#reading, this.#out, this.own]) one.attach(connection);
   }
 
   /** Pinned ones first, then newest first. */
@@ -186,7 +187,7 @@ export class Chat {
   read(conversation) {
     const seq = conversation.log.last;
     if (!conversation.id || (seq <= conversation.readSeq && conversation.unread === 0)) return;
-    if (!this.#connection.send("read", { conversation: conversation.id, seq: String(seq) })) return;
+    if (!this.#reading.tell(conversation.id, seq)) return;
     conversation.takeRead(seq, seq >= conversation.head ? 0 : conversation.unread);
     this.#changed();
   }
@@ -224,8 +225,8 @@ export class Chat {
       case "invitation": return this.#onInvitation(content);
       case "confirmed": return this.#in(content, (conversation, seq) => this.confirmed(conversation, seq));
       case "confirmations": return this.#in(content, (conversation, seq) => this.#onConfirmations(conversation, seq, content));
-      case "too_long": this.#cursor = ""; return this.#sync();
-      case "resync": return this.#sync();
+      case "too_long": return this.#sync.tooLong();
+      case "resync": return this.#sync.ask();
       default: return undefined;
     }
   }
@@ -240,15 +241,15 @@ export class Chat {
   disconnected() {
     for (const { timer } of this.#fetches.values()) clearTimeout(timer);
     this.#fetches.clear();
-    this.#syncing = false;
-    this.#out.stop();
+    for (const one of [this.#sync, this.#reading, this.#out, this.own]) one.stop();
     clearTimeout(this.#namesTimer);
   }
 
   #onWelcome() {
     // Also the answer to a renewed token, on a socket where nothing was lost.
-    if (this.#syncing) return;
-    this.#sync();
+    if (this.#sync.isAsked) return;
+    this.#sync.ask();
+    this.#reading.hurry();
     for (const conversation of this.list()) conversation.outbox.hurry();
     this.#out.flush();
     this.own.keepDrafts();
@@ -270,10 +271,9 @@ export class Chat {
     if (id) {
       this.#holding(id)?.outbox.refuse(id, code, message, retryAfterMs, Date.now());
       this.#out.plan();
-    } else if (frame === "sync") {
-      this.#syncing = false;
-      setTimeout(() => this.#sync(), Math.max(retryAfterMs, 500));
-    }
+    } else if (frame === "sync") this.#sync.refused(retryAfterMs);
+    else if (frame === "read") this.#reading.refused(retryAfterMs);
+    else if (frame === "conversation_set") this.own.refused(code, retryAfterMs);
     this.#changed();
   }
 
@@ -283,7 +283,7 @@ export class Chat {
     if (!conversation.peer && event.conversation.startsWith("d.")) {
       // Nothing but a `delta` says who the other is when the sender is oneself, on another device.
       if (entry.sender !== this.me) this.#adopt(conversation, entry.sender);
-      else this.#sync();
+      else this.#sync.ask();
     }
     const isNew = entry.seq > conversation.head && entry.sender !== this.me && isMessage(entry);
     this.#takeEntry(conversation, entry);
@@ -304,11 +304,11 @@ export class Chat {
   }
 
   #onDelta(delta) {
-    this.#syncing = false;
-    if (delta.cursor) this.#cursor = delta.cursor;
+    this.#sync.answered(delta);
     for (const state of delta.conversations ?? []) {
       const conversation = this.#ensure(state.conversation);
       conversation.takeState(state);
+      this.#reading.known(conversation.id, Number(state.read_seq ?? 0));
       if (conversation.peer) this.#adopt(conversation, conversation.peer);
       if (state.last) {
         const last = readEntry(state.last);
@@ -318,8 +318,7 @@ export class Chat {
       this.#fillHole(conversation);
     }
     this.#out.planDelivered();
-    if (delta.more) this.#sync();
-    else this.#planNames();
+    if (!this.#sync.next()) this.#planNames();
     this.#changed();
   }
 
@@ -328,7 +327,7 @@ export class Chat {
     clearTimeout(this.#namesTimer);
     const nameless = this.list().some((conversation) => conversation.isNameless);
     this.#namesDelay = nameless ? Math.min(2 * this.#namesDelay, NAMES_DELAY_MAX_MS) : NAMES_DELAY_FIRST_MS;
-    if (nameless) this.#namesTimer = setTimeout(() => this.#sync(), this.#namesDelay);
+    if (nameless) this.#namesTimer = setTimeout(() => this.#sync.ask(), this.#namesDelay);
   }
 
   #onHead({ conversation: id, last_seq: seq }) {
@@ -339,7 +338,7 @@ export class Chat {
     }
     conversation.head = Number(seq);
     // The list must show what is newest and how much is unread, which only a `delta` says.
-    this.#sync();
+    this.#sync.ask();
     this.#fillHole(conversation);
   }
 
@@ -348,7 +347,10 @@ export class Chat {
     if (!conversation) return;
     const [delivered, read] = [receipt.delivered_seq, receipt.read_seq].map((seq) => seq && Number(seq));
     if (receipt.user !== this.me) conversation.takeReceipt(delivered, read, receipt.user);
-    else if (read) conversation.takeRead(read, receipt.unread === undefined ? undefined : Number(receipt.unread));
+    else if (read) {
+      conversation.takeRead(read, receipt.unread === undefined ? undefined : Number(receipt.unread));
+      this.#reading.known(conversation.id, read);
+    }
     this.#changed();
   }
 
@@ -395,7 +397,7 @@ export class Chat {
   #takeEntry(conversation, entry) {
     if (conversation.takeEntry(entry, this.me)) {
       if (conversation.log.loaded) setTimeout(() => this.#fillHole(conversation), HOLE_PATIENCE_MS);
-      else this.#sync();
+      else this.#sync.ask();
     }
     if (conversation !== this.current) conversation.log.trim(KEPT_ENTRIES);
     else if (["pin", "recall", "edit"].includes(changeOf(entry)?.kind)) this.#lookUps.pins(conversation);
@@ -441,11 +443,10 @@ export class Chat {
     this.#fetches.delete(conversation.id);
   }
 
-  #sync() {
-    if (this.#syncing) return;
+  /** The logs that are held, as `sync` names them. */
+  #held() {
     const held = this.list().filter((conversation) => conversation.id && conversation.log.loaded).slice(0, OPEN_MAX);
-    const open = held.map(({ id, log }) => ({ conversation: id, seq: String(log.last) }));
-    this.#syncing = this.#connection.send("sync", { cursor: this.#cursor, open });
+    return held.map(({ id, log }) => ({ conversation: id, seq: String(log.last) }));
   }
 
   // ---- which conversation

@@ -42,14 +42,15 @@ export class Conversation {
   archived = false;
   markedUnread = false;
   mutedUntil = 0;
-  /** The draft that the server keeps. */
+  /** The draft that the server keeps, and the one that it was asked to keep and has not answered. */
   keptDraft = "";
+  askedDraft = null;
   #settingsChanged = 0;
   /** What is chosen above the composer: after how long what is sent goes by itself (0: never), and whether it is to be confirmed. */
   options = { isOpen: false, expirySeconds: 0, mustConfirm: false };
-  /** Unsent text of the composer. */
+  /** What is to be said and was not sent yet. */
   draft = "";
-  /** What the composer is for, besides a new message: `{ kind: "reply" or "edit", seq }`. */
+  /** What the composer is for, besides a new message: `{ kind: "reply", seq }` or `{ kind: "edit", seq, text }`. */
   composing = null;
   /** Pinned messages, as last asked. */
   pins = [];
@@ -133,14 +134,26 @@ export class Conversation {
 
   /** Takes what the user keeps for themselves, as the server has it; of two the later counts. */
   takeSettings({ changed = 0, pinned = false, archived = false, marked_unread: markedUnread = false, muted_until: until = 0, draft: kept = "" }) {
+    // As the composer has its lines.
+    const draft = kept.replaceAll(/\r\n?/gu, "\n");
+    // What is written here and not kept yet is newer, and so is what became of it since it was to be kept.
+    const isNewer = this.askedDraft !== null || this.draft !== this.keptDraft;
+    if (draft === this.askedDraft) this.askedDraft = null;
     if (Number(changed) < this.#settingsChanged) return;
     this.#settingsChanged = Number(changed);
     Object.assign(this, { pinned, archived, markedUnread, mutedUntil: Number(until) });
-    // As the composer has its lines.
-    const draft = kept.replaceAll(/\r\n?/gu, "\n");
-    // What is written here and not kept yet is newer.
-    if (this.draft === this.keptDraft) this.draft = draft;
+    if (!isNewer) this.draft = draft;
     this.keptDraft = draft;
+  }
+
+  /** What the composer holds. */
+  get written() {
+    return this.composing?.kind === "edit" ? this.composing.text : this.draft;
+  }
+
+  set written(text) {
+    if (this.composing?.kind === "edit") this.composing.text = text;
+    else this.draft = text;
   }
 
   /** Whether an entry is still to be seen. */

@@ -1,7 +1,8 @@
 // Messages of one conversation on their way: kept, in order, until each is acknowledged or refused for good.
 
-// Codes that the same send may survive: PREDECESSOR_MISSING, BUSY, RATE, UNAVAILABLE, LATE, INTERNAL.
+// Codes that the same frame may survive: PREDECESSOR_MISSING, BUSY, RATE, UNAVAILABLE, LATE, INTERNAL.
 const TEMPORARY = new Set([1300, 1400, 1401, 1402, 1403, 1500]);
+export const isTemporary = (code) => TEMPORARY.has(code);
 const RETRY_FIRST_MS = 3_000;
 const RETRY_MAX_MS = 20_000;
 
@@ -70,7 +71,7 @@ export class Outbox {
   refuse(id, code, words, retryAfterMs, now) {
     const message = this.messages.find((candidate) => candidate.id === id);
     if (!message) return;
-    if (!TEMPORARY.has(code)) {
+    if (!isTemporary(code)) {
       message.state = "failed";
       message.problem = words;
       return;

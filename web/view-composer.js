@@ -37,19 +37,19 @@ export class Composer {
 
   /** Another conversation is on screen. */
   begin(conversation) {
-    this.#show(conversation.draft);
+    this.#show(conversation.written);
     this.#options.begin(conversation);
   }
 
   render(conversation) {
     byId("composer").hidden = conversation.left;
-    // It was written on another device.
-    if (this.#draft.value !== conversation.draft) this.#show(conversation.draft);
     this.#options.render(conversation);
     const { composing } = conversation;
     const message = composing && conversation.message(composing.seq);
     // It may have been recalled meanwhile.
     if (composing && (!message || message.state.recalled)) conversation.composing = null;
+    // Also what was written on another device, and what an edit was put before.
+    if (this.#draft.value !== conversation.written) this.#show(conversation.written);
     byId("composing").hidden = conversation.left || !conversation.composing;
     if (!conversation.composing) {
       setText(byId("composing-words"), "");
@@ -65,8 +65,7 @@ export class Composer {
   }
 
   edit(seq, text) {
-    this.#compose({ kind: "edit", seq });
-    this.#fill(text);
+    this.#compose({ kind: "edit", seq, text });
   }
 
   /** As in other chats: up, from an empty draft, to what one said last. */
@@ -80,18 +79,13 @@ export class Composer {
 
   #compose(composing) {
     const conversation = this.#chat.current;
-    if (conversation.composing?.kind === "edit") this.#fill("");
     conversation.composing = composing;
     this.render(conversation);
     this.#draft.focus();
   }
 
   #cancel() {
-    const conversation = this.#chat.current;
-    if (conversation.composing?.kind === "edit") this.#fill("");
-    conversation.composing = null;
-    this.render(conversation);
-    this.#draft.focus();
+    this.#compose(null);
   }
 
   #send() {
@@ -100,7 +94,9 @@ export class Composer {
     if (text === "" || !conversation) return;
     const { composing } = conversation;
     conversation.composing = null;
-    this.#fill("");
+    if (composing?.kind !== "edit") conversation.draft = "";
+    this.#chat.own.planDraft();
+    this.render(conversation);
     this.#sent();
     if (composing?.kind === "edit") this.#sendEdit(conversation, composing.seq, text);
     else {
@@ -126,16 +122,10 @@ export class Composer {
   }
 
   #typed() {
-    this.#chat.current.draft = this.#draft.value;
+    this.#chat.current.written = this.#draft.value;
     this.#chat.own.planDraft();
     this.#fit();
     if (this.#draft.value !== "") this.#chat.typing(this.#chat.current);
-  }
-
-  #fill(text) {
-    this.#chat.current.draft = text;
-    this.#chat.own.planDraft();
-    this.#show(text);
   }
 
   #show(text) {

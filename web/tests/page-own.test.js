@@ -45,6 +45,32 @@ describe("what one keeps for oneself in the page", WITH_PROGRAM, () => {
     await leave(alice, bob);
   });
 
+  test("what was written stays while another message is edited", async () => {
+    const [alice, bob] = await stage.pair("aside");
+    const composer = alice.page.getByLabel("Message", { exact: true });
+    const holds = (text) => alice.page.waitForFunction((wanted) => document.getElementById("draft").value === wanted, text);
+    await alice.startChat("aside-bob");
+    await alice.say("one");
+    await alice.tick("one", "delivered");
+    await composer.fill("half a thought");
+    await alice.act("one", "Edit");
+    await holds("one");
+    await composer.fill("two");
+    await alice.page.keyboard.press("Enter");
+    await alice.sees("two");
+    await holds("half a thought");
+    await alice.act("two", "Edit");
+    await holds("two");
+    await composer.fill("three");
+    await alice.page.keyboard.press("Escape");
+    await holds("half a thought");
+    await alice.page.keyboard.press("Enter");
+    await alice.tick("half a thought", "delivered");
+    await holds("");
+    assert.deepEqual(await alice.texts(), ["two", "half a thought"]);
+    await leave(alice, bob);
+  });
+
   test("conversations are pinned, archived, muted and marked as unread", async () => {
     const [alice, bob] = await stage.pair("own", PHONE);
     for (const name of ["Work", "Home"]) {
