@@ -1,9 +1,11 @@
 //! Who is let in: permits, counts and rates for the whole process. Touched when a connection opens and closes; the rates of
 //! a user also by each command, without a lock.
 
+mod refusing;
 mod table;
 mod user_rates;
 
+pub(crate) use refusing::Refusing;
 pub(crate) use user_rates::{CommandClass, OverRate, UserRates};
 
 use std::hash::BuildHasher as _;
@@ -24,6 +26,9 @@ use table::{Forgettable, Table};
 const ENDED_KNOWN_US: u64 = 60 * 60 * 1_000_000;
 /// Logins that are remembered so.
 const ENDED_MAX: usize = 65_536;
+
+/// What an address is advised that goes on to come too often.
+const ABUSE_RETRY_MS: u32 = 60_000;
 
 /// The counts of a process.
 pub(crate) struct Admission {
@@ -50,6 +55,8 @@ struct Ended(u64);
 #[derive(Default)]
 struct Address {
     connections: u32,
+    /// Connections beyond those, which wait for their refusal.
+    refusing: u32,
     connects: RateMeter,
 }
 
@@ -183,8 +190,8 @@ impl Admission {
 }
 
 impl Admitted {
-    /// Counts the connection for its address, and for no other any more. It stays admitted when that is full: it still gets
-    /// an answer.
+    /// Counts the connection for its address, and for no other any more. It keeps its place when that is full: it may get an
+    /// answer, see [`Refusing`].
     pub(crate) fn count_address(&mut self, address: IpAddr) -> Result<(), Crowded> {
         self.forget_address();
         let admission = &self.admission;
@@ -194,11 +201,16 @@ impl Admitted {
             if entry.connections >= admission.limits.per_address_max {
                 return Err(Crowded::Address);
             }
-            if let Verdict::Refuse { retry_after_ms } = entry.connects.take(&admission.connects, now_us) {
-                return Err(Crowded::AddressRate { retry_after_ms });
-            }
-            entry.connections += 1;
-            Ok(())
+            let retry_after_ms = match entry.connects.take(&admission.connects, now_us) {
+                Verdict::Admit => {
+                    entry.connections += 1;
+                    return Ok(());
+                }
+                Verdict::Refuse { retry_after_ms } => retry_after_ms,
+                // It was refused very often without a rest.
+                Verdict::Abuse => ABUSE_RETRY_MS,
+            };
+            Err(Crowded::AddressRate { retry_after_ms })
         })?;
         self.address = key;
         Ok(())
@@ -264,7 +276,7 @@ impl Drop for Admitted {
 impl Forgettable for Address {
     /// What it has used of its rate is remembered beyond its last connection.
     fn says_nothing(&self, now_us: u64) -> bool {
-        self.connections == 0 && self.connects.has_rested(now_us)
+        self.connections == 0 && self.refusing == 0 && self.connects.has_rested(now_us)
     }
 }
 

@@ -88,9 +88,9 @@ pub struct AdmissionLimits {
     pub connections_max: usize,
     /// Connections whose first request has not arrived. At the bound the same happens.
     pub handshakes_max: usize,
-    /// Connections of one address (one /64 for IPv6); loopback is exempt. Above it the answer is 429.
+    /// Connections of one address (one /64 for IPv6); loopback is exempt. Above it the answer is 429, and the end.
     pub per_address_max: u32,
-    /// New connections of one address. Above it the answer is 429.
+    /// New connections of one address. Above it the same.
     pub per_address_connects: RateLimit,
     /// Sockets of one user. Above it the answer is 429, or close 1013 when the proof came by `hello`.
     pub per_user_max: u32,

@@ -3,6 +3,7 @@
 //! The HTTP part is boxed and dropped as soon as it ends, in this same task: hyper's buffers are gone when the socket
 //! begins, and nothing of it is pinned by a waker. What is left of an idle connection is this future of 32 bytes.
 
+mod farewell;
 mod http;
 mod opening;
 mod rewound;

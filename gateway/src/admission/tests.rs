@@ -5,7 +5,7 @@ use crate::config::{RateLimit, UserRateLimits};
 
 const FAST: RateLimit = RateLimit { per_second: 1_000_000, burst: 1_000_000 };
 
-fn limits() -> AdmissionLimits {
+pub(super) fn limits() -> AdmissionLimits {
     AdmissionLimits {
         connections_max: 3,
         handshakes_max: 1,
@@ -16,7 +16,7 @@ fn limits() -> AdmissionLimits {
     }
 }
 
-fn v4(last: u8) -> IpAddr {
+pub(super) fn v4(last: u8) -> IpAddr {
     IpAddr::from([192, 0, 2, last])
 }
 
@@ -72,6 +72,16 @@ async fn who_connects_too_often_is_told_when_to_come_back() {
     assert_eq!(admission.connection().await.count_address(v4(2)), Ok(()));
     tokio::time::sleep(std::time::Duration::from_millis(retry_after_ms.into())).await;
     assert_eq!(admission.connection().await.count_address(v4(1)), Ok(()), "the advice is enough");
+}
+
+#[tokio::test]
+async fn an_address_that_comes_too_often_for_long_is_still_refused() {
+    let per_address_connects = RateLimit { per_second: 1, burst: 1 };
+    let admission =
+        Admission::new(AdmissionLimits { per_address_connects, per_address_max: 1_000, ..limits() });
+    let mut one = admission.connection().await;
+    let admitted = (0..70_000).filter(|_| one.count_address(v4(1)).is_ok()).count();
+    assert!(admitted < 60, "{admitted} of a minute at most");
 }
 
 #[tokio::test]

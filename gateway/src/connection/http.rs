@@ -10,7 +10,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Empty, Full};
 use hyper::body::Incoming;
@@ -21,9 +21,10 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
+use super::farewell::part;
 use super::opening::{first_now, parse, poll_first, written};
 use super::rewound::Rewound;
-use crate::admission::{Admitted, Crowded};
+use crate::admission::{Admitted, Crowded, Refusing};
 use crate::fallback::{Peer, ResponseBody};
 use crate::handshake::{Decision, Opening, SOCKET_PATHS, decide, redeemed, too_many};
 use crate::metrics::count_handshake;
@@ -36,6 +37,9 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// How long a connection that has asked nothing yet is waited for when its shard is frozen.
 pub(crate) const FROZEN_HEAD_PATIENCE: Duration = Duration::from_millis(250);
+
+/// For how long at most a connection stays that is one too many of its address: clients ask at once, and read the answer.
+const CROWDED_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A connection that was just accepted.
 pub(crate) struct Http {
@@ -68,6 +72,8 @@ struct Exchange {
     context: Rc<Context>,
     peer: SocketAddr,
     crowded: Option<Crowded>,
+    /// There is one where it is crowded.
+    _refusing: Option<Refusing>,
     state: RefCell<State>,
 }
 
@@ -82,6 +88,16 @@ struct State {
 }
 
 impl State {
+    fn of(admitted: Admitted, handshake: OwnedSemaphorePermit) -> RefCell<Self> {
+        RefCell::new(Self {
+            handshake: Some(handshake),
+            admitted: Some(admitted),
+            opened: None,
+            decided: None,
+            redeeming: false,
+        })
+    }
+
     /// Whether something was asked, and whether a ticket is being looked at.
     fn under_way(&self) -> (bool, bool) {
         (self.handshake.is_none(), self.redeeming)
@@ -138,15 +154,8 @@ impl Http {
             self = Box::pin(self.hear_proxy()).await?;
         }
         let Self { context, door, stream, peer, admitted, handshake, crowded, counted: _counted } = self;
-        let head_timeout = context.config.timeouts.handshake;
-        let state = State {
-            handshake: Some(handshake),
-            admitted: Some(admitted),
-            opened: None,
-            decided: None,
-            redeeming: false,
-        };
-        let exchange = Rc::new(Exchange { context, peer, crowded, state: RefCell::new(state) });
+        let exchange = Exchange::begin(context, door, peer, State::of(admitted, handshake), crowded)?;
+        let head_timeout = exchange.head_timeout();
         let mut head_deadline = pin!(sleep_until(Instant::now() + head_timeout));
         let stream = match door {
             Door::Plain => match exchange.open_at_once(stream, head_deadline.as_mut()).await {
@@ -154,7 +163,7 @@ impl Http {
                 Err(rewound) => rewound,
             },
             Door::Tls => {
-                let socket = Box::pin(encrypt(&exchange.context, stream, crowded)).await?;
+                let socket = Box::pin(encrypt(&exchange.context, stream)).await?;
                 head_deadline.as_mut().reset(Instant::now() + head_timeout);
                 Rewound { said: Bytes::new(), socket }
             }
@@ -163,13 +172,13 @@ impl Http {
     }
 }
 
-/// Shakes hands. That costs the server more than the client, so who is one too many is closed before it, and only metrics
-/// say why.
-async fn encrypt(context: &Context, stream: TcpStream, crowded: Option<Crowded>) -> Option<Socket> {
-    if let Some(full) = crowded {
-        let _uncalled_for = too_many(full);
-        return None;
-    }
+/// Who is closed without an answer is counted as if there had been one.
+fn unheard(full: Crowded) {
+    let _uncalled_for = too_many(full);
+}
+
+/// Shakes hands.
+async fn encrypt(context: &Context, stream: TcpStream) -> Option<Socket> {
     let (port, pace) = (context.config.tls.as_ref()?, context.pace.as_ref()?);
     tokio::select! {
         shaken = port.tls.accept(stream, pace, context.config.timeouts.handshake) => {
@@ -181,6 +190,34 @@ async fn encrypt(context: &Context, stream: TcpStream, crowded: Option<Crowded>)
 }
 
 impl Exchange {
+    /// `None` for a connection that is closed at once.
+    fn begin(
+        context: Rc<Context>,
+        door: Door,
+        peer: SocketAddr,
+        state: RefCell<State>,
+        crowded: Option<Crowded>,
+    ) -> Option<Rc<Self>> {
+        let mut refusing = None;
+        if let Some(full) = crowded {
+            refusing = match door {
+                Door::Plain => Refusing::begin(&context.admission, peer.ip()),
+                // A handshake costs the server more than the client.
+                Door::Tls => None,
+            };
+            if refusing.is_none() {
+                unheard(full);
+                return None;
+            }
+        }
+        Some(Rc::new(Self { context, peer, crowded, _refusing: refusing, state }))
+    }
+
+    fn head_timeout(&self) -> Duration {
+        let timeout = self.context.config.timeouts.handshake;
+        if self.crowded.is_some() { timeout.min(CROWDED_PATIENCE) } else { timeout }
+    }
+
     /// Waits for the first bytes, and opens the socket that they ask for. What asks for anything else, or must be refused, is
     /// hyper's, and comes back as it was.
     async fn open_at_once(
@@ -250,7 +287,7 @@ impl Exchange {
         let served = poll_fn(|cx| {
             loop {
                 let (asked, redeeming) = self.state.borrow().under_way();
-                late = !asked && head_deadline.as_mut().poll(cx).is_ready();
+                late = (!asked || self.crowded.is_some()) && head_deadline.as_mut().poll(cx).is_ready();
                 if late {
                     return Poll::Ready(Ok(()));
                 }
@@ -273,7 +310,7 @@ impl Exchange {
         })
         .await;
         if late {
-            count_handshake("head_timeout");
+            self.count_late();
             return None;
         }
         if let Err(error) = served {
@@ -284,7 +321,24 @@ impl Exchange {
             return None;
         }
         let parts = connection.into_parts();
+        if self.crowded.is_some() {
+            tokio::select! {
+                () = part(parts.io.into_inner()) => {}
+                () = head_deadline => {}
+                () = self.context.freezing() => {}
+            }
+            return None;
+        }
         self.upgraded(parts.io.into_inner().socket, None, parts.read_buf)
+    }
+
+    /// Time is up.
+    fn count_late(&self) {
+        match self.crowded {
+            None => count_handshake("head_timeout"),
+            Some(full) if self.state.borrow().handshake.is_some() => unheard(full),
+            Some(_) => {}
+        }
     }
 
     /// The socket that was opened, if one was.
@@ -299,7 +353,11 @@ impl Exchange {
         let config = &self.context.config;
         let client = config.proxies.client(self.peer.ip(), request.headers());
         if let Some(full) = self.crowded.or_else(|| self.count_proxied(client, request.uri().path())) {
-            let (response, words) = too_many(full);
+            let (mut response, words) = too_many(full);
+            if self.crowded.is_some() {
+                // It is counted for nobody, so it must not stay.
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             return now(refused(response, words));
         }
         let decided = self.state.borrow_mut().decided.take();

@@ -117,6 +117,62 @@ fn the_proxy_protocol_names_the_client() {
     watch.expect("gateway_connections", &[], 0.0);
 }
 
+/// A connection that the proxy says is this client's, and that says nothing more.
+fn silent(bench: &Bench, client: [u8; 4]) -> Patient {
+    let mut stream = Patient::connect(bench.address, PATIENCE).unwrap();
+    let head = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c";
+    stream.write_all(&[&head[..], &client, &[10, 0, 0, 1, 0, 99, 0, 80]].concat()).unwrap();
+    stream
+}
+
+#[test]
+fn silent_connections_of_a_full_address_keep_no_handshakes_from_others() {
+    let watch = Watch::begin();
+    let bench = behind_proxy(ToldBy::ProxyProtocol, |config| {
+        config.admission.per_address_max = 1;
+        config.admission.handshakes_max = 20;
+        config.timeouts.handshake = 10 * PATIENCE;
+    });
+    let own = silent(&bench, [192, 0, 2, 1]);
+    let excess: Vec<_> = (0..60).map(|_| silent(&bench, [192, 0, 2, 1])).collect();
+    let request = "GET /elsewhere HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    assert!(by_proxy_protocol(&bench, [192, 0, 2, 2], request).starts_with("HTTP/1.1 200"));
+    for mut stream in excess {
+        assert!(matches!(stream.read(&mut [0; 16]), Ok(0) | Err(_)), "closed without a word, and soon");
+    }
+    watch.expect("gateway_handshakes_total", &[r#"outcome="address_full""#], 60.0);
+    drop(own);
+    bench.drain();
+    watch.expect("gateway_connections", &[], 0.0);
+}
+
+#[test]
+fn a_connection_too_many_is_answered_and_closed() {
+    let watch = Watch::begin();
+    let bench = behind_proxy(ToldBy::ProxyProtocol, |config| {
+        config.admission.per_address_connects = RateLimit { per_second: 1, burst: 1 };
+        config.timeouts.handshake = 10 * PATIENCE;
+    });
+    drop(silent(&bench, [192, 0, 2, 1]));
+    // It would keep the connection, and its body comes after the answer.
+    let mut stream = silent(&bench, [192, 0, 2, 1]);
+    stream.write_all(b"POST /elsewhere HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n").unwrap();
+    let mut answer = vec![0; 12];
+    stream.read_exact(&mut answer).unwrap();
+    stream.write_all(b"too late.").unwrap();
+    stream.read_to_end(&mut answer).unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 429"), "{answer}");
+    assert!(
+        answer.contains("\r\nretry-after: 1\r\n") && answer.contains("\r\nconnection: close\r\n"),
+        "{answer}"
+    );
+    watch.expect("gateway_handshakes_total", &[r#"outcome="address_rate""#], 1.0);
+    drop(stream);
+    bench.drain();
+    watch.expect("gateway_connections", &[], 0.0);
+}
+
 #[test]
 fn a_proxy_that_says_nothing_is_ended() {
     let watch = Watch::begin();
