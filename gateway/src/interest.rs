@@ -27,6 +27,7 @@ use proto::{ConversationId, GroupId, Seq, UserId};
 use crate::handover::OfUser;
 use crate::wheel::Tick;
 pub(crate) use lingering::Lingering;
+pub(crate) use rooms::AskedRoom;
 use rooms::Rooms;
 use user::User;
 

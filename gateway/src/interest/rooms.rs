@@ -32,6 +32,16 @@ enum State {
     In,
 }
 
+/// How a session asks for a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AskedRoom {
+    First,
+    /// It is in the room, or its answer has not come.
+    Again,
+    /// It has as many rooms as it may have.
+    TooMany,
+}
+
 impl Rooms {
     pub(super) fn bytes(&self) -> usize {
         let lists = self.0.values().map(Vec::capacity).sum::<usize>();
@@ -44,20 +54,21 @@ impl Rooms {
 }
 
 impl Interest {
-    /// The session asks to come in. Tells whether it may ask, having no more than `max` rooms with this one.
-    pub(crate) fn ask_room(&mut self, slot: u32, room: &GroupId, max: usize) -> bool {
+    /// The session asks to come in.
+    pub(crate) fn ask_room(&mut self, slot: u32, room: &GroupId, max: usize) -> AskedRoom {
         let rooms = self.rooms.0.entry(slot).or_default();
         if rooms.iter().any(|of| of.room == *room) {
-            return true;
+            return AskedRoom::Again;
         }
-        let may = rooms.len() < max;
-        if may {
+        if rooms.len() < max {
             let conversation = ConversationId::group(room);
             rooms.push(OfRoom { room: room.clone(), conversation, state: State::Asked });
-        } else if rooms.is_empty() {
+            return AskedRoom::First;
+        }
+        if rooms.is_empty() {
             self.rooms.0.remove(&slot);
         }
-        may
+        AskedRoom::TooMany
     }
 
     /// The session is in the room. Tells whether it still wants that.

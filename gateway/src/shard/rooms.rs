@@ -10,6 +10,7 @@ use proto::server_frame::{Nack, Room};
 use proto::{Code, ConversationId, GroupId, Request, Seq, ServerFrame, UserId};
 
 use super::Shard;
+use crate::interest::AskedRoom;
 use crate::session::SessionKey;
 
 /// A session that comes in once the subscription to the room's subject is in force.
@@ -22,12 +23,16 @@ pub(super) struct Entering {
 impl Shard {
     pub(super) fn on_join_room(&mut self, key: SessionKey, room: GroupId) {
         let max = self.config.session.rooms_max;
-        if !self.interest.ask_room(key.slot, &room, max) {
+        let asked = self.interest.ask_room(key.slot, &room, max);
+        if asked == AskedRoom::TooMany {
             let words = format!("a socket may be in {max} rooms, leave one first");
             return self.refuse(key, Nack::of("join_room", Code::TooMany, words));
         }
-        if self.send_command(key, Request::JoinRoom(room)).is_err() {
-            self.interest.forget_asked_rooms(key.slot);
+        if self.send_command(key, Request::JoinRoom(room.clone())).is_err() {
+            // What it asked before is still answered.
+            if asked == AskedRoom::First {
+                self.interest.leave_room(&*self.inbox, key.slot, &room);
+            }
             self.refuse_for_now(key, "join_room", None);
         }
     }

@@ -5,7 +5,7 @@ use proto::delivery::{Class, Control, RoomAnswer, RoomOpen};
 use proto::server_frame::{Event, Nack, Room};
 use proto::{Body, Code, Command, ConversationId, Payload, Reply, Request, Seq, ServerFrame, Target};
 
-use crate::bench::{Bench, event_frame, group};
+use crate::bench::{Bench, PATIENCE, event_frame, group};
 use crate::client::{Client, wait_for};
 
 const OPEN: RoomOpen = RoomOpen { history: false, head: Seq(1) };
@@ -132,6 +132,40 @@ fn a_refusal_and_a_leave_before_the_answer_leave_nothing_behind() {
     ann.send(r#"{"join_room":{"room":"four"}}"#);
     let nack = ann.expect_nack();
     assert_eq!((nack.code, nack.frame), (Code::TooMany, "join_room"));
+}
+
+#[test]
+fn a_join_that_finds_no_room_on_the_bus_takes_no_other_back() {
+    // Nobody takes commands: `Connected` and one join at least fill the queue.
+    let (bench, backend) = Bench::without_backend(bus::Limits { commands: 2, deliveries: 100 }, |config| {
+        config.session.rooms_max = 10;
+        config.timeouts.connected_retry = PATIENCE;
+    });
+    let mut ann = Client::with_token(bench.address, &bench.token("ann", 600));
+    ann.expect_welcome();
+    let mut asked = Vec::new();
+    for room in ["one", "two", "three"] {
+        ann.send(&format!(r#"{{"join_room":{{"room":"{room}"}}}}"#));
+        ann.send(r#"{"ping":{}}"#);
+        match ann.frame() {
+            ServerFrame::Nack(nack) => {
+                assert_eq!((nack.code, nack.frame), (Code::Busy, "join_room"));
+                break;
+            }
+            ServerFrame::Pong(_) => asked.push(room),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!((1..=2).contains(&asked.len()), "{asked:?}");
+    // Asked again it is refused too, and the first question stands.
+    ann.send(r#"{"join_room":{"room":"one"}}"#);
+    assert!(matches!(ann.frame(), ServerFrame::Pong(_)));
+    assert_eq!(ann.expect_nack().code, Code::Busy);
+    bench.tasks.thread_with_runtime("backend", backend).expect("a backend");
+    for room in asked {
+        answers(&bench, &bench.command(), Ok(OPEN));
+        assert_eq!(ann.frame(), told(room, true));
+    }
 }
 
 #[test]
