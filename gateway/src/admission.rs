@@ -108,8 +108,8 @@ impl Admission {
 
     /// A login of the user has ended: its token may be shown again before that ends by itself.
     pub(crate) fn note_ended(&self, user: &UserId, login: &LoginId) {
-        if self.ended.len() < ENDED_MAX {
-            let now_us = self.now_us();
+        let now_us = self.now_us();
+        if self.ended.has_room(ENDED_MAX, now_us) {
             let until = now_us + ENDED_KNOWN_US;
             self.ended.with(self.key((user, login)), now_us, |ended| ended.0 = until);
         }

@@ -11,6 +11,8 @@ struct Entries<V> {
     by_key: HashMap<Key, V>,
     /// With so many entries it is time to look for those that say nothing any more.
     sweep_at: usize,
+    /// A full table is not looked through again before this moment.
+    full_until_us: u64,
 }
 
 /// The two halves, so that what is counted in 4 bytes takes 12 with its key.
@@ -18,6 +20,8 @@ type Key = [u32; 2];
 
 /// A table smaller than this is not swept.
 const SWEEP_MIN: usize = 1_024;
+/// Between two looks through a table that is full: a crowd that finds no room must not pay for one each.
+const FULL_PAUSE_US: u64 = 1_000_000;
 
 /// Something that can be forgotten.
 pub(super) trait Forgettable: Default {
@@ -27,7 +31,7 @@ pub(super) trait Forgettable: Default {
 
 impl<V> Default for Table<V> {
     fn default() -> Self {
-        Self(Mutex::new(Entries { by_key: HashMap::default(), sweep_at: SWEEP_MIN }))
+        Self(Mutex::new(Entries { by_key: HashMap::default(), sweep_at: SWEEP_MIN, full_until_us: 0 }))
     }
 }
 
@@ -51,6 +55,16 @@ impl<V: Forgettable> Table<V> {
             }
         }
         result
+    }
+
+    /// Whether fewer names than these are known. Where they are not, those that say nothing any more are forgotten first.
+    pub(super) fn has_room(&self, names_max: usize, now_us: u64) -> bool {
+        let mut entries = self.lock();
+        if entries.by_key.len() >= names_max && now_us >= entries.full_until_us {
+            entries.sweep(now_us);
+            entries.full_until_us = now_us.saturating_add(FULL_PAUSE_US);
+        }
+        entries.by_key.len() < names_max
     }
 
     /// How many names are known.

@@ -84,6 +84,24 @@ async fn an_address_that_comes_too_often_for_long_is_still_refused() {
     assert!(admitted < 60, "{admitted} of a minute at most");
 }
 
+#[tokio::test(start_paused = true)]
+async fn logins_that_end_are_noted_again_once_there_was_no_room_for_them() {
+    let admission = Admission::new(limits());
+    let (user, login) = (UserId::parse("alice").unwrap(), |name: &str| LoginId::parse(name).unwrap());
+    for number in 0..ENDED_MAX {
+        admission.note_ended(&user, &login(&format!("l{number}")));
+    }
+    assert!(admission.has_ended(&user, &login("l7")));
+    admission.note_ended(&user, &login("late"));
+    assert!(!admission.has_ended(&user, &login("late")), "there is no room");
+    assert_eq!(admission.remembered(), ENDED_MAX);
+    tokio::time::advance(std::time::Duration::from_micros(ENDED_KNOWN_US)).await;
+    admission.note_ended(&user, &login("later"));
+    assert!(admission.has_ended(&user, &login("later")));
+    assert!(!admission.has_ended(&user, &login("l7")));
+    assert_eq!(admission.remembered(), 1);
+}
+
 #[tokio::test]
 async fn users_are_counted_once_per_connection() {
     let admission = Admission::new(limits());
