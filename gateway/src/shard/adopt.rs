@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 
 use super::run::Context;
 use super::{Shard, SharedShard};
+use crate::config::Compression;
 use crate::connection::Connection;
 use crate::handover::{Carried, Estate, OfPresence, OfUser, Stage};
 use crate::interest::Awaited;
@@ -46,11 +47,10 @@ pub(super) fn adopt(shard: &SharedShard, context: &Rc<Context>, estate: Estate) 
 impl Shard {
     fn adopt(&mut self, estate: Estate) -> Vec<SessionKey> {
         self.clock.read();
-        // What was agreed with a client holds as long as its socket.
-        let agreed = estate.sessions.iter().any(|(_, carried)| carried.deflate);
-        if let (true, None, Some(compression)) = (agreed, self.compression, estate.of.compression) {
-            self.compression = Some(compression);
-            self.codecs = Some(Codecs::new(compression, &self.config.session));
+        if let (true, Some(carried)) =
+            (estate.sessions.iter().any(|(_, carried)| carried.deflate), estate.of.compression)
+        {
+            self.keep_agreement(carried);
         }
         let mut sessions = Vec::with_capacity(estate.sessions.len());
         let mut places = Vec::with_capacity(estate.sessions.len());
@@ -92,6 +92,19 @@ impl Shard {
         }
         self.resume_broadcasts(estate.broadcasts);
         keys
+    }
+
+    /// What was agreed with a client holds as long as its socket: no window may be larger than it can inflate. A smaller one is
+    /// good for those, too, who come from now on.
+    fn keep_agreement(&mut self, carried: Compression) {
+        let compression = match self.compression {
+            Some(own) => Compression { window_bits: own.window_bits.min(carried.window_bits), ..own },
+            None => carried,
+        };
+        if self.compression != Some(compression) {
+            self.compression = Some(compression);
+            self.codecs = Some(Codecs::new(compression, &self.config.session));
+        }
     }
 
     /// What it watches is asked about again, and told again: nobody knows what it missed.

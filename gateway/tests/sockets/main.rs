@@ -10,6 +10,7 @@ mod bus_gap_makes_sessions_resync;
 mod busy_shard_lets_work_gather;
 mod busy_uplink_is_told;
 mod client;
+mod compression_moves_too;
 mod drain_tells_then_closes;
 mod every_order_of_connect_publish_disconnect;
 mod heartbeat_closes_vanished_peers;
