@@ -63,6 +63,7 @@ pub use handover::{
     FREEZE_PATIENCE, Handed, Handover, Inherited, Malformed, Outside, Piece, VERSION as HANDOVER_VERSION,
 };
 pub use handshake::SOCKET_PATHS;
+pub use mailbox::REPLY_SHARE;
 pub use presence::{Attendance, PresenceSink};
 pub use running::{Gateway, Running, StartError};
 pub use shard::DrainReport;

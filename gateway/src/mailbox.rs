@@ -39,7 +39,7 @@ use crate::wheel::Tick;
 use queue::Queue;
 
 /// How many times the bytes of pushed frames may wait when replies are among them.
-pub(crate) const REPLY_SHARE: u32 = 4;
+pub const REPLY_SHARE: u32 = 4;
 
 /// See the module.
 #[derive(Default)]

@@ -23,6 +23,7 @@ mod successor;
 mod words;
 
 pub(crate) use ask::ask;
+pub(crate) use line::MAILBOX_CARRIED_MAX;
 pub(crate) use predecessor::{Inheritance, Predecessor, still_at};
 pub(crate) use progress::{Progress, State};
 pub(crate) use successor::Program;

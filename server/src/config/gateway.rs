@@ -9,6 +9,9 @@ use gateway::{
 use super::reader::Reader;
 use super::{milliseconds, seconds};
 
+/// A mailbox with its answers moves to another process in one frame, see [`crate::upgrade::MAILBOX_CARRIED_MAX`].
+const MAILBOX_BYTES_MAX: u32 = crate::upgrade::MAILBOX_CARRIED_MAX / gateway::REPLY_SHARE;
+
 pub(super) fn read(reader: &Reader) -> GatewayConfig {
     let shards = match reader.whole("gateway.shards", 0..=64) {
         0 => std::thread::available_parallelism().map_or(1, |cores| cores.get().min(64)),
@@ -44,7 +47,7 @@ pub(super) fn read(reader: &Reader) -> GatewayConfig {
         },
         session: session(reader),
         mailbox: MailboxLimits {
-            bytes_max: reader.bytes("gateway.mailbox_bytes_max", 4 * 1024..=64 * 1024 * 1024),
+            bytes_max: reader.bytes("gateway.mailbox_bytes_max", 4 * 1024..=MAILBOX_BYTES_MAX),
             frames_max: reader.whole("gateway.mailbox_frames_max", 16..=1 << 20),
             all_bytes_max: reader.bytes("gateway.mailboxes_bytes_max", 1024 * 1024..=1 << 40),
             unsent_bytes_max: reader.bytes("gateway.unsent_bytes_max", 4 * 1024..=64 * 1024 * 1024),

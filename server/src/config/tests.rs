@@ -77,6 +77,13 @@ fn settings_that_do_not_go_together_are_a_problem() {
 }
 
 #[test]
+fn a_mailbox_is_no_larger_than_what_moves_to_another_process() {
+    assert!(problems(with_file("[gateway]\nmailbox_bytes_max = \"8MiB\"\n")).is_empty());
+    let found = problems(with_file("[gateway]\nmailbox_bytes_max = \"9MiB\"\n"));
+    assert!(found.len() == 1 && found[0].starts_with("gateway.mailbox_bytes_max: "), "{found:?}");
+}
+
+#[test]
 fn sections_within_sections_are_named_with_dots_everywhere() {
     let text = "[store.cql]\nnodes = [\"a:1\"]\nkeyspace = \"Chat\"\n[bus]\nnats.prefix = \"a b\"\n[store.cqll]\nx = 1\n";
     let found = problems(with_file(text));

@@ -23,8 +23,11 @@ use rustix::net::{
 const BATCH_DESCRIPTORS_MAX: usize = 200;
 /// Bytes after which a message is sent.
 const BATCH_BYTES: usize = 64 * 1024;
-/// The largest mailbox, several times.
-const FRAME_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// The largest session: its mailbox, and as much again.
+const FRAME_BYTES_MAX: usize = 2 * MAILBOX_CARRIED_MAX as usize;
+/// The messages of a mailbox. What a session has besides is a length for each of 2^20 messages, 2^16 conversations that it lags
+/// in, 64 `sync`s and two messages of its client: some 20 MiB where everything is as large as may be.
+pub(crate) const MAILBOX_CARRIED_MAX: u32 = 32 * 1024 * 1024;
 /// Kind, whether there is a descriptor, length.
 const HEADER_BYTES: usize = 6;
 /// A process that takes nothing for so long hangs.
